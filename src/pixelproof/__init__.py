@@ -1,0 +1,76 @@
+"""pixelproof: how much may an image be disturbed before a classifier changes its answer?
+
+import pixelproof as pp
+result = pp.assess(model, images, labels, preset="quick")
+result.levels
+result.report("report.html")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pixelproof.api import Result as Result
+    from pixelproof.api import assess as assess
+    from pixelproof.data import ImageSet as ImageSet
+    from pixelproof.data import load_data as load_data
+    from pixelproof.errors import DataError as DataError
+    from pixelproof.errors import InputError as InputError
+    from pixelproof.errors import ModelError as ModelError
+    from pixelproof.errors import PixelproofError as PixelproofError
+    from pixelproof.errors import RunError as RunError
+    from pixelproof.errors import VerificationError as VerificationError
+    from pixelproof.models import Classifier as Classifier
+    from pixelproof.models import load_model as load_model
+    from pixelproof.models import load_weights as load_weights
+    from pixelproof.runs import RunStore as RunStore
+
+_ERRORS = (
+    "DataError",
+    "InputError",
+    "ModelError",
+    "PixelproofError",
+    "RunError",
+    "VerificationError",
+)
+# Imported on first use, so that `pixelproof --help` does not wait for torch.
+_HOME = {
+    **dict.fromkeys(_ERRORS, "pixelproof.errors"),
+    "Classifier": "pixelproof.models",
+    "ImageSet": "pixelproof.data",
+    "Result": "pixelproof.api",
+    "RunStore": "pixelproof.runs",
+    "assess": "pixelproof.api",
+    "load_data": "pixelproof.data",
+    "load_model": "pixelproof.models",
+    "load_weights": "pixelproof.models",
+}
+
+__all__ = [
+    "Classifier",
+    "DataError",
+    "ImageSet",
+    "InputError",
+    "ModelError",
+    "PixelproofError",
+    "Result",
+    "RunError",
+    "RunStore",
+    "VerificationError",
+    "assess",
+    "load_data",
+    "load_model",
+    "load_weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'pixelproof' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,34 @@
+"""Pure functions of records: levels, rates with intervals, curves, classes, duality. No torch, no files."""
+
+from pixelproof.analysis.confusion import Change, class_changes
+from pixelproof.analysis.curves import CurvePoint, accuracy_curves
+from pixelproof.analysis.duality import DualityRow, duality_rows
+from pixelproof.analysis.intervals import Interval, Rate, wilson
+from pixelproof.analysis.levels import LevelRow, highest_safe_level, level_rows, robust_accuracy
+from pixelproof.analysis.outcomes import Outcomes, by_attack, by_search
+from pixelproof.analysis.per_class import ClassRow, class_rows, pooled_by_class
+from pixelproof.analysis.query_curves import QueryCurve, query_curves
+
+__all__ = [
+    "Change",
+    "ClassRow",
+    "CurvePoint",
+    "DualityRow",
+    "Interval",
+    "LevelRow",
+    "Outcomes",
+    "QueryCurve",
+    "Rate",
+    "accuracy_curves",
+    "by_attack",
+    "by_search",
+    "class_changes",
+    "class_rows",
+    "duality_rows",
+    "highest_safe_level",
+    "level_rows",
+    "pooled_by_class",
+    "query_curves",
+    "robust_accuracy",
+    "wilson",
+]

@@ -1,0 +1,61 @@
+"""How numbers and attacks are written, everywhere: in sentences, tables, figures and the terminal."""
+
+from __future__ import annotations
+
+FEW_PIXEL = "few-pixel"
+THRESHOLD = "threshold"
+NOTHING = "–"
+
+_ATTACKS = {FEW_PIXEL: "Few-pixel (L0)", THRESHOLD: "Threshold (L∞)"}
+_SEARCHES = {"de": "DE", "cma-es": "CMA-ES", "sep-cma-es": "sep-CMA-ES"}
+_SAFE = {FEW_PIXEL: "pixel", THRESHOLD: "threshold"}
+
+
+def percent(share: float | None) -> str:
+    """``12.0 %`` of a share in [0, 1]; a dash for None."""
+    return NOTHING if share is None else f"{100 * share:.1f} %"
+
+
+def count(number: int | None) -> str:
+    """``1,000``; a dash for None."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+def decimal(number: float | None) -> str:
+    """Three digits that matter: ``0.25``, ``12.5``, ``1,234``; a dash for None."""
+    if number is None:
+        return NOTHING
+    digits = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
+    return f"{number:,.{digits}f}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """``1 image``, ``2 images``; ``many`` where an s does not make the plural."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def attack_name(attack: str) -> str:
+    """The attack with its norm, ``Few-pixel (L0)``; an attack not known here keeps its own name."""
+    return _ATTACKS.get(attack, attack)
+
+
+def search_name(search: str) -> str:
+    """The search as the papers write it, ``CMA-ES``; a search not known here keeps its own name."""
+    return _SEARCHES.get(search, search)
+
+
+def safe_name(attack: str, threshold: int) -> str:
+    """The robustness level: ``3-pixel-safe``, ``3-threshold-safe``."""
+    return f"{threshold}-{_SAFE.get(attack, attack)}-safe"
+
+
+def allowance(attack: str, threshold: int) -> str:
+    """What ``threshold`` permits: ``1 pixel``, ``3 pixels``, ``±3 of 255``, or ``th = 3``."""
+    if attack == FEW_PIXEL:
+        return plural(threshold, "pixel")
+    return f"±{threshold} of 255" if attack == THRESHOLD else f"th = {threshold}"

@@ -1,0 +1,109 @@
+"""pixelproof from Python: ``assess(model, images, labels)`` and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pixelproof.analysis import LevelRow, level_rows
+from pixelproof.assessment import begin, choose_device, execute
+from pixelproof.data import ImageSet, default_class_names
+from pixelproof.data.imageset import UInt8Array
+from pixelproof.errors import DataError
+from pixelproof.models import ScoreKind, wrap_model
+from pixelproof.report import levels_html, write_report
+from pixelproof.runs import Record, RunStore
+from pixelproof.runs.export import to_frame
+from pixelproof.spec import make_spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Result:
+    """A finished assessment. In a notebook it shows its level table."""
+
+    def __init__(self, run: RunStore) -> None:
+        self.run = run
+
+    @property
+    def levels(self) -> list[LevelRow]:
+        """One row per attack × search × threshold: adversarial and robust accuracy with intervals, queries, safety."""
+        return level_rows(self.run.records(), self.run.manifest.selection)
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """One row per sample × attack × threshold. Raises ``InputError`` without pandas (extra ``export``)."""
+        return to_frame(self.run)
+
+    def adversarial(self, attack: str, threshold: int) -> list[tuple[Record, UInt8Array]]:
+        """Each success of ``attack`` at ``threshold`` with its image, uint8 H×W×C."""
+        chosen = [r for r in self.run.records() if r.attack == attack and r.threshold == threshold]
+        return [(r, image) for r in chosen if (image := self.run.adversarial(r)) is not None]
+
+    def report(self, path: str | Path) -> Path:
+        """Write the self-contained HTML report to ``path``."""
+        return write_report(self.run, Path(path))
+
+    def __repr__(self) -> str:
+        rows = [f"{row.attack} th={row.threshold}: {row.fooled}" for row in self.levels]
+        return f"Result of {self.run.manifest.model.name}\n  " + "\n  ".join(rows)
+
+    def _repr_html_(self) -> str:
+        return levels_html(self.run)
+
+
+def assess(
+    model: object,
+    images: npt.ArrayLike | torch.Tensor,
+    labels: npt.ArrayLike | torch.Tensor,
+    *,
+    class_names: Sequence[str] | None = None,
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    **options: Any,
+) -> Result:
+    """Assess ``model`` against few-pixel and threshold attacks; quiet, and without files unless ``out`` is given.
+
+    ``model``: a torch module, a ``Classifier``, or any callable from float32 N×C×H×W in [0, 1] to scores N×K, whose
+    normalisation is inside; ``kind`` says what the scores are where that cannot be seen.
+    ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
+    ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
+    ``pixelproof assess``: ``preset``, ``samples``, ``attacks``, ``levels``, ``search``, ``max_queries``,
+    ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
+    Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
+    """
+    pixels, integers = _as_uint8(images), np.asarray(labels)
+    names = tuple(class_names) if class_names is not None else _names(integers)
+    data = ImageSet(pixels, integers, names, "arrays")
+    where = choose_device(device)
+    classifier = wrap_model(model, name=name, kind=kind, device=where)
+    spec = make_spec(model=f"python:{classifier.name}", data="arrays", device=device, **options)
+    run = begin(spec, classifier, data, Path(out) if out is not None else None)
+    execute(run, classifier)
+    return Result(run)
+
+
+def _names(labels: npt.NDArray[Any]) -> tuple[str, ...]:
+    if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"Labels must be N integers, not {labels.dtype} of shape {labels.shape}.")
+    return default_class_names(labels)
+
+
+def _as_uint8(images: npt.ArrayLike | torch.Tensor) -> UInt8Array:
+    array = np.asarray(images)
+    if array.dtype == np.uint8 or array.ndim != 4 or not np.issubdtype(array.dtype, np.floating):
+        return array  # ImageSet says what is wrong with it, if anything is
+    if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        raise DataError(
+            f"Float images must lie in [0, 1], but these run from {array.min():.3g} to {array.max():.3g}; "
+            "normalisation belongs inside the model."
+        )
+    return (array * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)

@@ -1,0 +1,179 @@
+"""The main job: from a spec, a model and data to a finished run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pixelproof.data import ImageSet
+from pixelproof.engine import Engine, Round, Sample
+from pixelproof.engine.engine import Done
+from pixelproof.environment import environment
+from pixelproof.errors import InputError, RunError
+from pixelproof.models import Classifier, TorchClassifier, settle_kind
+from pixelproof.models.query import Scorer
+from pixelproof.preflight import preflight
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore
+from pixelproof.runs.identity import run_identity
+from pixelproof.runs.store import FILE
+from pixelproof.selection import restore, select
+from pixelproof.spec import AssessSpec, resolve
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; ``fooled`` counts samples fooled at any level, ``queries`` those of this sitting."""
+
+    samples: int
+    done: int
+    fooled: int
+    records: int
+    total_records: int
+    queries: int
+    seconds: float
+
+
+Listener = Callable[[Progress], None]
+
+
+def choose_device(choice: str) -> torch.device:
+    """The device called ``auto``, ``cpu`` or ``cuda``. Raises ``InputError`` when there is no such device here."""
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device: there is no CUDA device here; use cpu or auto.")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
+    """The images START:STOP of ``data``. Raises ``InputError`` when they reach past its end."""
+    if limits is None:
+        return data
+    if limits[1] > len(data):
+        raise InputError(f"--range: {limits[0]}:{limits[1]} reaches past the {len(data)} images of {data.name}.")
+    return data.take(slice(*limits))
+
+
+def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | None) -> RunStore:
+    """Check everything, select the samples, and create the run in ``out`` (None: in memory).
+
+    A run of the same identity that is already in ``out`` is taken up again. Raises ``InputError`` for anything the
+    user must put right, before anything is written.
+    """
+    device = choose_device(spec.device)
+    settings = resolve(spec, data.shape, device.type)
+    if spec.precision != "float32":
+        _at_precision(classifier, spec.precision)  # refuse before anything is written
+    checked = preflight(classifier, data, batch_size=settings.batch_size, device=device)
+    identity = run_identity(settings.as_dict(), classifier.fingerprint, data.content_hash)
+    if out is not None and (out / FILE).exists():
+        return _take_up(out, identity)
+    selection, samples = select(Scorer(classifier, settings.batch_size, device), data, settings)
+    manifest = Manifest(
+        identity=identity,
+        status="running",
+        spec=spec.model_dump(mode="json"),
+        settings=settings.as_dict(),
+        model=ModelCard(classifier.name, classifier.kind, classifier.fingerprint, checked.checked, checked.right),
+        data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
+        selection=selection,
+        findings=checked.findings,
+        environment=environment(device),
+    )
+    return RunStore.create(out, manifest, {sample.index: sample.pixels for sample in samples})
+
+
+def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _: None) -> None:
+    """Do what is left of ``run``, committing as samples finish; safe to kill and to call again.
+
+    Raises ``RunError`` when ``classifier`` is not the run's.
+    """
+    manifest = run.manifest
+    if classifier.fingerprint != manifest.model.fingerprint:
+        raise RunError("The model is not the one of the run: its fingerprint differs.")
+    if manifest.status == "finished":
+        return
+    settle_kind(classifier, manifest.model.kind)
+    spec = AssessSpec(**manifest.spec)
+    device = choose_device(spec.device)
+    settings = resolve(spec, manifest.data.shape, device.type)
+    if run_identity(settings.as_dict(), classifier.fingerprint, manifest.data.sha256) != manifest.identity:
+        raise RunError(
+            "The run was begun with other settings (another device or version) and cannot be continued here."
+        )
+    scorer = Scorer(classifier, settings.batch_size, device)
+    samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection)
+    searcher = _at_precision(classifier, spec.precision)
+    _drive(run, Engine(settings, classifier, searcher, device), samples, listener)
+
+
+def _drive(run: RunStore, engine: Engine, samples: list[Sample], listener: Listener) -> None:
+    """Let the engine run, commit each round's outcomes, tell the listener, and keep the time."""
+    tally = _Tally(run, samples, len(engine.settings.searches))
+    done: Done = {(r.sample, r.attack, r.threshold) for r in run.records()}
+    begun = time.perf_counter()
+    finished = False
+    try:
+        for progress in engine.run(samples, done):
+            if progress.outcomes:
+                run.commit(progress.outcomes)
+            listener(tally.add(progress, time.perf_counter() - begun))
+        finished = True
+    finally:
+        if engine.invalid:
+            text = f"{engine.invalid} answers of the model held NaN or infinite scores; they count as not fooled."
+            run.add_findings([Finding("invalid-scores", "warning", text)])
+        seconds = time.perf_counter() - begun
+        run.add_timings({"seconds": seconds, "queries": engine.queries}, finished=finished)
+
+
+class _Tally:
+    """Counts for the listener."""
+
+    def __init__(self, run: RunStore, samples: list[Sample], records_per_sample: int) -> None:
+        self._left = {sample.index: records_per_sample for sample in samples}
+        self._total = records_per_sample * len(samples)
+        self._fooled: set[int] = set()
+        self._queries = 0
+        for record in run.records():
+            self._count(record.sample, record.success)
+
+    def _count(self, sample: int, success: bool) -> None:
+        self._left[sample] -= 1
+        if success:
+            self._fooled.add(sample)
+
+    def add(self, progress: Round, seconds: float) -> Progress:
+        self._queries += progress.queries
+        for record, _ in progress.outcomes:
+            self._count(record.sample, record.success)
+        left = sum(self._left.values())
+        done = sum(n == 0 for n in self._left.values())
+        return Progress(
+            len(self._left), done, len(self._fooled), self._total - left, self._total, self._queries, seconds
+        )
+
+
+def _take_up(out: Path, identity: str) -> RunStore:
+    run = RunStore.open(out)
+    if run.manifest.identity != identity:
+        raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
+    return run
+
+
+def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:
+    chosen = manifest.selection
+    images = np.stack([run.clean(sample) for sample in chosen.samples])
+    labels, indices = np.array(chosen.labels), np.array(chosen.samples)
+    return ImageSet(images, labels, manifest.data.class_names, manifest.data.name, indices)
+
+
+def _at_precision(classifier: Classifier, precision: str) -> Classifier:
+    if precision == "float32":
+        return classifier
+    if not isinstance(classifier, TorchClassifier):
+        raise InputError(f"--precision: only a torch module can be searched in {precision}; use float32.")
+    return classifier.at_precision(torch.bfloat16)

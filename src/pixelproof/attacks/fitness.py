@@ -1,0 +1,40 @@
+"""What a search minimises, and what counts as fooled."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+FitnessName = Literal["margin", "confidence"]
+
+
+def fitness(name: FitnessName, log_scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """N values, lower is nearer to success, of ``log_scores`` N×K (logits, or log-probabilities).
+
+    ``margin``: untargeted z_y − max_{k≠y} z_k, targeted max_{k≠t} z_k − z_t; below zero exactly when fooled. It does
+    not go flat where a softmax saturates. ``confidence``: the papers' soft label, the softmax probability of the true
+    class (untargeted; Vargas & Kotyan, 2019, eq. 2) or one minus that of the target. NaN becomes +∞.
+    """
+    if name == "confidence":
+        probability = log_scores.softmax(1)
+        value = _at(probability, labels) if targets is None else 1 - _at(probability, targets)
+    elif targets is None:
+        value = _at(log_scores, labels) - _best_other(log_scores, labels)
+    else:
+        value = _best_other(log_scores, targets) - _at(log_scores, targets)
+    return torch.nan_to_num(value, nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
+
+
+def fooled(predicted: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """N booleans: another class than the true one (untargeted), or the target and nothing else (targeted)."""
+    return predicted != labels if targets is None else predicted == targets
+
+
+def _at(scores: Tensor, classes: Tensor) -> Tensor:
+    return scores.gather(1, classes[:, None]).squeeze(1)
+
+
+def _best_other(scores: Tensor, classes: Tensor) -> Tensor:
+    return scores.scatter(1, classes[:, None], -torch.inf).amax(1)

@@ -1,0 +1,5 @@
+"""The command line: one thin file a command."""
+
+from pixelproof.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,53 @@
+"""Puts the commands together and turns errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+import pixelproof
+from pixelproof.cli import assess, demo, export, report, resume, train, verify
+from pixelproof.cli.console import fail
+from pixelproof.errors import InputError, PixelproofError
+
+app = typer.Typer(
+    name="pixelproof",
+    help="How much may an image be disturbed before a classifier changes its answer?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("assess")(assess.assess)
+app.command("demo")(demo.demo)
+app.command("resume")(resume.resume)
+app.command("verify")(verify.verify)
+app.command("report")(report.report)
+app.command("export")(export.export)
+app.command("train")(train.train)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pixelproof {pixelproof.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 a claim does not hold, 2 the user's mistake, 130 interrupted."""
+    try:
+        app()
+    except InputError as error:
+        sys.exit(fail(str(error), 2))
+    except PixelproofError as error:
+        sys.exit(fail(str(error), 1))
+    except KeyboardInterrupt:
+        sys.exit(fail("Interrupted.", 130))

@@ -1,0 +1,104 @@
+"""pixelproof assess: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pixelproof.errors import InputError
+
+
+def assess(
+    model: Annotated[
+        str,
+        typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
+    ],
+    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, npz:FILE or folder:DIR.")],
+    out: Annotated[Path, typer.Option(help="Folder for the run.")],
+    range_: Annotated[
+        str | None,
+        typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order."),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(help="Correctly classified samples to attack.", show_default="100, or all there are"),
+    ] = None,
+    attacks: Annotated[str, typer.Option(help="few-pixel (L0), threshold (L∞).")] = "few-pixel,threshold",
+    search: Annotated[str, typer.Option(help="auto, de, cma-es or sep-cma-es.")] = "auto",
+    levels: Annotated[str, typer.Option(help="Thresholds th, separated by commas.")] = "1,3,5,10",
+    preset: Annotated[
+        str, typer.Option(help="quick (1,000 queries a sample and level), standard (10,000) or paper.")
+    ] = "quick",
+    max_queries: Annotated[
+        int | None,
+        typer.Option(help="Queries a sample and level, verification included.", show_default="the preset's"),
+    ] = None,
+    independent_levels: Annotated[
+        bool,
+        typer.Option("--independent-levels", help="Search each level alone instead of inheriting successes upward."),
+    ] = False,
+    target: Annotated[str, typer.Option(help="none, least-likely, next, or a class number.")] = "none",
+    fitness: Annotated[str, typer.Option(help="margin (of logits), or the papers' confidence.")] = "margin",
+    shuffle: Annotated[
+        int | None, typer.Option(metavar="SEED", help="Take the samples in an order shuffled by this seed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all searches.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, or bfloat16 to search faster; float32 always verifies.")
+    ] = "float32",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Allow FILE.py:FACTORY, which runs that file's code.")
+    ] = False,
+) -> None:
+    """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
+    from pixelproof.cli.console import show_findings
+    from pixelproof.cli.finish import run_and_finish
+    from pixelproof.cli.open import begin_run
+    from pixelproof.spec import make_spec
+
+    spec = make_spec(
+        model=model,
+        data=data,
+        range=_range(range_),
+        samples=samples,
+        attacks=_list(attacks),
+        search=search,
+        levels=[_integer("--levels", text) for text in _list(levels)],
+        preset=preset,
+        max_queries=max_queries,
+        independent_levels=independent_levels,
+        target=target,
+        fitness=fitness,
+        shuffle=shuffle,
+        seed=seed,
+        device=device,
+        precision=precision,
+        trust_code=trust_code,
+    )
+    run, classifier = begin_run(spec, out)
+    with run:
+        show_findings(run.manifest.findings)
+        run_and_finish(run, classifier, classifier.name)
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _integer(option: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InputError(f"{option}: a whole number was expected, not {text!r}.") from error
+
+
+def _range(text: str | None) -> tuple[Any, ...] | None:
+    if text is None:
+        return None
+    start, colon, stop = text.partition(":")
+    if not colon:
+        raise InputError(f"--range: START:STOP was expected, as in 0:500, not {text!r}.")
+    return _integer("--range", start), _integer("--range", stop)

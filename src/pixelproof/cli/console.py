@@ -1,0 +1,31 @@
+"""What the commands print with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pixelproof.runs import Finding
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_STYLES = {"info": "cyan", "warning": "yellow", "error": "red"}
+
+
+def fail(message: str, code: int) -> int:
+    """Print ``message`` to standard error and give back the exit ``code``."""
+    errors.print(f"[bold red]error:[/] {escape(message)}")
+    return code
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """One line a finding."""
+    for finding in findings:
+        style = _STYLES[finding.severity]
+        console.print(f"[{style}]{finding.severity}[/] [bold]{finding.name}[/]: {escape(finding.message)}")

@@ -1,0 +1,43 @@
+"""What every run ends with: the level table, the report, the tables on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelproof.cli.console import console
+
+if TYPE_CHECKING:
+    from pixelproof.runs import RunStore
+
+
+def run_and_finish(run: RunStore, classifier: object, label: str) -> None:
+    """Do what is left of ``run``, then print its levels and write report and tables beside it."""
+    from pixelproof.assessment import execute
+    from pixelproof.cli.progress import run_progress
+
+    try:
+        with run_progress(label) as listener:
+            execute(run, classifier, listener)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        console.print(f"Interrupted; nothing finished is lost. Continue with: [bold]pixelproof resume {run.folder}[/]")
+        raise
+    show(run)
+
+
+def show(run: RunStore) -> None:
+    """Print the level tables of ``run`` and write its report and tables."""
+    from pixelproof.report import terminal_tables
+
+    for table in terminal_tables(run):
+        console.print(table)
+    console.print(f"report: [bold]{write_documents(run)}[/]", soft_wrap=True)
+
+
+def write_documents(run: RunStore) -> Path:
+    """Write ``report.html`` and ``tables/`` into the folder of ``run``; returns the report's path."""
+    from pixelproof.report import write_report, write_tables
+
+    assert run.folder is not None  # the command line has no runs in memory
+    write_tables(run, run.folder / "tables")
+    return write_report(run, run.folder / "report.html")

@@ -1,0 +1,51 @@
+"""From a spec, or from a run, to the model and the data it speaks of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelproof.errors import RunError
+
+if TYPE_CHECKING:
+    from pixelproof.data import ImageSet
+    from pixelproof.models import Classifier
+    from pixelproof.runs import RunStore
+    from pixelproof.spec import AssessSpec
+
+
+def begin_run(spec: AssessSpec, out: Path) -> tuple[RunStore, Classifier]:
+    """Load model and data, check them, and begin (or take up) the run in ``out``."""
+    from pixelproof.assessment import begin
+
+    data = open_data(spec)
+    classifier = open_model(spec)
+    return begin(spec, classifier, data, out), classifier
+
+
+def open_data(spec: AssessSpec) -> ImageSet:
+    """The images in range of ``spec``."""
+    from pixelproof.assessment import in_range
+    from pixelproof.data import load_data
+
+    return in_range(load_data(spec.data), spec.range)
+
+
+def open_model(spec: AssessSpec) -> Classifier:
+    """The model of ``spec`` on its device."""
+    from pixelproof.assessment import choose_device
+    from pixelproof.models import load_model
+
+    return load_model(spec.model, trust_code=spec.trust_code, device=choose_device(spec.device))
+
+
+def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> AssessSpec:
+    """The spec of ``run``, with another place for its model or data where given; trust is asked for anew."""
+    from pixelproof.spec import make_spec
+
+    saved = {**run.manifest.spec, "trust_code": trust_code}
+    saved["model"] = model or saved["model"]
+    saved["data"] = data or saved["data"]
+    if saved["model"].startswith("python:"):
+        raise RunError("The run was begun from Python, so its model is not known here; name it with --model.")
+    return make_spec(**saved)

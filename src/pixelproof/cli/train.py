@@ -1,0 +1,61 @@
+"""pixelproof train: train a network of the zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelproof.errors import InputError
+
+if TYPE_CHECKING:
+    from pixelproof.data import ImageSet
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="lenet or resnet20.")],
+    data: Annotated[str, typer.Option(help="Training data: cifar10:ROOT, npz:FILE or folder:DIR.")],
+    out: Annotated[Path, typer.Option(help="Folder for the weights, the card and the checkpoint.")],
+    test_data: Annotated[
+        str | None, typer.Option(help="Held-out data.", show_default="the test split, for cifar10:ROOT")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs.", show_default="the recipe's")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the start and of the augmentation.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    full_precision: Annotated[
+        bool, typer.Option("--full-precision", help="float32 throughout instead of bfloat16 autocast.")
+    ] = False,
+) -> None:
+    """Train a network and write NAME.safetensors with its card; started again, it continues after the last epoch."""
+    from pixelproof.assessment import choose_device
+    from pixelproof.cli.console import console
+    from pixelproof.cli.train_progress import train_progress
+    from pixelproof.zoo.train import train as run_training
+
+    train_set, test_set = _data(data, test_data)
+    with train_progress(name) as report:
+        card = run_training(
+            name,
+            train_set,
+            test_set,
+            out,
+            seed=seed,
+            epochs=epochs,
+            device=choose_device(device),
+            mixed_precision=not full_precision,
+            report=report,
+        )
+    right = f"{100 * card['accuracy']:.2f} % of {len(test_set)} held-out images classified correctly"
+    console.print(f"{name}: {right}\nweights: [bold]{out / name}.safetensors[/]", soft_wrap=True)
+
+
+def _data(data: str, test_data: str | None) -> tuple[ImageSet, ImageSet]:
+    from pixelproof.data import load_cifar10, load_data
+
+    kind, _, root = data.partition(":")
+    if kind == "cifar10":
+        return load_cifar10(Path(root), "train"), load_data(test_data or data)
+    if test_data is None:
+        raise InputError("--test-data: name the held-out images to measure the accuracy on.")
+    return load_data(data), load_data(test_data)

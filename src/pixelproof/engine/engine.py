@@ -1,0 +1,178 @@
+"""The engine: keeps one constant batch full with the searches of many samples, attacks and thresholds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pixelproof.attacks import Encoding, FewPixel, Threshold
+from pixelproof.engine.cell import Cell, Lane
+from pixelproof.engine.job import Outcome, Round, Sample
+from pixelproof.models import Classifier
+from pixelproof.models.query import VERIFY_ROWS, Scorer
+from pixelproof.runs.distances import pixel_distances
+from pixelproof.runs.record import Record
+from pixelproof.search import CMAES, DifferentialEvolution, Search, SeparableCMAES
+from pixelproof.spec import AttackName, SearchSettings, Settings
+
+#: Batches that lanes are started for: enough that the last, padded one weighs little, few enough that a run that is
+#: killed loses little.
+BATCHES_IN_FLIGHT = 4
+
+Done = Collection[tuple[int, str, int]]  # sample, attack, threshold
+
+
+class Engine:
+    """Runs every attack of ``settings`` over samples; see ``run``.
+
+    ``searcher`` answers candidates (perhaps in low precision), ``verifier`` decides (always float32).
+    """
+
+    def __init__(self, settings: Settings, classifier: Classifier, searcher: Classifier, device: torch.device) -> None:
+        self.settings = settings
+        self.scorer = Scorer(searcher, settings.batch_size, device)
+        self.verifier = Scorer(classifier, VERIFY_ROWS, device)
+        self._capacity = BATCHES_IN_FLIGHT * settings.batch_size
+
+    @property
+    def queries(self) -> int:
+        """Images asked so far, verifications included."""
+        return self.scorer.queries + self.verifier.queries
+
+    @property
+    def invalid(self) -> int:
+        """Answers so far that held NaN or infinite scores."""
+        return self.scorer.invalid + self.verifier.invalid
+
+    def run(self, samples: Sequence[Sample], done: Done = ()) -> Iterator[Round]:
+        """Attack ``samples`` except where (sample, attack, threshold) is ``done``; yields after every round.
+
+        With nested settings a sample climbs the levels and stops at its first success, which the higher levels
+        inherit. Outcomes of one round belong into one transaction.
+        """
+        shape = samples[0].pixels.shape if samples else (1, 1, 1)
+        cells = [self._cell(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
+        self._enqueue(cells, samples, set(done))
+        while any(cell.queue or cell.lanes for cell in cells):
+            self._fill(cells)
+            before = self.queries
+            outcomes = self._round(cells)
+            yield Round(outcomes, self.queries - before, sum(len(cell.lanes) for cell in cells))
+
+    def _cell(self, settings: SearchSettings, shape: tuple[int, int, int]) -> Cell:
+        encoding = make_encoding(settings.attack, settings.threshold, shape)
+        search = make_search(settings, encoding.dimension)
+        return Cell(settings, encoding, search, self.settings.fitness, self.settings.seed, self.verifier)
+
+    def _enqueue(self, cells: list[Cell], samples: Sequence[Sample], done: set[tuple[int, str, int]]) -> None:
+        for sample in samples:
+            for attack in dict.fromkeys(cell.settings.attack for cell in cells):
+                pending = [
+                    cell
+                    for cell in cells
+                    if cell.settings.attack == attack and (sample.index, attack, cell.settings.threshold) not in done
+                ]
+                for cell in pending[:1] if self.settings.nested else pending:
+                    cell.queue.append(sample)
+
+    def _fill(self, cells: list[Cell]) -> None:
+        rows = sum(cell.rows for cell in cells)
+        for cell in cells:
+            fresh = []
+            while cell.queue and rows < self._capacity:
+                fresh.append(cell.queue.popleft())
+                rows += cell.search.population
+            cell.start(fresh)
+
+    def _round(self, cells: list[Cell]) -> list[Outcome]:
+        active = [cell for cell in cells if cell.lanes]
+        asked = [cell.ask() for cell in active]
+        scores = self.scorer(torch.cat(asked) if len(asked) > 1 else asked[0])
+        outcomes: list[Outcome] = []
+        for cell, part in zip(active, torch.split(scores, [len(images) for images in asked]), strict=True):
+            for lane in cell.tell(part):
+                outcomes += self._outcomes(cells, cell, lane)
+        return outcomes
+
+    def _outcomes(self, cells: list[Cell], cell: Cell, lane: Lane) -> list[Outcome]:
+        """The record of ``lane``; nested, also those that inherit its success, or else its next level in the queue."""
+        record, image = make_record(cell.settings, lane, self.settings.seed)
+        outcomes: list[Outcome] = [(record, image)]
+        if self.settings.nested:
+            higher = [c for c in cells if _follows(c.settings, cell.settings)]
+            if not record.success and higher:
+                higher[0].queue.append(lane.sample)
+            if record.success:
+                outcomes += [(_inherit(record, c.settings), image) for c in higher]
+        return outcomes
+
+
+def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> Encoding:
+    """The encoding of ``attack`` at ``threshold`` for images of ``shape`` (height, width, channels)."""
+    return FewPixel(threshold, shape) if attack == "few-pixel" else Threshold(threshold, shape)
+
+
+def make_search(settings: SearchSettings, dimension: int) -> Search:
+    """The optimiser that ``settings`` names, for genomes of ``dimension`` numbers."""
+    if settings.search == "de":
+        return DifferentialEvolution(dimension, population=settings.population or 400)
+    sigma = settings.sigma or 1.0
+    if settings.search == "cma-es":
+        return CMAES(dimension, sigma, settings.population)
+    return SeparableCMAES(dimension, sigma, settings.population)
+
+
+def make_record(settings: SearchSettings, lane: Lane, seed: int) -> Outcome:
+    """What the run keeps of an ended lane."""
+    sample, found, scores = lane.sample, lane.found, lane.scores
+    distances: dict[str, int | float | None] = dict.fromkeys(("l0", "l1", "l2", "linf"))
+    predicted, confidence, image = sample.label, sample.confidence, None
+    if found is not None and scores is not None:
+        image = found.to("cpu", torch.uint8).numpy()
+        distances = {**pixel_distances(image, sample.pixels)}
+        predicted = int(scores.argmax())
+        confidence = float(_softmax(scores)[predicted])
+    record = Record(
+        sample=sample.index,
+        label=sample.label,
+        attack=settings.attack,
+        search=settings.search,
+        threshold=settings.threshold,
+        target=sample.target,
+        success=found is not None,
+        inherited_from=None,
+        predicted=predicted,
+        clean_confidence=sample.confidence,
+        confidence=confidence,
+        margin=lane.margin,
+        queries=lane.queries,
+        restarts=lane.restarts,
+        seconds=time.perf_counter() - lane.begun,
+        seed=seed,
+        **distances,  # type: ignore[arg-type]
+    )
+    return record, image
+
+
+def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:
+    return candidate.attack == settings.attack and candidate.threshold > settings.threshold
+
+
+def _inherit(record: Record, settings: SearchSettings) -> Record:
+    return replace(
+        record,
+        search=settings.search,
+        threshold=settings.threshold,
+        inherited_from=record.threshold,
+        queries=0,
+        restarts=0,
+        seconds=0.0,
+    )
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    return scores.double().softmax(0)

@@ -1,0 +1,27 @@
+"""Models: the one protocol they are asked through, and the adapters that bring others to it."""
+
+from pixelproof.models.call import CallableClassifier
+from pixelproof.models.classifier import Classifier, ScoreKind
+from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
+from pixelproof.models.load import load_model
+from pixelproof.models.scores import detect_kind, log_scores, probabilities, resolve_kind, settle_kind
+from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.models.weights import load_weights
+from pixelproof.models.wrap import wrap_model
+
+__all__ = [
+    "CallableClassifier",
+    "Classifier",
+    "ExportedClassifier",
+    "ScoreKind",
+    "TorchClassifier",
+    "TorchScriptClassifier",
+    "detect_kind",
+    "load_model",
+    "load_weights",
+    "log_scores",
+    "probabilities",
+    "resolve_kind",
+    "settle_kind",
+    "wrap_model",
+]

@@ -1,0 +1,89 @@
+"""Any Python callable as a classifier: the black box in the strict sense."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelproof.errors import ModelError
+from pixelproof.models.classifier import ScoreKind
+from pixelproof.models.outputs import ask, check_scores, first_line
+
+
+class CallableClassifier:
+    """Scores from ``function(images)``.
+
+    The function always gets one thing: a fresh contiguous ``torch.Tensor`` on the CPU, float32 N×C×H×W in [0,
+    1] (``images.numpy()`` is the NumPy array, without a copy), and is called without gradients. It returns
+    scores N×K as a tensor, a NumPy array or nested lists; whole numbers are taken too. The fingerprint hashes
+    the function's name and source, a stand-in: what the function reaches (weights, a remote service) is not
+    seen. Give ``fingerprint`` where something better is known.
+    """
+
+    differentiable = False
+
+    def __init__(
+        self,
+        function: Callable[[Tensor], object],
+        *,
+        name: str | None = None,
+        kind: ScoreKind | None = None,
+        fingerprint: str | None = None,
+    ) -> None:
+        self.function = function
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        self.kind: ScoreKind = kind or "logits"
+        self.kind_given = kind is not None
+        self.fingerprint = fingerprint or _fingerprint(function)
+
+    def __repr__(self) -> str:
+        return f"CallableClassifier({self.name!r}, kind={self.kind!r})"
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Scores float32 N×K on the device of ``images``, which are float32 N×C×H×W in [0, 1].
+
+        Raises ``ModelError`` when the function fails or answers with anything but N×K numbers.
+        """
+        batch = torch.empty(images.shape, dtype=torch.float32).copy_(images.detach())
+        with torch.no_grad():
+            output = ask(self.function, batch, self.name)
+        scores = check_scores(self._tensor(output), len(images), self.name)
+        return scores.detach().to(images.device, torch.float32)
+
+    def _tensor(self, output: object) -> object:
+        """``output`` as a floating tensor where it is a tensor, an array or lists of numbers."""
+        if isinstance(output, list):
+            try:
+                output = np.array(
+                    [row.tolist() if isinstance(row, Tensor) else row for row in output], np.float64
+                )
+            except (ValueError, TypeError) as error:
+                raise ModelError(
+                    f"The model {self.name} returned lists that are no N×K numbers ({first_line(error)}); "
+                    "expected one row of class scores an image, so return rows of equal length."
+                ) from error
+        if isinstance(output, np.ndarray):
+            if output.dtype.kind not in "biuf":
+                raise ModelError(
+                    f"The model {self.name} returned an array of {output.dtype}; expected scores N×K, so "
+                    "return numbers."
+                )
+            output = torch.from_numpy(np.array(output, np.float32))
+        if isinstance(output, Tensor) and not output.is_floating_point() and not output.is_complex():
+            output = output.float()
+        return output
+
+
+def _fingerprint(function: Callable[[Tensor], object]) -> str:
+    shown = function if hasattr(function, "__qualname__") else type(function)
+    name = f"{getattr(shown, '__module__', '')}.{getattr(shown, '__qualname__', type(function).__qualname__)}"
+    try:
+        source = inspect.getsource(shown)
+    except (OSError, TypeError):
+        source = ""
+    return hashlib.sha256(f"callable\n{name}\n{source}".encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""Asking somebody's code for scores, and saying plainly what is wrong with the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from pixelproof.errors import InputError, ModelError
+
+
+def first_line(error: BaseException) -> str:
+    """The exception's type and the first line of its text."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
+    """``call(batch)``; whatever it raises becomes a ``ModelError`` naming the batch's shape.
+
+    Our own errors and running out of device memory pass through unchanged.
+    """
+    try:
+        return call(batch)
+    except (InputError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        n, *image = batch.shape
+        raise ModelError(
+            f"The model {name} failed on {n} images of shape {'×'.join(map(str, image))} (C×H×W, values in "
+            f"[0, 1]) with {first_line(error)}; check that the model is made for images of this shape."
+        ) from error
+
+
+def check_scores(output: object, rows: int, name: str) -> Tensor:
+    """``output`` itself when it is a floating tensor rows×K, K ≥ 2; else ``ModelError`` says what it is."""
+    expected = f"expected scores N×K (here {rows}×K with K ≥ 2)"
+    if isinstance(output, (tuple, list, Mapping)) or hasattr(output, "logits"):
+        raise ModelError(
+            f"The model {name} returned a {type(output).__name__}; {expected}, so wrap it to return the "
+            "logits tensor."
+        )
+    if not isinstance(output, Tensor):
+        raise ModelError(
+            f"The model {name} returned a {type(output).__name__}; {expected}, so return the logits tensor."
+        )
+    if output.ndim != 2 or output.shape[0] != rows or output.shape[1] < 2:
+        raise ModelError(
+            f"The model {name} returned the shape "
+            f"{'×'.join(map(str, output.shape)) or '() of a single number'}; {expected}, so return one row "
+            "of class scores an image."
+        )
+    if not output.is_floating_point():
+        raise ModelError(
+            f"The model {name} returned {output.dtype} numbers; {expected} in floating point, so return the "
+            "logits."
+        )
+    return output

@@ -1,0 +1,69 @@
+"""The one place where images meet the model, and where queries are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pixelproof.errors import ModelError
+from pixelproof.models.classifier import Classifier
+from pixelproof.models.scores import log_scores
+
+#: Rows of a verifying call. Small, since claims come one by one; more than one, since a batch of one is computed by
+#: other kernels.
+VERIFY_ROWS = 16
+
+
+class Scorer:
+    """Calls a classifier with one constant batch shape.
+
+    On a CPU the last bits of a score depend on the size of the batch, but not on an image's place in it nor
+    on its neighbours; so every call has ``batch_size`` rows, the last ones repeated where there is too little
+    to ask.
+    """
+
+    def __init__(self, classifier: Classifier, batch_size: int, device: torch.device) -> None:
+        self.classifier, self.batch_size, self.device = classifier, batch_size, device
+        self.queries = 0
+        self.invalid = 0
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Log-scores N×K (their differences are logit margins) of ``pixels``, N×H×W×C whole numbers 0–255.
+
+        Raises ``ModelError`` when the model does not answer one row of scores an image.
+        """
+        self.queries += len(pixels)
+        parts = [self._call(chunk) for chunk in torch.split(pixels, self.batch_size)]
+        scores = torch.cat(parts)
+        self.invalid += int((~scores.isfinite()).any(1).sum())
+        return scores
+
+    def _call(self, chunk: Tensor) -> Tensor:
+        rows = len(chunk)
+        if rows < self.batch_size:
+            chunk = torch.cat([chunk, chunk[-1:].expand(self.batch_size - rows, *chunk.shape[1:])])
+        # Channels last at rest is torch's channels-last memory format: permuting copies nothing.
+        scores = self.classifier.scores(chunk.div(255).permute(0, 3, 1, 2).to(self.device))
+        if scores.ndim != 2 or len(scores) != self.batch_size:
+            raise ModelError(
+                f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K "
+                "scores."
+            )
+        return log_scores(scores[:rows], self.classifier.kind)
+
+
+def predictor(
+    classifier: Classifier, device: torch.device
+) -> Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]]:
+    """A function from N uint8 images H×W×C to their probabilities N×K, asked as the engine asks to verify."""
+    scorer = Scorer(classifier, VERIFY_ROWS, device)
+
+    def predict(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
+        pixels = torch.from_numpy(np.stack(images)).to(device).float()
+        return scorer(pixels).double().softmax(1).cpu().numpy()
+
+    return predict

@@ -1,0 +1,39 @@
+"""What people hand over in Python, made a classifier."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pixelproof.errors import ModelError
+from pixelproof.models.call import CallableClassifier
+from pixelproof.models.classifier import Classifier, ScoreKind
+from pixelproof.models.torch_module import TorchClassifier
+
+_EXPECTED = "expected a torch module, a Classifier, or a function from images N×C×H×W in [0, 1] to scores N×K"
+
+
+def wrap_model(
+    model: object,
+    *,
+    name: str | None = None,
+    kind: ScoreKind | None = None,
+    device: torch.device | None = None,
+) -> Classifier:
+    """``model`` as a ``Classifier``: a torch module, a callable, or a classifier (returned as it is).
+
+    ``kind`` says what the scores are; when ``None`` it is detected at the preflight. ``device`` is where a
+    module shall compute (a copy goes there when it is elsewhere); by default it stays where it is. Raises
+    ``ModelError`` when ``model`` is none of these, and when a class is given in place of a model.
+    """
+    if isinstance(model, type):
+        raise ModelError(
+            f"{model.__name__} is a class, not a model; {_EXPECTED}, so create one: {model.__name__}(…)."
+        )
+    if isinstance(model, Classifier):
+        return model
+    if isinstance(model, nn.Module):
+        return TorchClassifier(model, name=name, kind=kind, device=device)
+    if callable(model):
+        return CallableClassifier(model, name=name, kind=kind)
+    raise ModelError(f"A {type(model).__name__} is no model; {_EXPECTED}.")

@@ -1,0 +1,304 @@
+"""Before anything is attacked: is the model wired up right?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.special import bdtrc
+from torch import Tensor
+
+from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array
+from pixelproof.errors import ModelError
+from pixelproof.models.classifier import Classifier
+from pixelproof.models.outputs import check_scores
+from pixelproof.models.probes import Probe, probes_for
+from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
+from pixelproof.runs.record import Finding
+
+SIGNIFICANCE = 0.01  # of the tests against chance and of one value range against another
+FEW_IMAGES = 20  # below this an accuracy at chance is a warning, not a refusal
+PROBED = 256  # images that other value ranges are tried on
+CLEARLY_BETTER = 0.2  # by how much another value range must raise the accuracy
+SATURATED_SHARE = 0.1
+BATCH_TOLERANCE = 1e-4  # relative difference of scores that place and neighbours in the batch may cause
+
+Float64Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Preflight:
+    """What the model did to the first ``checked`` images.
+
+    ``predictions`` int64 and ``confidences`` float64 (softmax probability of the true class) have one value
+    an image; ``right`` of them were classified correctly among ``classes``, the K of the scores.
+    """
+
+    findings: tuple[Finding, ...]
+    predictions: Int64Array
+    confidences: Float64Array
+    checked: int
+    right: int
+    classes: int
+
+
+def preflight(
+    classifier: Classifier,
+    data: ImageSet,
+    *,
+    batch_size: int,
+    device: torch.device,
+    gate: float = 0.9,
+    limit: int = 1000,
+) -> Preflight:
+    """Ask ``classifier`` about the first ``limit`` images, ``batch_size`` at a time; look for wrong wiring.
+
+    ``gate`` is the accuracy (0 to 1) below which a warning is given. A kind of scores nobody gave is settled
+    here. Raises ``ModelError`` when the scores are not finite, count too few classes, are the same for every
+    image, are not of the kind declared, or are right no more often than chance; the sentence gives the likely
+    reason if one is found.
+    """
+    check = _Check(classifier, data, batch_size, device, limit)
+    check.refuse_unusable()
+    hint = check.value_range()
+    check.refuse_chance(hint)
+    found = (*check.about_model(), *check.about_accuracy(gate), *([hint] if hint else []))
+    return Preflight(
+        findings=found,
+        predictions=check.predictions,
+        confidences=check.confidences,
+        checked=check.checked,
+        right=check.right,
+        classes=check.classes,
+    )
+
+
+class _Check:
+    """The images, the scores given to them, and the questions put to both."""
+
+    def __init__(
+        self, classifier: Classifier, data: ImageSet, batch_size: int, device: torch.device, limit: int
+    ) -> None:
+        self.classifier, self.data, self.batch_size, self.device = classifier, data, batch_size, device
+        self.checked = min(max(1, limit), len(data))
+        self.images, self.labels = data.images[: self.checked], data.labels[: self.checked]
+        self.raw_dtypes: set[torch.dtype] = set()
+        self.scores = self._ask(self.images)
+        self.classes = self.scores.shape[1]
+        self.kind = resolve_kind(classifier, self.scores)
+        self.predictions: Int64Array = self.scores.argmax(1).numpy()
+        self.right = int((self.predictions == self.labels).sum())
+
+    @property
+    def confidences(self) -> Float64Array:
+        """The probability of the true class of each image."""
+        chosen: Float64Array = self._of_true_class(probabilities(self.scores, self.kind)).double().numpy()
+        return chosen
+
+    def _of_true_class(self, values: Tensor) -> Tensor:
+        return values.gather(1, torch.tensor(self.labels)[:, None]).squeeze(1)
+
+    def _ask(self, images: UInt8Array, probe: Probe | None = None) -> Tensor:
+        """Scores on the CPU, asked for in whole batches; the last is filled up by repetition."""
+        answers = [self._call(batch, probe)[:rows] for batch, rows in _batches(images, self.batch_size)]
+        return torch.cat(answers)
+
+    def _call(self, batch: Tensor, probe: Probe | None = None) -> Tensor:
+        batch = batch.to(self.device)
+        scores = self.classifier.scores(probe.change(batch) if probe else batch)
+        check_scores(scores, len(batch), self.classifier.name)
+        self.raw_dtypes.add(scores.dtype)
+        return scores.detach().cpu()
+
+    # What makes an assessment impossible.
+
+    def refuse_unusable(self) -> None:
+        name = self.classifier.name
+        broken = int((~self.scores.isfinite()).any(1).sum())
+        if broken:
+            raise ModelError(
+                f"The model {name} gave NaN or infinite scores for {broken} of {self.checked} images; "
+                "expected finite numbers, so check its weights and its value range."
+            )
+        needed = int(self.data.labels.max()) + 1
+        if self.classes < needed:
+            raise ModelError(
+                f"The model {name} scores {self.classes} classes, but the labels run up to {needed - 1}; "
+                f"expected at least {needed} classes, so use the model and data of one task."
+            )
+        seen = detect_kind(self.scores)
+        if self.kind != "logits" and seen == "logits":
+            raise ModelError(
+                f"The model {name} is said to give {self.kind}, but its rows are not numbers from 0 to 1 "
+                "that sum to 1; say that they are logits, or return what was said."
+            )
+        if self._constant():
+            raise ModelError(
+                f"The model {name} gave the same scores to all of {self.checked} images; expected them to "
+                "depend on the image, so check its weights and that it takes values from 0 to 1."
+            )
+
+    def _constant(self) -> bool:
+        if self.checked < 2 or not torch.equal(self.scores, self.scores[:1].expand_as(self.scores)):
+            return False
+        return self.kind == "logits" or self.right < self.checked  # labels may be right about images of one class
+
+    def refuse_chance(self, hint: Finding | None) -> None:
+        if self._above_chance() or self.checked < FEW_IMAGES:
+            return
+        reason = (
+            hint.message[:1].lower() + hint.message[1:]
+            if hint
+            else "check that labels are numbered as in training and the model takes RGB values from 0 to 1."
+        )
+        raise ModelError(
+            f"The model {self.classifier.name} is right on {self._share(self.right)}, no better than chance "
+            f"among {self.classes} classes; {reason}"
+        )
+
+    def _above_chance(self) -> bool:
+        return _tail(self.right, self.checked, 1 / self.classes) <= SIGNIFICANCE
+
+    # What a reader of the report must know.
+
+    def about_model(self) -> Iterator[Finding]:
+        if getattr(self.classifier, "was_training", False):
+            yield _warning(
+                "training-mode",
+                "The model came in training mode; pixelproof asks it in evaluation mode and leaves its mode as found.",
+            )
+        yield from self._about_types()
+        if self.classes != self.data.classes:
+            yield _warning(
+                "class-count",
+                f"The model scores {self.classes} classes but the data name {self.data.classes}; the labels "
+                "are taken as positions in the scores, so make sure that they are.",
+            )
+        yield from self._about_repetition()
+        if self.kind == "labels":
+            yield _warning(
+                "labels-only",
+                "The model tells only labels (or its softmax is saturated at 1 everywhere), so a "
+                "score-guided search has nothing to climb; return logits if there are any.",
+            )
+        elif self.kind == "logits" and detect_kind(self.scores) != "logits":
+            yield _warning(
+                "kind-mismatch",
+                "The scores are said to be logits but look like probabilities; a softmax taken twice "
+                "flattens confidences, so return logits or say that they are probabilities.",
+            )
+
+    def _about_types(self) -> Iterator[Finding]:
+        odd = self.raw_dtypes - {torch.float32, torch.float64}
+        dtype = getattr(self.classifier, "dtype", torch.float32)
+        if odd or dtype not in (torch.float32, torch.float64):
+            shown = str(odd.pop() if odd else dtype).removeprefix("torch.")
+            yield _warning(
+                "low-precision",
+                f"The model computes in {shown}, which rounds away small changes of an image and of its "
+                "scores; claims hold for this precision only, so assess the float32 model if that is the "
+                "one used.",
+            )
+
+    def _about_repetition(self) -> Iterator[Finding]:
+        """The same batch twice, and the same images in other places."""
+        batch, rows = next(_batches(self.images, self.batch_size))
+        again = self._call(batch)
+        first = self.scores[:rows]
+        if not torch.equal(first, again[:rows]):
+            yield _warning(
+                "random-output",
+                "The model answered the same batch twice differently (by up to "
+                f"{_difference(first, again[:rows]):.2g}); success at one call may be failure at the next, "
+                "so make it deterministic.",
+            )
+        elif self.batch_size > 1:
+            moved = self._call(batch.roll(1, 0)).roll(-1, 0)
+            scale = float(again.abs().max())
+            if _difference(again, moved) > BATCH_TOLERANCE * max(scale, 1e-30):
+                yield _warning(
+                    "batch-dependent",
+                    f"The scores of an image change (by up to {_difference(again, moved):.2g}) with its "
+                    "place in the batch; every image must be judged by itself, so check for batch "
+                    "statistics.",
+                )
+
+    def about_accuracy(self, gate: float) -> Iterator[Finding]:
+        if not self._above_chance():
+            yield _warning(
+                "at-chance",
+                f"The model is right on {self._share(self.right)}, which so few images cannot tell from "
+                f"chance among {self.classes} classes; give at least {FEW_IMAGES} images.",
+            )
+        elif self.right < gate * self.checked:
+            yield _warning(
+                "low-accuracy",
+                f"The model is right on only {self._share(self.right)}, below the {100 * gate:g} % "
+                "expected; check its value range, normalisation and class order before trusting any result.",
+            )
+        saturated = self._saturated()
+        if self.kind != "labels" and saturated > SATURATED_SHARE * self.checked:
+            yield _warning(
+                "saturated-softmax",
+                f"The softmax of the true class is exactly 1 in float32 on {self._share(saturated)}; the "
+                "default margin fitness avoids that plateau, --fitness confidence will not.",
+            )
+
+    def _saturated(self) -> int:
+        values = self.scores.float()
+        single = torch.softmax(values, 1) if self.kind == "logits" else values
+        return int((self._of_true_class(single) == 1).sum())
+
+    def _share(self, count: int) -> str:
+        return f"{count} of {self.checked} images ({100 * count / self.checked:.1f} %)"
+
+    # Would the model do better on other values?
+
+    def value_range(self) -> Finding | None:
+        """The change of value range that raises the accuracy most, if one raises it clearly."""
+        images, labels = self.images[:PROBED], self.labels[:PROBED]
+        plain = self.predictions[: len(images)] == labels
+        if plain.mean() + CLEARLY_BETTER > 1:
+            return None
+        best: tuple[float, Finding] | None = None
+        for probe in probes_for(self.data.shape[2]):
+            scores = self._ask(images, probe)
+            changed = scores.argmax(1).numpy() == labels
+            if _clearly_better(plain, changed) and (best is None or changed.mean() > best[0]):
+                before, after = 100 * plain.mean(), 100 * changed.mean()
+                best = (
+                    float(changed.mean()),
+                    _warning(probe.name, f"The {probe.advice} ({after:.1f} % right in place of {before:.1f} %)."),
+                )
+        return best[1] if best else None
+
+
+def _batches(images: UInt8Array, size: int) -> Iterator[tuple[Tensor, int]]:
+    """Batches float32 size×C×H×W in [0, 1] in order, and how many of their rows are not repetition."""
+    for start in range(0, len(images), size):
+        chunk = images[start : start + size]
+        rows = np.arange(size) % len(chunk)
+        yield torch.from_numpy(chunk[rows]).permute(0, 3, 1, 2).float().div(255), len(chunk)
+
+
+def _clearly_better(plain: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> bool:
+    """At least 20 points more right, and images mended and broken are no fair coin (sign test)."""
+    mended, broken = int((changed & ~plain).sum()), int((plain & ~changed).sum())
+    much = mended - broken >= CLEARLY_BETTER * len(plain)
+    return much and _tail(mended, mended + broken, 0.5) <= SIGNIFICANCE
+
+
+def _tail(hits: int, trials: int, chance: float) -> float:
+    """P(at least ``hits`` of ``trials``) that hit with probability ``chance`` each (exact binomial tail)."""
+    return 1.0 if hits == 0 else float(bdtrc(hits - 1, trials, chance))
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max())
+
+
+def _warning(name: str, message: str) -> Finding:
+    return Finding(name, "warning", message)

@@ -1,0 +1,132 @@
+"""A few adversarial images of each level, chosen to be varied: what the numbers look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, search_name
+from pixelproof.report.picture import amplified, changed_pixels, data_uri, shown_size
+from pixelproof.report.view import View
+from pixelproof.runs.record import Record
+from pixelproof.runs.store import RunStore
+
+_EACH = 4  # examples of one level
+_BLANK = "\u00a0"
+_NAMED = 5  # changed pixels named one by one
+
+
+@dataclass(frozen=True)
+class Picture:
+    """``ring`` holds (x, y) centres in percent of the picture, for marks on a few changed pixels."""
+
+    caption: str
+    alt: str
+    source: str
+    rings: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Example:
+    """One fooled image: three pictures of ``width`` × ``height`` px and what there is to know."""
+
+    pictures: tuple[Picture, ...]
+    width: int
+    height: int
+    true: str
+    answer: str
+    facts: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """The examples of one attack × threshold; ``heading`` says of how many they are."""
+
+    heading: str
+    examples: tuple[Example, ...]
+
+
+def gallery(view: View, run: RunStore) -> list[Level]:
+    """Levels with successes of their own, the smallest first; inherited ones are shown where found."""
+    levels = []
+    for outcomes in view.outcomes:
+        for th in outcomes.thresholds:
+            found = [
+                r
+                for r in view.records
+                if (r.attack, r.threshold) == (outcomes.attack, th) and r.success and r.inherited_from is None
+            ]
+            shown = choose(found)
+            examples = [_example(view, run, record, found) for record in shown]
+            kept = tuple(example for example in examples if example is not None)
+            if kept:
+                levels.append(Level(_heading(outcomes.attack, th, len(kept), len(found)), kept))
+    return levels
+
+
+def choose(found: list[Record], most: int = _EACH) -> list[Record]:
+    """At most ``most`` records: last the one with most queries, before it others of varied classes.
+
+    The others come in the order of the run, so nothing is picked for its looks.
+    """
+    if len(found) <= most:
+        return sorted(found, key=lambda r: r.queries)
+    hardest = max(found, key=lambda r: r.queries)
+    chosen: list[Record] = []
+    seen = {hardest.label}
+    for fresh in (True, False):
+        for record in found:
+            free = record is not hardest and record not in chosen
+            if free and len(chosen) < most - 1 and (not fresh or record.label not in seen):
+                chosen.append(record)
+                seen.add(record.label)
+    return [*sorted(chosen, key=lambda r: r.queries), hardest]
+
+
+def _heading(attack: str, threshold: int, shown: int, found: int) -> str:
+    which = f"{shown} of {plural(found, 'image')}" if shown < found else plural(found, "image")
+    return f"{attack_name(attack)}, {allowance(attack, threshold)}: {which} first fooled here"
+
+
+def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> Example | None:
+    adversarial = run.adversarial(record)
+    if adversarial is None:
+        return None
+    clean = run.clean(record.sample)
+    true, answer = view.class_name(record.label), view.class_name(record.predicted)
+    difference, factor = amplified(clean, adversarial)
+    changed = changed_pixels(clean, adversarial)
+    height, width, _ = clean.shape
+    rings = tuple((100 * (x + 0.5) / width, 100 * (y + 0.5) / height) for x, y in changed)
+    shown_width, shown_height = shown_size(height, width)
+    hardest = len(found) > 1 and record is max(found, key=lambda r: r.queries)
+    return Example(
+        (
+            Picture("original", f"Original image of {true}", data_uri(clean)),
+            Picture("adversarial", f"Adversarial image, answered {answer}", data_uri(adversarial)),
+            Picture(
+                f"difference {factor}",
+                f"Difference, {factor}, about mid-grey",
+                data_uri(difference),
+                rings if len(rings) <= 10 and max(height, width) > 64 else (),
+            ),
+        ),
+        shown_width,
+        shown_height,
+        f"{true} ({percent(record.clean_confidence)})",
+        f"{answer} ({percent(record.confidence)})",
+        _facts(record, changed, height * width),
+        "most queries of this level" if hardest else "",
+    )
+
+
+def _facts(record: Record, changed: list[tuple[int, int]], pixels: int) -> tuple[str, ...]:
+    where = f"{count(len(changed))} of {plural(pixels, 'pixel')} changed"
+    if len(changed) <= _NAMED:
+        where += " (column, row): " + ", ".join(f"({x},{_BLANK}{y})" for x, y in changed)
+    facts = [where]
+    if record.linf is not None:
+        facts.append(f"largest change {record.linf} of 255")
+    facts.append(f"{plural(record.queries, 'query', 'queries')} by {search_name(record.search)}")
+    facts.append(f"image {record.sample}")
+    return tuple(facts)

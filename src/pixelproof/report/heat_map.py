@@ -1,0 +1,93 @@
+"""Which classes fall at which threshold, as a heat map for each norm."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from pixelproof.analysis.per_class import ClassRow, pooled_by_class
+from pixelproof.analysis.wording import attack_name, count
+from pixelproof.report.figure import OTHER_SHADES, SHADES, WIDTH, Figure
+from pixelproof.report.view import View
+
+MOST_CLASSES = 30
+_WORST = 20
+_LABELS = 100  # px for class names
+
+
+def heat_maps(view: View) -> list[Figure]:
+    """A map for each attack; of more than 30 classes the 20 that fell most often, as its caption says."""
+    shown = _shown(view)
+    return [_heat_map(view, attack, shown) for attack in view.attacks]
+
+
+def _shown(view: View) -> list[int]:
+    """Class numbers from top to bottom."""
+    pooled = pooled_by_class(view.classes)
+    if len(pooled) <= MOST_CLASSES:
+        return list(pooled)
+    return sorted(pooled, key=lambda label: (-(pooled[label].value or 0.0), label))[:_WORST]
+
+
+def _heat_map(view: View, attack: str, shown: list[int]) -> Figure:
+    rows = [row for row in view.classes if row.attack == attack and row.label in shown]
+    levels = sorted({row.threshold for row in rows})
+    step = max(30, min(64, (WIDTH - _LABELS - 30) // max(1, len(levels))))
+    names = _names(view, shown)
+    base = alt.Chart(alt.InlineData(values=[_cell(row, names) for row in rows])).encode(
+        x=alt.X(
+            "threshold:O",
+            sort=None,
+            title="Threshold th",
+            axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False),
+        ),
+        y=alt.Y(
+            "class:N",
+            sort=list(names.values()),
+            title=None,
+            axis=alt.Axis(labelLimit=_LABELS, domain=False, ticks=False, labelPadding=6),
+        ),
+    )
+    shades = alt.Scale(domain=[0, 100], range=list(SHADES.get(attack, OTHER_SHADES)), interpolate="lab")
+    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
+        color=alt.Color("share:Q", scale=shades, legend=None)
+    )
+    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value("#1f2328"))
+    labels = base.mark_text(fontSize=12 if step >= 40 else 11).encode(
+        text="label:N" if step >= 40 else "percent:N", color=ink
+    )
+    chart = (squares + labels).properties(width=alt.Step(step), height=alt.Step(24))
+    name = attack_name(attack)
+    return Figure(
+        f"classes-{attack}",
+        f"{name}: fooled by class",
+        f"Heat map of images fooled by class and threshold, {name}; the table of classes has the numbers.",
+        _caption(view, shown, step),
+        chart.to_dict(),
+    )
+
+
+def _names(view: View, shown: list[int]) -> dict[int, str]:
+    """Class names by number, told apart where two classes share one."""
+    names = {label: view.class_name(label) for label in shown}
+    taken = list(names.values())
+    return {k: name if taken.count(name) == 1 else f"{name} ({k})" for k, name in names.items()}
+
+
+def _cell(row: ClassRow, names: dict[int, str]) -> dict[str, object]:
+    share = 100 * (row.fooled.value or 0.0)
+    return {
+        "class": names[row.label],
+        "threshold": row.threshold,
+        "share": round(share, 3),
+        "label": row.fooled.ratio,
+        "percent": f"{share:.0f}",
+    }
+
+
+def _caption(view: View, shown: list[int], step: int) -> str:
+    unit = "images fooled of images attacked" if step >= 40 else "percent of attacked images fooled"
+    attacked = len(pooled_by_class(view.classes))
+    text = f"Each cell: {unit}; the darker, the larger the share."
+    if len(shown) < attacked:
+        text += f" Of {count(attacked)} attacked classes, the {len(shown)} that fell most often are shown."
+    return text

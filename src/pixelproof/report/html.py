@@ -1,0 +1,195 @@
+"""The report: one self-contained HTML file that needs neither script nor network."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from pixelproof.analysis.duality import duality_rows
+from pixelproof.analysis.intervals import Rate
+from pixelproof.analysis.levels import highest_safe_level
+from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
+from pixelproof.report import tables
+from pixelproof.report.accuracy_figure import accuracy_figure
+from pixelproof.report.figure import Figure
+from pixelproof.report.files import write_whole
+from pixelproof.report.gallery import gallery
+from pixelproof.report.heat_map import MOST_CLASSES, heat_maps
+from pixelproof.report.query_figure import query_figures
+from pixelproof.report.summary import summary
+from pixelproof.report.table import Table
+from pixelproof.report.view import View, read
+from pixelproof.runs.store import RunStore
+
+_ENLARGED = 1.2  # figures on the page, where there is room
+_FREQUENT = 5  # changes of class listed for each attack
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the head of the page."""
+
+    value: str
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the duality bar."""
+
+    key: str
+    name: str
+    images: int
+    share: float  # in percent
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of the duality bars."""
+
+    threshold: int
+    total: int
+    parts: tuple[Part, ...]
+
+
+def write_report(run: RunStore, path: Path) -> Path:
+    """Write the report of ``run``, finished or not, to ``path`` and return it."""
+    return write_whole(path, render(run))
+
+
+def render(run: RunStore) -> str:
+    """The report as HTML; equal for equal runs."""
+    view = read(run)
+    figures = [accuracy_figure(view), *query_figures(view)] if view.records else []
+    return _template().render(
+        view=view,
+        manifest=view.manifest,
+        state=_state(view),
+        facts=_facts(view),
+        tiles=_tiles(view),
+        summary=summary(view),
+        findings=tables.finding_table(view).rows,
+        levels=[tables.level_table(view, attack) for attack in view.attacks],
+        figures=_drawn(figures),
+        bars=_bars(view),
+        duality=tables.duality_table(view),
+        maps=_drawn(heat_maps(view)) if view.records else [],
+        classes=tables.class_table(view),
+        many_classes=len({row.label for row in view.classes}) > MOST_CLASSES,
+        changes=tables.change_table(view, _FREQUENT),
+        gallery=gallery(view, run),
+        details=_details(view),
+        verify=f"pixelproof verify {shlex.quote(view.folder or 'RUN')}",
+        style=Markup(_resource("report.css")),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["unbroken"] = _unbroken
+    return environment.from_string(_resource("report.html.j2"))
+
+
+def _resource(name: str) -> str:
+    return files("pixelproof.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _unbroken(text: str) -> str:
+    """Keep ``%`` with its number at the end of a line."""
+    return text.replace(" %", "\u00a0%")
+
+
+def _state(view: View) -> str:
+    """What is missing, of a run that is not finished; empty otherwise."""
+    if view.finished:
+        return ""
+    chosen = len(view.manifest.selection.samples)
+    return (
+        f"This run is not finished: {plural(len(view.records), 'record')} so far, from {count(view.started)} "
+        f"of {plural(chosen, 'selected image')}. Images that fall quickly are finished first, so the rates "
+        "of an unfinished run read too high. Every number below may still change."
+    )
+
+
+def _facts(view: View) -> list[str]:
+    """The run's size, for the line under the title."""
+    chosen = view.manifest.selection
+    samples = count(len(chosen.samples))
+    attacked = samples if view.started == len(chosen.samples) else f"{count(view.started)} of {samples}"
+    return [
+        f"{attacked} images attacked, {count(chosen.considered)} considered",
+        f"{plural(len(view.attacks), 'attack')}, {plural(len(view.records), 'record')}",
+    ]
+
+
+def _tiles(view: View) -> list[Tile]:
+    model = view.manifest.model
+    clean = Rate(model.right, model.checked)
+    tiles = [Tile(percent(clean.value), "clean accuracy", f"{clean.ratio} images, {clean.interval}")]
+    for outcomes in view.outcomes:
+        threshold = outcomes.thresholds[0]
+        rate = outcomes.rate(threshold)
+        label = f"fooled by {allowance(outcomes.attack, threshold)}"
+        tiles.append(Tile(percent(rate.value), label, f"{rate.ratio} attacked, {rate.interval}"))
+    return [*tiles, *(_safe_tile(view, attack) for attack in view.attacks)]
+
+
+def _safe_tile(view: View, attack: str) -> Tile:
+    rows = [row for row in view.levels if row.attack == attack]
+    highest = highest_safe_level(rows)
+    tested = f"levels tested: {', '.join(str(th) for th in sorted({row.threshold for row in rows}))}"
+    if highest is not None:
+        return Tile(safe_name(attack, highest), attack_name(attack), tested)
+    undecided = any(row.pending and not row.fooled.successes for row in rows)
+    return Tile("undecided" if undecided else "none safe", attack_name(attack), tested)
+
+
+def _bars(view: View) -> list[Bar]:
+    names = {
+        "few": ("Few-pixel (L0) only", "few_pixel_only"),
+        "both": ("both", "both"),
+        "threshold": ("Threshold (L∞) only", "threshold_only"),
+        "neither": ("neither", "neither"),
+    }
+    bars = []
+    for row in duality_rows(view.records):
+        parts = [
+            Part(key, name, getattr(row, field), round(100 * getattr(row, field) / row.total, 3))
+            for key, (name, field) in names.items()
+        ]
+        bars.append(Bar(row.threshold, row.total, tuple(parts)))
+    return bars
+
+
+def _drawn(figures: Iterable[Figure]) -> list[tuple[Figure, Markup]]:
+    """Each figure with its SVG, announced as one image to readers that do not see it."""
+    drawn = []
+    for figure in figures:
+        svg = figure.svg()
+        width = float(re.findall(r'^<svg[^>]* width="([\d.]+)"', svg)[0])
+        style = f"max-width:{_ENLARGED * width:.0f}px"
+        head = Markup('<svg role="img" aria-label="{}" style="{}" ').format(figure.alt, style)
+        drawn.append((figure, Markup(svg.replace("<svg ", str(head), 1))))
+    return drawn
+
+
+def _details(view: View) -> list[Table]:
+    found = (
+        tables.subject_table(view),
+        *tables.setting_tables(view),
+        tables.environment_table(view),
+        tables.timing_table(view),
+    )
+    return [table for table in found if table.rows]

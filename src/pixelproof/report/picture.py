@@ -1,0 +1,68 @@
+"""Small pictures inside the page: uint8 arrays as PNG data, and the difference of two made visible."""
+
+from __future__ import annotations
+
+import base64
+import io
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelproof.data.imageset import UInt8Array
+
+Int16Array = npt.NDArray[np.int16]
+
+SIDE = 160  # px on the page, about
+_LARGEST = 256  # stored side; larger images are reduced
+_FACTORS = (100, 50, 20, 10, 5, 2, 1)
+
+
+def data_uri(image: UInt8Array) -> str:
+    """``image`` (H×W×C, C of 1 or 3; of any other C the first channel) as a PNG in a ``data:`` address."""
+    pixels = image if image.shape[2] == 3 else image[:, :, 0]
+    out = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    if max(picture.size) > _LARGEST:
+        picture.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
+    picture.save(out, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def shown_size(height: int, width: int) -> tuple[int, int]:
+    """Width and height in px on the page: a whole multiple of the image's, near ``SIDE`` or below."""
+    longest = max(height, width)
+    scale = max(1, round(SIDE / longest)) if longest <= SIDE else SIDE / longest
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def amplified(clean: UInt8Array, adversarial: UInt8Array) -> tuple[UInt8Array, str]:
+    """The difference about mid-grey and the factor it was scaled by (``× 20``; ``÷ 2`` where it is large).
+
+    A large image is pooled by its largest change, so that a single pixel does not vanish as it shrinks.
+    """
+    change = adversarial.astype(np.int16) - clean.astype(np.int16)
+    largest = int(np.abs(change).max(initial=0))
+    factor = next((f for f in _FACTORS if f * largest <= 127), 0)
+    scaled = change * factor if factor else np.sign(change) * (np.abs(change) // 2)
+    picture = np.clip(_pooled(scaled) + 128, 0, 255).astype(np.uint8)
+    return picture, f"× {factor}" if factor else "÷ 2"
+
+
+def changed_pixels(clean: UInt8Array, adversarial: UInt8Array) -> list[tuple[int, int]]:
+    """(column, row) of every pixel that differs in any channel, in reading order."""
+    rows, columns = np.nonzero((clean != adversarial).any(axis=2))
+    return [(int(x), int(y)) for y, x in zip(rows, columns, strict=True)]
+
+
+def _pooled(change: Int16Array) -> Int16Array:
+    block = ceil(max(change.shape[:2]) / _LARGEST)
+    if block == 1:
+        return change
+    height, width, channels = change.shape
+    padded = np.pad(change, ((0, -height % block), (0, -width % block), (0, 0)))
+    blocks = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block, channels)
+    high, low = blocks.max(axis=(1, 3)), blocks.min(axis=(1, 3))
+    pooled: Int16Array = np.where(high >= -low, high, low)
+    return pooled

@@ -1,0 +1,146 @@
+"""The run in three to six sentences that need no background."""
+
+from __future__ import annotations
+
+from pixelproof.analysis.duality import duality_rows
+from pixelproof.analysis.intervals import Rate
+from pixelproof.analysis.levels import highest_safe_level
+from pixelproof.analysis.outcomes import Outcomes
+from pixelproof.analysis.per_class import pooled_by_class
+from pixelproof.analysis.wording import (
+    FEW_PIXEL,
+    THRESHOLD,
+    count,
+    listed,
+    percent,
+    plural,
+    safe_name,
+)
+from pixelproof.report.view import View
+
+_FEW_IMAGES = 30  # below this the 95 % interval of a half is wider than ±17 points
+_FEW_OF_A_CLASS = 5  # images below which a class is not named
+
+
+def summary(view: View) -> list[str]:
+    """Sentences on: the smallest change of each attack, safe levels, classes, the two norms, trust."""
+    if not view.records:
+        return ["No attack has finished on any image yet, so there is nothing to report so far."]
+    sentences = [
+        *(_smallest_change(outcomes, view.targeted) for outcomes in view.outcomes),
+        _safe_levels(view),
+        _classes(view),
+        _norms(view),
+        _trust(view),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _smallest_change(outcomes: Outcomes, targeted: bool) -> str:
+    threshold = outcomes.thresholds[0]
+    rate = outcomes.rate(threshold)
+    change = _change(outcomes.attack, threshold)
+    aim = "change the answer to the class aimed at" if targeted else "change the model’s answer"
+    low, high = f"{100 * rate.interval.low:.1f}", percent(rate.interval.high)
+    if rate.successes:
+        return f"{change} was enough to {aim} on {_part(rate)} (95 % interval {low} to {high})."
+    whom = f"any of {plural(rate.total, 'attacked image')}" if rate.total > 1 else "the one image attacked"
+    return f"{change} did not {aim} on {whom}; the true rate may still be as high as {high}."
+
+
+def _change(attack: str, threshold: int) -> str:
+    if attack == FEW_PIXEL:
+        return "Changing one pixel" if threshold == 1 else f"Changing up to {threshold} pixels"
+    if attack == THRESHOLD:
+        return f"Moving every value by at most {threshold} of 255 grey steps"
+    return f"The attack {attack} at threshold {threshold}"
+
+
+def _part(rate: Rate) -> str:
+    """``12 of 100 attacked images, 12.0 %``, with words where numbers read badly."""
+    if rate.total == 1:
+        return "the one image attacked"
+    images = plural(rate.total, "attacked image")
+    if rate.successes == rate.total:
+        return f"all {images}"
+    return f"{count(rate.successes)} of {images}, {percent(rate.value)}"
+
+
+def _safe_levels(view: View) -> str:
+    safe, unsafe, undecided = [], [], []
+    for attack in view.attacks:
+        rows = [row for row in view.levels if row.attack == attack]
+        highest = highest_safe_level(rows)
+        if highest is not None:
+            safe.append(safe_name(attack, highest))
+        elif any(row.pending and not row.fooled.successes for row in rows):
+            undecided.append(attack)
+        else:
+            unsafe.append(attack)
+    parts = []
+    if safe:
+        budget = max(row.budget for row in view.levels if row.safe)
+        parts.append(
+            f"on these images the model is {listed(safe)}, as far as {plural(budget, 'query', 'queries')} "
+            "an image and level can tell"
+        )
+    if unsafe:
+        parts.append(f"no tested {' or '.join(unsafe)} level is safe")
+    if undecided:
+        parts.append(f"no {' or '.join(undecided)} level is decided yet")
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _classes(view: View) -> str:
+    """The easiest and the hardest class, of those with enough images; nothing where none stands out."""
+    images = {row.label: row.fooled.total for row in view.classes}
+    pooled = {k: rate for k, rate in pooled_by_class(view.classes).items() if images[k] >= _FEW_OF_A_CLASS}
+    shares = {label: rate.value or 0.0 for label, rate in pooled.items()}
+    worst = [label for label in shares if shares[label] == max(shares.values())]
+    best = [label for label in shares if shares[label] == min(shares.values())]
+    if len(shares) < 2 or len(worst) > 1 or len(best) > 1:
+        return ""
+    easy, hard = (f"“{view.class_name(k)}”" for k in (worst[0], best[0]))
+    tries, others = pooled[worst[0]], pooled[best[0]]
+    own = f"{plural(tries.total, 'attack')} on its {plural(images[worst[0]], 'image')}"
+    return (
+        f"The class {easy} was the easiest to fool ({count(tries.successes)} of {own} succeeded, all levels "
+        f"together), {hard} the hardest ({count(others.successes)} of {count(others.total)})."
+    )
+
+
+def _norms(view: View) -> str:
+    rows = duality_rows(view.records)
+    if not rows:
+        return ""
+    row = max(rows, key=lambda r: r.few_pixel_only + r.threshold_only)
+    few, threshold = row.few_pixel_only, row.threshold_only
+    if few + threshold == 0:
+        same = "no image" if all(r.both == 0 for r in rows) else "exactly the same images at every threshold"
+        return f"Few-pixel and threshold attacks fooled {same}, so neither norm shows more than the other."
+    if few and threshold:
+        lesson = "either norm alone would have missed some"
+    else:
+        alone = "a threshold attack" if few else "a few-pixel attack"
+        lesson = f"{alone} alone would have missed {'it' if few + threshold == 1 else 'them'}"
+    by_few = f"{plural(few, 'image')} fell" if few else "no image fell"
+    by_threshold = count(threshold) if threshold else "none"
+    changes = f"{by_few} to few-pixel changes only and {by_threshold} to threshold changes only"
+    return f"At threshold {row.threshold}, {changes}: {lesson}."
+
+
+def _trust(view: View) -> str:
+    parts = []
+    images = min(o.rate(o.thresholds[0]).total for o in view.outcomes)
+    if images < _FEW_IMAGES:
+        parts.append(f"With only {plural(images, 'attacked image')}, every rate here is a rough indication.")
+    numbers = [
+        (sum(f.severity == name for f in view.manifest.findings), name) for name in ("error", "warning")
+    ]
+    found = [plural(number, name) for number, name in numbers if number]
+    if found:
+        total = sum(number for number, _ in numbers)
+        be, them = ("is", "it") if total == 1 else ("are", "them")
+        parts.append(f"{listed(found)} {be} noted below; read {them} before you use these numbers.")
+    return " ".join(parts)

@@ -1,0 +1,187 @@
+"""A table as a value: typed cells, written the same way as CSV, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from markupsafe import Markup, escape
+
+from pixelproof.analysis.intervals import Interval, Rate
+from pixelproof.analysis.wording import NOTHING, count, decimal, percent
+from pixelproof.report.escape import latex, markdown
+
+Kind = Literal["text", "verdict", "integer", "decimal", "ratio", "share", "interval"]
+Cell = str | int | float | Rate | Interval | None
+_LEFT = ("text", "verdict")
+
+
+@dataclass(frozen=True)
+class Column:
+    """``name`` heads the column, ``group`` spans neighbours, ``key`` is its name in CSV files."""
+
+    name: str
+    kind: Kind = "text"
+    group: str = ""
+    key: str = ""
+
+    @property
+    def left(self) -> bool:
+        return self.kind in _LEFT
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.group}: {self.name}" if self.group else self.name
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Its columns in CSV: a ratio has two (``…``, ``…_of``), an interval too (``…_low``, ``…_high``)."""
+        key = self.key or re.sub(r"\W+", "_", f"{self.group} {self.name}".strip().lower()).strip("_")
+        if self.kind == "ratio":
+            return (key, f"{key}_of")
+        return (f"{key}_low", f"{key}_high") if self.kind == "interval" else (key,)
+
+    def text(self, cell: Cell) -> str:
+        """The cell as people read it."""
+        if cell is None:
+            return NOTHING
+        if isinstance(cell, Rate):
+            return cell.ratio
+        if isinstance(cell, str | Interval):
+            return str(cell)
+        if self.kind == "share":
+            return percent(cell)
+        return decimal(cell) if self.kind == "decimal" else count(int(cell))
+
+    def values(self, cell: Cell) -> tuple[str | int | float | None, ...]:
+        """The cell as programs read it, one value for each of ``fields``; shares lie in [0, 1]."""
+        if cell is None:
+            return (None,) * len(self.fields)
+        if isinstance(cell, Rate):
+            return (cell.successes, cell.total)
+        return (cell.low, cell.high) if isinstance(cell, Interval) else (cell,)
+
+
+@dataclass(frozen=True)
+class Table:
+    """``rows`` hold one cell for each column, None where there is nothing; ``notes`` stand below."""
+
+    name: str  # the file's stem
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"A row of {len(row)} cells in a table of {len(self.columns)} columns.")
+
+    def csv(self) -> str:
+        """Raw values under machine-readable names; no title, no notes."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([field for column in self.columns for field in column.fields])
+        for row in self.rows:
+            writer.writerow([value for column, cell in self._cells(row) for value in column.values(cell)])
+        return out.getvalue()
+
+    def markdown(self) -> str:
+        """A GitHub table under its title in bold, notes below."""
+        head = [markdown(c.full_name) for c in self.columns]
+        rule = [":--" if c.left else "--:" for c in self.columns]
+        body = [[markdown(c.text(cell)) for c, cell in self._cells(row)] for row in self.rows]
+        lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *body)]
+        notes = [f"\n{markdown(note)}" for note in self.notes]
+        return "\n".join([f"**{markdown(self.title)}**", "", *lines, *notes]) + "\n"
+
+    def latex(self) -> str:
+        """A ``table`` float; needs the package booktabs."""
+        body = [" & ".join(latex(c.text(cell)) for c, cell in self._cells(row)) + r" \\" for row in self.rows]
+        notes = [rf"\par\smallskip{{\footnotesize {latex(note)}}}" for note in self.notes]
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{latex(self.title)}}}",
+                rf"\begin{{tabular}}{{{''.join('l' if c.left else 'r' for c in self.columns)}}}",
+                r"\toprule",
+                *self._latex_groups(),
+                " & ".join(latex(c.name) for c in self.columns) + r" \\",
+                r"\midrule",
+                *body,
+                r"\bottomrule",
+                r"\end{tabular}",
+                *notes,
+                r"\end{table}",
+                "",
+            ]
+        )
+
+    def html(self) -> Markup:
+        """A ``table`` with caption, scopes, and the classes ``number`` and ``verdict``; notes below it."""
+        rows = Markup("").join(self._html_row(row) for row in self.rows)
+        notes = Markup("").join(Markup('<p class="note">{}</p>').format(note) for note in self.notes)
+        return Markup(
+            '<div class="scroll" tabindex="0" role="region" aria-label="{}">'
+            "<table><caption>{}</caption><thead>{}</thead><tbody>{}</tbody></table></div>{}"
+        ).format(self.title, self.title, self._html_head(), rows, notes)
+
+    def _cells(self, row: tuple[Cell, ...]) -> list[tuple[Column, Cell]]:
+        return list(zip(self.columns, row, strict=True))
+
+    def _groups(self) -> list[tuple[str, int]]:
+        """Heading and width of each run of columns with the same group."""
+        return [(group, len(list(cells))) for group, cells in groupby(self.columns, key=lambda c: c.group)]
+
+    def _latex_groups(self) -> list[str]:
+        if not any(c.group for c in self.columns):
+            return []
+        heads, rules, start = [], [], 1
+        for group, width in self._groups():
+            heads.append(rf"\multicolumn{{{width}}}{{c}}{{{latex(group)}}}" if group else "&" * (width - 1))
+            if group:
+                rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
+            start += width
+        return [" & ".join(heads) + r" \\", " ".join(rules)]
+
+    def _html_head(self) -> Markup:
+        if not any(c.group for c in self.columns):
+            return Markup("<tr>{}</tr>").format(Markup("").join(_heading(c) for c in self.columns))
+        upper, lower = Markup(), Markup()
+        for group, columns in groupby(self.columns, key=lambda c: c.group):
+            members = list(columns)
+            if group:
+                upper += Markup('<th scope="colgroup" colspan="{}" class="group">{}</th>').format(
+                    len(members), group
+                )
+                lower += Markup("").join(_heading(c) for c in members)
+            else:
+                upper += Markup("").join(_heading(c, rows=2) for c in members)
+        return Markup("<tr>{}</tr><tr>{}</tr>").format(upper, lower)
+
+    def _html_row(self, row: tuple[Cell, ...]) -> Markup:
+        cells = Markup()
+        for k, (column, cell) in enumerate(self._cells(row)):
+            tag, scope = ("th", Markup(' scope="row"')) if k == 0 else ("td", Markup())
+            text = column.text(cell)
+            kind = _verdict_class(text) if column.kind == "verdict" else "" if column.left else "number"
+            style = Markup(' class="{}"').format(kind) if kind else Markup()
+            cells += Markup("<{}{}{}>{}</{}>").format(Markup(tag), scope, style, text, Markup(tag))
+        return Markup("<tr>{}</tr>").format(cells)
+
+
+def _heading(column: Column, rows: int = 1) -> Markup:
+    span = Markup(' rowspan="{}"').format(rows) if rows > 1 else Markup()
+    style = Markup() if column.left else Markup(' class="number"')
+    return Markup('<th scope="col"{}{}>{}</th>').format(span, style, escape(column.name))
+
+
+def _verdict_class(text: str) -> str:
+    """Colour by the words of ``LevelRow.verdict`` and of a finding's severity; never by colour alone."""
+    known = {"not safe": "bad", "error": "bad", "undecided": "open", "warning": "open", "info": "plain"}
+    return f"verdict {known.get(text, 'good')}"

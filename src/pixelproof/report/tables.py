@@ -1,0 +1,249 @@
+"""The report's tables, from a run to ``Table`` values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pixelproof.analysis.confusion import class_changes
+from pixelproof.analysis.duality import duality_rows
+from pixelproof.analysis.intervals import Rate
+from pixelproof.analysis.levels import LevelRow
+from pixelproof.analysis.wording import attack_name, count, plural, search_name
+from pixelproof.report.files import write_whole
+from pixelproof.report.table import Cell, Column, Table
+from pixelproof.report.view import View, read
+from pixelproof.runs.store import RunStore
+
+_ADVERSARIAL, _ROBUST = "Adversarial accuracy", "Robust accuracy"
+_QUERIES, _CHANGE = "Queries per image", "Mean change where fooled"
+_LEVEL_COLUMNS = (
+    Column("th", "integer", key="threshold"),
+    Column("Search"),
+    Column("fooled", "ratio", _ADVERSARIAL, "fooled"),
+    Column("share", "share", _ADVERSARIAL, "adversarial_accuracy"),
+    Column("95 %", "interval", _ADVERSARIAL, "adversarial_accuracy"),
+    Column("right", "ratio", _ROBUST, "right"),
+    Column("share", "share", _ROBUST, "robust_accuracy"),
+    Column("95 %", "interval", _ROBUST, "robust_accuracy"),
+    Column("mean", "decimal", _QUERIES, "mean_queries"),
+    Column("median, fooled", "decimal", _QUERIES, "median_queries_fooled"),
+    Column("L0", "decimal", _CHANGE, "mean_l0"),
+    Column("L1", "decimal", _CHANGE, "mean_l1"),
+    Column("L2", "decimal", _CHANGE, "mean_l2"),
+    Column("L∞", "decimal", _CHANGE, "mean_linf"),
+    Column("Verdict", "verdict", key="verdict"),
+)
+
+
+def level_table(view: View, attack: str | None = None) -> Table:
+    """A row for each level, of one attack or (with a column that names it) of all."""
+    rows = [row for row in view.levels if attack in (None, row.attack)]
+    cells = tuple(_level_cells(row) for row in rows)
+    notes = tuple(_level_notes(view, rows))
+    if attack is not None:
+        return Table(f"levels-{attack}", attack_name(attack), _LEVEL_COLUMNS, cells, notes)
+    named = tuple((row.attack, *row_cells) for row, row_cells in zip(rows, cells, strict=True))
+    return Table("levels", "Robustness levels", (Column("Attack"), *_LEVEL_COLUMNS), named, notes)
+
+
+def class_table(view: View) -> Table:
+    """A row for each class with an attacked sample, a column for each attack × threshold."""
+    levels = [(o.attack, th) for o in view.outcomes for th in o.thresholds]
+    columns = [Column(f"th {th}", "ratio", attack_name(attack), f"{attack}_{th}") for attack, th in levels]
+    cells: dict[int, dict[tuple[str, int], Rate]] = defaultdict(dict)
+    for row in view.classes:
+        cells[row.label][row.attack, row.threshold] = row.fooled
+    rows = tuple((view.class_name(k), *(cells[k].get(level) for level in levels)) for k in sorted(cells))
+    named, seen = len(view.manifest.data.class_names), len(rows)
+    notes = ["Cells: images fooled of images attacked, by any search."]
+    if seen < named:
+        notes.append(f"{count(named - seen)} of {plural(named, 'class', 'classes')} had no image to attack.")
+    return Table("classes", "Fooled by true class", (Column("Class"), *columns), rows, tuple(notes))
+
+
+def duality_table(view: View) -> Table:
+    """A row for each threshold that both norms were tried at; no rows when only one was."""
+    parts = ("few_pixel_only", "threshold_only", "both", "neither")
+    names = ("Few-pixel (L0) only", "Threshold (L∞) only", "both", "neither")
+    columns: list[Column] = [Column("th", "integer", key="threshold"), Column("Images", "integer")]
+    for name, key in zip(names, parts, strict=True):
+        columns += [Column("images", "integer", name, key), Column("share", "share", name, f"{key}_share")]
+    rows = []
+    for row in duality_rows(view.records):
+        cells: list[Cell] = [row.threshold, row.total]
+        for part in parts:
+            cells += [getattr(row, part), getattr(row, part) / row.total]
+        rows.append(tuple(cells))
+    return Table("duality", "Which norm fools which images", tuple(columns), tuple(rows))
+
+
+def change_table(view: View, most: int | None = None) -> Table:
+    """Which class became which; the ``most`` frequent changes of each attack, or all."""
+    changes, rows = class_changes(view.records), []
+    for attack in view.attacks:
+        own = [c for c in changes if c.attack == attack]
+        total = sum(c.samples for c in own)
+        rows += [
+            (attack, view.class_name(c.label), view.class_name(c.predicted), c.samples, c.samples / total)
+            for c in own[:most]
+        ]
+    columns = (
+        Column("Attack"),
+        Column("True class"),
+        Column("Answer when fooled"),
+        Column("Images", "integer"),
+        Column("Share of the fooled", "share"),
+    )
+    notes = ("Each image counts once an attack, at the lowest threshold that fooled it.",)
+    return Table("changes", "Which class becomes which", columns, tuple(rows), notes)
+
+
+def finding_table(view: View) -> Table:
+    """What preflight and engine noticed, the gravest first."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    found = sorted(view.manifest.findings, key=lambda f: order[f.severity])
+    columns = (Column("Severity", "verdict"), Column("Finding"), Column("Message"))
+    return Table("findings", "Findings", columns, tuple((f.severity, f.name, f.message) for f in found))
+
+
+def setting_tables(view: View) -> list[Table]:
+    """The settings as resolved, inner ones with dotted names; a list of mappings gets its own table."""
+    settings = view.manifest.settings
+    lists = {key: value for key, value in settings.items() if _is_list_of_mappings(value)}
+    plain = {key: value for key, value in settings.items() if key not in lists}
+    return [_pairs("settings", "Settings", flat(plain)), *(_listing(*item) for item in lists.items())]
+
+
+def environment_table(view: View) -> Table:
+    return _pairs("environment", "Environment", flat(view.manifest.environment))
+
+
+def subject_table(view: View) -> Table:
+    """What was assessed: model, data, selection and the run's identity."""
+    m = view.manifest
+    height, width, channels = m.data.shape
+    return _pairs(
+        "subject",
+        "Model and data",
+        {
+            "Model": f"{m.model.name} ({m.model.kind})",
+            "Model fingerprint": m.model.fingerprint,
+            "Clean accuracy": str(Rate(m.model.right, m.model.checked)),
+            "Data": f"{m.data.name}: {plural(m.data.images, 'image')} of {height} × {width} × {channels}, "
+            f"{plural(len(m.data.class_names), 'class', 'classes')}",
+            "Data SHA-256": m.data.sha256,
+            "Selection": m.selection.rule,
+            "Attacked": f"{count(len(m.selection.samples))} of {count(m.selection.considered)} considered",
+            "Identity": m.identity,
+            "Format version": str(m.format_version),
+        },
+    )
+
+
+def timing_table(view: View) -> Table:
+    columns = (Column("Measure"), Column("Value", "decimal"))
+    rows = tuple((key.replace("_", " "), value) for key, value in view.manifest.timings.items())
+    return Table("timings", "Timings, all sittings together", columns, rows)
+
+
+def all_tables(view: View) -> list[Table]:
+    """Every table with a row in it."""
+    tables = (
+        level_table(view),
+        class_table(view),
+        duality_table(view),
+        change_table(view),
+        finding_table(view),
+        subject_table(view),
+        *setting_tables(view),
+        environment_table(view),
+        timing_table(view),
+    )
+    return [table for table in tables if table.rows]
+
+
+def write_tables(run: RunStore, folder: Path) -> list[Path]:
+    """Every table as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
+    paths = []
+    for table in all_tables(read(run)):
+        for suffix, text in (("csv", table.csv()), ("md", table.markdown()), ("tex", table.latex())):
+            paths.append(write_whole(folder / f"{table.name}.{suffix}", text))
+    return paths
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as one, ``outer.inner`` → text; lists joined by commas."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = _plain(value)
+    return found
+
+
+def _is_list_of_mappings(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(v, Mapping) for v in value)
+
+
+def _listing(key: str, items: Sequence[Mapping[str, Any]]) -> Table:
+    """A list of mappings as a table with a column for each name that occurs."""
+    flats = [flat(item) for item in items]
+    names = list(dict.fromkeys(name for item in flats for name in item))
+    rows = tuple(tuple(item.get(name) for name in names) for item in flats)
+    columns = tuple(Column(name.replace("_", " "), key=name) for name in names)
+    return Table(f"settings-{_slug(key)}", f"Settings: {key.replace('_', ' ')}", columns, rows)
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text.lower())
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value)) or "none"
+    return count(value) if isinstance(value, int) and abs(value) < 10**7 else str(value)
+
+
+def _pairs(name: str, title: str, values: Mapping[str, str]) -> Table:
+    columns = (Column("Name", key="name"), Column("Value", key="value"))
+    return Table(name, title, columns, tuple(values.items()))
+
+
+def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
+    return (
+        row.threshold,
+        search_name(row.search),
+        row.fooled,
+        row.fooled.value,
+        row.fooled.interval,
+        row.robust,
+        row.robust.value,
+        row.robust.interval,
+        row.mean_queries,
+        row.median_queries,
+        row.mean_l0,
+        row.mean_l1,
+        row.mean_l2,
+        row.mean_linf,
+        row.verdict,
+    )
+
+
+def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
+    notes = [f"{row.sentence()}." for row in rows if not row.fooled.successes]
+    inherited = sum(row.inherited for row in rows)
+    if inherited:
+        notes.append(
+            "An image that fools at a threshold counts at every larger one; it lies within that too."
+        )
+    if view.targeted:
+        notes.append("Targeted: fooled means that the answer became the class aimed at.")
+    return notes

@@ -1,0 +1,67 @@
+"""Records for other tools: CSV, Parquet, a DataFrame, and the images as PNG files."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from pixelproof.data.imageset import UInt8Array
+from pixelproof.errors import InputError
+from pixelproof.runs.record import Record
+from pixelproof.runs.store import RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_csv(run: RunStore, path: Path) -> Path:
+    """All records of ``run`` as CSV, one line a record, empty where there is no value."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Record)])
+        writer.writeheader()
+        writer.writerows(asdict(record) for record in run.records())
+    return path
+
+
+def to_parquet(run: RunStore, path: Path) -> Path:
+    """All records of ``run`` as Parquet. Raises ``InputError`` without DuckDB (extra ``export``)."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise InputError("Parquet needs DuckDB; install it with: pip install 'pixelproof[export]'.") from error
+    beside = to_csv(run, path.with_suffix(".csv.partial"))
+    try:
+        duckdb.read_csv(str(beside), header=True).write_parquet(str(path))
+    finally:
+        beside.unlink()
+    return path
+
+
+def to_frame(run: RunStore) -> pd.DataFrame:
+    """All records of ``run`` as a DataFrame. Raises ``InputError`` without pandas (extra ``export``)."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise InputError("A DataFrame needs pandas; install it with: pip install 'pixelproof[export]'.") from error
+    return pd.DataFrame([asdict(record) for record in run.records()], columns=[f.name for f in fields(Record)])
+
+
+def to_png(run: RunStore, folder: Path) -> int:
+    """Every clean and adversarial image as ``SAMPLE-clean.png`` and ``SAMPLE-ATTACK-thTH.png``; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = {f"{sample:05d}-clean": run.clean(sample) for sample in run.manifest.selection.samples}
+    for record in run.records():
+        image = run.adversarial(record)
+        if image is not None:
+            images[f"{record.sample:05d}-{record.attack}-th{record.threshold}"] = image
+    for name, image in images.items():
+        _picture(image).save(folder / f"{name}.png")
+    return len(images)
+
+
+def _picture(image: UInt8Array) -> Image.Image:
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

@@ -1,0 +1,238 @@
+"""The run file: one SQLite database in WAL mode, where a sample's records and images commit together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelproof.data.imageset import UInt8Array
+from pixelproof.errors import RunError
+from pixelproof.runs.record import (
+    FORMAT_VERSION,
+    DataCard,
+    Finding,
+    Manifest,
+    ModelCard,
+    Record,
+    Selection,
+)
+
+FILE = "run.sqlite"
+_COLUMNS = [f.name for f in fields(Record)]
+_SCHEMA = f"""
+CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL);
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY, {", ".join(_COLUMNS)},
+    digest TEXT NOT NULL,
+    UNIQUE (sample, attack, search, threshold)
+);
+CREATE TABLE images (record INTEGER PRIMARY KEY REFERENCES records (id), difference BLOB NOT NULL);
+"""
+
+
+class RunStore:
+    """One run, on disk or in memory. ``RunStore.create`` or ``RunStore.open`` it; use as a context manager."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path | None) -> None:
+        self._db = connection
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path | None, manifest: Manifest, clean: dict[int, UInt8Array]) -> RunStore:
+        """A new run in ``folder`` (None: in memory) holding ``manifest`` and the clean images (H×W×C by sample).
+
+        Raises ``RunError`` when the folder already holds a run, or cannot be written.
+        """
+        if folder is not None and (folder / FILE).exists():
+            raise RunError(f"{folder} already holds a run; choose another --out.")
+        try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            store = cls(_connect(folder / FILE if folder else ":memory:"), folder)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise RunError(f"{folder} cannot be written ({error}); choose another --out.") from error
+        with store._transaction():
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                store._db.execute(statement)
+            store._write_manifest(manifest)
+            store._db.executemany("INSERT INTO clean VALUES (?, ?)", [(k, _pack(image)) for k, image in clean.items()])
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> RunStore:
+        """The run in ``folder``. Raises ``RunError`` when there is none, or it cannot be read."""
+        path = folder / FILE
+        if not path.exists():
+            raise RunError(f"{folder} holds no run: there is no {path}.")
+        try:
+            store = cls(_connect(path), folder)
+            version = store._manifest_values().get("format_version")
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"{path} is not a pixelproof run, or it is damaged ({error}).") from error
+        if version != FORMAT_VERSION:
+            raise RunError(
+                f"{path} has the format version {version}, this pixelproof reads {FORMAT_VERSION}; "
+                "open it with the version that wrote it."
+            )
+        return store
+
+    def __enter__(self) -> RunStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    @property
+    def manifest(self) -> Manifest:
+        values = self._manifest_values()
+        data, chosen = values["data"], values["selection"]
+        return Manifest(
+            identity=values["identity"],
+            status=values["status"],
+            spec=values["spec"],
+            settings=values["settings"],
+            model=ModelCard(**values["model"]),
+            data=DataCard(**{**data, "shape": tuple(data["shape"]), "class_names": tuple(data["class_names"])}),
+            selection=Selection(
+                chosen["rule"], chosen["considered"], tuple(chosen["samples"]), tuple(chosen["labels"])
+            ),
+            findings=tuple(Finding(**finding) for finding in values["findings"]),
+            environment=values["environment"],
+            timings=values["timings"],
+            format_version=values["format_version"],
+        )
+
+    def commit(self, outcomes: Iterable[tuple[Record, UInt8Array | None]]) -> None:
+        """Add records, each with its adversarial image (H×W×C) or None, in one transaction."""
+        with self._transaction():
+            for record, image in outcomes:
+                values = asdict(record)
+                marks = ", ".join("?" * len(_COLUMNS))
+                clean = self.clean(record.sample)
+                cursor = self._db.execute(
+                    f"INSERT INTO records ({', '.join(_COLUMNS)}, digest) VALUES ({marks}, ?)",
+                    [*(values[c] for c in _COLUMNS), _digest(record, clean, image)],
+                )
+                if image is not None:
+                    difference = image - clean  # wraps modulo 256, so it is exact
+                    self._db.execute("INSERT INTO images VALUES (?, ?)", (cursor.lastrowid, _pack(difference)))
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Append findings that are not there yet."""
+        manifest = self.manifest
+        new = tuple(f for f in findings if f not in manifest.findings)
+        self._update(replace(manifest, findings=manifest.findings + new))
+
+    def add_timings(self, timings: dict[str, float], *, finished: bool) -> None:
+        """Add ``timings`` to those of earlier sittings, and mark the run finished when it is."""
+        manifest = self.manifest
+        total = {k: manifest.timings.get(k, 0.0) + v for k, v in timings.items()}
+        status = "finished" if finished else manifest.status
+        self._update(replace(manifest, timings={**manifest.timings, **total}, status=status))
+
+    def records(self) -> list[Record]:
+        """All records in a fixed order: attack, search, threshold, then the order of the samples."""
+        order = {sample: k for k, sample in enumerate(self.manifest.selection.samples)}
+        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM records").fetchall()
+        found = [_record(row) for row in rows]
+        return sorted(found, key=lambda r: (r.attack, r.search, r.threshold, order.get(r.sample, -1), r.sample))
+
+    def altered(self) -> list[str]:
+        """What was changed since it was written: one sentence a manifest or record whose digest does not fit."""
+        values = self._manifest_values()
+        seal = values.pop("seal", None)
+        found = [] if seal == _seal(values) else ["The manifest was altered after it was written."]
+        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)}, digest FROM records").fetchall()
+        for row in rows:
+            record = _record(row[:-1])
+            try:
+                digest = _digest(record, self.clean(record.sample), self.adversarial(record))
+            except (zlib.error, ValueError, RunError):
+                digest = "unreadable"
+            if digest != row[-1]:
+                found.append(f"The record or the images of {describe(record)} were altered after they were written.")
+        return found
+
+    def clean(self, sample: int) -> UInt8Array:
+        """The clean image of ``sample``, uint8 H×W×C."""
+        row = self._db.execute("SELECT pixels FROM clean WHERE sample = ?", (sample,)).fetchone()
+        if row is None:
+            raise RunError(f"The run in {self.folder} has no clean image of sample {sample}.")
+        return self._unpack(row[0])
+
+    def adversarial(self, record: Record) -> UInt8Array | None:
+        """The adversarial image of ``record``, uint8 H×W×C; None where none was found."""
+        row = self._db.execute(
+            "SELECT difference FROM images JOIN records ON records.id = images.record "
+            "WHERE sample = ? AND attack = ? AND search = ? AND threshold = ?",
+            (record.sample, record.attack, record.search, record.threshold),
+        ).fetchone()
+        return None if row is None else self.clean(record.sample) + self._unpack(row[0])
+
+    def _unpack(self, blob: bytes) -> UInt8Array:
+        shape = self._manifest_values()["data"]["shape"]
+        return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(shape)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _manifest_values(self) -> dict[str, Any]:
+        return {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM manifest")}
+
+    def _write_manifest(self, manifest: Manifest) -> None:
+        values = json.loads(json.dumps(asdict(manifest)))
+        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", _seal(values))]]
+        self._db.executemany("INSERT OR REPLACE INTO manifest VALUES (?, ?)", rows)
+
+    def _update(self, manifest: Manifest) -> None:
+        with self._transaction():
+            self._write_manifest(manifest)
+
+
+def describe(record: Record) -> str:
+    """``sample 17, few-pixel, th = 3 (cma-es)``."""
+    return f"sample {record.sample}, {record.attack}, th = {record.threshold} ({record.search})"
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Record(**{**values, "success": bool(values["success"])})
+
+
+def _digest(record: Record, clean: UInt8Array, adversarial: UInt8Array | None) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(record), sort_keys=True).encode())
+    digest.update(clean.tobytes())
+    digest.update(b"" if adversarial is None else adversarial.tobytes())
+    return digest.hexdigest()
+
+
+def _seal(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _pack(pixels: UInt8Array) -> bytes:
+    return zlib.compress(np.ascontiguousarray(pixels).tobytes(), 9)

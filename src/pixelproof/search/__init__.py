@@ -1,0 +1,8 @@
+"""Batched ask/tell optimisers: many independent searches ("lanes") in one state. They never see a model."""
+
+from pixelproof.search.cma_es import CMAES
+from pixelproof.search.de import DifferentialEvolution
+from pixelproof.search.search import Search
+from pixelproof.search.sep_cma_es import SeparableCMAES
+
+__all__ = ["CMAES", "DifferentialEvolution", "Search", "SeparableCMAES"]

@@ -1,0 +1,235 @@
+"""The `Search` protocol, and the base that owns lanes, generators and the order of calls.
+
+A *lane* is one independent search. A `Search` holds many of them in one state with a leading lane axis,
+and advances all of them with one `ask` and one `tell`. What a lane does depends on its start, its bounds,
+its generator and the fitness it is told, and on nothing else: it is bit for bit the same whatever lanes
+lie beside it, in what slot it lies, and how many threads torch uses. Sums over an axis are therefore
+taken by `ordered_sum`, and never by a kernel whose order of additions may follow the shape or the
+alignment of the whole batch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Generic, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+
+class Search(Protocol):
+    """A batched ask/tell minimiser. `ask`, evaluate, `tell`, `stalled`; between rounds, `keep` and `add`."""
+
+    dimension: int
+    population: int  # candidates per lane and ask
+
+    @property
+    def lanes(self) -> int:
+        """Lanes now held; they lie in order of addition."""
+
+    def add(self, start: Tensor, lower: Tensor, upper: Tensor, generators: Sequence[torch.Generator]) -> None:
+        """Append n lanes: start, lower, upper (n, dimension) float32 on one device, one generator a lane,
+        all distinct.
+
+        The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds or generators,
+        RuntimeError between ask and tell.
+        """
+
+    def keep(self, mask: Tensor) -> None:
+        """Drop the lanes where mask, (lanes,) bool, is False; the order of the others stays.
+
+        Raises ValueError for a wrong shape or dtype, RuntimeError between ask and tell.
+        """
+
+    def ask(self) -> Tensor:
+        """The next candidates, (lanes, population, dimension) float32, to be read and not written until
+        `tell`.
+
+        Raises RuntimeError when the last ask was not answered or no lane is held.
+        """
+
+    def tell(self, fitness: Tensor) -> None:
+        """Answer the last ask: fitness (lanes, population), floating, lower is better; what is not finite
+        counts as worst.
+
+        Raises ValueError for a wrong shape or dtype, RuntimeError when nothing was asked.
+        """
+
+    def stalled(self) -> Tensor:
+        """(lanes,) bool: the lane can make no more progress. Whether to restart it is the caller's choice."""
+
+
+def ordered_sum(values: Tensor, dim: int) -> Tensor:
+    """Sum over one axis by halving, in an order that depends on the length of that axis alone.
+
+    Only additions of whole slices are used, so that the bits are the same for any other axes, slot,
+    alignment, number of threads or device. `values` is left as it is; its axis `dim` is gone from the
+    result.
+    """
+    length = values.shape[dim]
+    if length == 1:
+        return values.squeeze(dim)
+    half = (length + 1) // 2
+    total = values.narrow(dim, 0, half).clone()
+    total.narrow(dim, 0, length - half).add_(values.narrow(dim, half, length - half))
+    while half > 1:
+        length, half = half, (half + 1) // 2
+        total.narrow(dim, 0, length - half).add_(total.narrow(dim, half, length - half))
+    return total.select(dim, 0)
+
+
+@dataclass
+class LaneState:
+    """What a search remembers: a field is a tensor with a leading lane axis, or a list, an entry a lane."""
+
+    def joined(self, other: Self) -> Self:
+        """This state followed by the lanes of another."""
+        merged = {}
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            merged[field.name] = mine + theirs if isinstance(mine, list) else torch.cat([mine, theirs])
+        return type(self)(**merged)
+
+    def kept(self, mask: Tensor) -> Self:
+        """The lanes where mask, (lanes,) bool, is True."""
+        chosen = mask.tolist()
+        left = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                left[field.name] = [entry for entry, stays in zip(value, chosen, strict=True) if stays]
+            else:
+                left[field.name] = value[mask.to(value.device)]
+        return type(self)(**left)
+
+
+State = TypeVar("State", bound=LaneState)
+
+
+class LaneSearch(ABC, Generic[State]):
+    """Lanes, their generators and the order of calls. A search writes four methods.
+
+    The public methods leave the caller's inference mode: a state made inside it must change outside it too.
+    """
+
+    def __init__(self, dimension: int, population: int, smallest_population: int) -> None:
+        if dimension < 1:
+            raise ValueError(f"dimension is {dimension}, must be at least 1")
+        if population < smallest_population:
+            raise ValueError(f"population is {population}, must be at least {smallest_population}")
+        self.dimension = dimension
+        self.population = population
+        self._state: State | None = None
+        self._generators: list[torch.Generator] = []
+        self._device = torch.device("cpu")
+        self._asked = False
+
+    @abstractmethod
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor) -> State:
+        """The state of new lanes; the tensors, (n, dimension), are the search's own."""
+
+    @abstractmethod
+    def _propose(self, state: State) -> Tensor:
+        """The candidates, (lanes, population, dimension) float32."""
+
+    @abstractmethod
+    def _learn(self, state: State, fitness: Tensor) -> None:
+        """Change the state by the fitness, (lanes, population), finite."""
+
+    @abstractmethod
+    def _exhausted(self, state: State) -> Tensor:
+        """(lanes,) bool, on any device."""
+
+    @property
+    def lanes(self) -> int:
+        """Lanes now held; they lie in order of addition."""
+        return len(self._generators)
+
+    @torch.inference_mode(mode=False)
+    def add(self, start: Tensor, lower: Tensor, upper: Tensor, generators: Sequence[torch.Generator]) -> None:
+        """Append lanes; see `Search.add`."""
+        self._refuse_between_ask_and_tell("add")
+        self._check_rows(start=start, lower=lower, upper=upper)
+        if crossed := int((~(lower <= upper)).sum()):
+            raise ValueError(f"lower exceeds upper (or is NaN) in {crossed} of {lower.numel()} entries")
+        self._check_generators(len(start), start.device, generators)
+        if len(start) == 0:
+            return
+        fresh = self._begin(*(row.detach().clone() for row in (start, lower, upper)))
+        self._state = fresh if self._state is None else self._state.joined(fresh)
+        self._generators.extend(generators)
+        self._device = start.device
+
+    @torch.inference_mode(mode=False)
+    def keep(self, mask: Tensor) -> None:
+        """Drop lanes; see `Search.keep`."""
+        self._refuse_between_ask_and_tell("keep")
+        if mask.shape != (self.lanes,) or mask.dtype != torch.bool:
+            raise ValueError(
+                f"mask is {tuple(mask.shape)} {mask.dtype}, must be {(self.lanes,)} {torch.bool}"
+            )
+        chosen = mask.tolist()
+        if all(chosen) or self._state is None:
+            return
+        self._state = self._state.kept(mask) if any(chosen) else None
+        self._generators = [g for g, stays in zip(self._generators, chosen, strict=True) if stays]
+
+    @torch.inference_mode(mode=False)
+    def ask(self) -> Tensor:
+        """The next candidates; see `Search.ask`."""
+        if self._asked:
+            raise RuntimeError("ask was called 2 times for 0 tells: tell the fitness of the last ask first")
+        if self._state is None:
+            raise RuntimeError("ask needs at least 1 lane, 0 are held: add some first")
+        candidates = self._propose(self._state)
+        self._asked = True
+        return candidates
+
+    @torch.inference_mode(mode=False)
+    def tell(self, fitness: Tensor) -> None:
+        """Answer the last ask; see `Search.tell`."""
+        if not self._asked or self._state is None:
+            raise RuntimeError("tell answers 1 ask, 0 are open: call ask first")
+        expected = (self.lanes, self.population)
+        if fitness.shape != expected or not fitness.is_floating_point():
+            raise ValueError(
+                f"fitness is {tuple(fitness.shape)} {fitness.dtype}, must be {expected} floating"
+            )
+        worst = torch.finfo(fitness.dtype).max
+        finite = torch.where(fitness.isfinite(), fitness.detach(), worst).to(self._device)
+        self._learn(self._state, finite)
+        self._asked = False
+
+    @torch.inference_mode(mode=False)
+    def stalled(self) -> Tensor:
+        """Lanes that can make no more progress; see `Search.stalled`."""
+        if self._state is None:
+            return torch.zeros(0, dtype=torch.bool, device=self._device)
+        return self._exhausted(self._state).to(self._device)
+
+    def _refuse_between_ask_and_tell(self, call: str) -> None:
+        if self._asked:
+            raise RuntimeError(f"{call} between ask and tell: 1 ask is open, 0 are allowed")
+
+    def _check_rows(self, **rows: Tensor) -> None:
+        count = len(rows["start"]) if rows["start"].ndim else 0
+        device = self._device if self.lanes else rows["start"].device
+        for name, row in rows.items():
+            if row.shape != (count, self.dimension) or row.dtype != torch.float32:
+                expected = f"{(count, self.dimension)} {torch.float32}"
+                raise ValueError(f"{name} is {tuple(row.shape)} {row.dtype}, must be {expected}")
+            if row.device != device:
+                raise ValueError(f"{name} is on {row.device}, the other lanes are on {device}")
+
+    def _check_generators(
+        self, count: int, device: torch.device, generators: Sequence[torch.Generator]
+    ) -> None:
+        if len(generators) != count:
+            raise ValueError(f"{len(generators)} generators for {count} lanes, must be one a lane")
+        every = [*self._generators, *generators]
+        if len({id(generator) for generator in every}) != len(every):
+            distinct = len({id(generator) for generator in every})
+            raise ValueError(f"{distinct} distinct generators for {len(every)} lanes, must be one a lane")
+        for generator in generators:
+            if generator.device.type != device.type:
+                raise ValueError(f"a generator is on {generator.device}, its lane on {device}")

@@ -1,0 +1,98 @@
+"""Which samples are attacked: the first correctly classified images, in file order or shuffled."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelproof.data import ImageSet
+from pixelproof.engine import Sample
+from pixelproof.errors import InputError
+from pixelproof.models.query import Scorer
+from pixelproof.runs import Selection
+from pixelproof.spec import Settings
+
+#: Samples attacked where no number is given, as in the papers.
+DEFAULT_SAMPLES = 100
+
+
+def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selection, list[Sample]]:
+    """The first ``settings.samples`` images of ``data`` that the model gets right, and the selection as it is kept.
+
+    Where ``settings.samples`` is None, up to ``DEFAULT_SAMPLES`` are taken. Images of the target class itself are
+    passed over when the attack is aimed at one class. Raises ``InputError`` when there are too few.
+    """
+    wanted = settings.samples or DEFAULT_SAMPLES
+    order = np.arange(len(data))
+    if settings.shuffle is not None:
+        order = np.random.default_rng(settings.shuffle).permutation(order)
+    samples: list[Sample] = []
+    considered = 0
+    for start in range(0, len(order), scorer.batch_size):
+        positions = order[start : start + scorer.batch_size]
+        for sample in _batch(scorer, data, positions, settings.target):
+            if len(samples) < wanted:
+                considered += 1
+                samples += [sample] if sample is not None else []
+        if len(samples) == wanted:
+            break
+    if len(samples) < (settings.samples or 1):
+        raise InputError(
+            f"{settings.samples or 1} samples are asked for, but only {len(samples)} of the {len(data)} images "
+            "are classified correctly (and are not of the target class); lower --samples or widen --range."
+        )
+    return Selection(
+        _rule(len(samples), settings.shuffle), considered, _indices(samples), tuple(s.label for s in samples)
+    ), samples
+
+
+def restore(scorer: Scorer, data: ImageSet, settings: Settings, selection: Selection) -> list[Sample]:
+    """The samples of an earlier ``selection``, computed again from ``data`` that holds just them, in their order."""
+    found: list[Sample | None] = []
+    for start in range(0, len(data), scorer.batch_size):
+        positions = np.arange(start, min(start + scorer.batch_size, len(data)))
+        found += _batch(scorer, data, positions, settings.target)
+    samples = [sample for sample in found if sample is not None]
+    if _indices(samples) != selection.samples:
+        raise InputError("The model no longer classifies the run's samples correctly, so the run cannot be continued.")
+    return samples
+
+
+def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, target: str) -> list[Sample | None]:
+    """A sample for each position that is classified correctly and can be attacked, None for the others."""
+    pixels = torch.from_numpy(data.images[positions]).to(scorer.device).float()
+    scores = scorer(pixels)
+    predicted = scores.argmax(1).tolist()
+    confidences = scores.double().softmax(1)
+    targets = _targets(scores, data.labels[positions].tolist(), target)
+    batch: list[Sample | None] = []
+    for k, position in enumerate(positions.tolist()):
+        label = int(data.labels[position])
+        usable = predicted[k] == label and targets[k] != label
+        image, index = data.images[position], int(data.indices[position])
+        batch.append(Sample(index, image, label, targets[k], float(confidences[k, label])) if usable else None)
+    return batch
+
+
+def _targets(scores: Tensor, labels: list[int], target: str) -> list[int | None]:
+    """The class each image is to be taken for: ``none``, ``least-likely``, ``next`` (label + 1), or a class number."""
+    classes = scores.shape[1]
+    if target == "none":
+        return [None] * len(labels)
+    if target == "least-likely":
+        return [int(k) for k in scores.argmin(1).tolist()]
+    if target == "next":
+        return [(label + 1) % classes for label in labels]
+    if int(target) >= classes:
+        raise InputError(f"--target: the model has the classes 0..{classes - 1}, so {target} cannot be aimed at.")
+    return [int(target)] * len(labels)
+
+
+def _indices(samples: list[Sample]) -> tuple[int, ...]:
+    return tuple(sample.index for sample in samples)
+
+
+def _rule(samples: int, shuffle: int | None) -> str:
+    order = "in file order" if shuffle is None else f"in the order shuffled by seed {shuffle}"
+    return f"the first {samples} correctly classified images {order}"

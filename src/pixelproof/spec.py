@@ -1,0 +1,172 @@
+"""What a user asks for, checked; and what that resolves to in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pixelproof.errors import InputError
+
+AttackName = Literal["few-pixel", "threshold"]
+SearchChoice = Literal["auto", "de", "cma-es", "sep-cma-es"]
+SearchName = Literal["de", "cma-es", "sep-cma-es"]
+PresetName = Literal["quick", "standard", "paper"]
+FitnessChoice = Literal["margin", "confidence"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
+
+#: Above this dimension a full covariance matrix costs more than the model does, and learns too slowly to pay.
+FULL_COVARIANCE_LIMIT = 300
+
+
+class AssessSpec(BaseModel):
+    """Everything ``pixelproof assess`` can be told; field names are those of its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    data: str
+    range: tuple[int, int] | None = None
+    samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are
+    attacks: tuple[AttackName, ...] = ("few-pixel", "threshold")
+    search: SearchChoice = "auto"
+    levels: tuple[int, ...] = (1, 3, 5, 10)
+    preset: PresetName = "quick"
+    max_queries: int | None = Field(None, ge=2)
+    independent_levels: bool = False
+    target: str = "none"
+    fitness: FitnessChoice = "margin"
+    shuffle: int | None = Field(None, ge=0)
+    seed: int = Field(0, ge=0)
+    device: DeviceChoice = "auto"
+    precision: Precision = "float32"
+    trust_code: bool = False
+
+    @field_validator("levels")
+    @classmethod
+    def _levels(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if not levels or min(levels) < 1 or max(levels) > 255:
+            raise ValueError(f"every level th must lie in 1..255, not {list(levels)}")
+        return tuple(sorted(set(levels)))
+
+    @field_validator("attacks")
+    @classmethod
+    def _attacks(cls, attacks: tuple[AttackName, ...]) -> tuple[AttackName, ...]:
+        if not attacks:
+            raise ValueError(f"name at least one attack of {', '.join(get_args(AttackName))}")
+        return tuple(dict.fromkeys(attacks))
+
+    @field_validator("range")
+    @classmethod
+    def _range(cls, limits: tuple[int, int] | None) -> tuple[int, int] | None:
+        if limits is not None and not 0 <= limits[0] < limits[1]:
+            raise ValueError(f"a range START:STOP needs 0 <= START < STOP, not {limits[0]}:{limits[1]}")
+        return limits
+
+    @field_validator("target")
+    @classmethod
+    def _target(cls, target: str) -> str:
+        if target not in ("none", "least-likely", "next") and not target.isdecimal():
+            raise ValueError(f"it is none, least-likely, next or a class number, not {target!r}")
+        return target
+
+
+def make_spec(**options: Any) -> AssessSpec:
+    """The spec of ``options``. Raises ``InputError`` with one sentence that names the option and the trouble."""
+    try:
+        return AssessSpec(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "the options"
+        text = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{option}: {text[:1].lower()}{text[1:]} (given: {first['input']!r}).") from error
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """One attack's search in numbers. ``population`` None means the search's own default for its dimension."""
+
+    attack: AttackName
+    threshold: int
+    search: SearchName
+    population: int | None
+    sigma: float | None  # initial step size, in pixels and grey levels (CMA-ES only)
+    max_queries: int  # for one sample at one threshold, verification included
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A spec resolved to the numbers that decide the result; with the model and the data this is a run's identity."""
+
+    searches: tuple[SearchSettings, ...]
+    nested: bool
+    target: str
+    fitness: FitnessChoice
+    seed: int
+    precision: Precision
+    device: str  # the kind of device: results are equal bit for bit on one kind only
+    batch_size: int
+    samples: int | None
+    shuffle: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Settings:
+    """The settings of ``spec`` for images of ``shape`` (height, width, channels) on a kind of ``device``."""
+    searches = tuple(
+        _search_settings(spec, attack, threshold, shape) for attack in spec.attacks for threshold in spec.levels
+    )
+    return Settings(
+        searches=searches,
+        nested=not spec.independent_levels,
+        target=spec.target,
+        fitness=spec.fitness,
+        seed=spec.seed,
+        precision=spec.precision,
+        device=device,
+        batch_size=64 if device == "cpu" else 1024,
+        samples=spec.samples,
+        shuffle=spec.shuffle,
+    )
+
+
+def _search_settings(
+    spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]
+) -> SearchSettings:
+    height, width, channels = shape
+    dimension = threshold * (2 + channels) if attack == "few-pixel" else height * width * channels
+    search = _search_name(spec.search, dimension)
+    # Vargas & Kotyan (2019), table I: σ = 31.75 for few-pixel, th/4 for threshold.
+    sigma = None if search == "de" else (31.75 if attack == "few-pixel" else threshold / 4)
+    population = _de_population(spec.preset, attack) if search == "de" else None
+    budget = spec.max_queries or _budget(spec.preset, attack, search)
+    return SearchSettings(attack, threshold, search, population, sigma, budget)
+
+
+def _search_name(choice: SearchChoice, dimension: int) -> SearchName:
+    if choice == "auto":
+        choice = "cma-es"
+    if choice == "cma-es" and dimension > FULL_COVARIANCE_LIMIT:
+        return "sep-cma-es"
+    return choice
+
+
+def _de_population(preset: PresetName, attack: AttackName) -> int:
+    # The papers' populations (table II) would fill a small budget with random draws, so small budgets get small ones.
+    if preset == "paper":
+        return 400 if attack == "few-pixel" else 3072
+    return 40 if preset == "quick" else 100
+
+
+def _budget(preset: PresetName, attack: AttackName, search: SearchName) -> int:
+    if preset != "paper":
+        return 1_000 if preset == "quick" else 10_000
+    # Vargas & Kotyan (2019), tables I and II, and one query to verify; DE adds its initial population.
+    if search == "de":
+        return _de_population(preset, attack) * 101 + 1
+    return (40_000 if attack == "few-pixel" else 39_200) + 1

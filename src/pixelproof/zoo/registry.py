@@ -1,0 +1,62 @@
+"""The networks by name: how each is built, trained, and where its weights lie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import nn
+
+from pixelproof.errors import ModelError
+from pixelproof.zoo import lenet, resnet
+from pixelproof.zoo.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network of the zoo: ``build(classes)`` gives it untrained."""
+
+    build: Callable[[int], nn.Module]
+    recipe: Recipe
+
+
+ZOO: dict[str, Entry] = {
+    "lenet": Entry(lambda classes: lenet.LeNet(classes), lenet.RECIPE),
+    "resnet20": Entry(lambda classes: resnet.CifarResNet(20, classes), resnet.RECIPE),
+}
+
+
+def entry(name: str) -> Entry:
+    """The entry called ``name``. Raises ``ModelError`` naming what there is."""
+    if name not in ZOO:
+        raise ModelError(f"The zoo has no network {name!r}; it has {', '.join(sorted(ZOO))}.")
+    return ZOO[name]
+
+
+def weights_file(name: str) -> Path:
+    """Where the bundled weights of ``name`` lie."""
+    return Path(str(files("pixelproof.zoo").joinpath("weights", f"{name}.safetensors")))
+
+
+def card(name: str) -> dict[str, Any]:
+    """The JSON card beside the weights of ``name``: data, recipe, seed and accuracy."""
+    entry(name)
+    content: dict[str, Any] = json.loads(weights_file(name).with_suffix(".json").read_text("utf-8"))
+    return content
+
+
+def load(name: str) -> nn.Module:
+    """The trained network ``name`` in evaluation mode. Raises ``ModelError`` when unknown or without weights."""
+    network = entry(name).build(10)
+    path = weights_file(name)
+    if not path.exists():
+        raise ModelError(
+            f"The zoo's {name} has no bundled weights; train it: pixelproof train {name} --data cifar10:ROOT --out DIR."
+        )
+    network.load_state_dict(load_file(path))
+    return network.eval()

@@ -1,0 +1,209 @@
+"""Training a network of the zoo: seeded, resumable after every epoch, ending in weights and a card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import pixelproof
+from pixelproof.data.imageset import ImageSet
+from pixelproof.errors import RunError
+from pixelproof.zoo.recipe import Recipe
+from pixelproof.zoo.registry import entry
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: ``step`` of ``steps`` in ``epoch`` of ``epochs``, and the running loss."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+
+
+def train(
+    name: str,
+    train_set: ImageSet,
+    test_set: ImageSet,
+    out: Path,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    device: torch.device | None = None,
+    mixed_precision: bool = True,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Train ``name`` and write ``NAME.safetensors`` and ``NAME.json`` (the card) into ``out``; return the card.
+
+    A checkpoint is written after every epoch and taken up when ``out`` holds one of the same training; the outcome
+    does not depend on interruptions. Mixed precision is bfloat16 autocast. Raises ``ModelError`` for an unknown
+    name and ``RunError`` when ``out`` holds a checkpoint of another training.
+    """
+    recipe = entry(name).recipe
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    device = device or torch.device("cpu")
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    network = entry(name).build(train_set.classes).to(device)
+    identity = _identity(name, train_set, recipe, seed, mixed_precision)
+    trainer = _Trainer(network, train_set, recipe, seed, device, mixed_precision)
+    trainer.resume(out / CHECKPOINT, identity)
+    while trainer.epoch < recipe.epochs:
+        trainer.run_epoch(report)
+        trainer.save(out / CHECKPOINT, identity)
+    card = {
+        "name": name,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "classes": list(train_set.class_names),
+        "data": {"name": train_set.name, "sha256": train_set.content_hash, "images": len(train_set)},
+        "test": {"name": test_set.name, "sha256": test_set.content_hash, "images": len(test_set)},
+        "accuracy": accuracy(network, test_set, device),
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "precision": "bfloat16 autocast" if mixed_precision else "float32",
+        "environment": {
+            "pixelproof": pixelproof.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": device.type,
+        },
+    }
+    return _write(name, network, card, out)
+
+
+def accuracy(network: nn.Module, data: ImageSet, device: torch.device, batch_size: int = 250) -> float:
+    """Share of ``data`` that ``network`` classifies correctly in full precision and evaluation mode."""
+    network.eval()
+    right = 0
+    with torch.inference_mode():
+        for start in range(0, len(data), batch_size):
+            images = _images(data, slice(start, start + batch_size)).to(device).float().div(255)
+            labels = torch.from_numpy(data.labels[start : start + batch_size].copy()).to(device)
+            right += int((network(images).argmax(1) == labels).sum())
+    return right / len(data)
+
+
+class _Trainer:
+    """The state of one training; every epoch's randomness derives from (seed, epoch), so resuming changes nothing."""
+
+    def __init__(
+        self, network: nn.Module, data: ImageSet, recipe: Recipe, seed: int, device: torch.device, mixed: bool
+    ) -> None:
+        self.network, self.recipe, self.seed, self.device, self.mixed = network, recipe, seed, device, mixed
+        self.images = _images(data, slice(None)).to(device)
+        self.labels = torch.from_numpy(data.labels.copy()).to(device)
+        self.steps = max(1, len(data) // recipe.batch_size)
+        self.epoch = 0
+        self.optimiser = torch.optim.SGD(
+            network.parameters(),
+            lr=recipe.max_learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=True,
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser,
+            recipe.max_learning_rate,
+            total_steps=recipe.epochs * self.steps + 1,
+            pct_start=recipe.warm_up,
+            cycle_momentum=False,
+        )
+
+    def run_epoch(self, report: Callable[[Progress], None]) -> None:
+        self.network.train()
+        loss_sum = torch.zeros((), device=self.device)
+        for step, (images, labels) in enumerate(self._batches()):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+                logits = self.network(images)
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+            self.optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            self.optimiser.step()
+            self.schedule.step()
+            loss_sum += loss.detach()
+            if step % 20 == 0 or step + 1 == self.steps:
+                mean = float(loss_sum) / (step + 1)
+                report(Progress(self.epoch + 1, self.recipe.epochs, step + 1, self.steps, mean))
+        self.epoch += 1
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.images), generator=rng)
+        size = min(self.recipe.batch_size, len(self.images))
+        for step in range(self.steps):
+            chosen = order[step * size : (step + 1) * size].to(self.device)
+            images = _augment(self.images[chosen], self.recipe, rng).float().div(255)
+            yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+
+    def save(self, path: Path, identity: str) -> None:
+        state = {
+            "identity": identity,
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        beside = path.with_suffix(".partial")
+        torch.save(state, beside)
+        os.replace(beside, path)
+
+    def resume(self, path: Path, identity: str) -> None:
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True, map_location=self.device)
+        if state["identity"] != identity:
+            raise RunError(
+                f"{path} belongs to another training (other network, data, recipe or seed); "
+                "choose another --out, or remove that file."
+            )
+        self.epoch = state["epoch"]
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+
+
+def _augment(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
+    """Random crop from a zero border and random flip, for a whole batch at once (uint8 N×C×H×W)."""
+    n, _, height, width = images.shape
+    shifts = torch.randint(0, 2 * recipe.padding + 1, (2, n), generator=rng).to(images.device)
+    flips = (torch.rand(n, generator=rng) < 0.5).to(images.device) & recipe.flip
+    padded = F.pad(images, (recipe.padding,) * 4)
+    rows = torch.arange(height, device=images.device) + shifts[0, :, None]
+    columns = torch.arange(width, device=images.device).expand(n, width)
+    columns = torch.where(flips[:, None], columns.flip(1), columns) + shifts[1, :, None]
+    lane = torch.arange(n, device=images.device)[:, None, None]
+    return padded[lane, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _images(data: ImageSet, where: slice) -> Tensor:
+    return torch.from_numpy(data.images[where].copy()).permute(0, 3, 1, 2)
+
+
+def _identity(name: str, data: ImageSet, recipe: Recipe, seed: int, mixed: bool) -> str:
+    text = json.dumps([1, name, data.content_hash, asdict(recipe), seed, mixed], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(name: str, network: nn.Module, card: dict[str, Any], out: Path) -> dict[str, Any]:
+    weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    path = out / f"{name}.safetensors"
+    save_file(weights, path)
+    card = {**card, "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    return card
