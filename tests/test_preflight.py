@@ -21,9 +21,7 @@ CIFAR_MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
 CIFAR_STD = torch.tensor([0.2470, 0.2435, 0.2616]).view(1, 3, 1, 1)
 
 
-def _data(
-    n: int = 120, channels: int = 3, names: int = 4, *, red_only: bool = False, marked: bool = False
-) -> ImageSet:
+def _data(n: int = 120, channels: int = 3, names: int = 4, *, red_only: bool = False, marked: bool = False) -> ImageSet:
     rng = np.random.default_rng(0)
     labels = np.arange(n) % 4
     level = np.array([40, 100, 160, 220])[labels][:, None, None, None]
@@ -144,9 +142,7 @@ def test_wrong_shape_from_a_foreign_classifier():
 
 
 def test_chance_is_refused():
-    with pytest.raises(
-        ModelError, match=r"30 of 120 images \(25\.0 %\), no better than chance.*labels are numbered"
-    ):
+    with pytest.raises(ModelError, match=r"30 of 120 images \(25\.0 %\), no better than chance.*labels are numbered"):
         _check(lambda x: _nearest(x) * 0.001 + torch.tensor([0, 0, 0, 1.0]))
 
 
@@ -259,9 +255,7 @@ def test_low_precision():
     class Linear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.head = nn.Linear(
-                1, 4
-            )  # 2·50·level·mean − 50·level²: the nearest level without the common square
+            self.head = nn.Linear(1, 4)  # 2·50·level·mean − 50·level²: the nearest level without the common square
             self.head.weight.data = 100 * LEVELS[:, None]
             self.head.bias.data = -50 * LEVELS**2
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 
 from pixelproof.analysis import LevelRow, level_rows
-from pixelproof.assessment import begin, choose_device, execute
+from pixelproof.assessment import begin, choose_device, execute, in_range
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.errors import DataError
+from pixelproof.errors import DataError, InputError
 from pixelproof.models import ScoreKind, wrap_model
 from pixelproof.report import levels_html, write_report
 from pixelproof.runs import Record, RunStore
@@ -34,7 +34,8 @@ class Result:
     @property
     def levels(self) -> list[LevelRow]:
         """One row per attack × search × threshold: adversarial and robust accuracy with intervals, queries, safety."""
-        return level_rows(self.run.records(), self.run.manifest.selection)
+        manifest = self.run.manifest
+        return level_rows(self.run.records(), manifest.selection, manifest.settings["nested"])
 
     @property
     def records(self) -> pd.DataFrame:
@@ -77,16 +78,19 @@ def assess(
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
     ``pixelproof assess``: ``preset``, ``samples``, ``attacks``, ``levels``, ``search``, ``max_queries``,
-    ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
+    ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
-    pixels, integers = _as_uint8(images), np.asarray(labels)
+    unknown = [option for option in ("data", "trust_code") if option in options]
+    if unknown:
+        raise InputError(f"From Python there is no option {unknown[0]}; hand over the model and the images themselves.")
+    pixels, integers = _as_uint8(_on_cpu(images)), np.asarray(_on_cpu(labels))
     names = tuple(class_names) if class_names is not None else _names(integers)
     data = ImageSet(pixels, integers, names, "arrays")
     where = choose_device(device)
     classifier = wrap_model(model, name=name, kind=kind, device=where)
     spec = make_spec(model=f"python:{classifier.name}", data="arrays", device=device, **options)
-    run = begin(spec, classifier, data, Path(out) if out is not None else None)
+    run = begin(spec, classifier, in_range(data, spec.range), Path(out) if out is not None else None)
     execute(run, classifier)
     return Result(run)
 
@@ -97,7 +101,11 @@ def _names(labels: npt.NDArray[Any]) -> tuple[str, ...]:
     return default_class_names(labels)
 
 
-def _as_uint8(images: npt.ArrayLike | torch.Tensor) -> UInt8Array:
+def _on_cpu(values: npt.ArrayLike | torch.Tensor) -> npt.ArrayLike:
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+
+
+def _as_uint8(images: npt.ArrayLike) -> UInt8Array:
     array = np.asarray(images)
     if array.dtype == np.uint8 or array.ndim != 4 or not np.issubdtype(array.dtype, np.floating):
         return array  # ImageSet says what is wrong with it, if anything is

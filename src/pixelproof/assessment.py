@@ -66,7 +66,7 @@ def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | 
     device = choose_device(spec.device)
     settings = resolve(spec, data.shape, device.type)
     if spec.precision != "float32":
-        _at_precision(classifier, spec.precision)  # refuse before anything is written
+        _lowerable(classifier)
     checked = preflight(classifier, data, batch_size=settings.batch_size, device=device)
     identity = run_identity(settings.as_dict(), classifier.fingerprint, data.content_hash)
     if out is not None and (out / FILE).exists():
@@ -160,6 +160,7 @@ class _Tally:
 def _take_up(out: Path, identity: str) -> RunStore:
     run = RunStore.open(out)
     if run.manifest.identity != identity:
+        run.close()
         raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
     return run
 
@@ -172,8 +173,10 @@ def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:
 
 
 def _at_precision(classifier: Classifier, precision: str) -> Classifier:
-    if precision == "float32":
-        return classifier
+    return classifier if precision == "float32" else _lowerable(classifier).at_precision(torch.bfloat16)
+
+
+def _lowerable(classifier: Classifier) -> TorchClassifier:
     if not isinstance(classifier, TorchClassifier):
-        raise InputError(f"--precision: only a torch module can be searched in {precision}; use float32.")
-    return classifier.at_precision(torch.bfloat16)
+        raise InputError("--precision: only a torch module can be searched in bfloat16; use float32.")
+    return classifier

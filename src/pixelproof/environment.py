@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ import pixelproof
 def environment(device: torch.device) -> dict[str, str]:
     """Names and values for the manifest; a git commit only where the working folder is under git."""
     values = {
+        "date": datetime.now(UTC).date().isoformat(),
         "pixelproof": pixelproof.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,

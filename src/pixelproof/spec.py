@@ -39,7 +39,7 @@ class AssessSpec(BaseModel):
     target: str = "none"
     fitness: FitnessChoice = "margin"
     shuffle: int | None = Field(None, ge=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     precision: Precision = "float32"
     trust_code: bool = False
@@ -65,6 +65,11 @@ class AssessSpec(BaseModel):
             raise ValueError(f"a range START:STOP needs 0 <= START < STOP, not {limits[0]}:{limits[1]}")
         return limits
 
+    @field_validator("target", mode="before")
+    @classmethod
+    def _class_number(cls, target: object) -> object:
+        return str(target) if isinstance(target, int) else target
+
     @field_validator("target")
     @classmethod
     def _target(cls, target: str) -> str:
@@ -80,6 +85,8 @@ def make_spec(**options: Any) -> AssessSpec:
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "the options"
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"There is no option {option}.") from error
         text = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{option}: {text[:1].lower()}{text[1:]} (given: {first['input']!r}).") from error
 

@@ -25,9 +25,7 @@ def test_balanced_in_file_order_and_as_recorded():
     assert data.class_names[0] == "airplane"
 
 
-@pytest.mark.skipif(
-    "PIXELPROOF_CIFAR10" not in os.environ, reason="PIXELPROOF_CIFAR10 names no CIFAR-10 root"
-)
+@pytest.mark.skipif("PIXELPROOF_CIFAR10" not in os.environ, reason="PIXELPROOF_CIFAR10 names no CIFAR-10 root")
 def test_equals_the_official_images():
     official = load_cifar10(Path(os.environ["PIXELPROOF_CIFAR10"]), "test", allow_download=False)
     data = load_bundled()

@@ -26,9 +26,7 @@ def test_images_labels_and_default_names(tmp_path):
 
 
 def test_class_names_are_kept(tmp_path):
-    data = _load(
-        tmp_path, images=IMAGES, labels=LABELS.astype(np.uint8), class_names=np.array(["a", "b", "c", "d"])
-    )
+    data = _load(tmp_path, images=IMAGES, labels=LABELS.astype(np.uint8), class_names=np.array(["a", "b", "c", "d"]))
     assert data.class_names == ("a", "b", "c", "d")
 
 

@@ -71,9 +71,7 @@ def test_a_failing_function_is_named():
     def broken(images):
         raise ConnectionError("no route\nto host")
 
-    with pytest.raises(
-        ModelError, match=r"broken failed on 4 images of shape 3×5×5 .*ConnectionError: no route;"
-    ):
+    with pytest.raises(ModelError, match=r"broken failed on 4 images of shape 3×5×5 .*ConnectionError: no route;"):
         wrap_model(broken).scores(IMAGES)
 
 

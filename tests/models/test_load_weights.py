@@ -21,9 +21,7 @@ class Evil:
 
 
 def _same(weights) -> bool:
-    return weights.keys() == WEIGHTS.keys() and all(
-        torch.equal(weights[key], WEIGHTS[key]) for key in WEIGHTS
-    )
+    return weights.keys() == WEIGHTS.keys() and all(torch.equal(weights[key], WEIGHTS[key]) for key in WEIGHTS)
 
 
 def test_safetensors(tmp_path):
@@ -57,9 +55,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path, capsys):
     assert "ran code" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "content", [{}, {"epoch": 3}, [torch.ones(1)], torch.ones(1), {"state_dict": {"a": 1}}]
-)
+@pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.ones(1)], torch.ones(1), {"state_dict": {"a": 1}}])
 def test_no_weights(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
     with pytest.raises(ModelError, match="holds no weights"):

@@ -24,9 +24,7 @@ def _images(n: int = 64, channels: int = 3, size: int = 32) -> Tensor:
 
 def _net(seed: int = 0, *, dropout: float = 0.5) -> nn.Sequential:
     torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(dropout), nn.Flatten(), nn.Linear(4 * 36, 5)
-    )
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(dropout), nn.Flatten(), nn.Linear(4 * 36, 5))
 
 
 @pytest.fixture(scope="module")

@@ -42,9 +42,7 @@ def begun(search: CMAES, starts: Tensor) -> CMAES:
     return search
 
 
-def our_evaluations(
-    objective: Objective, n: int, start: float, sigma: float, target: float, runs: int
-) -> list[int]:
+def our_evaluations(objective: Objective, n: int, start: float, sigma: float, target: float, runs: int) -> list[int]:
     """Until the target is hit, one lane a run."""
     search, spent = begun(CMAES(n, sigma), torch.full((runs, n), start)), [0] * runs
     for generation in range(3000):
@@ -58,9 +56,7 @@ def our_evaluations(
     raise AssertionError(f"{spent.count(0)} of {runs} runs never hit {target}")
 
 
-def their_evaluations(
-    objective: Objective, n: int, start: float, sigma: float, target: float, runs: int
-) -> list[int]:
+def their_evaluations(objective: Objective, n: int, start: float, sigma: float, target: float, runs: int) -> list[int]:
     spent = []
     quiet = {"verbose": -9, "tolx": 0, "tolfun": 0, "tolfunhist": 0}
     for run in range(runs):
@@ -83,9 +79,7 @@ def their_evaluations(
     [(sphere, 1.0, 0.5), (ellipsoid, 1.0, 0.5), (rosenbrock, 0.0, 0.1)],
     ids=["sphere", "ellipsoid", "rosenbrock"],
 )
-def test_it_needs_as_many_evaluations_as_cma(
-    objective: Objective, start: float, sigma: float, n: int
-) -> None:
+def test_it_needs_as_many_evaluations_as_cma(objective: Objective, start: float, sigma: float, n: int) -> None:
     ours = statistics.median(our_evaluations(objective, n, start, sigma, 1e-9, runs=15))
     theirs = statistics.median(their_evaluations(objective, n, start, sigma, 1e-9, runs=15))
     assert 1 / 1.3 < ours / theirs < 1.3, f"{ours} against {theirs}"

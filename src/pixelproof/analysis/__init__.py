@@ -4,7 +4,7 @@ from pixelproof.analysis.confusion import Change, class_changes
 from pixelproof.analysis.curves import CurvePoint, accuracy_curves
 from pixelproof.analysis.duality import DualityRow, duality_rows
 from pixelproof.analysis.intervals import Interval, Rate, wilson
-from pixelproof.analysis.levels import LevelRow, highest_safe_level, level_rows, robust_accuracy
+from pixelproof.analysis.levels import LevelRow, claims, highest_safe_level, level_rows, robust_accuracy
 from pixelproof.analysis.outcomes import Outcomes, by_attack, by_search
 from pixelproof.analysis.per_class import ClassRow, class_rows, pooled_by_class
 from pixelproof.analysis.query_curves import QueryCurve, query_curves
@@ -22,6 +22,7 @@ __all__ = [
     "accuracy_curves",
     "by_attack",
     "by_search",
+    "claims",
     "class_changes",
     "class_rows",
     "duality_rows",

@@ -22,8 +22,4 @@ class CurvePoint:
 
 def accuracy_curves(records: Sequence[Record]) -> list[CurvePoint]:
     """Points in the order attack, search, threshold; a sample counts from its lowest success on."""
-    return [
-        CurvePoint(o.attack, o.search or "", th, o.rate(th))
-        for o in by_search(records)
-        for th in o.thresholds
-    ]
+    return [CurvePoint(o.attack, o.search or "", th, o.rate(th)) for o in by_search(records) for th in o.thresholds]

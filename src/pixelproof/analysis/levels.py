@@ -8,7 +8,7 @@ from statistics import fmean, median
 
 from pixelproof.analysis.effort import effort, is_nested, success_effort
 from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.outcomes import BySample, Outcomes, by_search, chains, standing
+from pixelproof.analysis.outcomes import BySample, Outcomes, by_attack, by_search, chains, standing
 from pixelproof.analysis.wording import count, percent, plural, safe_name
 from pixelproof.runs.record import Record, Selection
 
@@ -20,8 +20,9 @@ class LevelRow:
     attack: str
     search: str
     threshold: int
-    fooled: Rate  # adversarial accuracy: samples fooled at this threshold or below, of those attacked here
+    fooled: Rate  # adversarial accuracy of the samples attacked here (see ``level_rows``)
     robust: Rate  # robust accuracy: samples still right, of all considered (see ``robust_accuracy``)
+    elsewhere: int  # attacked samples not fooled here, but at a lower level or by another search of this attack
     inherited: int  # fooled samples whose image was found at a lower threshold
     pending: int  # selected samples without a record here
     mean_queries: float | None  # over attacked samples; nested: summed over this and the lower levels
@@ -35,8 +36,8 @@ class LevelRow:
 
     @property
     def safe(self) -> bool:
-        """Every selected sample was attacked and none was fooled, here or below."""
-        return self.fooled.total > 0 and self.fooled.successes == 0 and self.pending == 0
+        """Every selected sample was attacked and none was fooled, here or below, by this search or another."""
+        return self.fooled.total > 0 and not (self.fooled.successes or self.elsewhere or self.pending)
 
     @property
     def name(self) -> str:
@@ -46,7 +47,8 @@ class LevelRow:
     @property
     def verdict(self) -> str:
         """``3-pixel-safe``, ``not safe`` or ``undecided`` (nothing fooled, samples missing)."""
-        return "not safe" if self.fooled.successes else self.name if self.safe else "undecided"
+        unsafe = self.fooled.successes or self.elsewhere
+        return "not safe" if unsafe else self.name if self.safe else "undecided"
 
     def sentence(self) -> str:
         """The claim with its budget and its interval, for a reader who sees nothing else."""
@@ -55,6 +57,8 @@ class LevelRow:
         if self.fooled.successes:
             return f"{who} ({percent(self.fooled.value)} {self.fooled.interval}): not {self.name}"
         cost = f"{who} within {plural(self.budget, 'query', 'queries')} each"
+        if self.elsewhere:
+            return f"{cost}, but {count(self.elsewhere)} at a lower level or by another search: not {self.name}"
         if self.pending:
             return f"{cost}: undecided, {plural(self.pending, 'sample')} without a record"
         return f"{cost}: {self.name}, at most {percent(self.fooled.interval.high)} [95 %]"
@@ -63,14 +67,17 @@ class LevelRow:
 def level_rows(records: Sequence[Record], selection: Selection, nested: bool | None = None) -> list[LevelRow]:
     """Rows in the order attack, search, threshold.
 
-    ``nested`` says whether higher levels inherited from lower ones; None: seen from the records.
+    ``nested`` says whether higher levels inherited from lower ones; None: seen from the records. Then a sample is
+    fooled at th when an image was found at th or below. Where each level was searched alone, as in the papers, a level
+    counts its own successes only.
     """
     chained = is_nested(records) if nested is None else nested
-    climbs = chains(records)
+    climbs, together = chains(records), {o.attack: o for o in by_attack(records)}
     rows = []
     for outcomes in by_search(records):
+        anyone = together[outcomes.attack]
         samples = climbs[outcomes.attack, outcomes.search or ""]
-        rows += [_row(outcomes, th, samples, selection, chained) for th in outcomes.thresholds]
+        rows += [_row(outcomes, anyone, th, samples, selection, chained) for th in outcomes.thresholds]
     return rows
 
 
@@ -90,6 +97,14 @@ def highest_safe_level(rows: Iterable[LevelRow]) -> int | None:
     return highest
 
 
+def claims(rows: Iterable[LevelRow]) -> list[str]:
+    """Sentences on one attack × search's highest level without success and its first undecided one."""
+    ordered = sorted(rows, key=lambda row: row.threshold)
+    held = [row for row in ordered if row.fooled.successes == 0 and row.pending == 0]
+    undecided = [row for row in ordered if row.verdict == "undecided"]
+    return [row.sentence() for row in (*held[-1:], *undecided[:1])]
+
+
 def robust_accuracy(fooled: Rate, selection: Selection) -> Rate:
     """Attacked samples not fooled, of all images considered; images already wrong count as not robust.
 
@@ -103,18 +118,25 @@ def robust_accuracy(fooled: Rate, selection: Selection) -> Rate:
     return Rate(fooled.total - fooled.successes, fooled.total + share)
 
 
-def _row(outcomes: Outcomes, th: int, samples: BySample, selection: Selection, nested: bool) -> LevelRow:
-    attacked, fooled = sorted(outcomes.attacked[th]), sorted(outcomes.fooled(th))
+def _row(
+    outcomes: Outcomes, anyone: Outcomes, th: int, samples: BySample, selection: Selection, nested: bool
+) -> LevelRow:
+    attacked = sorted(outcomes.attacked[th])
     here = [samples[s][th] for s in attacked]
-    images = [found for s in fooled if (found := standing(samples[s], th)) is not None]
-    costs = [cost for s in fooled if (cost := success_effort(samples[s], th, nested)) is not None]
+    # A level searched alone knows nothing of the levels below it.
+    known = samples if nested else {s: {th: samples[s][th]} for s in attacked}
+    images = [found for s in attacked if (found := standing(known[s], th)) is not None]
+    fooled = [r.sample for r in images]
+    rate = Rate(len(fooled), len(attacked))
+    costs = [cost for s in fooled if (cost := success_effort(known[s], th, nested)) is not None]
     return LevelRow(
         attack=outcomes.attack,
         search=outcomes.search or "",
         threshold=th,
-        fooled=outcomes.rate(th),
-        robust=robust_accuracy(outcomes.rate(th), selection),
-        inherited=sum(outcomes.lowest[s] < th for s in fooled),
+        fooled=rate,
+        robust=robust_accuracy(rate, selection),
+        elsewhere=len(anyone.fooled(th) & set(attacked) - set(fooled)),
+        inherited=sum(r.threshold < th for r in images),
         pending=len(set(selection.samples) - set(attacked)),
         mean_queries=fmean(effort(samples[s], th, nested) for s in attacked) if attacked else None,
         median_queries=float(median(costs)) if costs else None,

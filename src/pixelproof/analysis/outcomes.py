@@ -1,8 +1,9 @@
-"""Who was fooled at which threshold: the one rule that every table, curve and picture counts by.
+"""Who was fooled at which threshold: the one rule that curves, classes, duality and pictures count by.
 
 A sample is fooled at th when an adversarial image of it was found at th *or below*: an image within one pixel
 is also within three. Records of nested runs say so themselves (``inherited_from``); where each level was
-searched on its own, the same is concluded here, so that no rate falls as the threshold grows.
+searched on its own, the same is concluded here, so that no rate falls as the threshold grows; only the level
+table then shows each level alone.
 """
 
 from __future__ import annotations
@@ -54,10 +55,7 @@ def by_attack(records: Sequence[Record]) -> list[Outcomes]:
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.attack].append(record)
-    return [
-        _outcomes(attack, None, groups[attack], _lowest(_by_sample(groups[attack])))
-        for attack in sorted(groups)
-    ]
+    return [_outcomes(attack, None, groups[attack], _lowest(_by_sample(groups[attack]))) for attack in sorted(groups)]
 
 
 def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:

@@ -49,5 +49,7 @@ def main() -> None:
         sys.exit(fail(str(error), 2))
     except PixelproofError as error:
         sys.exit(fail(str(error), 1))
+    except OSError as error:  # a folder that cannot be written, a full disk, a file that went away
+        sys.exit(fail(f"{error}.", 2))
     except KeyboardInterrupt:
         sys.exit(fail("Interrupted.", 130))

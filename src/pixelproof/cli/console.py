@@ -28,4 +28,6 @@ def show_findings(findings: Iterable[Finding]) -> None:
     """One line a finding."""
     for finding in findings:
         style = _STYLES[finding.severity]
-        console.print(f"[{style}]{finding.severity}[/] [bold]{finding.name}[/]: {escape(finding.message)}")
+        console.print(
+            f"[{style}]{finding.severity}[/] [bold]{finding.name}[/]: {escape(finding.message)}", soft_wrap=True
+        )

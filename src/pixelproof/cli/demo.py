@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 #: Few enough that two cores finish both networks well within a minute and a half.
 DEMO_SAMPLES = 20
@@ -25,6 +26,6 @@ def demo(
         spec = make_spec(model=f"zoo:{network}", data="bundled", samples=DEMO_SAMPLES)
         run, classifier = begin_run(spec, out / network)
         with run:
-            console.rule(f"[bold]{network}[/] on {run.manifest.data.name}")
+            console.rule(f"[bold]{network}[/] on {escape(run.manifest.data.name)}")
             show_findings(run.manifest.findings)
             run_and_finish(run, classifier, network)

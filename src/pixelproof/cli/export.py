@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 
 class ExportFormat(StrEnum):
@@ -35,7 +36,8 @@ def export(
     with RunStore.open(run) as store:
         if to is ExportFormat.png:
             path = out or run / "images"
-            console.print(f"{to_png(store, path)} images: {path}", soft_wrap=True)
+            console.print(f"{to_png(store, path)} images: {escape(str(path))}", soft_wrap=True)
         else:
             path = out or run / f"records.{to.value}"
-            console.print(f"records: {(to_csv if to is ExportFormat.csv else to_parquet)(store, path)}", soft_wrap=True)
+            written = (to_csv if to is ExportFormat.csv else to_parquet)(store, path)
+            console.print(f"records: {escape(str(written))}", soft_wrap=True)

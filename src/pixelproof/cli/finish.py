@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rich.markup import escape
 
 from pixelproof.cli.console import console
 
@@ -20,7 +23,10 @@ def run_and_finish(run: RunStore, classifier: object, label: str) -> None:
         with run_progress(label) as listener:
             execute(run, classifier, listener)  # type: ignore[arg-type]
     except KeyboardInterrupt:
-        console.print(f"Interrupted; nothing finished is lost. Continue with: [bold]pixelproof resume {run.folder}[/]")
+        command = f"pixelproof resume {shlex.quote(str(run.folder))}"
+        console.print(
+            f"Interrupted; nothing finished is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
+        )
         raise
     show(run)
 
@@ -31,7 +37,7 @@ def show(run: RunStore) -> None:
 
     for table in terminal_tables(run):
         console.print(table)
-    console.print(f"report: [bold]{write_documents(run)}[/]", soft_wrap=True)
+    console.print(f"report: [bold]{escape(str(write_documents(run)))}[/]", soft_wrap=True)
 
 
 def write_documents(run: RunStore) -> Path:

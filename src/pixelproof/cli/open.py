@@ -43,9 +43,8 @@ def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str
     """The spec of ``run``, with another place for its model or data where given; trust is asked for anew."""
     from pixelproof.spec import make_spec
 
-    saved = {**run.manifest.spec, "trust_code": trust_code}
-    saved["model"] = model or saved["model"]
-    saved["data"] = data or saved["data"]
-    if saved["model"].startswith("python:"):
+    places = {key: value for key, value in (("model", model), ("data", data)) if value is not None}
+    spec = make_spec(**{**run.manifest.spec, **places, "trust_code": trust_code})
+    if spec.model.startswith("python:"):
         raise RunError("The run was begun from Python, so its model is not known here; name it with --model.")
-    return make_spec(**saved)
+    return spec

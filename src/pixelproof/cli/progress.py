@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from pixelproof.cli.console import console
@@ -33,7 +34,7 @@ def run_progress(label: str) -> Iterator[Listener]:
         TextColumn("{task.fields[status]}"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label, total=None, status="")
+        task = bar.add_task(escape(label), total=None, status="")
 
         def listen(status: Status) -> None:
             bar.update(task, total=status.total_records, completed=status.records, status=_text(status))
@@ -48,7 +49,7 @@ def _plain(label: str) -> Listener:
         nonlocal last
         if time.monotonic() - last >= PLAIN_INTERVAL:
             last = time.monotonic()
-            console.print(f"{label} {status.records}/{status.total_records} {_text(status)}", soft_wrap=True)
+            console.print(f"{escape(label)} {status.records}/{status.total_records} {_text(status)}", soft_wrap=True)
 
     return listen
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from pixelproof.errors import InputError
 
@@ -21,7 +22,7 @@ def train(
         str | None, typer.Option(help="Held-out data.", show_default="the test split, for cifar10:ROOT")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs.", show_default="the recipe's")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the start and of the augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the start and of the augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     full_precision: Annotated[
         bool, typer.Option("--full-precision", help="float32 throughout instead of bfloat16 autocast.")
@@ -47,14 +48,14 @@ def train(
             report=report,
         )
     right = f"{100 * card['accuracy']:.2f} % of {len(test_set)} held-out images classified correctly"
-    console.print(f"{name}: {right}\nweights: [bold]{out / name}.safetensors[/]", soft_wrap=True)
+    console.print(f"{name}: {right}\nweights: [bold]{escape(str(out / name))}.safetensors[/]", soft_wrap=True)
 
 
 def _data(data: str, test_data: str | None) -> tuple[ImageSet, ImageSet]:
     from pixelproof.data import load_cifar10, load_data
 
     kind, _, root = data.partition(":")
-    if kind == "cifar10":
+    if kind == "cifar10" and root:
         return load_cifar10(Path(root), "train"), load_data(test_data or data)
     if test_data is None:
         raise InputError("--test-data: name the held-out images to measure the accuracy on.")

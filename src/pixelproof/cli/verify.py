@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from pixelproof.errors import DataError, VerificationError
 
@@ -29,6 +30,8 @@ def verify(
 
     with RunStore.open(run) as store:
         spec = spec_of(store, trust_code, model, data)
+        if spec.device == "cuda":  # claims made on a GPU are checked wherever the verifier sits
+            spec = spec.model_copy(update={"device": "auto"})
         classifier = open_model(spec)
         settle_kind(classifier, store.manifest.model.kind)
         try:
@@ -39,11 +42,13 @@ def verify(
             images = None
         outcome = check(store, predictor(classifier, choose_device(spec.device)), classifier.fingerprint, images)
     for text in outcome.unchecked:
-        console.print(f"[yellow]not checked[/]: {text}")
+        console.print(f"[yellow]not checked[/]: {text}", soft_wrap=True)
     for text in outcome.problems:
-        console.print(f"[red]does not hold[/]: {text}", soft_wrap=True)
+        console.print(f"[red]does not hold[/]: {escape(text)}", soft_wrap=True)
     if not outcome.holds:
         raise VerificationError(f"{len(outcome.problems)} claims of {run} do not hold.")
     console.print(
-        f"[green]verified[/]: {outcome.records} records and {outcome.images} adversarial images of {run} hold."
+        f"[green]verified[/]: {outcome.records} records and {outcome.images} adversarial images of "
+        f"{escape(str(run))} hold.",
+        soft_wrap=True,
     )

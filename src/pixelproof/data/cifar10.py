@@ -85,8 +85,7 @@ def _download(root: Path) -> None:
             found = _fetch(archive)
             if found != _MD5:
                 raise DataError(
-                    f"The CIFAR-10 archive from {_URL} has the MD5 {found}, not the published {_MD5}; try "
-                    "again later."
+                    f"The CIFAR-10 archive from {_URL} has the MD5 {found}, not the published {_MD5}; try again later."
                 )
             with tarfile.open(archive) as tar:
                 tar.extractall(scratch, filter="data")
@@ -95,9 +94,7 @@ def _download(root: Path) -> None:
                 os.replace(path, root / _FOLDER / path.name)
     except (OSError, http.client.HTTPException, tarfile.TarError) as error:
         _remove_empty(made)
-        raise DataError(
-            f"CIFAR-10 is not in {root} and could not be downloaded ({error}); {_remedy(root)}."
-        ) from error
+        raise DataError(f"CIFAR-10 is not in {root} and could not be downloaded ({error}); {_remedy(root)}.") from error
     except DataError:
         _remove_empty(made)
         raise

@@ -61,19 +61,14 @@ def load_folder(folder: Path) -> ImageSet:
 
 def _classes(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise DataError(
-            f"There is no folder {folder}; expected one with a subfolder of images for each class."
-        )
+        raise DataError(f"There is no folder {folder}; expected one with a subfolder of images for each class.")
     stray = [path for path in _visible(folder) if path.is_file() and _is_image(path)]
     if stray:
-        raise DataError(
-            f"{stray[0]} belongs to no class; expected {folder}/CLASS/{stray[0].name}, so move it there."
-        )
+        raise DataError(f"{stray[0]} belongs to no class; expected {folder}/CLASS/{stray[0].name}, so move it there.")
     classes = [path for path in _visible(folder) if path.is_dir()]
     if len(classes) < 2:
         raise DataError(
-            f"{folder} has {len(classes)} class folders; expected at least 2, so make one subfolder of "
-            "images a class."
+            f"{folder} has {len(classes)} class folders; expected at least 2, so make one subfolder of images a class."
         )
     return classes
 
@@ -82,26 +77,19 @@ def _images_in(folder: Path) -> list[Path]:
     paths = _visible(folder)
     for path in paths:
         if path.is_dir():
-            raise DataError(
-                f"{path} is a folder inside a class; expected images only, so move its images up."
-            )
+            raise DataError(f"{path} is a folder inside a class; expected images only, so move its images up.")
         if path.suffix.lower() in _OTHER_SUFFIXES:
-            raise DataError(
-                f"{path} is of a kind that is not read; expected {', '.join(SUFFIXES)}, so convert it."
-            )
+            raise DataError(f"{path} is of a kind that is not read; expected {', '.join(SUFFIXES)}, so convert it.")
     images = [path for path in paths if _is_image(path)]
     if not images:
         raise DataError(
-            f"The class folder {folder} has no images; expected {', '.join(SUFFIXES)}, so add some or "
-            "remove it."
+            f"The class folder {folder} has no images; expected {', '.join(SUFFIXES)}, so add some or remove it."
         )
     return images
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(
-        (path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name
-    )
+    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=lambda path: path.name)
 
 
 def _is_image(path: Path) -> bool:
@@ -115,9 +103,7 @@ def _header(path: Path) -> _Header:
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
     if header.mode not in _GREY + _COLOUR:
-        raise DataError(
-            f"{path} has {header.mode} pixels; expected grey or RGB with 8 bits a channel, so convert it."
-        )
+        raise DataError(f"{path} has {header.mode} pixels; expected grey or RGB with 8 bits a channel, so convert it.")
     return header
 
 
@@ -150,6 +136,4 @@ def _pixels(path: Path, grey: bool) -> UInt8Array:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} cannot be read as an image ({error}); expected a whole image, so replace or remove it."
-    )
+    return DataError(f"{path} cannot be read as an image ({error}); expected a whole image, so replace or remove it.")

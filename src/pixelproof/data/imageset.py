@@ -38,9 +38,7 @@ class ImageSet:
     def __post_init__(self) -> None:
         images, labels = _checked_images(self.images), _checked_labels(self.labels)
         if len(images) != len(labels):
-            raise DataError(
-                f"There are {len(images)} images but {len(labels)} labels; give one label an image."
-            )
+            raise DataError(f"There are {len(images)} images but {len(labels)} labels; give one label an image.")
         _check_classes(labels, self.class_names)
         indices = np.arange(len(images)) if len(self.indices) == 0 else np.array(self.indices, np.int64)
         if indices.shape != labels.shape:
@@ -78,9 +76,7 @@ class ImageSet:
     def take(self, positions: Sequence[int] | Int64Array | slice) -> ImageSet:
         """The images at ``positions``, in that order, remembering where they stood in the source."""
         images, labels, indices = self.images[positions], self.labels[positions], self.indices[positions]
-        images.setflags(
-            write=False
-        )  # fresh from indexing, or a view of read-only memory: no second copy needed
+        images.setflags(write=False)  # fresh from indexing, or a view of read-only memory: no second copy needed
         return ImageSet(images, labels, self.class_names, self.name, indices)
 
 
@@ -103,9 +99,7 @@ def _checked_images(images: UInt8Array) -> UInt8Array:
     if array.ndim != 4:
         raise DataError(f"Images must have the shape N×H×W×C, not {array.shape}; grey images have C = 1.")
     if 0 in array.shape:
-        raise DataError(
-            f"There are no images: the array has the shape {array.shape}; give at least one image."
-        )
+        raise DataError(f"There are no images: the array has the shape {array.shape}; give at least one image.")
     return array
 
 
@@ -113,8 +107,7 @@ def _checked_labels(labels: Int64Array) -> Int64Array:
     array = np.asarray(labels)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         raise DataError(
-            f"Labels must be N integers, not {array.dtype} of shape {array.shape}; give the class number of "
-            "each image."
+            f"Labels must be N integers, not {array.dtype} of shape {array.shape}; give the class number of each image."
         )
     return array.astype(np.int64)
 

@@ -39,9 +39,7 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
         raise DataError(f"There is no file {path}; expected a NumPy archive (.npz) with images and labels.")
     if not zipfile.is_zipfile(path):
-        raise DataError(
-            f"{path} is not a NumPy archive; write it with numpy.savez(file, images=…, labels=…)."
-        )
+        raise DataError(f"{path} is not a NumPy archive; write it with numpy.savez(file, images=…, labels=…).")
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in ("images", "labels") if key not in archive]
@@ -75,7 +73,6 @@ def _channels_last(images: UInt8Array, path: Path) -> UInt8Array:
 def _names(names: npt.NDArray[Any]) -> tuple[str, ...]:
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise DataError(
-            f"class_names must be K strings, not {names.dtype} of shape {names.shape}; store "
-            'numpy.array(["cat", …]).'
+            f'class_names must be K strings, not {names.dtype} of shape {names.shape}; store numpy.array(["cat", …]).'
         )
     return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist())

@@ -59,9 +59,7 @@ class CallableClassifier:
         """``output`` as a floating tensor where it is a tensor, an array or lists of numbers."""
         if isinstance(output, list):
             try:
-                output = np.array(
-                    [row.tolist() if isinstance(row, Tensor) else row for row in output], np.float64
-                )
+                output = np.array([row.tolist() if isinstance(row, Tensor) else row for row in output], np.float64)
             except (ValueError, TypeError) as error:
                 raise ModelError(
                     f"The model {self.name} returned lists that are no N×K numbers ({first_line(error)}); "

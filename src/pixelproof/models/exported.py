@@ -116,9 +116,7 @@ def _load_script(path: Path) -> nn.Module:
 def _input(program: ExportedProgram, path: Path) -> tuple[int | None, torch.dtype]:
     """The fixed number of images (``None`` when free) and the dtype of the program's only input."""
     names = program.graph_signature.user_inputs
-    values = [
-        node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in names
-    ]
+    values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
     if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
         raise ModelError(
             f"{path} takes {len(values)} inputs; expected one tensor of images N×C×H×W, so export the model "

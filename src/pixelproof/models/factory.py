@@ -23,9 +23,7 @@ def build_from_file(path: Path, factory: str) -> object:
     fails.
     """
     if not path.is_file():
-        raise ModelError(
-            f"There is no file {path}; expected a Python file that defines {factory}, so check its path."
-        )
+        raise ModelError(f"There is no file {path}; expected a Python file that defines {factory}, so check its path.")
     with _neighbours(path.resolve().parent):
         return _call(_run_file(path), factory, str(path))
 
@@ -87,8 +85,7 @@ def _call(module: ModuleType, factory: str, where: str) -> object:
 
 def _failed(where: str, error: BaseException) -> ModelError:
     return ModelError(
-        f"{where} failed to load with {first_line(error)}; expected it to import cleanly, so try it alone "
-        "in Python."
+        f"{where} failed to load with {first_line(error)}; expected it to import cleanly, so try it alone in Python."
     )
 
 
@@ -99,9 +96,7 @@ def _neighbours(folder: Path) -> Iterator[None]:
     So two files in two folders may each have a neighbour ``net.py``, and each gets its own.
     """
     path = list(sys.path)
-    names = {each.stem for each in folder.glob("*.py")} | {
-        each.parent.name for each in folder.glob("*/__init__.py")
-    }
+    names = {each.stem for each in folder.glob("*.py")} | {each.parent.name for each in folder.glob("*/__init__.py")}
     hidden = {key: module for key, module in sys.modules.items() if key.partition(".")[0] in names}
     hidden = {key: module for key, module in hidden.items() if not _lies_in(module, folder)}
     for key in hidden:

@@ -46,9 +46,7 @@ def file_fingerprint(path: Path) -> str:
 def _named_tensors(module: nn.Module) -> Iterable[tuple[str, Tensor]]:
     """The state dict's tensors, and the buffers that it leaves out."""
     yield from module.named_buffers()
-    yield from (
-        (key, value) for key, value in module.state_dict(keep_vars=True).items() if isinstance(value, Tensor)
-    )
+    yield from ((key, value) for key, value in module.state_dict(keep_vars=True).items() if isinstance(value, Tensor))
 
 
 def _bytes(tensor: Tensor) -> bytes:

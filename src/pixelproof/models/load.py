@@ -14,9 +14,7 @@ from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.wrap import wrap_model
 from pixelproof.zoo import registry
 
-SPELLINGS = (
-    "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export) or FILE.pt (TorchScript)"
-)
+SPELLINGS = "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export) or FILE.pt (TorchScript)"
 _SCRIPTS = (".pt", ".ts", ".torchscript")
 _WEIGHTS = (".bin", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".pth", ".safetensors")
 
@@ -72,9 +70,7 @@ def _check_trust(file: str, trust_code: bool) -> None:
 def _unknown(spec: str) -> ModelError:
     suffix = Path(spec).suffix
     if suffix == ".py":
-        return ModelError(
-            f"{spec!r} names no function; expected FILE.py:FUNCTION, so add one that returns the model."
-        )
+        return ModelError(f"{spec!r} names no function; expected FILE.py:FUNCTION, so add one that returns the model.")
     if suffix in _WEIGHTS:
         return ModelError(
             f"{spec!r} is no program that runs by itself; expected {SPELLINGS}, so write a function that "

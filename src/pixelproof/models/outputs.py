@@ -38,8 +38,7 @@ def check_scores(output: object, rows: int, name: str) -> Tensor:
     expected = f"expected scores N×K (here {rows}×K with K ≥ 2)"
     if isinstance(output, (tuple, list, Mapping)) or hasattr(output, "logits"):
         raise ModelError(
-            f"The model {name} returned a {type(output).__name__}; {expected}, so wrap it to return the "
-            "logits tensor."
+            f"The model {name} returned a {type(output).__name__}; {expected}, so wrap it to return the logits tensor."
         )
     if not isinstance(output, Tensor):
         raise ModelError(
@@ -53,7 +52,6 @@ def check_scores(output: object, rows: int, name: str) -> Tensor:
         )
     if not output.is_floating_point():
         raise ModelError(
-            f"The model {name} returned {output.dtype} numbers; {expected} in floating point, so return the "
-            "logits."
+            f"The model {name} returned {output.dtype} numbers; {expected} in floating point, so return the logits."
         )
     return output

@@ -50,8 +50,7 @@ class Scorer:
         scores = self.classifier.scores(chunk.div(255).permute(0, 3, 1, 2).to(self.device))
         if scores.ndim != 2 or len(scores) != self.batch_size:
             raise ModelError(
-                f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K "
-                "scores."
+                f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K scores."
             )
         return log_scores(scores[:rows], self.classifier.kind)
 

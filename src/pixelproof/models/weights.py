@@ -35,14 +35,9 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         if isinstance(content, dict) and isinstance(content.get(entry), dict):
             content = content[entry]
             break
-    if (
-        not isinstance(content, dict)
-        or not content
-        or not all(isinstance(each, Tensor) for each in content.values())
-    ):
+    if not isinstance(content, dict) or not content or not all(isinstance(each, Tensor) for each in content.values()):
         raise ModelError(
-            f"{path} holds no weights by name; expected a state dict, so save network.state_dict() and try "
-            "again."
+            f"{path} holds no weights by name; expected a state dict, so save network.state_dict() and try again."
         )
     return _without_prefixes(content)
 
@@ -52,8 +47,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"{path} is no safetensors file ({first_line(error)}); expected whole weights, so fetch or save "
-            "it again."
+            f"{path} is no safetensors file ({first_line(error)}); expected whole weights, so fetch or save it again."
         ) from error
     return weights
 

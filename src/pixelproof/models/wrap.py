@@ -27,9 +27,7 @@ def wrap_model(
     ``ModelError`` when ``model`` is none of these, and when a class is given in place of a model.
     """
     if isinstance(model, type):
-        raise ModelError(
-            f"{model.__name__} is a class, not a model; {_EXPECTED}, so create one: {model.__name__}(…)."
-        )
+        raise ModelError(f"{model.__name__} is a class, not a model; {_EXPECTED}, so create one: {model.__name__}(…).")
     if isinstance(model, Classifier):
         return model
     if isinstance(model, nn.Module):

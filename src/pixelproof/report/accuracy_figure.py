@@ -50,9 +50,7 @@ def _base(view: View, points: list[CurvePoint]) -> Any:
     x = alt.X(
         "threshold:Q",
         title="Threshold th (pixels, or grey steps of 255)",
-        scale=alt.Scale(
-            type="log" if thresholds[-1] >= _LOG_FROM else "linear", zero=False, nice=False, padding=14
-        ),
+        scale=alt.Scale(type="log" if thresholds[-1] >= _LOG_FROM else "linear", zero=False, nice=False, padding=14),
         axis=alt.Axis(values=thresholds, grid=False, format="d", labelOverlap=True),
     )
     return alt.Chart(alt.InlineData(values=_rows(points))).encode(x=x, detail="search:N")
@@ -71,7 +69,7 @@ def _line(view: View, points: list[CurvePoint], attack: str) -> Any:
     if len({p.threshold for p in own}) > 1:  # else a band would have no width
         interval = base.mark_area(opacity=0.16, color=colour)
     line = base.mark_line(strokeWidth=2, color=colour).encode(y=_share())
-    if len(view.searches) > 1:
+    if view.several_searches:
         legend = alt.Legend(columns=3, symbolType="stroke", symbolSize=400, symbolStrokeColor="#1f2328")
         line = line.encode(strokeDash=alt.StrokeDash("search:N", title="Search", legend=legend))
     return interval.encode(y=_share("low"), y2="high:Q") + line

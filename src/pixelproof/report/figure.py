@@ -39,7 +39,8 @@ _CONFIG: dict[str, Any] = {
         "titleFontWeight": "normal",
         "labelColor": _TEXT,
         "titleColor": _TEXT,
-        "labelLimit": 380,
+        "labelLimit": 340,
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
         "symbolStrokeWidth": 2,
     },
 }

@@ -6,11 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pixelproof.errors import InputError
-from pixelproof.report.accuracy_figure import accuracy_figure
 from pixelproof.report.figure import Figure
 from pixelproof.report.files import write_whole
-from pixelproof.report.heat_map import heat_maps
-from pixelproof.report.query_figure import query_figures
 from pixelproof.report.view import View, read
 from pixelproof.runs.store import RunStore
 
@@ -21,11 +18,20 @@ _FORMATS: dict[str, Callable[[Figure], str | bytes]] = {
 }
 
 
-def all_figures(view: View) -> list[Figure]:
-    """Every figure that the records allow; none without records."""
-    if not view.records:
-        return []
-    return [accuracy_figure(view), *query_figures(view), *heat_maps(view)]
+def curve_figures(view: View) -> list[Figure]:
+    """The curves over thresholds and over queries; none without records."""
+    # Imported here, because Altair takes half a second that terminal tables need not wait for.
+    from pixelproof.report.accuracy_figure import accuracy_figure
+    from pixelproof.report.query_figure import query_figures
+
+    return [accuracy_figure(view), *query_figures(view)] if view.records else []
+
+
+def class_figures(view: View) -> list[Figure]:
+    """The heat map of classes for each attack; none without records."""
+    from pixelproof.report.heat_map import heat_maps
+
+    return heat_maps(view)
 
 
 def write_figures(run: RunStore, folder: Path, formats: Sequence[str] = ("svg",)) -> list[Path]:
@@ -36,8 +42,9 @@ def write_figures(run: RunStore, folder: Path, formats: Sequence[str] = ("svg",)
     unknown = [name for name in formats if name not in _FORMATS]
     if unknown:
         raise InputError(f"Figures are written as {', '.join(_FORMATS)}, not as {', '.join(unknown)}.")
+    view = read(run)
     return [
         write_whole(folder / f"{figure.name}.{name}", _FORMATS[name](figure))
-        for figure in all_figures(read(run))
+        for figure in (*curve_figures(view), *class_figures(view))
         for name in formats
     ]

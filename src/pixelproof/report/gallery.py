@@ -122,7 +122,7 @@ def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> 
 
 def _facts(record: Record, changed: list[tuple[int, int]], pixels: int) -> tuple[str, ...]:
     where = f"{count(len(changed))} of {plural(pixels, 'pixel')} changed"
-    if len(changed) <= _NAMED:
+    if 0 < len(changed) <= _NAMED:
         where += " (column, row): " + ", ".join(f"({x},{_BLANK}{y})" for x, y in changed)
     facts = [where]
     if record.linf is not None:

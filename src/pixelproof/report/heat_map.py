@@ -9,9 +9,9 @@ from pixelproof.analysis.wording import attack_name, count
 from pixelproof.report.figure import OTHER_SHADES, SHADES, WIDTH, Figure
 from pixelproof.report.view import View
 
-MOST_CLASSES = 30
 _WORST = 20
-_LABELS = 100  # px for class names
+_LABELS = 110  # px for class names
+_LETTERS = 16  # of a class name
 
 
 def heat_maps(view: View) -> list[Figure]:
@@ -23,9 +23,9 @@ def heat_maps(view: View) -> list[Figure]:
 def _shown(view: View) -> list[int]:
     """Class numbers from top to bottom."""
     pooled = pooled_by_class(view.classes)
-    if len(pooled) <= MOST_CLASSES:
+    if not view.many_classes:
         return list(pooled)
-    return sorted(pooled, key=lambda label: (-(pooled[label].value or 0.0), label))[:_WORST]
+    return sorted(pooled, key=lambda k: (-(pooled[k].value or 0.0), -pooled[k].total, k))[:_WORST]
 
 
 def _heat_map(view: View, attack: str, shown: list[int]) -> Figure:
@@ -67,10 +67,14 @@ def _heat_map(view: View, attack: str, shown: list[int]) -> Figure:
 
 
 def _names(view: View, shown: list[int]) -> dict[int, str]:
-    """Class names by number, told apart where two classes share one."""
-    names = {label: view.class_name(label) for label in shown}
+    """Class names by number, long ones without their middle, told apart where two classes share one."""
+    names = {label: _short(view.class_name(label)) for label in shown}
     taken = list(names.values())
     return {k: name if taken.count(name) == 1 else f"{name} ({k})" for k, name in names.items()}
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS // 2]}…{name[-_LETTERS // 2 + 1 :]}"
 
 
 def _cell(row: ClassRow, names: dict[int, str]) -> dict[str, object]:

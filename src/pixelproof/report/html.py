@@ -18,12 +18,10 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
 from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
 from pixelproof.report import tables
-from pixelproof.report.accuracy_figure import accuracy_figure
 from pixelproof.report.figure import Figure
+from pixelproof.report.figures import class_figures, curve_figures
 from pixelproof.report.files import write_whole
 from pixelproof.report.gallery import gallery
-from pixelproof.report.heat_map import MOST_CLASSES, heat_maps
-from pixelproof.report.query_figure import query_figures
 from pixelproof.report.summary import summary
 from pixelproof.report.table import Table
 from pixelproof.report.view import View, read
@@ -69,7 +67,6 @@ def write_report(run: RunStore, path: Path) -> Path:
 def render(run: RunStore) -> str:
     """The report as HTML; equal for equal runs."""
     view = read(run)
-    figures = [accuracy_figure(view), *query_figures(view)] if view.records else []
     return _template().render(
         view=view,
         manifest=view.manifest,
@@ -79,12 +76,11 @@ def render(run: RunStore) -> str:
         summary=summary(view),
         findings=tables.finding_table(view).rows,
         levels=[tables.level_table(view, attack) for attack in view.attacks],
-        figures=_drawn(figures),
+        figures=_drawn(curve_figures(view)),
         bars=_bars(view),
         duality=tables.duality_table(view),
-        maps=_drawn(heat_maps(view)) if view.records else [],
+        maps=_drawn(class_figures(view)),
         classes=tables.class_table(view),
-        many_classes=len({row.label for row in view.classes}) > MOST_CLASSES,
         changes=tables.change_table(view, _FREQUENT),
         gallery=gallery(view, run),
         details=_details(view),
@@ -95,9 +91,7 @@ def render(run: RunStore) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["unbroken"] = _unbroken
     return environment.from_string(_resource("report.html.j2"))
 
@@ -152,7 +146,7 @@ def _safe_tile(view: View, attack: str) -> Tile:
     tested = f"levels tested: {', '.join(str(th) for th in sorted({row.threshold for row in rows}))}"
     if highest is not None:
         return Tile(safe_name(attack, highest), attack_name(attack), tested)
-    undecided = any(row.pending and not row.fooled.successes for row in rows)
+    undecided = any(row.verdict == "undecided" for row in rows)
     return Tile("undecided" if undecided else "none safe", attack_name(attack), tested)
 
 

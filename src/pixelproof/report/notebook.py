@@ -25,9 +25,7 @@ def levels_html(run: RunStore) -> str:
     """A heading line and a level table for each attack; escaped, and styled only inside its own ``div``."""
     view = read(run)
     tables = Markup("").join(level_table(view, attack).html() for attack in view.attacks)
-    return str(
-        Markup('<div class="pixelproof">{}<p>{}</p>{}</div>').format(Markup(_STYLE), _heading(view), tables)
-    )
+    return str(Markup('<div class="pixelproof">{}<p>{}</p>{}</div>').format(Markup(_STYLE), _heading(view), tables))
 
 
 def _heading(view: View) -> str:

@@ -47,7 +47,7 @@ def _figure(view: View, attack: str, curves: list[QueryCurve]) -> Figure:
         )
         .properties(width=WIDTH - 70, height=230)
     )
-    if len(view.searches) > 1:
+    if len({c.search for c in curves}) > 1:
         chart = chart.encode(strokeDash=alt.StrokeDash("search:N", title="Search"))
     name = attack_name(attack)
     return Figure(

@@ -40,7 +40,7 @@ def _smallest_change(outcomes: Outcomes, targeted: bool) -> str:
     threshold = outcomes.thresholds[0]
     rate = outcomes.rate(threshold)
     change = _change(outcomes.attack, threshold)
-    aim = "change the answer to the class aimed at" if targeted else "change the model’s answer"
+    aim = "turn the answer into the class aimed at" if targeted else "change the model’s answer"
     low, high = f"{100 * rate.interval.low:.1f}", percent(rate.interval.high)
     if rate.successes:
         return f"{change} was enough to {aim} on {_part(rate)} (95 % interval {low} to {high})."
@@ -73,15 +73,16 @@ def _safe_levels(view: View) -> str:
         highest = highest_safe_level(rows)
         if highest is not None:
             safe.append(safe_name(attack, highest))
-        elif any(row.pending and not row.fooled.successes for row in rows):
+        elif any(row.verdict == "undecided" for row in rows):
             undecided.append(attack)
         else:
             unsafe.append(attack)
     parts = []
     if safe:
         budget = max(row.budget for row in view.levels if row.safe)
+        against = " against the classes aimed at" if view.targeted else ""
         parts.append(
-            f"on these images the model is {listed(safe)}, as far as {plural(budget, 'query', 'queries')} "
+            f"on these images the model is {listed(safe)}{against}, as far as {plural(budget, 'query', 'queries')} "
             "an image and level can tell"
         )
     if unsafe:
@@ -116,18 +117,19 @@ def _norms(view: View) -> str:
         return ""
     row = max(rows, key=lambda r: r.few_pixel_only + r.threshold_only)
     few, threshold = row.few_pixel_only, row.threshold_only
+    if few + threshold + row.both == 0:
+        return ""
     if few + threshold == 0:
-        same = "no image" if all(r.both == 0 for r in rows) else "exactly the same images at every threshold"
-        return f"Few-pixel and threshold attacks fooled {same}, so neither norm shows more than the other."
+        return "Few-pixel and threshold attacks fooled the same images at every threshold: neither shows more here."
     if few and threshold:
         lesson = "either norm alone would have missed some"
     else:
         alone = "a threshold attack" if few else "a few-pixel attack"
         lesson = f"{alone} alone would have missed {'it' if few + threshold == 1 else 'them'}"
-    by_few = f"{plural(few, 'image')} fell" if few else "no image fell"
+    by_few = f"{plural(few, 'image')} fell" if few else "No image fell"
     by_threshold = count(threshold) if threshold else "none"
     changes = f"{by_few} to few-pixel changes only and {by_threshold} to threshold changes only"
-    return f"At threshold {row.threshold}, {changes}: {lesson}."
+    return f"{changes} (at threshold {row.threshold}): {lesson}."
 
 
 def _trust(view: View) -> str:
@@ -135,9 +137,7 @@ def _trust(view: View) -> str:
     images = min(o.rate(o.thresholds[0]).total for o in view.outcomes)
     if images < _FEW_IMAGES:
         parts.append(f"With only {plural(images, 'attacked image')}, every rate here is a rough indication.")
-    numbers = [
-        (sum(f.severity == name for f in view.manifest.findings), name) for name in ("error", "warning")
-    ]
+    numbers = [(sum(f.severity == name for f in view.manifest.findings), name) for name in ("error", "warning")]
     found = [plural(number, name) for number, name in numbers if number]
     if found:
         total = sum(number for number, _ in numbers)

@@ -12,12 +12,13 @@ from typing import Literal
 from markupsafe import Markup, escape
 
 from pixelproof.analysis.intervals import Interval, Rate
-from pixelproof.analysis.wording import NOTHING, count, decimal, percent
+from pixelproof.analysis.wording import NOTHING, attack_name, count, decimal, percent, search_name
 from pixelproof.report.escape import latex, markdown
 
-Kind = Literal["text", "verdict", "integer", "decimal", "ratio", "share", "interval"]
+Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "share", "interval"]
 Cell = str | int | float | Rate | Interval | None
-_LEFT = ("text", "verdict")
+_LEFT = ("text", "attack", "search", "verdict")
+_NAMES = {"attack": attack_name, "search": search_name}
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ class Column:
             return NOTHING
         if isinstance(cell, Rate):
             return cell.ratio
-        if isinstance(cell, str | Interval):
+        if isinstance(cell, str):
+            return _NAMES.get(self.kind, str)(cell)
+        if isinstance(cell, Interval):
             return str(cell)
         if self.kind == "share":
             return percent(cell)
-        return decimal(cell) if self.kind == "decimal" else count(int(cell))
+        return decimal(cell) if self.kind == "decimal" else count(round(cell))
 
     def values(self, cell: Cell) -> tuple[str | int | float | None, ...]:
         """The cell as programs read it, one value for each of ``fields``; shares lie in [0, 1]."""
@@ -156,9 +159,7 @@ class Table:
         for group, columns in groupby(self.columns, key=lambda c: c.group):
             members = list(columns)
             if group:
-                upper += Markup('<th scope="colgroup" colspan="{}" class="group">{}</th>').format(
-                    len(members), group
-                )
+                upper += Markup('<th scope="colgroup" colspan="{}" class="group">{}</th>').format(len(members), group)
                 lower += Markup("").join(_heading(c) for c in members)
             else:
                 upper += Markup("").join(_heading(c, rows=2) for c in members)

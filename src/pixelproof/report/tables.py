@@ -10,8 +10,8 @@ from typing import Any
 from pixelproof.analysis.confusion import class_changes
 from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.levels import LevelRow
-from pixelproof.analysis.wording import attack_name, count, plural, search_name
+from pixelproof.analysis.levels import LevelRow, claims
+from pixelproof.analysis.wording import attack_name, count, plural
 from pixelproof.report.files import write_whole
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.report.view import View, read
@@ -21,15 +21,15 @@ _ADVERSARIAL, _ROBUST = "Adversarial accuracy", "Robust accuracy"
 _QUERIES, _CHANGE = "Queries per image", "Mean change where fooled"
 _LEVEL_COLUMNS = (
     Column("th", "integer", key="threshold"),
-    Column("Search"),
+    Column("Search", "search"),
     Column("fooled", "ratio", _ADVERSARIAL, "fooled"),
     Column("share", "share", _ADVERSARIAL, "adversarial_accuracy"),
     Column("95 %", "interval", _ADVERSARIAL, "adversarial_accuracy"),
     Column("right", "ratio", _ROBUST, "right"),
     Column("share", "share", _ROBUST, "robust_accuracy"),
     Column("95 %", "interval", _ROBUST, "robust_accuracy"),
-    Column("mean", "decimal", _QUERIES, "mean_queries"),
-    Column("median, fooled", "decimal", _QUERIES, "median_queries_fooled"),
+    Column("mean", "integer", _QUERIES, "mean_queries"),
+    Column("median, fooled", "integer", _QUERIES, "median_queries_fooled"),
     Column("L0", "decimal", _CHANGE, "mean_l0"),
     Column("L1", "decimal", _CHANGE, "mean_l1"),
     Column("L2", "decimal", _CHANGE, "mean_l2"),
@@ -46,7 +46,7 @@ def level_table(view: View, attack: str | None = None) -> Table:
     if attack is not None:
         return Table(f"levels-{attack}", attack_name(attack), _LEVEL_COLUMNS, cells, notes)
     named = tuple((row.attack, *row_cells) for row, row_cells in zip(rows, cells, strict=True))
-    return Table("levels", "Robustness levels", (Column("Attack"), *_LEVEL_COLUMNS), named, notes)
+    return Table("levels", "Robustness levels", (Column("Attack", "attack"), *_LEVEL_COLUMNS), named, notes)
 
 
 def class_table(view: View) -> Table:
@@ -91,7 +91,7 @@ def change_table(view: View, most: int | None = None) -> Table:
             for c in own[:most]
         ]
     columns = (
-        Column("Attack"),
+        Column("Attack", "attack"),
         Column("True class"),
         Column("Answer when fooled"),
         Column("Images", "integer"),
@@ -220,7 +220,7 @@ def _pairs(name: str, title: str, values: Mapping[str, str]) -> Table:
 def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
     return (
         row.threshold,
-        search_name(row.search),
+        row.search,
         row.fooled,
         row.fooled.value,
         row.fooled.interval,
@@ -238,12 +238,17 @@ def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
 
 
 def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
-    notes = [f"{row.sentence()}." for row in rows if not row.fooled.successes]
+    groups = dict.fromkeys((row.attack, row.search) for row in rows)
+    notes = [
+        f"{sentence}."
+        for group in groups
+        for sentence in claims(row for row in rows if (row.attack, row.search) == group)
+    ]
     inherited = sum(row.inherited for row in rows)
     if inherited:
-        notes.append(
-            "An image that fools at a threshold counts at every larger one; it lies within that too."
-        )
+        notes.append("An image that fools at a threshold counts at every larger one; it lies within that too.")
+    if view.nested is False:
+        notes.append("Each level was searched alone; the figures also count an image found at a lower threshold.")
     if view.targeted:
         notes.append("Targeted: fooled means that the answer became the class aimed at.")
     return notes

@@ -6,11 +6,12 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pixelproof.analysis.levels import LevelRow
+from pixelproof.analysis.levels import LevelRow, claims
 from pixelproof.analysis.wording import attack_name, count, percent, search_name
 from pixelproof.report.view import View, read
 from pixelproof.runs.store import RunStore
 
+_UNBROKEN = "\u00a0%"
 _STYLES = {"not safe": "red", "undecided": "yellow"}
 
 
@@ -25,6 +26,8 @@ def terminal_tables(run: RunStore) -> list[RichTable]:
 def _table(view: View, attack: str, search: str) -> RichTable:
     rows = [row for row in view.levels if (row.attack, row.search) == (attack, search)]
     title = Text(f"{attack_name(attack)} by {search_name(search)}", style="bold")
+    if view.targeted:
+        title.append(", targeted")
     if any(row.pending for row in rows):
         title.append(" (unfinished)", style="yellow")
     table = RichTable(
@@ -52,10 +55,10 @@ def _cells(row: LevelRow) -> tuple[str | Text, ...]:
         str(row.fooled.interval),
         percent(row.robust.value),
         count(None if row.mean_queries is None else round(row.mean_queries)),
-        Text(row.verdict, style=_STYLES.get(row.verdict, "green")),
+        Text(row.verdict.removesuffix(" (targeted)"), style=_STYLES.get(row.verdict, "green")),
     )
 
 
 def _caption(rows: list[LevelRow]) -> Text | None:
-    claims = [row.sentence() for row in rows if not row.fooled.successes]
-    return Text("\n".join(claims), style="dim") if claims else None
+    sentences = claims(rows)
+    return Text("\n".join(sentences).replace(" %", _UNBROKEN), style="dim") if sentences else None

@@ -12,6 +12,7 @@ from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD
 from pixelproof.runs.record import Manifest, Record
 from pixelproof.runs.store import RunStore
 
+_MOST_CLASSES = 30
 _NORMS_FIRST = {FEW_PIXEL: 0, THRESHOLD: 1}
 
 
@@ -46,13 +47,20 @@ class View:
     def classes(self) -> list[ClassRow]:
         return class_rows(self.records)
 
+    @cached_property
+    def many_classes(self) -> bool:
+        """Whether the attacked classes are too many to show each at first sight."""
+        return len({row.label for row in self.classes}) > _MOST_CLASSES
+
     @property
     def finished(self) -> bool:
         return self.manifest.status == "finished"
 
     @cached_property
-    def searches(self) -> list[str]:
-        return sorted({r.search for r in self.records})
+    def several_searches(self) -> bool:
+        """Whether any attack was carried out by more than one search."""
+        pairs = {(r.attack, r.search) for r in self.records}
+        return len(pairs) > len({attack for attack, _ in pairs})
 
     @cached_property
     def started(self) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from pixelproof.runs.record import (
 
 FILE = "run.sqlite"
 _COLUMNS = [f.name for f in fields(Record)]
+_TYPES = get_type_hints(Record)
 _SCHEMA = f"""
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL);
@@ -53,20 +55,36 @@ class RunStore:
 
         Raises ``RunError`` when the folder already holds a run, or cannot be written.
         """
-        if folder is not None and (folder / FILE).exists():
+        if folder is None:
+            store = cls(_connect(":memory:"), None)
+            store._begin(manifest, clean)
+            return store
+        if (folder / FILE).exists():
             raise RunError(f"{folder} already holds a run; choose another --out.")
+        beside = folder / f"{FILE}.partial"
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         try:
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
-            store = cls(_connect(folder / FILE if folder else ":memory:"), folder)
-        except (OSError, sqlite3.OperationalError) as error:
-            raise RunError(f"{folder} cannot be written ({error}); choose another --out.") from error
-        with store._transaction():
+            folder.mkdir(parents=True, exist_ok=True)
+            _remove(beside)  # of a process that was killed here
+            with cls(_connect(beside), folder) as store:
+                store._begin(manifest, clean)
+            os.replace(beside, folder / FILE)
+            return cls(_connect(folder / FILE), folder)
+        except BaseException as error:
+            _remove(beside)
+            for each in made:
+                with suppress(OSError):
+                    each.rmdir()
+            if isinstance(error, (OSError, sqlite3.Error, RunError)):
+                raise RunError(f"{folder} cannot be written ({error}); choose another --out.") from error
+            raise
+
+    def _begin(self, manifest: Manifest, clean: dict[int, UInt8Array]) -> None:
+        with self._transaction():
             for statement in filter(str.strip, _SCHEMA.split(";")):
-                store._db.execute(statement)
-            store._write_manifest(manifest)
-            store._db.executemany("INSERT INTO clean VALUES (?, ?)", [(k, _pack(image)) for k, image in clean.items()])
-        return store
+                self._db.execute(statement)
+            self._write_manifest(manifest)
+            self._db.executemany("INSERT INTO clean VALUES (?, ?)", [(k, _pack(image)) for k, image in clean.items()])
 
     @classmethod
     def open(cls, folder: Path) -> RunStore:
@@ -77,9 +95,10 @@ class RunStore:
         try:
             store = cls(_connect(path), folder)
             version = store._manifest_values().get("format_version")
-        except sqlite3.DatabaseError as error:
+        except (OSError, sqlite3.Error) as error:
             raise RunError(f"{path} is not a pixelproof run, or it is damaged ({error}).") from error
         if version != FORMAT_VERSION:
+            store.close()
             raise RunError(
                 f"{path} has the format version {version}, this pixelproof reads {FORMAT_VERSION}; "
                 "open it with the version that wrote it."
@@ -90,27 +109,23 @@ class RunStore:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:  # a notebook's result is never closed by hand
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the store can no longer be used."""
         self._db.close()
 
     @property
     def manifest(self) -> Manifest:
+        """Everything about the run but its records. Raises ``RunError`` when it cannot be read."""
         values = self._manifest_values()
-        data, chosen = values["data"], values["selection"]
-        return Manifest(
-            identity=values["identity"],
-            status=values["status"],
-            spec=values["spec"],
-            settings=values["settings"],
-            model=ModelCard(**values["model"]),
-            data=DataCard(**{**data, "shape": tuple(data["shape"]), "class_names": tuple(data["class_names"])}),
-            selection=Selection(
-                chosen["rule"], chosen["considered"], tuple(chosen["samples"]), tuple(chosen["labels"])
-            ),
-            findings=tuple(Finding(**finding) for finding in values["findings"]),
-            environment=values["environment"],
-            timings=values["timings"],
-            format_version=values["format_version"],
-        )
+        try:
+            return _manifest(values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"The manifest of {self._where} is damaged ({error!r}).") from error
 
     def commit(self, outcomes: Iterable[tuple[Record, UInt8Array | None]]) -> None:
         """Add records, each with its adversarial image (H×W×C) or None, in one transaction."""
@@ -143,8 +158,7 @@ class RunStore:
     def records(self) -> list[Record]:
         """All records in a fixed order: attack, search, threshold, then the order of the samples."""
         order = {sample: k for k, sample in enumerate(self.manifest.selection.samples)}
-        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM records").fetchall()
-        found = [_record(row) for row in rows]
+        found = [_record(row) for row in self._rows(f"SELECT {', '.join(_COLUMNS)} FROM records")]
         return sorted(found, key=lambda r: (r.attack, r.search, r.threshold, order.get(r.sample, -1), r.sample))
 
     def altered(self) -> list[str]:
@@ -152,12 +166,11 @@ class RunStore:
         values = self._manifest_values()
         seal = values.pop("seal", None)
         found = [] if seal == _seal(values) else ["The manifest was altered after it was written."]
-        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)}, digest FROM records").fetchall()
-        for row in rows:
+        for row in self._rows(f"SELECT {', '.join(_COLUMNS)}, digest FROM records"):
             record = _record(row[:-1])
             try:
                 digest = _digest(record, self.clean(record.sample), self.adversarial(record))
-            except (zlib.error, ValueError, RunError):
+            except RunError:
                 digest = "unreadable"
             if digest != row[-1]:
                 found.append(f"The record or the images of {describe(record)} were altered after they were written.")
@@ -165,36 +178,57 @@ class RunStore:
 
     def clean(self, sample: int) -> UInt8Array:
         """The clean image of ``sample``, uint8 H×W×C."""
-        row = self._db.execute("SELECT pixels FROM clean WHERE sample = ?", (sample,)).fetchone()
-        if row is None:
-            raise RunError(f"The run in {self.folder} has no clean image of sample {sample}.")
-        return self._unpack(row[0])
+        rows = self._rows("SELECT pixels FROM clean WHERE sample = ?", (sample,))
+        if not rows:
+            raise RunError(f"{self._where} has no clean image of sample {sample}.")
+        return self._unpack(rows[0][0], sample)
 
     def adversarial(self, record: Record) -> UInt8Array | None:
         """The adversarial image of ``record``, uint8 H×W×C; None where none was found."""
-        row = self._db.execute(
+        rows = self._rows(
             "SELECT difference FROM images JOIN records ON records.id = images.record "
             "WHERE sample = ? AND attack = ? AND search = ? AND threshold = ?",
             (record.sample, record.attack, record.search, record.threshold),
-        ).fetchone()
-        return None if row is None else self.clean(record.sample) + self._unpack(row[0])
+        )
+        return self.clean(record.sample) + self._unpack(rows[0][0], record.sample) if rows else None
 
-    def _unpack(self, blob: bytes) -> UInt8Array:
+    def _unpack(self, blob: bytes, sample: int) -> UInt8Array:
         shape = self._manifest_values()["data"]["shape"]
-        return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(shape)
+        try:
+            return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(shape)
+        except (TypeError, ValueError, zlib.error) as error:
+            raise RunError(f"An image of sample {sample} in {self._where} is damaged ({error}).") from error
+
+    @property
+    def _where(self) -> str:
+        return "the run in memory" if self.folder is None else str(self.folder / FILE)
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise RunError(f"{self._where} is not a pixelproof run, or it is damaged ({error}).") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """All or nothing. What SQLite cannot do (a full disk, another process at the run) becomes a ``RunError``."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise RunError(f"{self._where} cannot be written ({error}).") from error
             raise
-        self._db.execute("COMMIT")
 
     def _manifest_values(self) -> dict[str, Any]:
-        return {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM manifest")}
+        rows = self._rows("SELECT key, value FROM manifest")
+        try:
+            return {key: json.loads(value) for key, value in rows}
+        except (TypeError, ValueError) as error:
+            raise RunError(f"The manifest of {self._where} is damaged ({error}).") from error
 
     def _write_manifest(self, manifest: Manifest) -> None:
         values = json.loads(json.dumps(asdict(manifest)))
@@ -213,14 +247,48 @@ def describe(record: Record) -> str:
 
 def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
+
+
+def _remove(path: Path) -> None:
+    """Remove a database and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _manifest(values: dict[str, Any]) -> Manifest:
+    data, chosen = values["data"], values["selection"]
+    if len(chosen["samples"]) != len(chosen["labels"]):
+        raise ValueError(f"{len(chosen['samples'])} samples, {len(chosen['labels'])} labels")
+    return Manifest(
+        identity=values["identity"],
+        status=values["status"],
+        spec=dict(values["spec"]),
+        settings=dict(values["settings"]),
+        model=ModelCard(**values["model"]),
+        data=DataCard(**{**data, "shape": tuple(data["shape"]), "class_names": tuple(data["class_names"])}),
+        selection=Selection(chosen["rule"], chosen["considered"], tuple(chosen["samples"]), tuple(chosen["labels"])),
+        findings=tuple(Finding(**finding) for finding in values["findings"]),
+        environment=values["environment"],
+        timings=values["timings"],
+        format_version=values["format_version"],
+    )
 
 
 def _record(row: tuple[Any, ...]) -> Record:
     values = dict(zip(_COLUMNS, row, strict=True))
-    return Record(**{**values, "success": bool(values["success"])})
+    values["success"] = bool(values["success"])
+    for column, value in values.items():
+        if not isinstance(value, _TYPES[column]):
+            raise RunError(f"A record of the run is damaged: its {column} is {value!r}.")
+    return Record(**values)
 
 
 def _digest(record: Record, clean: UInt8Array, adversarial: UInt8Array | None) -> str:

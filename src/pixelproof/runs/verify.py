@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.errors import RunError
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.record import Manifest, Record
@@ -44,16 +45,20 @@ def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | N
     hand, which is then said in ``unchecked``.
     """
     manifest, records = run.manifest, run.records()
-    problems = run.altered()
-    problems += _identity(manifest, fingerprint, data)
-    problems += _completeness(manifest, records)
-    if data is not None and not problems:
-        problems += _clean_images(run, manifest, data)
-    problems += _clean_predictions(run, manifest, predict)
     successes = [r for r in records if r.success]
-    for record in records:
-        problems += _record(run, record)
-    problems += _adversarial_predictions(run, successes, predict)
+    problems: list[str] = []
+    try:
+        problems += run.altered()
+        problems += _identity(manifest, fingerprint, data)
+        problems += _completeness(manifest, records)
+        if data is not None and data.content_hash == manifest.data.sha256:
+            problems += _clean_images(run, manifest, data)
+        for record in records:
+            problems += _record(run, record)
+        problems += _clean_predictions(run, manifest, predict)
+        problems += _adversarial_predictions(run, successes, predict)
+    except RunError as error:  # an image is gone or damaged: what comes after it cannot be checked
+        problems.append(str(error))
     unchecked = () if data is not None else ("The data is not at hand: clean images and labels are as stored.",)
     return Verification(len(records), len(successes), tuple(dict.fromkeys(problems)), unchecked)
 
@@ -71,9 +76,11 @@ def _identity(manifest: Manifest, fingerprint: str, data: ImageSet | None) -> li
 
 def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
     labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
-    wanted = {
-        (sample, s["attack"], s["search"], s["threshold"]) for sample in labels for s in manifest.settings["searches"]
-    }
+    try:
+        searches = [(s["attack"], s["search"], s["threshold"]) for s in manifest.settings["searches"]]
+    except (KeyError, TypeError):
+        return ["The settings of the run cannot be read."]
+    wanted = {(sample, *search) for sample in labels for search in searches}
     found = {(r.sample, r.attack, r.search, r.threshold) for r in records}
     problems = [
         f"Sample {key[0]}, {key[1]}, th = {key[3]} has a record but was not asked for." for key in found - wanted
@@ -82,6 +89,10 @@ def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
         problems += [f"Sample {key[0]}, {key[1]}, th = {key[3]} has no record." for key in wanted - found]
     problems += [
         f"The label of {describe(r)} is not that of the selection." for r in records if labels.get(r.sample) != r.label
+    ]
+    aimed = manifest.settings.get("target", "none") != "none"
+    problems += [
+        f"The target of {describe(r)} is not that of the settings." for r in records if (r.target is not None) != aimed
     ]
     return sorted(problems)
 
@@ -114,6 +125,8 @@ def _record(run: RunStore, record: Record) -> list[str]:
         return [f"No success is claimed of {describe(record)}, yet an image or a distance is stored."] if stray else []
     if image is None:
         return [f"A success is claimed of {describe(record)}, but no image is stored."]
+    if record.attack not in BOUNDED:
+        return [f"What {describe(record)} promises is not known, as there is no such attack."]
     distances = pixel_distances(image, run.clean(record.sample))
     problems = []
     if any(getattr(record, name) != value for name, value in distances.items()):

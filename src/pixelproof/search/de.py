@@ -78,9 +78,7 @@ class DifferentialEvolution(LaneSearch[Members]):
                 self._breed(members, lower, upper, generator, out=trials)
         return self._trials
 
-    def _breed(
-        self, members: Tensor, lower: Tensor, upper: Tensor, generator: torch.Generator, out: Tensor
-    ) -> None:
+    def _breed(self, members: Tensor, lower: Tensor, upper: Tensor, generator: torch.Generator, out: Tensor) -> None:
         """The trials of one lane, (population, dimension), a block of rows at a time."""
         picks = torch.stack(distinct_triples(self.population, generator))
         weight = self._draw_weight(generator)

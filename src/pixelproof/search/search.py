@@ -165,9 +165,7 @@ class LaneSearch(ABC, Generic[State]):
         """Drop lanes; see `Search.keep`."""
         self._refuse_between_ask_and_tell("keep")
         if mask.shape != (self.lanes,) or mask.dtype != torch.bool:
-            raise ValueError(
-                f"mask is {tuple(mask.shape)} {mask.dtype}, must be {(self.lanes,)} {torch.bool}"
-            )
+            raise ValueError(f"mask is {tuple(mask.shape)} {mask.dtype}, must be {(self.lanes,)} {torch.bool}")
         chosen = mask.tolist()
         if all(chosen) or self._state is None:
             return
@@ -192,9 +190,7 @@ class LaneSearch(ABC, Generic[State]):
             raise RuntimeError("tell answers 1 ask, 0 are open: call ask first")
         expected = (self.lanes, self.population)
         if fitness.shape != expected or not fitness.is_floating_point():
-            raise ValueError(
-                f"fitness is {tuple(fitness.shape)} {fitness.dtype}, must be {expected} floating"
-            )
+            raise ValueError(f"fitness is {tuple(fitness.shape)} {fitness.dtype}, must be {expected} floating")
         worst = torch.finfo(fitness.dtype).max
         finite = torch.where(fitness.isfinite(), fitness.detach(), worst).to(self._device)
         self._learn(self._state, finite)
@@ -221,9 +217,7 @@ class LaneSearch(ABC, Generic[State]):
             if row.device != device:
                 raise ValueError(f"{name} is on {row.device}, the other lanes are on {device}")
 
-    def _check_generators(
-        self, count: int, device: torch.device, generators: Sequence[torch.Generator]
-    ) -> None:
+    def _check_generators(self, count: int, device: torch.device, generators: Sequence[torch.Generator]) -> None:
         if len(generators) != count:
             raise ValueError(f"{len(generators)} generators for {count} lanes, must be one a lane")
         every = [*self._generators, *generators]

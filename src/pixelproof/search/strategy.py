@@ -141,9 +141,7 @@ class EvolutionStrategy(LaneSearch[Strategy]):
         """(lanes, λ): the weight of each candidate by its rank; of equals, the first asked ranks first."""
         best_first = fitness.argsort(dim=1, stable=True)
         weights = torch.tensor(self._rates.weights, dtype=state.mean.dtype, device=state.mean.device)
-        return torch.empty_like(best_first, dtype=weights.dtype).scatter_(
-            1, best_first, weights.expand(fitness.shape)
-        )
+        return torch.empty_like(best_first, dtype=weights.dtype).scatter_(1, best_first, weights.expand(fitness.shape))
 
     def _move(self, state: StrategyState, step: Tensor, whitened: Tensor) -> Tensor:
         """Move mean, paths and step size; both arguments (lanes, n): y_w, and C^(-1/2) y_w.

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 import pixelproof
 from pixelproof.data.imageset import ImageSet
-from pixelproof.errors import RunError
+from pixelproof.errors import DataError, RunError
 from pixelproof.zoo.recipe import Recipe
 from pixelproof.zoo.registry import entry
 
@@ -52,12 +52,14 @@ def train(
 
     A checkpoint is written after every epoch and taken up when ``out`` holds one of the same training; the outcome
     does not depend on interruptions. Mixed precision is bfloat16 autocast. Raises ``ModelError`` for an unknown
-    name and ``RunError`` when ``out`` holds a checkpoint of another training.
+    name, ``DataError`` when the network does not fit the images, and ``RunError`` when ``out`` holds a checkpoint
+    of another training.
     """
     recipe = entry(name).recipe
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     device = device or torch.device("cpu")
+    _check_data(name, train_set, test_set)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     network = entry(name).build(train_set.classes).to(device)
@@ -166,8 +168,12 @@ class _Trainer:
     def resume(self, path: Path, identity: str) -> None:
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True, map_location=self.device)
-        if state["identity"] != identity:
+        try:
+            state = torch.load(path, weights_only=True, map_location=self.device)
+            found = state["identity"]
+        except Exception as error:  # torch.load raises whatever the bytes lead it to
+            raise RunError(f"{path} is no checkpoint of a training, or it is damaged; remove that file.") from error
+        if found != identity:
             raise RunError(
                 f"{path} belongs to another training (other network, data, recipe or seed); "
                 "choose another --out, or remove that file."
@@ -193,6 +199,20 @@ def _augment(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
 
 def _images(data: ImageSet, where: slice) -> Tensor:
     return torch.from_numpy(data.images[where].copy()).permute(0, 3, 1, 2)
+
+
+def _check_data(name: str, train_set: ImageSet, test_set: ImageSet) -> None:
+    height, width, channels = train_set.shape
+    if (height, width, channels) != (32, 32, 3):
+        raise DataError(
+            f"The zoo's {name} takes images of 32×32 pixels in 3 colours, but {train_set.name} has {height}×{width} "
+            f"in {channels}; resize or convert them."
+        )
+    if test_set.shape != train_set.shape or test_set.classes > train_set.classes:
+        raise DataError(
+            f"The held-out images of {test_set.name} have another shape or more classes than those of "
+            f"{train_set.name}; take both from one data set."
+        )
 
 
 def _identity(name: str, data: ImageSet, recipe: Recipe, seed: int, mixed: bool) -> str:

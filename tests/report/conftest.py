@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.runs.record import DataCard, Finding, Manifest, ModelCard, Record, Selection
@@ -14,7 +16,6 @@ from pixelproof.runs.store import RunStore
 
 Outcome = tuple[Record, UInt8Array | None]
 LEVELS = (1, 3, 5, 10)
-HARDNESS = {"few-pixel": 5.0, "threshold": 8.0}
 
 
 def disturbed(image: UInt8Array, attack: str, threshold: int, rng: np.random.Generator) -> UInt8Array:
@@ -82,11 +83,12 @@ def nested(
     attack: str,
     image: UInt8Array,
     levels: Sequence[int],
-    **options: object,
+    hardness: float,
+    **options: Any,
 ) -> list[Outcome]:
     """The outcomes of one sample that climbs ``levels``, as the engine commits them."""
     rng = np.random.default_rng((sample, *attack.encode()))
-    falls = rng.exponential(HARDNESS.get(attack, 6.0)) * (0.4 + 1.6 * label / max(1, classes - 1))
+    falls = rng.exponential(hardness) * (0.4 + 1.6 * label / max(1, classes - 1))
     found: list[Outcome] = []
     for threshold in levels:
         lower = next((o for o in found if o[0].success), None)
@@ -109,7 +111,7 @@ def nested(
                 success=success,
                 queries=queries,
                 rng=rng,
-                **options,  # type: ignore[arg-type]
+                **options,
             )
         )
     return found
@@ -155,16 +157,14 @@ def manifest(
         },
         model=ModelCard(model, "logits", "sha256:" + "ab" * 32, considered, n),
         data=DataCard(data, "cd" * 32, 10_000, shape, tuple(class_names)),
-        selection=Selection(
-            f"the first {n} correctly classified images", considered, tuple(range(n)), tuple(labels)
-        ),
+        selection=Selection(f"the first {n} correctly classified images", considered, tuple(range(n)), tuple(labels)),
         findings=tuple(findings),
         environment={"pixelproof": "0.1.0", "python": "3.11.7", "date": "2026-03-01", "processor": "a CPU"},
         timings={"seconds": 123.4, "queries": 456_789, "queries_per_second": 3701.7},
     )
 
 
-def make_run(
+def build_run(
     images: Sequence[UInt8Array],
     labels: Sequence[int],
     class_names: Sequence[str],
@@ -174,12 +174,29 @@ def make_run(
     done: int | None = None,
     folder: Path | None = None,
     target: int | None = None,
-    **options: object,
+    hardness: float = 6.0,
+    **options: Any,
 ) -> RunStore:
     """A nested run over ``images``, of which ``done`` samples (default all) have their records."""
-    about = manifest(labels, images[0].shape, class_names, levels=levels, **options)  # type: ignore[arg-type]
+    about = manifest(labels, images[0].shape, class_names, levels=levels, **options)
     run = RunStore.create(folder, about, dict(enumerate(images)))
     for k in range(len(images) if done is None else done):
         for attack in attacks:
-            run.commit(nested(k, labels[k], len(class_names), attack, images[k], levels, target=target))
+            run.commit(nested(k, labels[k], len(class_names), attack, images[k], levels, hardness, target=target))
     return run
+
+
+RunMaker = Callable[..., RunStore]
+
+
+@pytest.fixture
+def make_run() -> RunMaker:
+    """``build_run`` over ``count`` images of noise of ``shape``, labels in turn."""
+
+    def make(count: int = 12, shape: tuple[int, int, int] = (8, 8, 3), classes: int = 3, **options: Any) -> RunStore:
+        rng = np.random.default_rng(7)
+        images = [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
+        names = options.pop("class_names", [f"class {k}" for k in range(classes)])
+        return build_run(images, [k % len(names) for k in range(count)], names, **options)
+
+    return make

@@ -1,0 +1,75 @@
+"""The live lines, on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pixelproof.assessment import Progress
+from pixelproof.cli import progress, train_progress
+from pixelproof.zoo.train import Progress as TrainingProgress
+
+HALFWAY = Progress(samples=10, done=4, fooled=3, records=40, total_records=80, queries=12_000, seconds=60.0)
+
+
+def _console(terminal: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=200, color_system=None)
+
+
+def test_the_text_names_samples_successes_speed_and_time_left():
+    assert progress._text(HALFWAY) == "4/10 samples · 3 fooled · 200 queries/s · 0:01:00 left"
+
+
+@pytest.mark.parametrize(("records", "seconds"), [(0, 60.0), (40, 0.5)])
+def test_no_time_left_is_guessed_too_early(records, seconds):
+    early = Progress(10, 0, 0, records, 80, 100, seconds)
+    assert progress._text(early).endswith(" – left")
+
+
+def test_nothing_divides_by_zero():
+    assert "0 queries/s" in progress._text(Progress(1, 0, 0, 0, 8, 0, 0.0))
+
+
+def test_a_plain_line_now_and_then(monkeypatch):
+    console, clock = _console(False), [0.0]
+    monkeypatch.setattr(progress, "console", console)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with progress.run_progress("net[/b].py:load") as listen:
+        listen(HALFWAY)
+        clock[0] = progress.PLAIN_INTERVAL
+        listen(HALFWAY)
+        clock[0] += 1
+        listen(HALFWAY)
+    text = progress._text(HALFWAY)
+    assert console.file.getvalue() == f"net[/b].py:load 40/80 {text}\n"
+
+
+def test_a_live_bar_on_a_terminal(monkeypatch):
+    console = _console(True)
+    monkeypatch.setattr(progress, "console", console)
+    with progress.run_progress("net[/b].py:load") as listen:
+        listen(HALFWAY)
+        listen(Progress(10, 10, 5, 80, 80, 20_000, 100.0))
+    shown = console.file.getvalue()
+    assert "net[/b].py:load" in shown
+    assert "80/80" in shown
+    assert "10/10 samples · 5 fooled · 200 queries/s · 0:00:00 left" in shown
+
+
+def test_training_tells_one_line_an_epoch_elsewhere(monkeypatch):
+    console = _console(False)
+    monkeypatch.setattr(train_progress, "console", console)
+    with train_progress.train_progress("lenet") as listen:
+        listen(TrainingProgress(1, 2, 1, 5, 2.3))
+        listen(TrainingProgress(1, 2, 5, 5, 2.1))
+    assert console.file.getvalue() == "epoch 1/2: loss 2.100\n"
+
+
+def test_training_has_a_live_bar_on_a_terminal(monkeypatch):
+    console = _console(True)
+    monkeypatch.setattr(train_progress, "console", console)
+    with train_progress.train_progress("lenet") as listen:
+        listen(TrainingProgress(2, 2, 5, 5, 1.5))
+    assert "epoch 2/2 · loss 1.500" in console.file.getvalue()

@@ -1,0 +1,47 @@
+"""The terminal's tables, and that none of this room needs torch."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from pixelproof.report import terminal_tables
+from pixelproof.runs.store import RunStore
+
+RunMaker = Callable[..., RunStore]
+
+
+def printed(run: RunStore, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    for table in terminal_tables(run):
+        console.print(table)
+    return console.export_text()
+
+
+@pytest.mark.parametrize("options", [{}, {"hardness": 1e9}, {"target": 1}, {"done": 3, "finished": False}])
+def test_nothing_is_cut_at_80_columns(make_run: RunMaker, options: dict[str, object]) -> None:
+    text = printed(make_run(count=100, **options))
+    assert "…" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def test_contents(make_run: RunMaker) -> None:
+    text = " ".join(printed(make_run(hardness=1e9)).split())
+    assert "Few-pixel (L0) by CMA-ES" in text
+    assert "10-threshold-safe" in text
+    assert "0 of 12 fooled within 1,000 queries each: 10-pixel-safe, at most 24.2 % [95 %]" in text
+    assert "(unfinished)" in printed(make_run(done=3, finished=False))
+
+
+def test_no_records_no_tables(make_run: RunMaker) -> None:
+    assert terminal_tables(make_run(done=0, finished=False)) == []
+
+
+def test_needs_no_torch() -> None:
+    code = "import sys, pixelproof.report, pixelproof.analysis; sys.exit(bool({'torch', 'altair'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

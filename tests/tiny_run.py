@@ -1,0 +1,49 @@
+"""A run of a second, and what two equal runs have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from pixelproof.assessment import execute
+from pixelproof.cli.open import begin_run
+from pixelproof.runs import Record, RunStore
+from pixelproof.spec import make_spec
+
+#: LeNet on a few bundled images; there are failures, successes and inherited successes among its 20 records.
+TINY = {"model": "zoo:lenet", "data": "bundled", "range": (0, 30), "samples": 5, "levels": (1, 10), "max_queries": 60}
+#: The same on the command line, without ``--out``.
+TINY_ARGUMENTS = (
+    *("--model", "zoo:lenet", "--data", "bundled", "--range", "0:30", "--samples", "5"),
+    *("--levels", "1,10", "--max-queries", "60"),
+)
+TINY_RECORDS = 20
+
+
+class Answer(NamedTuple):
+    """What a command printed and how it exited."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Answer]
+
+
+def run_tiny(out: Path, **options: object) -> RunStore:
+    """A finished run of ``TINY`` with other ``options``, in ``out``."""
+    run, classifier = begin_run(make_spec(**{**TINY, **options}), out)
+    execute(run, classifier)
+    return run
+
+
+def contents(run: RunStore) -> list[tuple[Record, bytes | None]]:
+    """All that must be equal in equal runs: the records but for their seconds, and the images' bytes."""
+    found = []
+    for record in run.records():
+        image = run.adversarial(record)
+        found.append((replace(record, seconds=0.0), None if image is None else image.tobytes()))
+    return found

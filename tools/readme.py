@@ -1,0 +1,117 @@
+"""Rewrite the marked blocks of README.md from results/ and the zoo's cards.
+
+Usage: python tools/readme.py [--check]
+
+A block stands between `<!-- results:NAME -->` and `<!-- end -->`. With --check nothing is written; the exit code is 1
+where README and results disagree.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
+ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
+LEVEL = re.compile(r"(?P<preset>\w+): (?P<attack>\S+) by (?P<search>\S+), th = (?P<th>\d+)")
+
+Rows = list[dict[str, Any]]
+
+
+def results() -> Rows:
+    """The rows of results/public_resnet20.json; none before it is there."""
+    path = ROOT / "results" / "public_resnet20.json"
+    return json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
+
+
+def levels(preset: str) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """The level rows of one preset, each with the parts of its claim."""
+    found = [(LEVEL.fullmatch(row["claim"]), row) for row in results()]
+    return [(match.groupdict(), row) for match, row in found if match and match["preset"] == preset]
+
+
+def accuracy() -> str:
+    """What the example shows first."""
+    return "\n".join(
+        f"`{row['command']}` shows **{row['value']:.2f} %** on the 10,000 test images."
+        for row in results()
+        if row["claim"].startswith("accuracy")
+    )
+
+
+def quick() -> str:
+    """The level table of the quick run."""
+    rows = levels("quick")
+    if not rows:
+        return ""
+    lines = [f"`{rows[0][1]['command']}` ({rows[0][1]['seconds']} s):", ""]
+    lines += [
+        "| attack | th | fooled | 95 % interval | robust accuracy | mean queries |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for part, row in rows:
+        low, high = row["interval"]
+        lines.append(
+            f"| {ATTACKS[part['attack']]}, {part['search']} | {part['th']} | {row['fooled']}/{row['attacked']} = "
+            f"{row['value']} % | [{low}, {high}] | {row['robust']} % | {row['mean_queries']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def paper() -> str:
+    """The paper runs' rows beside the papers'."""
+    rows = levels("paper")
+    groups = dict.fromkeys((part["attack"], part["search"], row["command"]) for part, row in rows)
+    if not groups:
+        return ""
+    thresholds = list(dict.fromkeys(part["th"] for part, _ in rows))
+    lines = ["| % of 100 fooled | " + " | ".join(f"th = {th}" for th in thresholds) + " |"]
+    lines.append("|---|" + "---:|" * len(thresholds))
+    for attack, search, _ in groups:
+        chosen = {p["th"]: row for p, row in rows if (p["attack"], p["search"]) == (attack, search)}
+        name = f"{ATTACKS[attack]}, {search}"
+        lines.append(f"| {name}: this run | " + " | ".join(f"**{chosen[th]['value']:g}**" for th in thresholds) + " |")
+        lines.append(f"| {name}: the papers | " + " | ".join(f"{chosen[th]['target']:g}" for th in thresholds) + " |")
+    commands = "\n".join(f"{command}" for *_, command in groups)
+    return "\n".join([*lines, "", "```", commands, "```"])
+
+
+def zoo() -> str:
+    """Accuracy and size of the bundled networks, from their cards."""
+    lines = ["| network | parameters | CIFAR-10 test accuracy | command |", "|---|---:|---:|---|"]
+    for path in sorted(WEIGHTS.glob("*.json")):
+        card = json.loads(path.read_text("utf-8"))
+        command = f"`pixelproof train {card['name']} --data cifar10:ROOT --out DIR`"
+        lines.append(f"| {card['name']} | {card['parameters']:,} | {100 * card['accuracy']:.2f} % | {command} |")
+    return "\n".join(lines)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"accuracy": accuracy, "quick": quick, "paper": paper, "zoo": zoo}
+
+
+def rendered(text: str) -> str:
+    """``text`` with every block written anew."""
+    return re.sub(
+        r"(<!-- results:(\w+) -->\n).*?(<!-- end -->)",
+        lambda found: found[1] + (BLOCKS[found[2]]() + "\n").lstrip("\n") + found[3],
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Write README.md, or only compare."""
+    before = README.read_text("utf-8")
+    after = rendered(before)
+    if "--check" in arguments:
+        return int(before != after)
+    README.write_text(after, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
