@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import Answer, Cli, run_tiny
 
 from pixelproof.cli import main
+from tiny_run import Answer, Cli, run_tiny
 
 
 @pytest.fixture(scope="session", autouse=True)

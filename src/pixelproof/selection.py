@@ -38,9 +38,10 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
         if len(samples) == wanted:
             break
     if len(samples) < (settings.samples or 1):
+        needed = f"{wanted} samples are asked for" if (settings.samples or 1) > 1 else "At least 1 sample is needed"
         raise InputError(
-            f"{settings.samples or 1} samples are asked for, but only {len(samples)} of the {len(data)} images "
-            "are classified correctly (and are not of the target class); lower --samples or widen --range."
+            f"{needed}, but only {len(samples)} of the {len(data)} images are classified correctly "
+            "(and are not of the target class); lower --samples or widen --range."
         )
     return Selection(
         _rule(len(samples), settings.shuffle), considered, _indices(samples), tuple(s.label for s in samples)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_run import TINY_ARGUMENTS, Answer, contents
 
 from pixelproof.runs import store
 from pixelproof.runs.store import FILE
+from tiny_run import TINY_ARGUMENTS, Answer, contents
 
 FACTORIES = """
 import torch

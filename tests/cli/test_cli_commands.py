@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
 
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
-from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents
 
 import pixelproof
 from pixelproof.cli import demo
 from pixelproof.runs import RunStore
+from pixelproof.runs.store import FILE
 from pixelproof.zoo import train as training
 from pixelproof.zoo.registry import weights_file
+from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents
 
 COMMANDS = ["assess", "demo", "resume", "verify", "report", "export", "train"]
 
@@ -116,6 +118,27 @@ def test_verify_says_when_the_data_is_not_at_hand(cli, run_copy, monkeypatch):
     answer = cli("verify", run_copy)
     assert answer.code == 0
     assert "not checked: The data is not at hand" in answer.out
+
+
+@pytest.mark.parametrize("command", ["verify", "resume"])
+def test_a_model_file_that_has_moved(cli, tmp_path, command):
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "from pixelproof.zoo.registry import load\n"
+        "class Net(nn.Sequential):\n    pass\n"
+        "def build():\n    return Net(load('lenet')).eval()\n"
+    )
+    out = tmp_path / "run"
+    model = ("--model", f"{tmp_path / 'net.py'}:build", "--trust-code")
+    assert cli("assess", *TINY_ARGUMENTS, *model, "--out", out).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "net.py").rename(tmp_path / "elsewhere" / "net.py")
+    if command == "resume":
+        connection = sqlite3.connect(out / FILE, isolation_level=None)
+        connection.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
+        connection.close()
+    moved = ("--model", f"{tmp_path / 'elsewhere' / 'net.py'}:build", "--trust-code")
+    assert cli(command, out, *moved).code == 0
 
 
 def test_report_with_figures(cli, run_copy):

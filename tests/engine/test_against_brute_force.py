@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from conftest import Attack, Watched, small_network
 from torch import Tensor
 
+from conftest import Attack, Watched, small_network
 from pixelproof.data import ImageSet
 
 SHAPE = (5, 5, 1)

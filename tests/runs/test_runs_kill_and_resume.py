@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
 
+from pixelproof.assessment import execute
+from pixelproof.cli.open import begin_run
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
+from pixelproof.spec import make_spec
+from tiny_run import TINY, TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
 
 #: Runs the command line, and sends itself a signal at a moment: when the run file is about to be put in place,
 #: or once COUNT records are about to be, are half or are just committed.
@@ -174,3 +177,24 @@ def test_an_attack_alone_gives_the_same_as_in_company(tmp_path, uninterrupted, a
 def test_another_seed_gives_another_run(tmp_path, uninterrupted):
     with run_tiny(tmp_path / "run", seed=1) as run:
         assert contents(run) != uninterrupted[False]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": "bfloat16"}, {"search": "de"}, {"target": "least-likely"}, {"fitness": "confidence", "shuffle": 3}],
+    ids=str,
+)
+def test_other_settings_resume_as_well(tmp_path, options):
+    with run_tiny(tmp_path / "whole", **options) as run:
+        expected = contents(run)
+
+    def stop(status):
+        if status.records >= 4:
+            raise KeyboardInterrupt
+
+    run, classifier = begin_run(make_spec(**{**TINY, **options}), tmp_path / "halves")
+    with run, pytest.raises(KeyboardInterrupt):
+        execute(run, classifier, stop)
+    assert 4 <= _state(tmp_path / "halves")[0] < TINY_RECORDS
+    with run_tiny(tmp_path / "halves", **options) as run:
+        assert contents(run) == expected

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_run import contents
 
 from pixelproof.errors import RunError
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
@@ -16,6 +15,7 @@ from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
 from pixelproof.spec import make_spec, resolve
+from tiny_run import contents
 
 SHAPES = [(4, 4, 3), (9, 7, 1), (3, 8, 3), (1, 1, 1), (2, 5, 4)]
 

@@ -50,7 +50,7 @@ def assess(
         str, typer.Option(help="float32, or bfloat16 to search faster; float32 always verifies.")
     ] = "float32",
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Allow FILE.py:FACTORY, which runs that file's code.")
+        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
     ] = False,
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""

@@ -12,7 +12,7 @@ def resume(
     run: Annotated[Path, typer.Argument(help="The folder of the run.")],
     model: Annotated[str | None, typer.Option(help="Where the run's model is now, if it has moved.")] = None,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Allow FILE.py:FACTORY, which runs that file's code.")
+        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
     ] = False,
 ) -> None:
     """Continue an interrupted run; it ends equal to one that was never interrupted."""

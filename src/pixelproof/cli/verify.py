@@ -16,7 +16,7 @@ def verify(
     model: Annotated[str | None, typer.Option(help="Where the run's model is now, if it has moved.")] = None,
     data: Annotated[str | None, typer.Option(help="Where the run's data is now, if it has moved.")] = None,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Allow FILE.py:FACTORY, which runs that file's code.")
+        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
     ] = False,
 ) -> None:
     """Compute every claim of a run again from its stored images and the model."""

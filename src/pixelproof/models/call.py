@@ -79,7 +79,7 @@ class CallableClassifier:
 
 def _fingerprint(function: Callable[[Tensor], object]) -> str:
     shown = function if hasattr(function, "__qualname__") else type(function)
-    name = f"{getattr(shown, '__module__', '')}.{getattr(shown, '__qualname__', type(function).__qualname__)}"
+    name = getattr(shown, "__qualname__", type(function).__qualname__)  # not its module: the file may move
     try:
         source = inspect.getsource(shown)
     except (OSError, TypeError):

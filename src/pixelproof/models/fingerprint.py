@@ -17,13 +17,13 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs from process to process
 
 
 def module_fingerprint(module: nn.Module) -> str:
-    """SHA-256 over the class, the printed structure, and every weight and buffer (name, dtype, shape, bytes).
+    """SHA-256 over the class's name, the printed structure, and every weight and buffer (name, dtype, shape, bytes).
 
-    Keys are sorted and tensors taken contiguous on the CPU, so neither device, memory format nor order
-    counts. The code of ``forward`` is not seen. Raises ``ModelError`` for lazy weights that have no shape
+    Keys are sorted and tensors taken contiguous on the CPU, so neither device, memory format nor order counts; nor
+    does the file that the class stands in, which may move. The code of ``forward`` is not seen. Raises ``ModelError`` for lazy weights that have no shape
     yet.
     """
-    digest = hashlib.sha256(f"{type(module).__module__}.{type(module).__qualname__}\n".encode())
+    digest = hashlib.sha256(f"{type(module).__qualname__}\n".encode())
     digest.update(_ADDRESS.sub("", repr(module)).encode())
     state = dict(_named_tensors(module))
     for key in sorted(state):

@@ -1,0 +1,265 @@
+"""``pixelproof.assess`` from Python: any model, any shape, quiet, nothing changed."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import pixelproof as pp
+from pixelproof.runs.distances import pixel_distances
+from pixelproof.zoo.registry import load
+from tiny_run import contents
+
+FEW = {"samples": 4, "levels": (1, 10), "max_queries": 60}
+GREY = (9, 7)
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    data = pp.load_data("bundled")
+    return data.images[:30], data.labels[:30]
+
+
+@pytest.fixture(scope="module")
+def grey():
+    """120 grey images 9×7 of two classes, darker and brighter than the middle, uint8 N×H×W×1."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    images = np.clip(110 + 35 * labels[:, None, None] + rng.integers(-40, 41, (120, *GREY)), 0, 255)
+    return images.astype(np.uint8)[..., None], labels
+
+
+def _brightness(grid: tuple[int, int] = GREY) -> nn.Module:
+    """A linear model of grey images: darker or brighter than 0.5."""
+    pixels = grid[0] * grid[1]
+    layer = nn.Linear(pixels, 2)
+    with torch.no_grad():
+        layer.weight[0], layer.weight[1] = -20 / pixels, 20 / pixels
+        layer.bias[0], layer.bias[1] = 10, -10
+    return nn.Sequential(nn.Flatten(), layer)
+
+
+def test_a_torch_module_is_assessed_quietly_and_left_as_found(bundled, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = load("lenet").train()
+    model.features[0].eval()
+    modes = [each.training for each in model.modules()]
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    random = torch.get_rng_state()
+    result = pp.assess(model, *bundled, **FEW)
+    assert capsys.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+    assert [each.training for each in model.modules()] == modes
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert [f.name for f in result.run.manifest.findings if f.name == "training-mode"]
+    assert len(result.run.records()) == 16
+
+
+def test_what_a_result_offers(bundled, tmp_path):
+    result = pp.assess(load("lenet"), *bundled, **FEW)
+    rows = result.levels
+    assert [(row.attack, row.threshold, row.fooled.total) for row in rows] == [
+        ("few-pixel", 1, 4),
+        ("few-pixel", 10, 4),
+        ("threshold", 1, 4),
+        ("threshold", 10, 4),
+    ]
+    assert repr(result).startswith("Result of LeNet\n  few-pixel th=1: ")
+    html = result._repr_html_()
+    assert "<table" in html
+    assert "LeNet on arrays" in html
+    found = result.adversarial("few-pixel", 10)
+    assert len(found) == rows[1].fooled.successes > 0
+    for record, image in found:
+        clean = result.run.clean(record.sample)
+        assert (image.dtype, image.shape) == (np.uint8, (32, 32, 3))
+        assert pixel_distances(image, clean)["l0"] == record.l0 <= 10
+    path = result.report(tmp_path / "reports" / "out.html")
+    assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_records_as_a_data_frame(grey):
+    pd = pytest.importorskip("pandas")
+    result = pp.assess(_brightness(), *grey, samples=3, levels=(1,), max_queries=20)
+    frame = result.records
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["sample"].tolist() == [r.sample for r in result.run.records()]
+
+
+def test_records_name_the_extra(grey, monkeypatch):
+    result = pp.assess(_brightness(), *grey, samples=3, levels=(1,), max_queries=20)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(pp.InputError, match=r"pip install 'pixelproof\[export\]'"):
+        _ = result.records
+
+
+def test_a_function_with_numpy_probabilities_gives_what_its_module_gives(bundled):
+    network = load("lenet")
+
+    def black_box(images):
+        with torch.no_grad():
+            return network(images).double().softmax(1).numpy().astype(np.float32)
+
+    result = pp.assess(black_box, *bundled, **FEW)
+    assert result.run.manifest.model.kind == "probabilities"
+    assert result.run.manifest.model.name == "black_box"
+    whole = pp.assess(network, *bundled, **FEW)
+    assert [(r.sample, r.threshold) for r in result.run.records()] == [
+        (r.sample, r.threshold) for r in whole.run.records()
+    ]
+    assert any(row.fooled.successes for row in result.levels)
+
+
+def test_floats_and_tensors_are_the_same_images(bundled):
+    images, labels = bundled
+    model = load("lenet")
+    expected = contents(pp.assess(model, images, labels, **FEW).run)
+    floats = torch.from_numpy(images.copy()).permute(0, 3, 1, 2) / 255
+    assert contents(pp.assess(model, floats, torch.from_numpy(labels.copy()), **FEW).run) == expected
+    assert contents(pp.assess(model, floats.numpy().astype(np.float64), labels.tolist(), **FEW).run) == expected
+    assert contents(pp.assess(model, floats.requires_grad_(), labels, **FEW).run) == expected
+
+
+@pytest.mark.parametrize("search", ["auto", "de", "sep-cma-es"])
+def test_grey_images_of_two_classes(grey, search):
+    result = pp.assess(_brightness(), *grey, samples=10, levels=(1, 5, 40), max_queries=300, search=search)
+    assert result.run.manifest.data.shape == (9, 7, 1)
+    assert any(row.fooled.successes for row in result.levels)
+    if search != "de":  # which needs more than 300 queries to move all pixels one way
+        assert result.levels[-1].fooled.successes == 10  # 40 grey levels take every image across the middle
+    for record in result.run.records():
+        image = result.run.adversarial(record)
+        assert (image is None) != record.success
+        if image is not None:
+            assert image.shape == (9, 7, 1)
+            assert record.predicted == 1 - record.label
+            bounded = record.l0 if record.attack == "few-pixel" else record.linf
+            assert bounded <= record.threshold
+
+
+def test_a_range_is_kept(grey):
+    result = pp.assess(_brightness(), *grey, samples=3, levels=(1,), max_queries=20, range=(50, 100))
+    assert min(result.run.manifest.selection.samples) >= 50
+    with pytest.raises(pp.InputError, match="reaches past the 120 images"):
+        pp.assess(_brightness(), *grey, range=(50, 121))
+
+
+def test_class_names_and_a_name(grey):
+    result = pp.assess(
+        _brightness(), *grey, samples=3, levels=(1,), max_queries=20, class_names=["dark", "bright"], name="bulb"
+    )
+    assert result.run.manifest.data.class_names == ("dark", "bright")
+    assert repr(result).startswith("Result of bulb\n")
+
+
+# The same folder.
+
+
+def test_the_same_again_is_taken_up(grey, tmp_path):
+    options = {"samples": 3, "levels": (1, 3), "max_queries": 40, "out": tmp_path / "run"}
+    first = pp.assess(_brightness(), *grey, **options)
+    second = pp.assess(_brightness(), *grey, **{**options, "out": str(tmp_path / "run")})
+    assert [r.seconds for r in second.run.records()] == [r.seconds for r in first.run.records()]
+    with pytest.raises(pp.RunError, match="another run"):
+        pp.assess(_brightness(), *grey, seed=1, **options)
+    with pytest.raises(pp.RunError, match="another run"):
+        pp.assess(_brightness(), grey[0] // 2 * 2, grey[1], **options)
+
+
+def test_an_interrupted_one_is_continued(grey, tmp_path):
+    calls, model = 0, _brightness()
+
+    def flaky(images):
+        nonlocal calls
+        calls += 1
+        if calls == 12:
+            raise KeyboardInterrupt
+        return model(images)
+
+    options = {"samples": 3, "levels": (1, 3), "max_queries": 60, "kind": "logits"}
+    with pytest.raises(KeyboardInterrupt):
+        pp.assess(flaky, *grey, out=tmp_path / "run", **options)
+    result = pp.assess(flaky, *grey, out=tmp_path / "run", **options)
+    assert result.run.manifest.status == "finished"
+    assert contents(result.run) == contents(pp.assess(flaky, *grey, **options).run)
+
+
+# Targets.
+
+
+@pytest.mark.parametrize("target", ["next", "least-likely", 3])
+def test_success_means_the_target_class_and_nothing_else(bundled, target):
+    network = load("lenet")
+    result = pp.assess(network, *bundled, samples=5, levels=(10, 60), max_queries=300, target=target)
+    records = result.run.records()
+    assert any(r.success for r in records)
+    for record in records:
+        assert record.target is not None
+        assert record.target != record.label
+        if target != "least-likely":
+            assert record.target == (3 if target == 3 else (record.label + 1) % 10)
+        assert record.success == (record.predicted == record.target)
+        image = result.run.adversarial(record)
+        assert (image is not None) == record.success
+        if image is not None:
+            with torch.no_grad():
+                scores = network(torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 255)
+            assert int(scores.argmax()) == record.target
+    assert all(row.targeted for row in result.levels)
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"levles": (1,)}, "no option --levles"),
+        ({"epsilon": 0.1}, "no option --epsilon"),
+        ({"data": "bundled"}, "no option data"),
+        ({"trust_code": True}, "no option trust_code"),
+        ({"levels": (0,)}, "--levels"),
+        ({"samples": 1000}, "1000 samples are asked for"),
+        ({"preset": "fast"}, "--preset"),
+        ({"device": "tpu"}, "--device"),
+        ({"class_names": ["one"]}, "at least 2 classes"),
+    ],
+)
+def test_a_mistake_is_one_sentence(grey, tmp_path, options, text):
+    with pytest.raises(pp.InputError, match=text) as caught:
+        pp.assess(_brightness(), *grey, out=tmp_path / "run", **options)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        (lambda images, labels: (images.astype(np.float32), labels), pp.DataError, r"must lie in \[0, 1\]"),
+        (lambda images, labels: (images / 255 * np.nan, labels), pp.DataError, r"must lie in \[0, 1\]"),
+        (lambda images, labels: (images[..., 0], labels), pp.DataError, "N×H×W×C"),
+        (lambda images, labels: (images.astype(int), labels), pp.DataError, "uint8"),
+        (lambda images, labels: (images, labels / 2), pp.DataError, "integers"),
+        (lambda images, labels: (images, labels[:5]), pp.DataError, "120 images but 5 labels"),
+        (lambda images, labels: (images, labels + 7), pp.ModelError, "scores 2 classes"),
+        (lambda images, labels: (images[:0], labels[:0]), pp.DataError, "integers|no images"),
+        (lambda images, labels: (images[:, :5], labels), pp.ModelError, "failed on"),
+        (lambda images, labels: (images, 1 - labels), pp.ModelError, "no better than chance"),
+    ],
+)
+def test_images_and_labels_that_cannot_be_used(grey, change, error, text):
+    images, labels = change(*grey)
+    with pytest.raises(error, match=text):
+        pp.assess(_brightness(), images, labels, samples=3)
+
+
+@pytest.mark.parametrize("model", ["zoo:lenet", 3, nn.Flatten, None])
+def test_what_is_no_model(grey, model):
+    with pytest.raises(pp.ModelError):
+        pp.assess(model, *grey)

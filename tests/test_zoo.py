@@ -1,0 +1,95 @@
+"""The networks that come with the package, and what their cards say of them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import torch
+
+import pixelproof as pp
+from pixelproof.zoo import registry
+from pixelproof.zoo.resnet import CifarResNet
+from pixelproof.zoo.train import accuracy
+
+PARAMETERS = {"lenet": 62_006, "resnet20": 269_722}
+BUNDLED = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(not registry.weights_file(name).exists(), reason=f"{name} is not trained yet")
+    )
+    for name in sorted(registry.ZOO)
+]
+
+
+def test_the_zoo_is_what_is_tested_here():
+    assert registry.ZOO.keys() == PARAMETERS.keys()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("classes", [10, 3])
+def test_parameters_and_shapes(name, classes):
+    network = registry.ZOO[name].build(classes).eval()
+    if classes == 10:
+        assert sum(p.numel() for p in network.parameters()) == PARAMETERS[name]
+    with torch.no_grad():
+        assert network(torch.rand(2, 3, 32, 32)).shape == (2, classes)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_normalisation_is_inside(name):
+    network = registry.ZOO[name].build(10)
+    buffers = dict(network.named_buffers())
+    assert buffers["normalise.mean"].flatten().tolist() == pytest.approx([0.4914, 0.4822, 0.4465])
+    assert {"normalise.mean", "normalise.std"} <= network.state_dict().keys()
+    image = torch.rand(1, 3, 32, 32)
+    expected = (image - buffers["normalise.mean"]) / buffers["normalise.std"]
+    assert torch.equal(network.normalise(image), expected)
+
+
+@pytest.mark.parametrize("depth", [19, 2, 21])
+def test_a_resnet_has_6n_and_2_layers(depth):
+    with pytest.raises(ValueError, match="6n"):
+        CifarResNet(depth)
+
+
+def test_deeper_resnets():
+    assert sum(p.numel() for p in CifarResNet(56).parameters()) == 853_018
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_card_speaks_of_these_weights(name):
+    card = registry.card(name)
+    assert card["weights_sha256"] == hashlib.sha256(registry.weights_file(name).read_bytes()).hexdigest()
+    assert card["name"] == name
+    assert card["parameters"] == PARAMETERS[name]
+    assert card["classes"] == list(pp.load_data("bundled").class_names)
+    assert card["data"]["images"] == 50_000
+    assert card["test"]["images"] == 10_000
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_accuracy_on_the_bundled_images_is_that_of_the_card(name):
+    measured = accuracy(registry.load(name), pp.load_data("bundled"), torch.device("cpu"))
+    assert measured == pytest.approx(registry.card(name)["accuracy"], abs=0.03)
+    assert registry.card(name)["accuracy"] >= {"lenet": 0.72, "resnet20": 0.905}[name]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_loaded_network_is_ready_to_be_asked(name):
+    network = registry.load(name)
+    assert not any(each.training for each in network.modules())
+    classifier = pp.load_model(f"zoo:{name}")
+    assert (classifier.name, classifier.kind) == (f"zoo:{name}", "logits")
+    assert classifier.fingerprint == pp.load_model(f"zoo:{name}").fingerprint
+
+
+@pytest.mark.parametrize("ask", [registry.entry, registry.card, registry.load])
+def test_an_unknown_name_says_what_there_is(ask):
+    with pytest.raises(pp.ModelError, match="no network 'alexnet'; it has lenet, resnet20"):
+        ask("alexnet")
+
+
+def test_missing_weights_say_how_to_train_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(registry, "weights_file", lambda name: tmp_path / f"{name}.safetensors")
+    with pytest.raises(pp.ModelError, match="pixelproof train lenet"):
+        registry.load("lenet")
