@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.data import ImageSet
+from pixelproof.data.order import consideration_order
 from pixelproof.engine import Sample
 from pixelproof.errors import InputError
 from pixelproof.models.query import Scorer
@@ -24,9 +25,7 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
     passed over when the attack is aimed at one class. Raises ``InputError`` when there are too few.
     """
     wanted = settings.samples or DEFAULT_SAMPLES
-    order = np.arange(len(data))
-    if settings.shuffle is not None:
-        order = np.random.default_rng(settings.shuffle).permutation(order)
+    order = consideration_order(len(data), settings.shuffle)
     samples: list[Sample] = []
     considered = 0
     for start in range(0, len(order), scorer.batch_size):

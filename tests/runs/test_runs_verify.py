@@ -428,6 +428,14 @@ def test_forged_attack(check, run_copy):
     assert "there is no such attack" in _problems(check, run_copy)
 
 
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_forged_number_of_images_considered(check, run_copy, shift):
+    with RunStore.open(run_copy) as store:
+        selection = asdict(store.manifest.selection)
+    selection["considered"] += shift
+    assert "images considered" in _problems(check, run_copy, selection=selection)
+
+
 def test_forged_completeness(check, run_copy):
     with _altering(run_copy) as db:
         db.execute("DELETE FROM records WHERE id = ?", (_first(db, FAILURE),))

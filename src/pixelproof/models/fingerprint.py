@@ -20,8 +20,8 @@ def module_fingerprint(module: nn.Module) -> str:
     """SHA-256 over the class's name, the printed structure, and every weight and buffer (name, dtype, shape, bytes).
 
     Keys are sorted and tensors taken contiguous on the CPU, so neither device, memory format nor order counts; nor
-    does the file that the class stands in, which may move. The code of ``forward`` is not seen. Raises ``ModelError`` for lazy weights that have no shape
-    yet.
+    does the file that the class stands in, which may move. The code of ``forward`` is not seen. Raises ``ModelError``
+    for lazy weights that have no shape yet.
     """
     digest = hashlib.sha256(f"{type(module).__qualname__}\n".encode())
     digest.update(_ADDRESS.sub("", repr(module)).encode())

@@ -193,10 +193,11 @@ class RunStore:
         return self.clean(record.sample) + self._unpack(rows[0][0], record.sample) if rows else None
 
     def _unpack(self, blob: bytes, sample: int) -> UInt8Array:
-        shape = self._manifest_values()["data"]["shape"]
+        rows = self._rows("SELECT value FROM manifest WHERE key = 'data'")
         try:
+            shape = json.loads(rows[0][0])["shape"]
             return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(shape)
-        except (TypeError, ValueError, zlib.error) as error:
+        except (IndexError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise RunError(f"An image of sample {sample} in {self._where} is damaged ({error}).") from error
 
     @property

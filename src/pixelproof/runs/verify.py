@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.data.order import consideration_order
 from pixelproof.errors import RunError
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
@@ -53,6 +54,7 @@ def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | N
         problems += _completeness(manifest, records)
         if data is not None and data.content_hash == manifest.data.sha256:
             problems += _clean_images(run, manifest, data)
+            problems += _selection(manifest, data, predict)
         for record in records:
             problems += _record(run, record)
         problems += _clean_predictions(run, manifest, predict)
@@ -105,6 +107,19 @@ def _clean_images(run: RunStore, manifest: Manifest, data: ImageSet) -> list[str
         if k is None or not np.array_equal(run.clean(sample), data.images[k]) or int(data.labels[k]) != label:
             problems.append(f"The clean image or the label of sample {sample} is not that of the data.")
     return problems
+
+
+def _selection(manifest: Manifest, data: ImageSet, predict: Predict) -> list[str]:
+    """The samples are all the usable ones of the images considered, which the robust accuracy is a share of."""
+    chosen, settings = manifest.selection, manifest.settings
+    positions = consideration_order(len(data), settings.get("shuffle"))[: chosen.considered]
+    right = predict([data.images[k] for k in positions]).argmax(1) == data.labels[positions]
+    usable = [k for k, yes in zip(positions.tolist(), right, strict=True) if yes]
+    usable = [k for k in usable if str(data.labels[k]) != settings.get("target")]
+    complete = chosen.considered == len(data) or usable[-1:] == positions[-1:].tolist()
+    if tuple(int(data.indices[k]) for k in usable) == chosen.samples and complete:
+        return []
+    return [f"The samples are not {chosen.rule}, with {chosen.considered} images considered."]
 
 
 def _clean_predictions(run: RunStore, manifest: Manifest, predict: Predict) -> list[str]:
