@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 from torch import Tensor
+from watched import Attack, Watched, small_network
 
-from conftest import Attack, Watched, small_network
 from pixelproof.data import ImageSet
 
 SHAPE = (5, 5, 1)

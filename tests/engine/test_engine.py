@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import Attack, Watched, labelled_by, small_network
 from torch import Tensor
+from watched import Attack, Watched, labelled_by, small_network
 
 SHAPE = (6, 5, 3)
 BOTH = {"levels": [1, 3], "max_queries": 200}
