@@ -9,6 +9,7 @@ import typer
 import pixelproof
 from pixelproof.cli import assess, demo, export, report, resume, train, verify
 from pixelproof.cli.console import fail
+from pixelproof.cli.memory import keep_freed_memory
 from pixelproof.errors import InputError, PixelproofError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ def _options(
 
 def main() -> None:
     """Run a command. Exit codes: 0 done, 1 a claim does not hold, 2 the user's mistake, 130 interrupted."""
+    keep_freed_memory()
     try:
         app()
     except InputError as error:
