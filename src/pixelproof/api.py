@@ -53,7 +53,8 @@ class Result:
 
     def __repr__(self) -> str:
         rows = [f"{row.attack} th={row.threshold}: {row.fooled}" for row in self.levels]
-        return f"Result of {self.run.manifest.model.name}\n  " + "\n  ".join(rows)
+        findings = [f"{f.severity} {f.name}: {f.message}" for f in self.run.manifest.findings]
+        return "\n  ".join([f"Result of {self.run.manifest.model.name}", *findings, *rows])
 
     def _repr_html_(self) -> str:
         return levels_html(self.run)

@@ -16,7 +16,7 @@ from pixelproof.engine.engine import Done
 from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import Classifier, TorchClassifier, settle_kind
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import VERIFY_ROWS, Scorer
 from pixelproof.preflight import preflight
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore
 from pixelproof.runs.identity import run_identity
@@ -43,6 +43,8 @@ Listener = Callable[[Progress], None]
 
 def choose_device(choice: str) -> torch.device:
     """The device called ``auto``, ``cpu`` or ``cuda``. Raises ``InputError`` when there is no such device here."""
+    if choice not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device: it is auto, cpu or cuda, not {choice!r}.")
     if choice == "cuda" and not torch.cuda.is_available():
         raise InputError("--device: there is no CUDA device here; use cpu or auto.")
     return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
@@ -65,13 +67,13 @@ def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | 
     """
     device = choose_device(spec.device)
     settings = resolve(spec, data.shape, device.type)
-    if spec.precision != "float32":
-        _lowerable(classifier)
+    searcher = _at_precision(classifier, spec.precision)
     checked = preflight(classifier, data, batch_size=settings.batch_size, device=device)
-    identity = run_identity(settings.as_dict(), classifier.fingerprint, data.content_hash)
+    identity = run_identity(settings.as_dict(), classifier.fingerprint, classifier.kind, data.content_hash)
     if out is not None and (out / FILE).exists():
-        return _take_up(out, identity)
+        return _take_up(out, identity, checked.right)
     selection, samples = select(Scorer(classifier, settings.batch_size, device), data, settings)
+    _rehearse(classifier, searcher, data, settings.batch_size, device)
     manifest = Manifest(
         identity=identity,
         status="running",
@@ -100,7 +102,8 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
     spec = AssessSpec(**manifest.spec)
     device = choose_device(spec.device)
     settings = resolve(spec, manifest.data.shape, device.type)
-    if run_identity(settings.as_dict(), classifier.fingerprint, manifest.data.sha256) != manifest.identity:
+    found = run_identity(settings.as_dict(), classifier.fingerprint, manifest.model.kind, manifest.data.sha256)
+    if found != manifest.identity:
         raise RunError(
             "The run was begun with other settings (another device or version) and cannot be continued here."
         )
@@ -157,9 +160,18 @@ class _Tally:
         )
 
 
-def _take_up(out: Path, identity: str) -> RunStore:
+def _rehearse(classifier: Classifier, searcher: Classifier, data: ImageSet, rows: int, device: torch.device) -> None:
+    """Ask once in each way in which the engine will, so that what fails does so before anything is written."""
+    pixels = torch.from_numpy(data.images[:1].copy()).to(device).float()
+    Scorer(searcher, rows, device)(pixels)
+    Scorer(classifier, VERIFY_ROWS, device)(pixels)
+
+
+def _take_up(out: Path, identity: str, right: int) -> RunStore:
+    """The run in ``out``, if it is this one; ``right`` notices a model whose code has changed unseen."""
     run = RunStore.open(out)
-    if run.manifest.identity != identity:
+    manifest = run.manifest
+    if manifest.identity != identity or manifest.model.right != right:
         run.close()
         raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
     return run
@@ -173,10 +185,8 @@ def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:
 
 
 def _at_precision(classifier: Classifier, precision: str) -> Classifier:
-    return classifier if precision == "float32" else _lowerable(classifier).at_precision(torch.bfloat16)
-
-
-def _lowerable(classifier: Classifier) -> TorchClassifier:
+    if precision == "float32":
+        return classifier
     if not isinstance(classifier, TorchClassifier):
         raise InputError("--precision: only a torch module can be searched in bfloat16; use float32.")
-    return classifier
+    return classifier.at_precision(torch.bfloat16)

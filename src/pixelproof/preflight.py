@@ -31,7 +31,7 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Preflight:
-    """What the model did to the first ``checked`` images.
+    """What the model did to ``checked`` images, spread evenly over the set.
 
     ``predictions`` int64 and ``confidences`` float64 (softmax probability of the true class) have one value
     an image; ``right`` of them were classified correctly among ``classes``, the K of the scores.
@@ -54,7 +54,7 @@ def preflight(
     gate: float = 0.9,
     limit: int = 1000,
 ) -> Preflight:
-    """Ask ``classifier`` about the first ``limit`` images, ``batch_size`` at a time; look for wrong wiring.
+    """Look for wrong wiring: ask ``classifier`` about up to ``limit`` images, spread evenly over the set.
 
     ``gate`` is the accuracy (0 to 1) below which a warning is given. A kind of scores nobody gave is settled
     here. Raises ``ModelError`` when the scores are not finite, count too few classes, are the same for every
@@ -84,7 +84,9 @@ class _Check:
     ) -> None:
         self.classifier, self.data, self.batch_size, self.device = classifier, data, batch_size, device
         self.checked = min(max(1, limit), len(data))
-        self.images, self.labels = data.images[: self.checked], data.labels[: self.checked]
+        # Spread over the set, which is often sorted by class.
+        where = np.linspace(0, len(data) - 1, self.checked).astype(np.int64)
+        self.images, self.labels = data.images[where], data.labels[where]
         self.raw_dtypes: set[torch.dtype] = set()
         self.scores = self._ask(self.images)
         self.classes = self.scores.shape[1]

@@ -25,7 +25,7 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
     passed over when the attack is aimed at one class. Raises ``InputError`` when there are too few.
     """
     wanted = settings.samples or DEFAULT_SAMPLES
-    order = consideration_order(len(data), settings.shuffle)
+    order = consideration_order(data.labels, settings.shuffle, settings.target)
     samples: list[Sample] = []
     considered = 0
     for start in range(0, len(order), scorer.batch_size):
@@ -43,7 +43,7 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
             "(and are not of the target class); lower --samples or widen --range."
         )
     return Selection(
-        _rule(len(samples), settings.shuffle), considered, _indices(samples), tuple(s.label for s in samples)
+        _rule(len(samples), settings), considered, _indices(samples), tuple(s.label for s in samples)
     ), samples
 
 
@@ -93,6 +93,7 @@ def _indices(samples: list[Sample]) -> tuple[int, ...]:
     return tuple(sample.index for sample in samples)
 
 
-def _rule(samples: int, shuffle: int | None) -> str:
-    order = "in file order" if shuffle is None else f"in the order shuffled by seed {shuffle}"
-    return f"the first {samples} correctly classified images {order}"
+def _rule(samples: int, settings: Settings) -> str:
+    order = "in file order" if settings.shuffle is None else f"in the order shuffled by seed {settings.shuffle}"
+    without = f", those of class {settings.target} left out" if settings.target.isdecimal() else ""
+    return f"the first {samples} correctly classified images {order}{without}"

@@ -34,7 +34,7 @@ class AssessSpec(BaseModel):
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
     preset: PresetName = "quick"
-    max_queries: int | None = Field(None, ge=2)
+    max_queries: int | None = Field(None, ge=2, le=10**9)
     independent_levels: bool = False
     target: str = "none"
     fitness: FitnessChoice = "margin"
@@ -75,7 +75,7 @@ class AssessSpec(BaseModel):
     def _target(cls, target: str) -> str:
         if target not in ("none", "least-likely", "next") and not target.isdecimal():
             raise ValueError(f"it is none, least-likely, next or a class number, not {target!r}")
-        return target
+        return str(int(target)) if target.isdecimal() else target
 
 
 def make_spec(**options: Any) -> AssessSpec:
@@ -136,10 +136,16 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
         seed=spec.seed,
         precision=spec.precision,
         device=device,
-        batch_size=64 if device == "cpu" else 1024,
+        batch_size=_batch_size(shape, device),
         samples=spec.samples,
         shuffle=spec.shuffle,
     )
+
+
+def _batch_size(shape: tuple[int, int, int], device: str) -> int:
+    """Enough rows to fill the device: CPUs are at their best with few, GPUs with as many as memory allows."""
+    values = shape[0] * shape[1] * shape[2]
+    return 64 if device == "cpu" else min(1024, max(64, (1 << 25) // values))
 
 
 def _search_settings(

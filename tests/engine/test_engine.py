@@ -149,3 +149,16 @@ def test_targeted_success_is_the_target_and_nothing_else(attack: Attack, network
     assert all(record.target == (record.label + 1) % 4 for record in done.records)
     assert all(record.predicted == record.target for record in done.records if record.success)
     assert any(record.success for record in done.records)
+
+
+def test_a_verification_that_answers_nan_is_no_success(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
+    data = labelled_by(network, SHAPE, 4)
+    clean = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
+
+    def broken(images: Tensor) -> Tensor:
+        known = (images[:, None] == clean).flatten(2).all(2).any(1)
+        return torch.where(known[:, None], network(images), torch.nan)
+
+    done = attack(Watched(broken), data, searcher=Watched(network), levels=[5], max_queries=300)
+    assert not any(record.success for record in done.records)
+    assert done.engine.verifier.queries > 0

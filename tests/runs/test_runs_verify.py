@@ -290,7 +290,7 @@ def test_forged_threshold(check, run_copy):
         db.execute("UPDATE records SET threshold = 3 WHERE id = ?", (key,))
     manifest, *_ = _read(run_copy, key)
     settings = json.loads(json.dumps(manifest.settings).replace('"threshold": 10', '"threshold": 3'))
-    identity = run_identity(settings, manifest.model.fingerprint, manifest.data.sha256)
+    identity = run_identity(settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256)
     text = _problems(check, run_copy, settings=settings, identity=identity)
     assert "breaks its threshold" in text
 

@@ -1,4 +1,4 @@
-"""The few-pixel (L0) encoding: th pixels anywhere, of any colour (Vargas & Kotyan, 2019, section IV-B)."""
+"""The few-pixel (L0) encoding: th pixels anywhere, of any colour (Vargas & Kotyan, 2019, section III-B)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The threshold (L∞) encoding: every channel value moves by at most th (Vargas & Kotyan, 2019, sec. IV-A)."""
+"""The threshold (L∞) encoding: every channel value moves by at most th (Vargas & Kotyan, 2019, section III-A)."""
 
 from __future__ import annotations
 

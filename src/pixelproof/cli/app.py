@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import typer
@@ -11,6 +12,8 @@ from pixelproof.cli import assess, demo, export, report, resume, train, verify
 from pixelproof.cli.console import fail
 from pixelproof.cli.memory import keep_freed_memory
 from pixelproof.errors import InputError, PixelproofError
+
+_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory")  # as torch says it
 
 app = typer.Typer(
     name="pixelproof",
@@ -53,5 +56,10 @@ def main() -> None:
         sys.exit(fail(str(error), 1))
     except OSError as error:  # a folder that cannot be written, a full disk, a file that went away
         sys.exit(fail(f"{error}.", 2))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not _MEMORY.search(str(error)):
+            raise
+        text = "The memory does not suffice; use smaller images, a smaller model, another --device, or fewer --levels."
+        sys.exit(fail(text, 2))
     except KeyboardInterrupt:
         sys.exit(fail("Interrupted.", 130))

@@ -26,7 +26,9 @@ def assess(
         typer.Option(help="Correctly classified samples to attack.", show_default="100, or all there are"),
     ] = None,
     attacks: Annotated[str, typer.Option(help="few-pixel (L0), threshold (L∞).")] = "few-pixel,threshold",
-    search: Annotated[str, typer.Option(help="auto, de, cma-es or sep-cma-es.")] = "auto",
+    search: Annotated[
+        str, typer.Option(help="auto, de, cma-es (separable above 300 dimensions), sep-cma-es.")
+    ] = "auto",
     levels: Annotated[str, typer.Option(help="Thresholds th, separated by commas.")] = "1,3,5,10",
     preset: Annotated[
         str, typer.Option(help="quick (1,000 queries a sample and level), standard (10,000) or paper.")

@@ -23,7 +23,8 @@ def run_and_finish(run: RunStore, classifier: object, label: str) -> None:
         with run_progress(label) as listener:
             execute(run, classifier, listener)  # type: ignore[arg-type]
     except KeyboardInterrupt:
-        command = f"pixelproof resume {shlex.quote(str(run.folder))}"
+        trust = " --trust-code" if run.manifest.spec.get("trust_code") else ""
+        command = f"pixelproof resume {shlex.quote(str(run.folder))}{trust}"
         console.print(
             f"Interrupted; nothing finished is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
         )

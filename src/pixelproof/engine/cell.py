@@ -101,7 +101,8 @@ class Cell:
         images = self._candidates[rows[lanes, claims[lanes].argmin(1)]]
         scores = self._verifier(images)
         labels, targets = self._labels(lanes), self._targets(lanes)
-        stands = fooled(scores.argmax(1), labels, targets) & self.encoding.satisfied(images, self._clean[lanes])
+        stands = fooled(scores.argmax(1), labels, targets) & scores.isfinite().all(1)
+        stands &= self.encoding.satisfied(images, self._clean[lanes])
         margins = fitness(self._fitness, scores, labels, targets).tolist()
         for k, index in enumerate(lanes.tolist()):
             lane = self.lanes[index]

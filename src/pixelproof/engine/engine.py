@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +24,9 @@ from pixelproof.spec import AttackName, SearchSettings, Settings
 #: killed loses little.
 BATCHES_IN_FLIGHT = 4
 
+#: Channel values in flight at most (a search keeps a few arrays of that size), so that large images start fewer lanes.
+VALUES_IN_FLIGHT = 1 << 28
+
 Done = Collection[tuple[int, str, int]]  # sample, attack, threshold
 
 
@@ -36,7 +40,6 @@ class Engine:
         self.settings = settings
         self.scorer = Scorer(searcher, settings.batch_size, device)
         self.verifier = Scorer(classifier, VERIFY_ROWS, device)
-        self._capacity = BATCHES_IN_FLIGHT * settings.batch_size
 
     @property
     def queries(self) -> int:
@@ -55,10 +58,11 @@ class Engine:
         inherit. Outcomes of one round belong into one transaction.
         """
         shape = samples[0].pixels.shape if samples else (1, 1, 1)
+        capacity = min(BATCHES_IN_FLIGHT * self.settings.batch_size, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
         cells = [self._cell(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
         self._enqueue(cells, samples, set(done))
         while any(cell.queue or cell.lanes for cell in cells):
-            self._fill(cells)
+            self._fill(cells, capacity)
             before = self.queries
             outcomes = self._round(cells)
             yield Round(outcomes, self.queries - before, sum(len(cell.lanes) for cell in cells))
@@ -79,11 +83,11 @@ class Engine:
                 for cell in pending[:1] if self.settings.nested else pending:
                     cell.queue.append(sample)
 
-    def _fill(self, cells: list[Cell]) -> None:
+    def _fill(self, cells: list[Cell], capacity: int) -> None:
         rows = sum(cell.rows for cell in cells)
         for cell in cells:
             fresh = []
-            while cell.queue and rows < self._capacity:
+            while cell.queue and rows < capacity:
                 fresh.append(cell.queue.popleft())
                 rows += cell.search.population
             cell.start(fresh)

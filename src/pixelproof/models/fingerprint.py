@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -20,11 +22,13 @@ def module_fingerprint(module: nn.Module) -> str:
     """SHA-256 over the class's name, the printed structure, and every weight and buffer (name, dtype, shape, bytes).
 
     Keys are sorted and tensors taken contiguous on the CPU, so neither device, memory format nor order counts; nor
-    does the file that the class stands in, which may move. The code of ``forward`` is not seen. Raises ``ModelError``
-    for lazy weights that have no shape yet.
+    does the file that the class stands in, which may move. The source of the user's own classes counts where it can
+    be read; that of torch's and pixelproof's does not. Raises ``ModelError`` for lazy weights that have no shape yet.
     """
     digest = hashlib.sha256(f"{type(module).__qualname__}\n".encode())
     digest.update(_ADDRESS.sub("", repr(module)).encode())
+    for source in sorted(_own_sources(module)):
+        digest.update(source.encode())
     state = dict(_named_tensors(module))
     for key in sorted(state):
         if is_lazy(state[key]):
@@ -41,6 +45,16 @@ def file_fingerprint(path: Path) -> str:
     """SHA-256 of the file at ``path``."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _own_sources(module: nn.Module) -> set[str]:
+    """The source of every class in ``module`` that is neither torch's nor ours, where there is any to read."""
+    sources = set()
+    for kind in {type(each) for each in module.modules()}:
+        if kind.__module__.partition(".")[0] not in ("torch", "pixelproof"):
+            with suppress(OSError, TypeError):  # made by exec, or in a notebook cell that is gone
+                sources.add(inspect.getsource(kind))
+    return sources
 
 
 def _named_tensors(module: nn.Module) -> Iterable[tuple[str, Tensor]]:

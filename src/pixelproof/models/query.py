@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +48,28 @@ class Scorer:
         if rows < self.batch_size:
             chunk = torch.cat([chunk, chunk[-1:].expand(self.batch_size - rows, *chunk.shape[1:])])
         # Channels last at rest is torch's channels-last memory format: permuting copies nothing.
-        scores = self.classifier.scores(chunk.div(255).permute(0, 3, 1, 2).to(self.device))
+        with _exact(self.device):
+            scores = self.classifier.scores(chunk.div(255).permute(0, 3, 1, 2).to(self.device))
         if scores.ndim != 2 or len(scores) != self.batch_size:
             raise ModelError(
                 f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K scores."
             )
         return log_scores(scores[:rows], self.classifier.kind)
+
+
+@contextmanager
+def _exact(device: torch.device) -> Iterator[None]:
+    """Full float32 and the same kernels every time, which CUDA does not give by default (TF32); put back after."""
+    if device.type != "cuda":
+        yield
+        return
+    matmul = torch.backends.cuda.matmul
+    before, matmul.allow_tf32 = matmul.allow_tf32, False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before
 
 
 def predictor(
@@ -62,7 +79,10 @@ def predictor(
     scorer = Scorer(classifier, VERIFY_ROWS, device)
 
     def predict(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
-        pixels = torch.from_numpy(np.stack(images)).to(device).float()
-        return scorer(pixels).double().softmax(1).cpu().numpy()
+        parts = []
+        for start in range(0, len(images), VERIFY_ROWS):
+            pixels = torch.from_numpy(np.stack(images[start : start + VERIFY_ROWS])).to(device).float()
+            parts.append(scorer(pixels).double().softmax(1).cpu().numpy())
+        return np.concatenate(parts)
 
     return predict

@@ -18,12 +18,12 @@ from pixelproof.models.outputs import ask, check_scores, first_line
 class ModuleClassifier:
     """Scores from a module that maps images N×C×H×W in [0, 1] to N×K.
 
-    The module answers in evaluation mode whatever mode it is in, and every submodule's mode is put back after
-    each call; ``was_training`` tells whether any was in training mode on arrival. It is called with a
-    channels-last copy of the images (so it may change its input), in the precision of its own weights
-    (``dtype``), without gradients unless ``differentiable`` and the images require them. The module stays
-    where it is: when ``device`` is another device, a copy is put there. ``kind`` is detected later
-    (``resolve_kind``) when it is ``None``.
+    The module answers in evaluation mode whatever mode it is in, and every submodule's mode is put back after each
+    call; ``was_training`` tells whether any was in training mode on arrival. It is called with a channels-last copy of
+    the images (so it may change its input; a plain one where it fails on that), in the precision of its own weights
+    (``dtype``), without gradients unless ``differentiable`` and the images require them. The module stays where it is:
+    when ``device`` is another device, a copy is put there. ``kind`` is detected later (``resolve_kind``) when it is
+    ``None``.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class ModuleClassifier:
         self.was_training = any(each.training for each in module.modules())
         self.fingerprint = fingerprint or module_fingerprint(module)
         self.dtype = _first_floating(self.module).dtype
+        self.memory_format = torch.channels_last
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, kind={self.kind!r}, dtype={self.dtype})"
@@ -63,9 +64,16 @@ class ModuleClassifier:
 
     def _scores(self, images: Tensor) -> Tensor:
         place = _first_floating(self.module, images.device)
-        batch = images.to(place.device, self.dtype, copy=True, memory_format=torch.channels_last)
-        with _evaluating(self.module):
-            output = ask(self.module, batch, self.name)
+        batch = images.to(place.device, self.dtype, copy=True, memory_format=self.memory_format)
+        try:
+            with _evaluating(self.module):
+                output = ask(self.module, batch, self.name)
+        except ModelError:
+            if self.memory_format is torch.contiguous_format:
+                raise
+            # A network that flattens by view() needs the plain layout; it gets it from now on.
+            self.memory_format = torch.contiguous_format
+            return self._scores(images)
         return check_scores(output, len(images), self.name).to(images.device, torch.float32)
 
 
@@ -78,10 +86,10 @@ class TorchClassifier(ModuleClassifier):
         Raises ``ModelError`` when the module cannot be copied.
         """
         module = _copied(self.module, self.name).to(dtype)
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        module = module.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         kind = self.kind if self.kind_given else None
         twin = TorchClassifier(module, name=self.name, kind=kind, differentiable=self.differentiable)
-        twin.dtype, twin.was_training = dtype, self.was_training
+        twin.dtype, twin.was_training, twin.memory_format = dtype, self.was_training, self.memory_format
         return twin
 
 

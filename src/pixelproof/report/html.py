@@ -84,9 +84,13 @@ def render(run: RunStore) -> str:
         changes=tables.change_table(view, _FREQUENT),
         gallery=gallery(view, run),
         details=_details(view),
-        verify=f"pixelproof verify {shlex.quote(view.folder or 'RUN')}",
+        verify=f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{_trust(view)}",
         style=Markup(_resource("report.css")),
     )
+
+
+def _trust(view: View) -> str:
+    return " --trust-code" if view.manifest.spec.get("trust_code") else ""
 
 
 @cache

@@ -25,7 +25,11 @@ def levels_html(run: RunStore) -> str:
     """A heading line and a level table for each attack; escaped, and styled only inside its own ``div``."""
     view = read(run)
     tables = Markup("").join(level_table(view, attack).html() for attack in view.attacks)
-    return str(Markup('<div class="pixelproof">{}<p>{}</p>{}</div>').format(Markup(_STYLE), _heading(view), tables))
+    findings = Markup("").join(
+        Markup("<p><b>{}</b> {}: {}</p>").format(f.severity, f.name, f.message) for f in view.manifest.findings
+    )
+    body = Markup('<div class="pixelproof">{}<p>{}</p>{}{}</div>')
+    return str(body.format(Markup(_STYLE), _heading(view), findings, tables))
 
 
 def _heading(view: View) -> str:

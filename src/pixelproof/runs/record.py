@@ -30,7 +30,7 @@ class Record:
     predicted: int
     clean_confidence: float  # softmax of the true class on the clean image
     confidence: float  # softmax of ``predicted`` on the adversarial image (on the clean one where none was found)
-    margin: float  # the best fitness seen; below zero: fooled
+    margin: float  # the best value of the run's fitness seen; that of the stored image where one was found
     queries: int  # images through the model in this search, verification included; 0 where inherited
     restarts: int
     l0: int | None

@@ -61,8 +61,14 @@ def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | N
         problems += _adversarial_predictions(run, successes, predict)
     except RunError as error:  # an image is gone or damaged: what comes after it cannot be checked
         problems.append(str(error))
-    unchecked = () if data is not None else ("The data is not at hand: clean images and labels are as stored.",)
-    return Verification(len(records), len(successes), tuple(dict.fromkeys(problems)), unchecked)
+    return Verification(len(records), len(successes), tuple(dict.fromkeys(problems)), tuple(_unchecked(manifest, data)))
+
+
+def _unchecked(manifest: Manifest, data: ImageSet | None) -> list[str]:
+    texts = [] if data is not None else ["The data is not at hand: clean images and labels are as stored."]
+    if manifest.status != "finished":
+        texts.append("The run is not finished: what is still missing claims nothing.")
+    return texts
 
 
 def _identity(manifest: Manifest, fingerprint: str, data: ImageSet | None) -> list[str]:
@@ -71,9 +77,13 @@ def _identity(manifest: Manifest, fingerprint: str, data: ImageSet | None) -> li
         problems.append("The model is not the one of the run: its fingerprint differs.")
     if data is not None and data.content_hash != manifest.data.sha256:
         problems.append("The data is not that of the run: its content hash differs.")
-    if run_identity(manifest.settings, manifest.model.fingerprint, manifest.data.sha256) != manifest.identity:
+    if _identity_of(manifest) != manifest.identity:
         problems.append("The run's identity does not follow from its settings, model and data.")
     return problems
+
+
+def _identity_of(manifest: Manifest) -> str:
+    return run_identity(manifest.settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256)
 
 
 def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
@@ -112,11 +122,11 @@ def _clean_images(run: RunStore, manifest: Manifest, data: ImageSet) -> list[str
 def _selection(manifest: Manifest, data: ImageSet, predict: Predict) -> list[str]:
     """The samples are all the usable ones of the images considered, which the robust accuracy is a share of."""
     chosen, settings = manifest.selection, manifest.settings
-    positions = consideration_order(len(data), settings.get("shuffle"))[: chosen.considered]
+    order = consideration_order(data.labels, settings.get("shuffle"), str(settings.get("target")))
+    positions = order[: chosen.considered]
     right = predict([data.images[k] for k in positions]).argmax(1) == data.labels[positions]
     usable = [k for k, yes in zip(positions.tolist(), right, strict=True) if yes]
-    usable = [k for k in usable if str(data.labels[k]) != settings.get("target")]
-    complete = chosen.considered == len(data) or usable[-1:] == positions[-1:].tolist()
+    complete = chosen.considered == len(order) or usable[-1:] == positions[-1:].tolist()
     if tuple(int(data.indices[k]) for k in usable) == chosen.samples and complete:
         return []
     return [f"The samples are not {chosen.rule}, with {chosen.considered} images considered."]
@@ -162,6 +172,6 @@ def _adversarial_predictions(run: RunStore, successes: list[Record], predict: Pr
     for (record, _), row in zip(pairs, predict([image for _, image in pairs]), strict=True):
         if int(row.argmax()) != record.predicted:
             problems.append(f"The model does not answer {record.predicted} to the image of {describe(record)}.")
-        elif abs(row[record.predicted] - record.confidence) > CONFIDENCE_TOLERANCE:
+        elif not abs(row[record.predicted] - record.confidence) <= CONFIDENCE_TOLERANCE:  # NaN fails too
             problems.append(f"The confidence of {describe(record)} is not what the model answers.")
     return problems
