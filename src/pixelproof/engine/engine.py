@@ -18,7 +18,7 @@ from pixelproof.models.query import VERIFY_ROWS, Scorer
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
 from pixelproof.search import CMAES, DifferentialEvolution, Search, SeparableCMAES
-from pixelproof.spec import AttackName, SearchSettings, Settings
+from pixelproof.spec import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
 
 #: Batches that lanes are started for: enough that the last, padded one weighs little, few enough that a run that is
 #: killed loses little.
@@ -123,7 +123,8 @@ def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int
 def make_search(settings: SearchSettings, dimension: int) -> Search:
     """The optimiser that ``settings`` names, for genomes of ``dimension`` numbers."""
     if settings.search == "de":
-        return DifferentialEvolution(dimension, population=settings.population or 400)
+        weight = settings.differential_weight or DIFFERENTIAL_WEIGHT
+        return DifferentialEvolution(dimension, settings.population or 400, differential_weight=weight)
     sigma = settings.sigma or 1.0
     if settings.search == "cma-es":
         return CMAES(dimension, sigma, settings.population)
