@@ -19,8 +19,8 @@ Precision = Literal["float32", "bfloat16"]
 
 #: Above this dimension a full covariance matrix costs more than the model does, and learns too slowly to pay.
 FULL_COVARIANCE_LIMIT = 300
-#: F of differential evolution, which the papers do not state. Small, as 100 generations leave no time for long steps: at
-#: th = 3 on a CIFAR-10 ResNet-20, 0.2 fooled 14 of 20 samples, 0.3 12, 0.5 10, and a dither from 0.5 to 1 9.
+#: F of differential evolution, which the papers do not state. Small, as 100 generations leave no time for long steps:
+#: at th = 3 on a CIFAR-10 ResNet-20, 0.2 fooled 14 of 20 samples, 0.3 12, 0.5 10, and a dither from 0.5 to 1 9.
 DIFFERENTIAL_WEIGHT = 0.2
 
 
