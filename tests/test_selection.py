@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import pixelproof as pp
 from pixelproof.data import ImageSet
 from pixelproof.errors import InputError
 from pixelproof.models import CallableClassifier
@@ -111,3 +112,18 @@ def test_a_model_that_is_wrong_about_them_now_is_not_continued_with():
     )
     with pytest.raises(InputError, match="no longer classifies"):
         restore(scorer, kept, settings, selection)
+
+
+def test_samples_of_one_class_only_are_a_finding():
+    """Data sorted by class gives such samples in file order, and does not once shuffled."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 20)
+    images = (rng.integers(0, 40, (40, 4, 4, 1)) + 200 * labels[:, None, None, None]).astype(np.uint8)
+
+    def bright(x: torch.Tensor) -> torch.Tensor:
+        value = 5 * (x.flatten(1).mean(1) - 0.5)
+        return torch.stack([-value, value], 1)
+
+    for shuffle, expected in [(None, ["one-class"]), (0, [])]:
+        result = pp.assess(bright, images, labels, samples=12, levels=[1], max_queries=4, shuffle=shuffle)
+        assert [f.name for f in result.run.manifest.findings] == expected

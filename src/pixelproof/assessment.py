@@ -18,7 +18,7 @@ from pixelproof.errors import InputError, RunError
 from pixelproof.models import Classifier, TorchClassifier, settle_kind
 from pixelproof.models.query import VERIFY_ROWS, Scorer
 from pixelproof.preflight import preflight
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
 from pixelproof.selection import restore, select
@@ -36,6 +36,7 @@ class Progress:
     total_records: int
     queries: int
     seconds: float
+    before: int = 0  # records of earlier sittings
 
 
 Listener = Callable[[Progress], None]
@@ -82,7 +83,7 @@ def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | 
         model=ModelCard(classifier.name, classifier.kind, classifier.fingerprint, checked.checked, checked.right),
         data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
         selection=selection,
-        findings=checked.findings,
+        findings=(*checked.findings, *_of_one_class(selection, data)),
         environment=environment(device),
     )
     return RunStore.create(out, manifest, {sample.index: sample.pixels for sample in samples})
@@ -141,7 +142,9 @@ class _Tally:
         self._total = records_per_sample * len(samples)
         self._fooled: set[int] = set()
         self._queries = 0
-        for record in run.records():
+        earlier = run.records()
+        self._before = len(earlier)
+        for record in earlier:
             self._count(record.sample, record.success)
 
     def _count(self, sample: int, success: bool) -> None:
@@ -156,8 +159,27 @@ class _Tally:
         left = sum(self._left.values())
         done = sum(n == 0 for n in self._left.values())
         return Progress(
-            len(self._left), done, len(self._fooled), self._total - left, self._total, self._queries, seconds
+            samples=len(self._left),
+            done=done,
+            fooled=len(self._fooled),
+            records=self._total - left,
+            total_records=self._total,
+            queries=self._queries,
+            seconds=seconds,
+            before=self._before,
         )
+
+
+def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:
+    """A warning where all of many samples are of one class though the data has others, as when it is sorted."""
+    classes = set(selection.labels)
+    if len(selection.labels) < 10 or len(classes) > 1 or len(set(data.labels.tolist())) == 1:
+        return []
+    name = data.class_names[classes.pop()]
+    text = (
+        f"All {len(selection.labels)} samples are of the class {name}, as they come in file order; use --shuffle SEED."
+    )
+    return [Finding("one-class", "warning", text)]
 
 
 def _rehearse(classifier: Classifier, searcher: Classifier, data: ImageSet, rows: int, device: torch.device) -> None:

@@ -64,8 +64,9 @@ def _text(status: Status) -> str:
 
 def _left(status: Status) -> str:
     """A rough estimate: as long for what is left as for what this sitting has done."""
-    if status.records == 0 or status.seconds < 1:
+    done = status.records - status.before
+    if done == 0 or status.seconds < 1:
         return "–"
-    seconds = int(status.seconds * (status.total_records - status.records) / status.records)
+    seconds = int(status.seconds * (status.total_records - status.records) / done)
     hours, minutes = divmod(seconds // 60, 60)
     return f"{hours}:{minutes:02}:{seconds % 60:02}"
