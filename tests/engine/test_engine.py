@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from watched import Attack, Watched, labelled_by, small_network
 
+from pixelproof.data import ImageSet
+
 SHAPE = (6, 5, 3)
 BOTH = {"levels": [1, 3], "max_queries": 200}
 
@@ -130,14 +132,20 @@ def test_a_flat_landscape_restarts_and_ends(attack: Attack) -> None:
     assert all(record.restarts > 0 for record in done.records)
 
 
-def test_invalid_scores_never_count_as_success(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
-    data = labelled_by(network, SHAPE, 4)
+def nan_off_the_clean_images(network: Callable[[Tensor], Tensor], data: ImageSet) -> Callable[[Tensor], Tensor]:
+    """A model that answers as ``network`` on the images of ``data`` and NaN on all others."""
     clean = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
 
     def broken(images: Tensor) -> Tensor:
         known = (images[:, None] == clean).flatten(2).all(2).any(1)
         return torch.where(known[:, None], network(images), torch.nan)
 
+    return broken
+
+
+def test_invalid_scores_never_count_as_success(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
+    data = labelled_by(network, SHAPE, 4)
+    broken = nan_off_the_clean_images(network, data)
     done = attack(Watched(broken), data, levels=[5], max_queries=100)
     assert not any(record.success for record in done.records)
     assert done.engine.invalid > 0
@@ -153,12 +161,7 @@ def test_targeted_success_is_the_target_and_nothing_else(attack: Attack, network
 
 def test_a_verification_that_answers_nan_is_no_success(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     data = labelled_by(network, SHAPE, 4)
-    clean = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
-
-    def broken(images: Tensor) -> Tensor:
-        known = (images[:, None] == clean).flatten(2).all(2).any(1)
-        return torch.where(known[:, None], network(images), torch.nan)
-
+    broken = nan_off_the_clean_images(network, data)
     done = attack(Watched(broken), data, searcher=Watched(network), levels=[5], max_queries=300)
     assert not any(record.success for record in done.records)
     assert done.engine.verifier.queries > 0

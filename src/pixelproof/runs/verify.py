@@ -77,13 +77,10 @@ def _identity(manifest: Manifest, fingerprint: str, data: ImageSet | None) -> li
         problems.append("The model is not the one of the run: its fingerprint differs.")
     if data is not None and data.content_hash != manifest.data.sha256:
         problems.append("The data is not that of the run: its content hash differs.")
-    if _identity_of(manifest) != manifest.identity:
+    model = manifest.model
+    if run_identity(manifest.settings, model.fingerprint, model.kind, manifest.data.sha256) != manifest.identity:
         problems.append("The run's identity does not follow from its settings, model and data.")
     return problems
-
-
-def _identity_of(manifest: Manifest) -> str:
-    return run_identity(manifest.settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256)
 
 
 def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
