@@ -26,6 +26,7 @@ class Lane:
     sample: Sample
     queries: int = 0
     restarts: int = 0
+    hopeless: bool = False  # the search saw no success ahead
     margin: float = math.inf  # the best fitness seen
     begun: float = field(default_factory=time.perf_counter)
     found: Tensor | None = None  # the verified adversarial image, H×W×C
@@ -35,7 +36,7 @@ class Lane:
 class Cell:
     """Asks for candidates of all its lanes, judges them, and lets the searches learn.
 
-    A lane ends when an image of it is verified, or when its queries are spent; one query is always held back to
+    A lane ends when an image of it is verified, when its search sees nothing ahead, or when its queries are spent; one query is always held back to
     verify with. A search that stalls begins again elsewhere with what is left.
     """
 
@@ -68,10 +69,11 @@ class Cell:
     def ask(self) -> Tensor:
         """Candidate images n×H×W×C of all lanes, no more of a lane than its queries left allow."""
         population = self.search.population
+        genomes = self.search.ask()
         left = [self.settings.max_queries - 1 - lane.queries for lane in self.lanes]
-        allowed = torch.tensor(left, device=self._clean.device).clamp(max=population)
+        allowed = torch.tensor(left, device=self._clean.device).minimum(self.search.wanted())
         self._asked = torch.arange(population, device=self._clean.device) < allowed[:, None]
-        images = self.encoding.decode(self.search.ask(), self._clean)
+        images = self.encoding.decode(genomes, self._clean)
         self._candidates = images if bool(self._asked.all()) else images[self._asked.flatten()]
         return self._candidates
 
@@ -88,8 +90,18 @@ class Cell:
             lane.margin = min(lane.margin, best)
         if bool(hits.any()):
             self._verify(owner, values, hits)
-        self.search.tell(all_values)
+        self.search.tell(all_values, self._margins(log_scores, labels, targets))
         return self._settle()
+
+    def _margins(self, log_scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor | None:
+        """(lanes, population, K): how far each rival class lies below the true one, where the search reads it."""
+        if not self.search.reads_margins or targets is not None or self._fitness != "margin":
+            return None
+        margins = log_scores.gather(1, labels[:, None]) - log_scores
+        margins = margins.float().scatter_(1, labels[:, None], torch.inf).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        everywhere = margins.new_full((*self._asked.shape, log_scores.shape[1]), torch.inf)
+        everywhere[self._asked] = margins
+        return everywhere
 
     def _verify(self, owner: Tensor, values: Tensor, hits: Tensor) -> None:
         """Check the best claim of each lane in integers and by asking the model again, in full precision."""
@@ -112,7 +124,10 @@ class Cell:
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
-        ended = [lane.found is not None or lane.queries >= self.settings.max_queries - 1 for lane in self.lanes]
+        for lane, hopeless in zip(self.lanes, self.search.hopeless().tolist(), strict=True):
+            lane.hopeless = hopeless
+        spent = self.settings.max_queries - 1
+        ended = [lane.found is not None or lane.hopeless or lane.queries >= spent for lane in self.lanes]
         stalled = [s and not e for s, e in zip(self.search.stalled().tolist(), ended, strict=True)]
         out = [lane for lane, e in zip(self.lanes, ended, strict=True) if e]
         again = [lane for lane, s in zip(self.lanes, stalled, strict=True) if s]
@@ -137,7 +152,7 @@ class Cell:
             for lane in lanes
         ]
         lower, upper = self.encoding.box(clean)
-        self.search.add(self.encoding.start(clean, streams), lower, upper, streams)
+        self.search.add(self.encoding.start(clean, streams), lower, upper, streams, clean)
         self._clean = torch.cat([self._clean, clean]) if self.lanes else clean
         self.lanes = self.lanes + lanes
 

@@ -66,7 +66,7 @@ class CMAES(EvolutionStrategy[FullState]):
         self._noise = torch.empty(0)
         self._steps = torch.empty(0)
 
-    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor) -> FullState:
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> FullState:
         common = self._common(start.double().cpu())
         n, rows = self.dimension, range(len(start))
         return FullState(
@@ -95,7 +95,7 @@ class CMAES(EvolutionStrategy[FullState]):
         candidates = self._steps * width + state.mean.unsqueeze(1)  # eq. 40: x ~ N(m, σ² C)
         return candidates.float().to(self._device)
 
-    def _learn(self, state: FullState, fitness: Tensor) -> None:
+    def _learn(self, state: FullState, fitness: Tensor, margins: Tensor | None) -> None:
         fitness = fitness.double().cpu()
         z, y, r = self._noise, self._steps, self._rates
         weights = self._weights_by_candidate(state, fitness)

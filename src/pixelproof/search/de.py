@@ -57,7 +57,7 @@ class DifferentialEvolution(LaneSearch[Members]):
         self.differential_weight = pair
         self._trials = torch.empty(0)
 
-    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor) -> Members:
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Members:
         if unusable := int((~(lower.isfinite() & upper.isfinite())).sum()):
             raise ValueError(f"bounds are not finite in {unusable} of {lower.numel()} entries")
         return Members(
@@ -108,7 +108,7 @@ class DifferentialEvolution(LaneSearch[Members]):
         chosen.scatter_(1, certain, True)
         torch.where(chosen, trials, parents, out=trials)
 
-    def _learn(self, state: Members, fitness: Tensor) -> None:
+    def _learn(self, state: Members, fitness: Tensor, margins: Tensor | None) -> None:
         for lane, told in enumerate(fitness.unbind()):
             members, trials = state.population[lane], self._trials[lane]
             if members is None:

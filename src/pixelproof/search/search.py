@@ -21,15 +21,23 @@ class Search(Protocol):
     """A batched ask/tell minimiser. `ask`, evaluate, `tell`, `stalled`; between rounds, `keep` and `add`."""
 
     dimension: int
-    population: int  # candidates per lane and ask
+    population: int  # candidates per lane and ask, at most
+    reads_margins: bool  # whether `tell` should be given them
 
     @property
     def lanes(self) -> int:
         """Lanes now held; they lie in order of addition."""
 
-    def add(self, start: Tensor, lower: Tensor, upper: Tensor, generators: Sequence[torch.Generator]) -> None:
+    def add(
+        self,
+        start: Tensor,
+        lower: Tensor,
+        upper: Tensor,
+        generators: Sequence[torch.Generator],
+        images: Tensor | None = None,
+    ) -> None:
         """Append n lanes: start, lower, upper (n, dimension) float32 on one device, one generator a lane,
-        all distinct.
+        all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks.
 
         The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds or generators,
         RuntimeError between ask and tell.
@@ -48,15 +56,26 @@ class Search(Protocol):
         Raises RuntimeError when the last ask was not answered or no lane is held.
         """
 
-    def tell(self, fitness: Tensor) -> None:
+    def wanted(self) -> Tensor:
+        """(lanes,) int64: how many of the candidates of the last ask, the first ones, are to be evaluated. The others
+        are padding, and are told +inf.
+        """
+
+    def tell(self, fitness: Tensor, margins: Tensor | None = None) -> None:
         """Answer the last ask: fitness (lanes, population), floating, lower is better; what is not finite
-        counts as worst.
+        counts as worst, or as not evaluated.
+
+        margins (lanes, population, K), where the caller has them: parts whose least is the fitness (z_y - z_k for
+        every rival class k, +inf for y itself), from which a search that keeps a model learns more.
 
         Raises ValueError for a wrong shape or dtype, RuntimeError when nothing was asked.
         """
 
     def stalled(self) -> Tensor:
         """(lanes,) bool: the lane can make no more progress. Whether to restart it is the caller's choice."""
+
+    def hopeless(self) -> Tensor:
+        """(lanes,) bool: the model that the search keeps promises no success; to restart would not help."""
 
 
 def ordered_sum(values: Tensor, dim: int) -> Tensor:
@@ -112,6 +131,8 @@ class LaneSearch(ABC, Generic[State]):
     The public methods leave the caller's inference mode: a state made inside it must change outside it too.
     """
 
+    reads_margins = False
+
     def __init__(self, dimension: int, population: int, smallest_population: int) -> None:
         if dimension < 1:
             raise ValueError(f"dimension is {dimension}, must be at least 1")
@@ -125,20 +146,28 @@ class LaneSearch(ABC, Generic[State]):
         self._asked = False
 
     @abstractmethod
-    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor) -> State:
-        """The state of new lanes; the tensors, (n, dimension), are the search's own."""
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> State:
+        """The state of new lanes; the tensors, (n, dimension) and (n, H, W, C), are the search's own."""
 
     @abstractmethod
     def _propose(self, state: State) -> Tensor:
         """The candidates, (lanes, population, dimension) float32."""
 
     @abstractmethod
-    def _learn(self, state: State, fitness: Tensor) -> None:
-        """Change the state by the fitness, (lanes, population), finite."""
+    def _learn(self, state: State, fitness: Tensor, margins: Tensor | None) -> None:
+        """Change the state by the fitness, (lanes, population), finite, and the margins, (lanes, population, K)."""
 
     @abstractmethod
     def _exhausted(self, state: State) -> Tensor:
         """(lanes,) bool, on any device."""
+
+    def _wanted(self, state: State) -> Tensor:
+        """(lanes,) int64, on any device."""
+        return torch.full((self.lanes,), self.population)
+
+    def _hopeless(self, state: State) -> Tensor:
+        """(lanes,) bool, on any device."""
+        return torch.zeros(self.lanes, dtype=torch.bool)
 
     @property
     def lanes(self) -> int:
@@ -146,7 +175,14 @@ class LaneSearch(ABC, Generic[State]):
         return len(self._generators)
 
     @torch.inference_mode(mode=False)
-    def add(self, start: Tensor, lower: Tensor, upper: Tensor, generators: Sequence[torch.Generator]) -> None:
+    def add(
+        self,
+        start: Tensor,
+        lower: Tensor,
+        upper: Tensor,
+        generators: Sequence[torch.Generator],
+        images: Tensor | None = None,
+    ) -> None:
         """Append lanes; see `Search.add`."""
         self._refuse_between_ask_and_tell("add")
         self._check_rows(start=start, lower=lower, upper=upper)
@@ -155,7 +191,8 @@ class LaneSearch(ABC, Generic[State]):
         self._check_generators(len(start), start.device, generators)
         if len(start) == 0:
             return
-        fresh = self._begin(*(row.detach().clone() for row in (start, lower, upper)))
+        own = [None if row is None else row.detach().clone() for row in (start, lower, upper, images)]
+        fresh = self._begin(*own)  # type: ignore[arg-type]
         self._state = fresh if self._state is None else self._state.joined(fresh)
         self._generators.extend(generators)
         self._device = start.device
@@ -183,17 +220,25 @@ class LaneSearch(ABC, Generic[State]):
         self._asked = True
         return candidates
 
+    def wanted(self) -> Tensor:
+        """How many of the candidates are to be evaluated; see `Search.wanted`."""
+        if not self._asked or self._state is None:
+            raise RuntimeError("wanted is of 1 ask, 0 are open: call ask first")
+        return self._wanted(self._state).to(self._device)
+
     @torch.inference_mode(mode=False)
-    def tell(self, fitness: Tensor) -> None:
+    def tell(self, fitness: Tensor, margins: Tensor | None = None) -> None:
         """Answer the last ask; see `Search.tell`."""
         if not self._asked or self._state is None:
             raise RuntimeError("tell answers 1 ask, 0 are open: call ask first")
         expected = (self.lanes, self.population)
         if fitness.shape != expected or not fitness.is_floating_point():
             raise ValueError(f"fitness is {tuple(fitness.shape)} {fitness.dtype}, must be {expected} floating")
+        if margins is not None and (margins.ndim != 3 or margins.shape[:2] != expected):
+            raise ValueError(f"margins are {tuple(margins.shape)}, must be {(*expected, 'K')}")
         worst = torch.finfo(fitness.dtype).max
         finite = torch.where(fitness.isfinite(), fitness.detach(), worst).to(self._device)
-        self._learn(self._state, finite)
+        self._learn(self._state, finite, None if margins is None else margins.detach().to(self._device))
         self._asked = False
 
     @torch.inference_mode(mode=False)
@@ -202,6 +247,13 @@ class LaneSearch(ABC, Generic[State]):
         if self._state is None:
             return torch.zeros(0, dtype=torch.bool, device=self._device)
         return self._exhausted(self._state).to(self._device)
+
+    @torch.inference_mode(mode=False)
+    def hopeless(self) -> Tensor:
+        """Lanes that the search would give up; see `Search.hopeless`."""
+        if self._state is None:
+            return torch.zeros(0, dtype=torch.bool, device=self._device)
+        return self._hopeless(self._state).to(self._device)
 
     def _refuse_between_ask_and_tell(self, call: str) -> None:
         if self._asked:

@@ -38,7 +38,7 @@ class SeparableCMAES(EvolutionStrategy[SeparableState]):
         super().__init__(dimension, sigma, population, separable=True, longest_window=LONGEST_WINDOW)
         self._noise = torch.empty(0)
 
-    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor) -> SeparableState:
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> SeparableState:
         common = self._common(start)
         return SeparableState(**vars(common), variance=torch.ones_like(start))
 
@@ -51,7 +51,7 @@ class SeparableCMAES(EvolutionStrategy[SeparableState]):
         candidates = self._noise * width.unsqueeze(1)
         return candidates.add_(state.mean.unsqueeze(1))  # eqs. 39, 40: x ~ N(m, σ² C)
 
-    def _learn(self, state: SeparableState, fitness: Tensor) -> None:
+    def _learn(self, state: SeparableState, fitness: Tensor, margins: Tensor | None) -> None:
         z, r = self._noise, self._rates
         self._noise = torch.empty(0)
         weights = self._weights_by_candidate(state, fitness)
