@@ -36,8 +36,8 @@ class Lane:
 class Cell:
     """Asks for candidates of all its lanes, judges them, and lets the searches learn.
 
-    A lane ends when an image of it is verified, when its search sees nothing ahead, or when its queries are spent; one query is always held back to
-    verify with. A search that stalls begins again elsewhere with what is left.
+    A lane ends when an image of it is verified, when its search sees nothing ahead, or when its queries are spent;
+    one query is always held back to verify with. A search that stalls begins again elsewhere with what is left.
     """
 
     def __init__(
