@@ -1,0 +1,158 @@
+"""Runs a peer in a process of its own, so that it can be stopped when its time is up."""
+
+import contextlib
+import io
+import multiprocessing as mp
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import networks
+from benchmarks.check import stands, to_8_bit, to_unit
+from benchmarks.counting import Counted
+from benchmarks.missing import MissingError, optional
+from benchmarks.peers import PEERS
+from benchmarks.pictures import Pictures, UInt8
+from pixelproof.cli.memory import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a peer: the images it returned (None: stopped, or it failed), and what it cost."""
+
+    images: UInt8 | None
+    queries: int
+    seconds: float
+    model_seconds: float
+    trouble: str | None
+
+
+class Runner:
+    """A peer on a network in another process, begun again after each time-out."""
+
+    def __init__(self, peer: str, network: str, threads: int) -> None:
+        self._setting = (peer, network, threads)
+        self._context = mp.get_context("spawn")
+        self._shared: Any = self._context.Array("d", 2)
+        self._process: Any = None
+        self._link: Any = None
+
+    def __call__(self, pictures: Pictures, threshold: int, limit: float) -> Call:
+        """The peer's answer to ``pictures``, or what it had spent when its ``limit`` in seconds was over."""
+        if self._process is None:
+            self._start()
+        self._shared[0] = self._shared[1] = 0.0
+        begun = time.perf_counter()
+        self._link.send((pictures.images, pictures.labels, threshold))
+        if not self._link.poll(limit):
+            seconds = time.perf_counter() - begun
+            self.close()
+            return Call(None, int(self._shared[0]), seconds, self._shared[1], f"stopped after {limit:g} s")
+        try:
+            answer: Call = self._link.recv()
+        except EOFError:
+            self.close()
+            return Call(None, int(self._shared[0]), time.perf_counter() - begun, self._shared[1], "its process died")
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+    def _start(self) -> None:
+        self._link, theirs = self._context.Pipe()
+        self._process = self._context.Process(target=_serve, args=(theirs, self._shared, *self._setting), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._link.recv()  # imported and loaded: the clock may run
+
+
+def _serve(link: Connection, shared: Any, name: str, network: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    peer = PEERS[name]
+    optional(peer.package)
+    counted = Counted(networks.load(network))
+    counted.shared = shared
+    link.send("ready")
+    while True:
+        images, labels, threshold = link.recv()
+        counted.queries, counted.seconds = 0, 0.0
+        np.random.seed(0)  # noqa: NPY002 (the peers draw from it)
+        torch.manual_seed(0)
+        found, trouble = None, None
+        begun = time.perf_counter()
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
+                found = peer.run(counted, to_unit(images), torch.from_numpy(labels), threshold)
+        except Exception:
+            trouble = "failed: " + traceback.format_exc().strip().splitlines()[-1]
+        seconds = time.perf_counter() - begun
+        answer = None if found is None else to_8_bit(found)
+        link.send(Call(answer, counted.queries, seconds, counted.seconds, trouble))
+
+
+@dataclass(frozen=True)
+class PeerResult:
+    """What a peer reached on some pictures, judged by the shared check."""
+
+    fooled: list[bool]
+    images: list[UInt8 | None]
+    queries: int
+    seconds: list[float]  # for each call: an image, or the whole batch
+    model_seconds: float
+    stopped: int  # images whose time was over
+    troubles: list[str]
+
+
+def run_peer(peer: str, network: str, pictures: Pictures, threshold: int, limit: float, threads: int) -> PeerResult:
+    """``peer`` on ``pictures``: one call an image, or one call for all where it is batched. Raises ``MissingError``."""
+    what = PEERS[peer]
+    optional(what.package)
+    judge = networks.load(network)
+    groups = [pictures] if what.batched else [_one(pictures, k) for k in range(len(pictures))]
+    runner = Runner(peer, network, threads)
+    try:
+        calls = [runner(group, threshold, limit * len(group)) for group in groups]
+    except EOFError as error:
+        raise MissingError(f"{what.tool} could not be started in a process of its own; see the text above.") from error
+    finally:
+        runner.close()
+    fooled: list[bool] = []
+    images: list[UInt8 | None] = []
+    for group, call in zip(groups, calls, strict=True):
+        if call.images is None:
+            fooled += [False] * len(group)
+            images += [None] * len(group)
+        else:
+            bound = threshold if what.bounded else None
+            fooled += stands(judge, group.images, call.images, group.labels, what.attack, bound)
+            images += list(call.images)
+    return PeerResult(
+        fooled=fooled,
+        images=images,
+        queries=sum(call.queries for call in calls),
+        seconds=[call.seconds for call in calls],
+        model_seconds=sum(call.model_seconds for call in calls),
+        stopped=sum(
+            len(group)
+            for group, call in zip(groups, calls, strict=True)
+            if call.trouble is not None and call.trouble.startswith("stopped")
+        ),
+        troubles=list(dict.fromkeys(call.trouble for call in calls if call.trouble is not None)),
+    )
+
+
+def _one(pictures: Pictures, k: int) -> Pictures:
+    part = slice(k, k + 1)
+    return Pictures(pictures.images[part], pictures.labels[part], pictures.classes, pictures.indices[part])

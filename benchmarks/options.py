@@ -1,0 +1,38 @@
+"""What a person may choose, handed to every section."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+#: The parts of a section by name, each a function that measures and returns its rows.
+Parts = dict[str, Callable[[], list[Row]]]
+
+THRESHOLDS = (1, 3, 5, 10)
+
+
+@dataclass(frozen=True)
+class Options:
+    """``data`` is spelt as for the command line; ``limit`` is a peer's time for one image, in seconds."""
+
+    data: str = "bundled"
+    small: bool = False
+    threads: int = 1
+    limit: float = 300.0
+    seed: int = 0
+
+    @property
+    def images(self) -> int:
+        """Images of a strength table."""
+        return 100
+
+    def words(self) -> list[str]:
+        """The options as they are typed; the place of the data is left open."""
+        data = self.data if self.data == "bundled" else f"{self.data.partition(':')[0]}:ROOT"
+        return [
+            f"--data {data}",
+            f"--threads {self.threads}",
+            *(["--small"] if self.small else []),
+            *([f"--limit {self.limit:g}"] if self.limit != Options.limit else []),
+            *([f"--seed {self.seed}"] if self.seed else []),
+        ]

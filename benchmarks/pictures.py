@@ -1,0 +1,90 @@
+"""The images: CIFAR-10 by position, correctly classified ones, and foolbox's twenty ImageNet pictures."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import nn
+
+import pixelproof as pp
+from benchmarks.check import predicted
+from benchmarks.missing import MissingError, optional
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """uint8 images N×H×W×C, integer labels, the number of classes, and where each stood in its source."""
+
+    images: UInt8
+    labels: npt.NDArray[np.int64]
+    classes: int
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def first(self, count: int) -> "Pictures":
+        """The first ``count``."""
+        return Pictures(self.images[:count], self.labels[:count], self.classes, self.indices[:count])
+
+
+@cache
+def _source(data: str) -> Any:
+    try:
+        return pp.load_data(data)
+    except pp.DataError as error:
+        raise MissingError(str(error)) from error
+
+
+def correct(network: nn.Module, data: str, count: int, start: int = 0) -> Pictures:
+    """The first ``count`` images from position ``start`` on that ``network`` classifies correctly.
+
+    Raises ``MissingError`` where ``data`` has too few.
+    """
+    source = _source(data)
+    kept: list[int] = []
+    for begin in range(start, len(source), 50):
+        part = slice(begin, min(begin + 50, len(source)))
+        right = predicted(network, source.images[part]) == torch.from_numpy(source.labels[part].copy())
+        kept += [begin + k for k, good in enumerate(right.tolist()) if good]
+        if len(kept) >= count:
+            break
+    if len(kept) < count:
+        raise MissingError(
+            f"{data} has only {len(kept)} correctly classified images from {start} on, {count} are needed; give "
+            "--data cifar10:ROOT."
+        )
+    kept = kept[:count]
+    return Pictures(source.images[kept], source.labels[kept], source.classes, tuple(kept))
+
+
+def later(data: str) -> int:
+    """Where the images begin that no choice of ours has seen: 5,000 of 10,000, or the second half."""
+    return len(_source(data)) // 2
+
+
+def imagenet(network: nn.Module, size: int = 224) -> Pictures:
+    """Those of foolbox's twenty ImageNet pictures, scaled to ``size``, that ``network`` classifies correctly."""
+    folder = Path(optional("foolbox").__file__).parent / "data"
+    paths = sorted(folder.glob("imagenet_*.jpg"))
+    labels = np.array([int(path.stem.split("_")[2]) for path in paths])
+    images = np.stack(
+        [np.asarray(Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)) for path in paths]
+    )
+    kept = [k for k, right in enumerate((predicted(network, images) == torch.from_numpy(labels)).tolist()) if right]
+    return Pictures(images[kept], labels[kept], 1000, tuple(kept))
+
+
+def enlarged(pictures: Pictures, size: int) -> Pictures:
+    """The same pictures, ``size``×``size``."""
+    if pictures.images.shape[1] == size:
+        return pictures
+    grown = [Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC) for image in pictures.images]
+    return Pictures(np.stack([np.asarray(g) for g in grown]), pictures.labels, pictures.classes, pictures.indices)
