@@ -17,13 +17,32 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import board, peer_runs
+from benchmarks import (
+    against,
+    board,
+    determinism,
+    figure,
+    generality,
+    minimal,
+    peer_runs,
+    scale,
+    speed,
+    strength,
+    summary,
+)
 from benchmarks.missing import MissingError
 from benchmarks.options import Options, Parts
 from pixelproof.cli.memory import keep_freed_memory
 
 SECTIONS: dict[str, Callable[[Options], Parts]] = {
+    "strength": strength.parts,
     "peers": peer_runs.parts,
+    "against": against.parts,
+    "speed": speed.parts,
+    "scale": scale.parts,
+    "generality": generality.parts,
+    "minimal": minimal.parts,
+    "determinism": determinism.parts,
 }
 
 
@@ -58,6 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
             board.write(part, rows, command, seconds, chosen.out)
             for row in rows:
                 print(f"{part} [{seconds:.0f} s]: {_line(row)}", flush=True)
+    if not chosen.list:
+        print(summary.text(board.read(chosen.out)))
+        if chosen.out == board.RESULTS:
+            figure.write(board.read())
     return min(failed, 1)
 
 

@@ -29,6 +29,7 @@ class Call:
     images: UInt8 | None
     queries: int
     seconds: float
+    cpu_seconds: float  # of its process: what the wall would show were nothing else running (one thread)
     model_seconds: float
     trouble: str | None
 
@@ -37,33 +38,46 @@ class Runner:
     """A peer on a network in another process, begun again after each time-out."""
 
     def __init__(self, peer: str, network: str, threads: int) -> None:
-        self._setting = (peer, network, threads)
+        self._setting, self._threads = (peer, network, threads), threads
         self._context = mp.get_context("spawn")
-        self._shared: Any = self._context.Array("d", 2)
+        self._shared: Any = self._context.RawArray("d", 3)
         self._process: Any = None
         self._link: Any = None
 
     def __call__(self, pictures: Pictures, threshold: int, limit: float) -> Call:
-        """The peer's answer to ``pictures``, or what it had spent when its ``limit`` in seconds was over."""
+        """The peer's answer to ``pictures``, or what it had spent when its ``limit`` was over.
+
+        The limit is in seconds of its process's own work, so that a busy machine stops nothing early; where it does
+        not even ask its model, four times as much of the wall clock ends it too.
+        """
         if self._process is None:
             self._start()
-        self._shared[0] = self._shared[1] = 0.0
+        self._shared[:] = (0.0, 0.0, 0.0)
         begun = time.perf_counter()
         self._link.send((pictures.images, pictures.labels, threshold))
-        if not self._link.poll(limit):
-            seconds = time.perf_counter() - begun
-            self.close()
-            return Call(None, int(self._shared[0]), seconds, self._shared[1], f"stopped after {limit:g} s")
+        start = float(self._link.recv())
+        while not self._link.poll(1.0):
+            worked, passed = self._shared[2] - start, time.perf_counter() - begun
+            if worked > limit * self._threads or passed > 4 * limit:
+                return self._ended(begun, start, f"stopped after {limit:g} s")
         try:
             answer: Call = self._link.recv()
         except EOFError:
-            self.close()
-            return Call(None, int(self._shared[0]), time.perf_counter() - begun, self._shared[1], "its process died")
+            return self._ended(begun, start, "its process died")
         return answer
 
+    def _ended(self, begun: float, start: float, trouble: str) -> Call:
+        queries, model, worked = self._shared
+        self._process.kill()
+        self.close()
+        return Call(None, int(queries), time.perf_counter() - begun, max(0.0, worked - start), model, trouble)
+
     def close(self) -> None:
-        """End the process."""
+        """End the process: asked to, or else killed."""
         if self._process is not None:
+            with contextlib.suppress(OSError):
+                self._link.send(None)
+            self._process.join(5)
             self._process.kill()
             self._process.join()
             self._process = None
@@ -84,22 +98,23 @@ def _serve(link: Connection, shared: Any, name: str, network: str, threads: int)
     counted = Counted(networks.load(network))
     counted.shared = shared
     link.send("ready")
-    while True:
-        images, labels, threshold = link.recv()
+    while (order := link.recv()) is not None:
+        images, labels, threshold = order
         counted.queries, counted.seconds = 0, 0.0
         np.random.seed(0)  # noqa: NPY002 (the peers draw from it)
         torch.manual_seed(0)
         found, trouble = None, None
-        begun = time.perf_counter()
+        begun, work_begun = time.perf_counter(), time.process_time()
+        link.send(work_begun)
         try:
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
                 found = peer.run(counted, to_unit(images), torch.from_numpy(labels), threshold)
         except Exception:
             trouble = "failed: " + traceback.format_exc().strip().splitlines()[-1]
-        seconds = time.perf_counter() - begun
+        seconds, worked = time.perf_counter() - begun, time.process_time() - work_begun
         answer = None if found is None else to_8_bit(found)
-        link.send(Call(answer, counted.queries, seconds, counted.seconds, trouble))
+        link.send(Call(answer, counted.queries, seconds, worked, counted.seconds, trouble))
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,7 @@ class PeerResult:
     images: list[UInt8 | None]
     queries: int
     seconds: list[float]  # for each call: an image, or the whole batch
+    cpu_seconds: float
     model_seconds: float
     stopped: int  # images whose time was over
     troubles: list[str]
@@ -143,6 +159,7 @@ def run_peer(peer: str, network: str, pictures: Pictures, threshold: int, limit:
         images=images,
         queries=sum(call.queries for call in calls),
         seconds=[call.seconds for call in calls],
+        cpu_seconds=sum(call.cpu_seconds for call in calls),
         model_seconds=sum(call.model_seconds for call in calls),
         stopped=sum(
             len(group)

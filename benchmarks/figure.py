@@ -1,0 +1,71 @@
+"""docs/bench.svg: success against seconds an image, pixelproof beside its peers."""
+
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from benchmarks.options import Row
+from benchmarks.summary import side_by_side, tool
+from pixelproof.report.figure import Figure
+
+PATH = Path(__file__).parent.parent / "docs" / "bench.svg"
+THRESHOLDS = (1, 3)
+_OURS, _THEIRS = "#1b4f91", "#cf6a12"
+_TITLES = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
+
+
+def write(board: dict[str, Any]) -> None:
+    """Draw the figure from ``board``; nothing where there is nothing to compare."""
+    rows = [row for row in side_by_side(board["rows"]) if row["threshold"] in THRESHOLDS]
+    if not rows:
+        return
+    PATH.parent.mkdir(exist_ok=True)
+    PATH.write_text(drawing(rows).svg() + "\n", "utf-8")
+
+
+def drawing(rows: list[Row]) -> Figure:
+    """One panel an attack and threshold: to the left is faster, up is stronger."""
+    panels = [
+        _panel(attack, threshold, [row for row in rows if (row["attack"], row["threshold"]) == (attack, threshold)])
+        for attack in _TITLES
+        for threshold in THRESHOLDS
+    ]
+    chart = alt.concat(*panels, columns=2)
+    return Figure(
+        name="bench",
+        title="Success and time, pixelproof and its peers",
+        alt="Per cent of images fooled against seconds an image, pixelproof's searches and the peers' attacks.",
+        caption="Left is faster, up is stronger.",
+        spec=chart.to_dict(),
+    )
+
+
+def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
+    values = [
+        {
+            "tool": _short(row),
+            "whose": "a peer" if "tool" in row else "pixelproof",
+            "success": row["value"],
+            "seconds": row["seconds_per_image"],
+        }
+        for row in rows
+    ]
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("seconds:Q", title="seconds an image (one core)", scale=alt.Scale(type="log", domain=[0.02, 1000])),
+        y=alt.Y("success:Q", title="% of images fooled", scale=alt.Scale(domain=[0, 105])),
+        color=alt.Color(
+            "whose:N",
+            title=None,
+            scale=alt.Scale(domain=["pixelproof", "a peer"], range=[_OURS, _THEIRS]),
+        ),
+    )
+    points = base.mark_point(filled=True, size=70)
+    words = base.mark_text(align="left", dx=7, fontSize=11).encode(text="tool:N")
+    return (points + words).properties(width=370, height=260, title=f"{_TITLES[attack]}, th = {threshold}")
+
+
+def _short(row: Row) -> str:
+    if "tool" not in row:
+        return str(row["search"])
+    return tool(row).partition(" (")[0] + (" *" if "its own" in row["settings"] and "1000" not in row["peer"] else "")

@@ -1,0 +1,174 @@
+"""Section `speed`: what an attack takes beside its model, and the wall time to the same success."""
+
+import statistics
+import time
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import networks
+from benchmarks.check import to_unit
+from benchmarks.judged import at_most
+from benchmarks.options import Options, Parts, Row
+from benchmarks.ours import MODEL_FREE, Own, assess
+from benchmarks.pictures import Pictures, correct
+from pixelproof.models import wrap_model
+
+REPEATS = 5
+#: The overhead of searches that keep no model of the network, where a query costs much and where it costs little.
+OVERHEAD = {"cpu": 1.05, "cuda": 1.25}
+OWN_MS = 0.4
+#: Attack, threshold, queries an image; th = 1 so that few images end early and the batch stays full.
+CHEAP = (
+    ("de", "few-pixel", 1, 400),
+    ("de", "threshold", 1, 400),
+    ("cma-es", "few-pixel", 1, 400),
+    ("sep-cma-es", "threshold", 1, 400),
+    ("sparse-random", "few-pixel", 1, 400),
+    ("square", "threshold", 1, 400),
+)
+KEEPING = (
+    ("auto", "few-pixel", 3, 1_000),
+    ("auto", "threshold", 1, 1_000),
+    ("auto", "threshold", 3, 1_000),
+)
+
+
+def parts(options: Options) -> Parts:
+    """The cheap searches' overhead, the model-keeping searches' own milliseconds, and races to the same success."""
+    found: Parts = {f"overhead {search} {attack}": partial(_overhead, options, search, attack, th, budget)
+                    for search, attack, th, budget in CHEAP}  # fmt: skip
+    for search, attack, th, budget in KEEPING:
+        found[f"own {search} {attack} th={th}"] = partial(_own, options, search, attack, th, budget)
+    for attack in ("few-pixel", "threshold"):
+        for th in (3,) if options.small else (1, 3, 5, 10):
+            found[f"race {attack} th={th}"] = partial(_race, options, attack, th)
+    return found
+
+
+class Pairs:
+    """An attack and its model alone, taken in turn, so that whatever else the machine does weighs on both."""
+
+    def __init__(self, network: nn.Module, pictures: Pictures, options: Options, repeats: int) -> None:
+        self.network, self.pictures, self.options, self.repeats = network, pictures, options, repeats
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._classifier = wrap_model(network, device=torch.device(self.device))
+        self._batch: Tensor = to_unit(pictures.images).to(self.device, memory_format=torch.channels_last)
+
+    def measure(self, search: str, attack: str, threshold: int, budget: int) -> list[tuple[Own, float, float]]:
+        """Each attack with the seconds, wall and processor, of its queries alone: the mean of before and after."""
+        self._attack(search, attack, threshold, min(budget, 60))  # warms up
+        own = self._attack(search, attack, threshold, budget)
+        before, pairs = self._alone(own), []
+        for _ in range(self.repeats):
+            own = self._attack(search, attack, threshold, budget)
+            after = self._alone(own)
+            pairs.append((own, (before[0] + after[0]) / 2, (before[1] + after[1]) / 2))
+            before = after
+        return pairs
+
+    def _attack(self, search: str, attack: str, threshold: int, budget: int) -> Own:
+        return assess(self.network, self.network, self.pictures, attack, threshold, search, budget,
+                      seed=self.options.seed)  # fmt: skip
+
+    def _alone(self, own: Own) -> tuple[float, float]:
+        """Seconds, wall and processor, for as many queries in batches of the attack's size."""
+        rows = torch.arange(own.batch, device=self.device) % len(self._batch)
+        batch = self._batch[rows].contiguous(memory_format=torch.channels_last)
+        self._classifier.scores(batch)
+        self._wait()
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(-(-own.total_queries // own.batch)):
+            self._classifier.scores(batch)
+        self._wait()
+        return time.perf_counter() - wall, time.process_time() - cpu
+
+    def _wait(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+
+def _pairs(options: Options) -> tuple[str, Pairs]:
+    name = networks.main_network()
+    network = networks.load(name)
+    images = 20 if options.small else 60
+    return name, Pairs(network, correct(network, options.data, images), options, 3 if options.small else REPEATS)
+
+
+def _overhead(options: Options, search: str, attack: str, threshold: int, budget: int) -> list[Row]:
+    name, pairs = _pairs(options)
+    measured = pairs.measure(search, attack, threshold, budget)
+    ratios = [own.seconds / alone for own, alone, _ in measured]
+    return [
+        at_most(
+            f"overhead: {attack} by {search}, wall time ÷ model alone",
+            statistics.median(ratios),
+            "×",
+            OVERHEAD[pairs.device],
+            network=name,
+            spread=[round(min(ratios), 3), round(max(ratios), 3)],
+            by_processor_time=round(statistics.median(own.attack_cpu / alone for own, _, alone in measured), 3),
+            batch=measured[0][0].batch,
+            queries=measured[0][0].total_queries,
+            model_ms_per_query=_ms(statistics.median(alone for _, alone, _ in measured), measured[0][0]),
+        )
+    ]
+
+
+def _own(options: Options, search: str, attack: str, threshold: int, budget: int) -> list[Row]:
+    name, pairs = _pairs(options)
+    measured = pairs.measure(search, attack, threshold, budget)
+    spent = [1000 * (own.seconds - alone) / own.total_queries for own, alone, _ in measured]
+    worked = [1000 * (own.attack_cpu - alone) / own.total_queries for own, _, alone in measured]
+    return [
+        at_most(
+            f"own time: {attack} by {search}, th = {threshold}, wall time − model alone",
+            statistics.median(spent),
+            "ms per query",
+            OWN_MS,
+            network=name,
+            spread=[round(min(spent), 3), round(max(spent), 3)],
+            by_processor_time=round(statistics.median(worked), 3),
+            found_by=measured[0][0].found_by,
+            queries=measured[0][0].total_queries,
+            model_ms_per_query=_ms(statistics.median(alone for _, alone, _ in measured), measured[0][0]),
+        )
+    ]
+
+
+def _ms(seconds: float, own: Own) -> float:
+    return round(1000 * seconds / own.total_queries, 3)
+
+
+def _race(options: Options, attack: str, threshold: int) -> list[Row]:
+    """Wall time of `auto` until it has fooled as many images as the model-free search in 1,000 queries."""
+    name = networks.main_network()
+    network = networks.load(name)
+    pictures = correct(network, options.data, 20 if options.small else options.images)
+    free = MODEL_FREE[attack]
+
+    def run(search: str, budget: int) -> Own:
+        return assess(network, network, pictures, attack, threshold, search, budget, seed=options.seed)
+
+    first = run("auto", 1_000)
+    race = run(free, 1_000)
+    budget = next((q for q in range(10, 1_001, 10) if first.success_within(q - 1) >= race.success), 1_000)
+    ratios, worked = [], []
+    for _ in range(1 if options.small else 3):
+        keeping, race = run("auto", budget), run(free, 1_000)
+        ratios.append(keeping.seconds / race.seconds)
+        worked.append(keeping.attack_cpu / race.attack_cpu)
+    return [
+        at_most(
+            f"race: {attack}, th = {threshold}, wall time of auto ÷ {free} to the same success",
+            statistics.median(ratios),
+            "×",
+            1.0,
+            network=name,
+            spread=[round(min(ratios), 3), round(max(ratios), 3)],
+            by_processor_time=round(statistics.median(worked), 3),
+            success={"auto": round(keeping.success, 1), free: round(race.success, 1)},
+            budgets={"auto": budget, free: 1_000},
+        )
+    ]
