@@ -2,7 +2,8 @@
 
 from pixelproof.search.cma_es import CMAES
 from pixelproof.search.de import DifferentialEvolution
+from pixelproof.search.pixel_process import PixelProcess
 from pixelproof.search.search import Search
 from pixelproof.search.sep_cma_es import SeparableCMAES
 
-__all__ = ["CMAES", "DifferentialEvolution", "Search", "SeparableCMAES"]
+__all__ = ["CMAES", "DifferentialEvolution", "PixelProcess", "Search", "SeparableCMAES"]
