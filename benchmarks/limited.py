@@ -3,6 +3,7 @@
 import contextlib
 import io
 import multiprocessing as mp
+import os
 import time
 import traceback
 import warnings
@@ -83,6 +84,7 @@ class Runner:
             self._process = None
 
     def _start(self) -> None:
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")  # the peers' own, and what a stopped one leaves behind
         self._link, theirs = self._context.Pipe()
         self._process = self._context.Process(target=_serve, args=(theirs, self._shared, *self._setting), daemon=True)
         self._process.start()
