@@ -5,5 +5,15 @@ from pixelproof.search.de import DifferentialEvolution
 from pixelproof.search.pixel_process import PixelProcess
 from pixelproof.search.search import Search
 from pixelproof.search.sep_cma_es import SeparableCMAES
+from pixelproof.search.sparse_random_search import SparseRandomSearch
+from pixelproof.search.square_search import SquareSearch
 
-__all__ = ["CMAES", "DifferentialEvolution", "PixelProcess", "Search", "SeparableCMAES"]
+__all__ = [
+    "CMAES",
+    "DifferentialEvolution",
+    "PixelProcess",
+    "Search",
+    "SeparableCMAES",
+    "SparseRandomSearch",
+    "SquareSearch",
+]
