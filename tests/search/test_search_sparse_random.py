@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search import SparseRandomSearch
+from pixelproof.search.sparse_rs import SparseRS
 
 Shape = tuple[int, int, int]
 SHAPES: list[Shape] = [(12, 9, 3), (7, 7, 1), (1, 30, 3)]
@@ -148,6 +149,38 @@ def test_a_colour_far_from_the_pixel_is_likelier() -> None:
             search.tell(torch.zeros(1, 1))
         search.keep(torch.tensor([False]))
     assert abs(white / 200 - 64 / 65) < 0.03
+
+
+# Sparse-RS
+
+
+def test_sparse_rs_moves_one_pixel_at_a_time_to_anywhere_in_any_corner_colour() -> None:
+    search, seen = SparseRS(4, (6, 5, 3)), []
+    add(search, [0, 1])
+    first = pixels_of(search, search.ask()[:, 0])
+    assert all(len(lane[:, :2].unique(dim=0)) == 4 for lane in first)
+    for _ in range(300):
+        search.tell(torch.zeros(2, 1))
+        candidates = pixels_of(search, search.ask()[:, 0])
+        moved = (candidates != first).any(-1)
+        assert (moved.sum(1) == 1).all()
+        seen.append(candidates[moved])
+    places, colours = torch.cat(seen).split([2, 3], 1)
+    assert len(places.unique(dim=0)) == 30
+    counts = colours.unique(dim=0, return_counts=True)[1]
+    assert len(counts) == 8
+    assert counts.min() > 45  # of 75 expected
+    with pytest.raises(ValueError, match="pixels is 14, must be at most 13"):
+        SparseRS(14, (6, 5, 3))
+
+
+def test_a_lane_of_sparse_rs_depends_on_nothing_but_itself() -> None:
+    together = SparseRS(4, (6, 5, 3))
+    add(together, [0, 1, 2])
+    seen = [step(together, [0, 1, 2])[1] for _ in range(70)]
+    alone = SparseRS(4, (6, 5, 3))
+    add(alone, [1])
+    contract.assert_same(seen, [step(alone, [1])[0] for _ in range(70)], "lane 1")
 
 
 # The start and the aim

@@ -135,11 +135,15 @@ class SparseRandomSearch(LaneSearch[Pixels]):
         """Row and column, (lanes, population, 2): about the middle or about base, the first that is not taken."""
         about = torch.where(teleports, self._sides / 2, base)[:, :, None]
         spread = torch.where(teleports, self._sides / 4, self._step(state)[:, None])[:, :, None]
-        places = self._inside((normal * spread).add_(about))
+        return self._first_free(state, self._inside((normal * spread).add_(about)))
+
+    def _first_free(self, state: Pixels, places: Tensor) -> Tensor:
+        """Of places (lanes, population, n, 2) the first that no pixel of the incumbent holds; else the first."""
         width = self.shape[1]
         code, held = (rows[..., 0] * width + rows[..., 1] for rows in (places, state.genome))
         taken = (code[..., None] == held[:, None, None]).any(-1)
-        return pick_rows(places.flatten(0, 1), taken.byte().argmin(-1).view(-1, 1)).view(base.shape)
+        first = taken.byte().argmin(-1)
+        return pick_rows(places.flatten(0, 1), first.view(-1, 1)).view(*first.shape, 2)
 
     def _step(self, state: Pixels) -> Tensor:
         """(lanes, 2): the standard deviation of a shift in rows and in columns, in pixels."""
