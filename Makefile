@@ -3,7 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format readme clean
+# Of `make bench`: SECTIONS="strength speed" for some, SMALL=1 for under 30 minutes, DATA=cifar10:ROOT for the full test
+# set; PIXELPROOF_CHECKPOINT names the public ResNet-20, PIXELPROOF_ADVERSARIAL a hardened one.
+SECTIONS ?=
+DATA ?= $(if $(PIXELPROOF_CIFAR10),cifar10:$(PIXELPROOF_CIFAR10),bundled)
+
+.PHONY: demo test check format readme bench clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -15,6 +20,7 @@ check: $(VENV)/.ready  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy -p benchmarks
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format .
@@ -28,6 +34,15 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 readme: $(VENV)/.ready  ## rewrite the README's tables from results/
 	$(BIN)/python tools/readme.py
+
+bench: $(VENV)/.peers  ## pixelproof beside its peers: results/bench.json, docs/bench.svg
+	$(BIN)/python -m benchmarks.bench $(SECTIONS) --data '$(DATA)' $(if $(SMALL),--small)
+
+$(VENV)/.peers: $(VENV)/.ready benchmarks/requirements.txt benchmarks/requirements-no-deps.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--requirement benchmarks/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/requirements-no-deps.txt
+	touch $@
 
 clean:
 	rm -rf $(VENV) demo-run

@@ -90,7 +90,64 @@ def zoo() -> str:
     return "\n".join(lines)
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"accuracy": accuracy, "quick": quick, "paper": paper, "zoo": zoo}
+def bench() -> str:
+    """Success and queries at 1,000 queries beside the peers, from results/bench.json; nothing without our own rows."""
+    path = ROOT / "results" / "bench.json"
+    board = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
+    rows = [row for row in board["rows"] if row["part"].startswith(("strength/", "peers/")) and "attacked" in row]
+    rows = [row for row in rows if row.get("budget", 1_000) == 1_000]
+    ours = [row for row in rows if "tool" not in row and row["search"] == "auto"]
+    if not ours:
+        return ""
+    made = board["parts"][ours[0]["part"]]["environment"]
+    lines = [
+        f"`make bench` ({made['processor']}, {made['threads']} thread, torch {made['torch']}, {made['date']}): per "
+        "cent of images fooled / mean queries an image, on as many of the first correctly classified test images of "
+        f"{ours[0]['network']} as the last column says. One function judges every tool's images, 8-bit and in float32; "
+        "seconds are the processor's.",
+    ]
+    for attack, title in ATTACKS.items():
+        lines += ["", *_bench_table([row for row in rows if row["attack"] == attack], title)]
+    return "\n".join(lines)
+
+
+def _bench_table(rows: Rows, title: str) -> list[str]:
+    """A line a tool: ours first, then the peers' by name."""
+    names = {_bench_name(row): ("tool" in row, row.get("search") != "auto", _bench_name(row)) for row in rows}
+    thresholds = sorted({row["threshold"] for row in rows if row["threshold"]})
+    lines = [f"| {title} | " + " | ".join(f"th = {th}" for th in thresholds) + " | seconds an image | images |"]
+    lines.append("|---|" + "---:|" * (len(thresholds) + 2))
+    for name in sorted(names, key=lambda key: names[key]):
+        found = {row["threshold"]: row for row in rows if _bench_name(row) == name}
+        cells = [_bench_cell(found.get(th) or found.get(None)) for th in thresholds]
+        cells = [f"**{cell}**" if cell and name == "**pixelproof**" else cell for cell in cells]
+        seconds = [row["cpu_seconds_per_image"] for row in found.values()]
+        span = f"{min(seconds):.2g}" if len(seconds) == 1 else f"{min(seconds):.2g} to {max(seconds):.2g}"
+        images = max(row["attacked"] for row in found.values())
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {span} | {images} |")
+    return lines
+
+
+def _bench_name(row: dict[str, Any]) -> str:
+    if "tool" in row:
+        return f"{row['tool']} ({row['settings']})"
+    return "**pixelproof**" if row["search"] == "auto" else f"pixelproof, {row['search']}"
+
+
+def _bench_cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    stopped = ", stopped" if row.get("stopped") else ""
+    return f"{row['value']:g} / {row['mean_queries']:,.0f}{stopped}"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "accuracy": accuracy,
+    "quick": quick,
+    "paper": paper,
+    "bench": bench,
+    "zoo": zoo,
+}
 
 
 def rendered(text: str) -> str:
