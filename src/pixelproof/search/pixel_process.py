@@ -15,8 +15,11 @@ from pixelproof.search.search import LaneSearch, LaneState
 
 SMALLEST, LARGEST, GROWTH = 2, 8, 8  # a batch is 1 / GROWTH of what was asked so far, within these
 SWAPS = 0.75  # of a batch
-ALONE, CROWD, CROWDING, SWAP = 0.05, 0.04, 1.5, 0.12  # noise of a set of e: ALONE + CROWD (e - 1)^CROWDING; of a swap
-PATIENCE, HOPE = 64, 6.0  # queries of one pixel after which a best score above this ends the lane
+# Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior; of
+# a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
+ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
+# A lane is hopeless after this many queries, once in that many rounds no score was as low as that. One pixel, and more.
+ONE, MORE = (40, 1, 5.0), (150, 8, 4.5)
 UNUSABLE = 1e30  # a margin beyond it is none
 STEEP = 1e4  # margins are cut here
 
@@ -33,6 +36,7 @@ class Mind:
         self.incumbent: Incumbent | None = None
         self.tried = torch.zeros(0, size, dtype=torch.long, device=image.device)
         self._plan: Plan | None = None
+        self._scores: list[Tensor] = []  # the best ones of the last plans
 
     @property
     def plan(self) -> Plan:
@@ -49,8 +53,11 @@ class Mind:
 
     @property
     def hopeless(self) -> bool:
-        """One pixel will not do: of all that is left the most promising is ``HOPE`` standard deviations off."""
-        return self.size == 1 and len(self.tried) >= PATIENCE and bool(self.plan.best > HOPE)
+        """Even the most promising of all that is left has been many standard deviations off, for some rounds."""
+        queries, rounds, score = ONE if self.size == 1 else MORE
+        if len(self.tried) < queries:
+            return False
+        return bool(torch.stack([*self._scores, self.plan.best])[-rounds:].amin() > score)
 
     @property
     def _noise(self) -> float:
@@ -60,6 +67,7 @@ class Mind:
         """Take in the answers to the plan, (q, K)."""
         plan, self._plan = self.plan, None
         self.tried = torch.cat([self.tried, plan.sets])
+        self._scores = [*self._scores, plan.best][-MORE[1] :]
         usable = margins.amin(1) < UNUSABLE
         if not bool(usable.any()):
             return
@@ -106,8 +114,9 @@ class PixelProcess(LaneSearch[Minds]):
     the interactions of the other pixels cancel. Batches grow from 2 to 8 with the number of queries (``wanted``). No
     random numbers are drawn, and `start` and the bounds are not looked at.
 
-    A lane never stalls. With th = 1 it is hopeless once, after 64 queries, no cell left is within 6 standard deviations
-    of success. When ``capacity`` observations are in, the older half of them is forgotten.
+    A lane never stalls. It is hopeless when nothing left promises success: with th = 1 once, after 40 queries, no cell
+    left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 8 rounds was
+    within 4.5. When ``capacity`` observations are in, the older half of them is forgotten.
 
     Memory: about capacity × (C + 1) × H × W float32 a lane, touched as observations come in.
 
