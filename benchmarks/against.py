@@ -34,7 +34,7 @@ def parts(options: Options) -> Parts:
 
 def _theirs(options: Options, peer: str, threshold: int) -> tuple[Row, Pictures, str]:
     name = networks.main_network()
-    for row in board.rows("peers"):
+    for row in board.rows("peers", options.out):
         if (row["peer"], row["threshold"], row["network"]) == (peer, threshold, name):
             network = networks.load(name)
             pictures = correct(network, options.data, len(row["indices"]))

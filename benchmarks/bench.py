@@ -49,7 +49,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the chosen parts; the exit code counts those that failed."""
     chosen = _parse(arguments)
-    options = Options(chosen.data, chosen.small, chosen.threads, chosen.limit, chosen.seed)
+    options = Options(chosen.data, chosen.small, chosen.threads, chosen.limit, chosen.seed, chosen.out)
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     warnings.simplefilter("ignore")

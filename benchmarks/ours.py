@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -134,9 +135,17 @@ class Clock:
 
 
 def timed(
-    model: nn.Module | Callable[..., Any], pictures: Pictures, *, budget: int | None = None, **options: Any
+    model: nn.Module | Callable[..., Any],
+    pictures: Pictures,
+    *,
+    budget: int | None = None,
+    watch: AbstractContextManager[Any] | None = None,
+    **options: Any,
 ) -> tuple[RunStore, Clock]:
-    """What ``pixelproof.assess`` does with ``pictures``, each level alone, and the time it took."""
+    """What ``pixelproof.assess`` does with ``pictures``, each level alone, and the time it took.
+
+    ``watch`` is entered for the attack alone, without preflight and selection.
+    """
     if budget is not None:
         options["max_queries"] = budget
     wall, cpu = time.perf_counter(), time.process_time()
@@ -147,6 +156,7 @@ def timed(
     classifier = wrap_model(model, device=choose_device(spec.device))
     run = begin(spec, classifier, data, None)
     attack = time.process_time()
-    execute(run, classifier)
+    with watch or nullcontext():
+        execute(run, classifier)
     end = time.process_time()
     return run, Clock(time.perf_counter() - wall, end - cpu, end - attack)

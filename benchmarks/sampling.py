@@ -15,9 +15,9 @@ PERIOD = 0.005
 
 
 @contextmanager
-def sampled() -> Iterator[Counter[str]]:
-    """Counts, inside the ``with``, how often each room of pixelproof was at work; ``models`` is the network itself."""
-    main, counts, over = threading.get_ident(), Counter[str](), threading.Event()
+def sampled(counts: Counter[str]) -> Iterator[None]:
+    """Adds to ``counts`` how often each room of pixelproof was at work; ``models`` is the network itself."""
+    main, over = threading.get_ident(), threading.Event()
 
     def look() -> None:
         while not over.wait(PERIOD):
@@ -30,7 +30,7 @@ def sampled() -> Iterator[Counter[str]]:
     sys.setswitchinterval(min(interval, PERIOD / 5))
     thread.start()
     try:
-        yield counts
+        yield
     finally:
         over.set()
         thread.join()

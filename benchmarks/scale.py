@@ -1,5 +1,6 @@
 """Section `scale`: where the time goes, and what a query and the memory cost, as samples and images grow."""
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -54,14 +55,14 @@ def _profile(options: Options, size: int, samples: int) -> list[Row]:
         "budget": BUDGET[size],
         "seed": options.seed,
     }
-    with sampled() as counts:
-        run, clock = timed(model, pictures, **settings)
+    counts = Counter[str]()
+    run, clock = timed(model, pictures, watch=sampled(counts), **settings)
     timings, attacked = run.manifest.timings, len(run.manifest.selection.samples)
     run.close()
     cost = 1000 * timings["seconds"] / timings["queries"]
     base = [
         row["ms_per_query"]
-        for row in board.rows("scale")
+        for row in board.rows("scale", options.out)
         if (row.get("size"), row.get("samples")) == (size, SAMPLES[0]) and samples > SAMPLES[0]
     ]
     about = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,7 @@ def test_variants_keep_the_class(name: str) -> None:
 
 
 def test_the_sampler_names_rooms() -> None:
-    with sampled() as counts:
+    counts = Counter[str]()
+    with sampled(counts):
         assess(Brightness(200), Brightness(200), grey([10, 20, 30, 40], 16), "threshold", 1, budget=60)
     assert set(shares(counts)) & {"models", "search", "engine"}
