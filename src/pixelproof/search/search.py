@@ -23,6 +23,7 @@ class Search(Protocol):
     dimension: int
     population: int  # candidates per lane and ask, at most
     reads_margins: bool  # whether `tell` should be given them
+    learns_together: bool  # whether lanes of one `add` depend on each other; on others no lane ever does
 
     @property
     def lanes(self) -> int:
@@ -132,6 +133,7 @@ class LaneSearch(ABC, Generic[State]):
     """
 
     reads_margins = False
+    learns_together = False
 
     def __init__(self, dimension: int, population: int, smallest_population: int) -> None:
         if dimension < 1:
@@ -142,6 +144,7 @@ class LaneSearch(ABC, Generic[State]):
         self.population = population
         self._state: State | None = None
         self._generators: list[torch.Generator] = []
+        self._fresh: Sequence[torch.Generator] = ()  # those of the lanes that begin
         self._device = torch.device("cpu")
         self._asked = False
 
@@ -191,6 +194,7 @@ class LaneSearch(ABC, Generic[State]):
         self._check_generators(len(start), start.device, generators)
         if len(start) == 0:
             return
+        self._fresh = generators
         own = [None if row is None else row.detach().clone() for row in (start, lower, upper, images)]
         fresh = self._begin(*own)  # type: ignore[arg-type]
         self._state = fresh if self._state is None else self._state.joined(fresh)

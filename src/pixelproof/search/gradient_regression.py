@@ -1,0 +1,166 @@
+"""Bayesian gradient regression: a search of a box that keeps a linear model of every margin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pixelproof.search.cohort import Cohort
+from pixelproof.search.image_basis import ImageBasis
+from pixelproof.search.measurements import Measurements, Posterior
+from pixelproof.search.search import LaneSearch, LaneState
+
+#: Rivals whose gradients are followed.
+RIVALS = 5
+#: Of these, those whose greedy vertex is asked in every round.
+GREEDY = 2
+#: Range of τ, the share of the posterior's spread that a Thompson vertex keeps.
+SPREAD = (0.05, 0.3)
+#: Candidates of the first rounds, where every measurement changes much.
+FIRST_POPULATION = 8
+
+
+@dataclass
+class Learners(LaneState):
+    """A lane's box, (dimension,), what it has measured, and the cohort it learns with."""
+
+    lower: list[Tensor]
+    upper: list[Tensor]
+    memory: list[Measurements]
+    cohort: list[Cohort]
+
+
+class GradientRegression(LaneSearch[Learners]):
+    """Bayesian linear regression of the margins' gradients, local to the best point; vertices of the box by Thompson
+    sampling.
+
+    Within a few grey levels the margins of a network are nearly linear, so each query measures all directions at
+    once. The gradient has a Gaussian prior that is stationary but for a window (`ImageBasis`, `Cohort`), measurements
+    a noise that grows with their distance from the best point. A round asks for the vertices that minimise the
+    posterior mean of the likeliest rivals, and for vertices of posterior samples.
+
+    shape: (H, W, C) of the images; a genome is their change, H·W·C numbers, and candidates are vertices of the box.
+    population: candidates a lane and round, at most. capacity: measurements that a lane keeps, the nearest.
+
+    Lanes added by one call are a cohort: they learn one prior, and so depend on each other, but on no other lane.
+    Memory a lane: capacity × (dimension, at most 3,072, + capacity) float32, 11 MB at the defaults.
+
+    Raises ValueError for a population below 4 or a capacity below 8 populations.
+    """
+
+    reads_margins = True
+    learns_together = True
+
+    def __init__(self, shape: tuple[int, int, int], population: int = 20, capacity: int = 720) -> None:
+        super().__init__(math.prod(shape), population, smallest_population=4)
+        if capacity < 8 * population:
+            raise ValueError(f"capacity is {capacity}, must be at least 8 populations, {8 * population}")
+        self.shape, self.capacity = shape, capacity
+        self._basis: ImageBasis | None = None
+        self._candidates: list[Tensor] = []
+
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Learners:
+        if self._basis is None:
+            self._basis = ImageBasis(self.shape, start.device)
+        seed = int(torch.randint(2**62, (1,), generator=self._fresh[0], device=start.device))
+        generator = torch.Generator(start.device).manual_seed(seed)
+        cohort = Cohort(self._basis, len(start), self.capacity, generator)
+        return Learners(list(lower), list(upper), cohort.memories, [cohort] * len(start))
+
+    def _propose(self, state: Learners) -> Tensor:
+        self._candidates = [
+            _first(cohort, lower, upper, generator, min(FIRST_POPULATION, self.population))
+            if memory.count == 0
+            else _next(cohort, memory, lower, upper, generator, _size(memory.asked, self.population))
+            for memory, cohort, lower, upper, generator in zip(
+                state.memory, state.cohort, state.lower, state.upper, self._generators, strict=True
+            )
+        ]
+        padded = torch.zeros(self.lanes, self.population, self.dimension, device=self._device)
+        for lane, candidates in enumerate(self._candidates):
+            padded[lane, : len(candidates)] = candidates
+        return padded
+
+    def _wanted(self, state: Learners) -> Tensor:
+        return torch.tensor([len(candidates) for candidates in self._candidates])
+
+    def _learn(self, state: Learners, fitness: Tensor, margins: Tensor | None) -> None:
+        told = fitness.unsqueeze(2) if margins is None else margins
+        judged = fitness < torch.finfo(fitness.dtype).max
+        for lane, candidates in enumerate(self._candidates):
+            answered = judged[lane, : len(candidates)]
+            chosen = candidates[answered]
+            if len(chosen):
+                values = told[lane, : len(candidates)][answered]
+                state.memory[lane].add(chosen, state.cohort[lane].whiten(chosen), values)
+        self._candidates = []
+        for cohort in dict.fromkeys(state.cohort):
+            cohort.learn()
+
+    def _exhausted(self, state: Learners) -> Tensor:
+        return torch.zeros(self.lanes, dtype=torch.bool)
+
+
+def _size(asked: int, population: int) -> int:
+    """Candidates of a round: small rounds learn sooner, and cost little while there are few measurements."""
+    return max(min(asked // 10, population), min(FIRST_POPULATION, population))
+
+
+def _first(cohort: Cohort, lower: Tensor, upper: Tensor, generator: torch.Generator, count: int) -> Tensor:
+    """The unchanged image, and the vertices of prior samples."""
+    xi = _normal((count, cohort.basis.size), generator)
+    vertices = torch.where(cohort.gradient(xi) > 0, lower, upper)
+    vertices[0] = 0
+    return vertices
+
+
+def _next(
+    cohort: Cohort, memory: Measurements, lower: Tensor, upper: Tensor, generator: torch.Generator, count: int
+) -> Tensor:
+    """Greedy vertices of the likeliest rivals, and vertices of samples of the posterior."""
+    posterior = memory.posterior(cohort.noise, RIVALS)
+    samples = count - min(GREEDY, len(posterior.rivals))
+    means, deviations = _draw(memory, posterior, samples, generator)
+    slopes = cohort.gradient(means)
+    greedy = torch.where(slopes > 0, lower, upper)
+    predicted = posterior.here + ((greedy - memory.point) * slopes).sum(1)
+    order = predicted.argsort()
+    rival = _shares(predicted, posterior.amplitudes, order, samples)
+    low, high = SPREAD
+    tau = low * (high / low) ** torch.rand(samples, generator=generator, device=generator.device)
+    width = (tau * posterior.amplitudes[rival].sqrt()).unsqueeze(1)
+    drawn = cohort.gradient(means[rival] + width * deviations)
+    return torch.cat([greedy[order[: count - samples]], torch.where(drawn > 0, lower, upper)])
+
+
+def _draw(
+    memory: Measurements, posterior: Posterior, samples: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Posterior means (T, size) of the rivals' gradients, and deviations from it (samples, size), at amplitude 1.
+
+    Matheron's rule: a prior sample less what the regression makes of its own, noisy, measurements.
+    """
+    size = memory.u.shape[1]
+    prior = _normal((samples, size), generator)
+    noise = _normal((memory.count, samples), generator) * posterior.noise.sqrt().unsqueeze(1)
+    weights = torch.cholesky_solve(memory.along(prior) + noise, posterior.factor)
+    both = memory.back(torch.cat([posterior.weights, weights], 1))
+    rivals = len(posterior.rivals)
+    return both[:rivals], prior - both[rivals:]
+
+
+def _shares(predicted: Tensor, amplitudes: Tensor, order: Tensor, samples: int) -> Tensor:
+    """(samples,) the rival of each sample: a quarter go to the second where it is close, all else to the first."""
+    rival = order[:1].repeat(samples)
+    if len(order) > 1:
+        close = predicted[order[1]] < predicted[order[0]] + 1.5 * amplitudes[order[1]].sqrt()
+        quarter = samples - samples // 4
+        rival[quarter:] = torch.where(close, order[1], order[0])
+    return rival
+
+
+def _normal(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device)

@@ -1,0 +1,67 @@
+"""Coordinates in which the gradients of image classifiers are nearly uncorrelated: colour, window, cosine transform."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+#: Frequencies kept along each side, at most: images larger than that are described by their low frequencies.
+MOST_FREQUENCIES = 32
+#: Standard deviation of the window, as a share of each side.
+WINDOW = 13 / 32
+
+
+class ImageBasis:
+    """u = DCT(colour(window · d)) for changes d of images H×W×C, and its transpose.
+
+    Gradients are stronger near the middle of a picture (the window), nearly equal in all channels (an orthonormal
+    rotation of the colours, whose first axis is grey) and stationary (the orthonormal cosine transform, DCT-II).
+    """
+
+    def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
+        height, width, channels = shape
+        self.shape = shape
+        self.bands = (channels, min(height, MOST_FREQUENCIES), min(width, MOST_FREQUENCIES))
+        self.size = math.prod(self.bands)
+        self._rows = _cosines(height, self.bands[1]).to(device)
+        self._columns = _cosines(width, self.bands[2]).to(device)
+        self._colours = _colours(channels).to(device)
+        self.window = _window(height, width).to(device)  # H×W×1, mean square 1
+
+    def analyse(self, changes: Tensor) -> Tensor:
+        """Coordinates (n, size) of changes (n, H·W·C)."""
+        d = changes.view(-1, *self.shape) * self.window
+        d = (d @ self._colours.T).permute(0, 3, 1, 2)
+        return (self._rows @ d @ self._columns.T).reshape(len(changes), self.size)
+
+    def synthesise(self, coordinates: Tensor) -> Tensor:
+        """The transpose of `analyse`: (n, H·W·C) of coordinates (n, size)."""
+        d = self._rows.T @ coordinates.view(-1, *self.bands) @ self._columns
+        d = (d.permute(0, 2, 3, 1) @ self._colours) * self.window
+        return d.reshape(len(coordinates), -1)
+
+
+def _cosines(length: int, kept: int) -> Tensor:
+    """The first rows of the orthonormal DCT-II matrix, (kept, length)."""
+    k, i = torch.arange(kept).unsqueeze(1), torch.arange(length)
+    matrix = torch.cos(math.pi * (2 * i + 1) * k / (2 * length)) * math.sqrt(2 / length)
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+def _colours(channels: int) -> Tensor:
+    """Orthonormal rows, the first one grey; (channels, channels)."""
+    if channels == 3:
+        rows = torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
+        return rows / rows.norm(dim=1, keepdim=True)
+    return _cosines(channels, channels)
+
+
+def _window(height: int, width: int) -> Tensor:
+    def bell(size: int) -> Tensor:
+        return torch.exp(-((torch.arange(size) - (size - 1) / 2) ** 2) / (2 * (WINDOW * size) ** 2))
+
+    window = bell(height).unsqueeze(1) * bell(width)
+    return (window / window.square().mean().sqrt()).unsqueeze(2)
