@@ -15,8 +15,8 @@ from pixelproof.search.search import LaneSearch, LaneState
 
 SMALLEST, LARGEST, GROWTH = 2, 8, 8  # a batch is 1 / GROWTH of what was asked so far, within these
 SWAPS = 0.75  # of a batch
-# Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior; of
-# a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
+# Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior;
+# of a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
 ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
 # A lane is hopeless after this many queries, once in that many rounds no score was as low as that. One pixel, and more.
 ONE, MORE = (40, 1, 5.0), (150, 8, 4.5)
