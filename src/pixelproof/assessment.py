@@ -12,7 +12,6 @@ import torch
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import Engine, Round, Sample
-from pixelproof.engine.engine import Done
 from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import Classifier, TorchClassifier, settle_kind
@@ -117,7 +116,7 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
 def _drive(run: RunStore, engine: Engine, samples: list[Sample], listener: Listener) -> None:
     """Let the engine run, commit each round's outcomes, tell the listener, and keep the time."""
     tally = _Tally(run, samples, len(engine.settings.searches))
-    done: Done = {(r.sample, r.attack, r.threshold) for r in run.records()}
+    done = run.records()
     begun = time.perf_counter()
     finished = False
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pixelproof.errors import InputError
 
 AttackName = Literal["few-pixel", "threshold"]
-SearchChoice = Literal["auto", "de", "cma-es", "sep-cma-es"]
-SearchName = Literal["de", "cma-es", "sep-cma-es"]
+SearchName = Literal["gradient-regression", "square", "pixel-process", "sparse-random", "de", "cma-es", "sep-cma-es"]
+SearchChoice = Literal["auto", SearchName]
 PresetName = Literal["quick", "standard", "paper"]
 FitnessChoice = Literal["margin", "confidence"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -22,6 +22,19 @@ FULL_COVARIANCE_LIMIT = 300
 #: F of differential evolution, which the papers do not state. Small, as 100 generations leave no time for long steps:
 #: at th = 3 on a CIFAR-10 ResNet-20, 0.2 fooled 14 of 20 samples, 0.3 12, 0.5 10, and a dither from 0.5 to 1 9.
 DIFFERENTIAL_WEIGHT = 0.2
+
+
+#: Samples that learn from each other, where a search does that: its unit of work.
+COHORT = 32
+#: Largest number of positions for which the pixel process can keep its map.
+LARGEST_MAP = 64 * 64
+#: Searches of one attack only.
+ATTACK_OF: dict[SearchName, AttackName] = {
+    "gradient-regression": "threshold",
+    "square": "threshold",
+    "pixel-process": "few-pixel",
+    "sparse-random": "few-pixel",
+}
 
 
 class AssessSpec(BaseModel):
@@ -60,6 +73,12 @@ class AssessSpec(BaseModel):
         if not attacks:
             raise ValueError(f"name at least one attack of {', '.join(get_args(AttackName))}")
         return tuple(dict.fromkeys(attacks))
+
+    @model_validator(mode="after")
+    def _search_of_attack(self) -> AssessSpec:
+        if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.attacks) != {of}:
+            raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
+        return self
 
     @field_validator("range")
     @classmethod
@@ -105,6 +124,7 @@ class SearchSettings:
     sigma: float | None  # initial step size, in pixels and grey levels (CMA-ES only)
     differential_weight: float | None  # F (differential evolution only)
     max_queries: int  # for one sample at one threshold, verification included
+    cohort: int = 1  # consecutive samples that learn from each other
 
 
 @dataclass(frozen=True)
@@ -155,23 +175,28 @@ def _batch_size(shape: tuple[int, int, int], device: str) -> int:
 def _search_settings(
     spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]
 ) -> SearchSettings:
-    height, width, channels = shape
-    dimension = threshold * (2 + channels) if attack == "few-pixel" else height * width * channels
-    search = _search_name(spec.search, dimension)
+    search = _search_name(spec, attack, threshold, shape)
+    evolves = search in ("cma-es", "sep-cma-es")
     # Vargas & Kotyan (2019), table I: σ = 31.75 for few-pixel, th/4 for threshold.
-    sigma = None if search == "de" else (31.75 if attack == "few-pixel" else threshold / 4)
+    sigma = (31.75 if attack == "few-pixel" else threshold / 4) if evolves else None
     population = _de_population(spec.preset, attack) if search == "de" else None
     weight = DIFFERENTIAL_WEIGHT if search == "de" else None
     budget = spec.max_queries or _budget(spec.preset, attack, search)
-    return SearchSettings(attack, threshold, search, population, sigma, weight, budget)
+    cohort = COHORT if search == "gradient-regression" else 1
+    return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort)
 
 
-def _search_name(choice: SearchChoice, dimension: int) -> SearchName:
-    if choice == "auto":
-        choice = "cma-es"
-    if choice == "cma-es" and dimension > FULL_COVARIANCE_LIMIT:
-        return "sep-cma-es"
-    return choice
+def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> SearchName:
+    """The search of ``attack``; ``auto`` is the papers' CMA-ES under the preset ``paper``, else the strongest one."""
+    height, width, channels = shape
+    choice = spec.search
+    if choice == "auto" and spec.preset != "paper":
+        mapped = height * width <= LARGEST_MAP and channels <= 4
+        return "gradient-regression" if attack == "threshold" else "pixel-process" if mapped else "sparse-random"
+    if choice != "auto" and choice != "cma-es":
+        return choice
+    dimension = threshold * (2 + channels) if attack == "few-pixel" else height * width * channels
+    return "sep-cma-es" if dimension > FULL_COVARIANCE_LIMIT else "cma-es"
 
 
 def _de_population(preset: PresetName, attack: AttackName) -> int:

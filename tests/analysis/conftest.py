@@ -25,6 +25,7 @@ BLANK = Record(
     confidence=0.9,
     margin=0.5,
     queries=50,
+    gave_up=False,
     restarts=0,
     l0=None,
     l1=None,

@@ -106,7 +106,7 @@ def factories(tmp_path: Path) -> Path:
         ({"--preset": "fast"}, ["--preset", "'quick', 'standard' or 'paper'", "'fast'"]),
         ({"--attacks": "few-pixel,fgsm"}, ["--attacks", "'few-pixel' or 'threshold'", "'fgsm'"]),
         ({"--attacks": ","}, ["--attacks", "few-pixel, threshold"]),
-        ({"--search": "random"}, ["--search", "'auto', 'de', 'cma-es' or 'sep-cma-es'", "'random'"]),
+        ({"--search": "random"}, ["--search", "'auto', 'gradient-regression', ", "'random'"]),
         ({"--fitness": "loss"}, ["--fitness", "'margin' or 'confidence'", "'loss'"]),
         ({"--precision": "float16"}, ["--precision", "'float32' or 'bfloat16'", "'float16'"]),
         ({"--device": "tpu"}, ["--device", "'auto', 'cpu' or 'cuda'", "'tpu'"]),
@@ -366,8 +366,8 @@ def test_another_database(cli, tmp_path, command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_newer_run(cli, run_copy, command):
-    _database(run_copy, "UPDATE manifest SET value = '2' WHERE key = 'format_version'")
-    _refused(cli(command, run_copy), "format version 2", "reads 1")
+    _database(run_copy, "UPDATE manifest SET value = '3' WHERE key = 'format_version'")
+    _refused(cli(command, run_copy), "format version 3", "reads 2")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -107,7 +107,7 @@ def test_resume_of_a_finished_run_shows_it(cli, run_copy):
 def test_verify(cli, run_copy):
     answer = cli("verify", run_copy)
     assert (answer.code, answer.err) == (0, "")
-    assert f"verified: {TINY_RECORDS} records and 8 adversarial images of {run_copy} hold." in answer.out
+    assert f"verified: {TINY_RECORDS} records and 16 adversarial images of {run_copy} hold." in answer.out
 
 
 def test_verify_says_when_the_data_is_not_at_hand(cli, run_copy, monkeypatch):

@@ -65,6 +65,7 @@ def outcome(
         confidence=0.4 + 0.5 * rng.random(),
         margin=-0.1 if success else 0.4,
         queries=queries,
+        gave_up=False,
         restarts=0,
         l0=None if change is None else int((change != 0).any(axis=2).sum()),
         l1=None if change is None else int(np.abs(change).sum()),

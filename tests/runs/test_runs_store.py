@@ -55,6 +55,7 @@ def _record(sample: int, clean: np.ndarray, image: np.ndarray | None, threshold:
         confidence=1 / 3,
         margin=float("inf") if image is None else -0.1,
         queries=17,
+        gave_up=False,
         restarts=0,
         seconds=0.5,
         seed=2**63 - 1,
@@ -213,7 +214,6 @@ def test_identity_depends_on_what_changes_the_result(options):
     [
         {"levels": [10, 1, 5, 3, 3]},  # levels are a set
         {"max_queries": 1000},  # what the preset says
-        {"search": "cma-es"},  # what auto says
         {"trust_code": True},
     ],
     ids=str,

@@ -65,7 +65,7 @@ def _first(db: sqlite3.Connection, where: str) -> int:
 def test_a_finished_run_holds(check, finished):
     outcome = check(finished)
     assert outcome.holds
-    assert (outcome.records, outcome.images, outcome.problems, outcome.unchecked) == (TINY_RECORDS, 8, (), ())
+    assert (outcome.records, outcome.images, outcome.problems, outcome.unchecked) == (TINY_RECORDS, 16, (), ())
 
 
 def test_without_the_data_it_says_what_was_not_checked(check, finished):
@@ -107,6 +107,7 @@ COLUMNS = {
     "confidence": "confidence - 0.001",
     "margin": "margin - 0.001",
     "queries": "queries - 1",
+    "gave_up": "1 - gave_up",
     "restarts": "restarts + 1",
     "l0": "coalesce(l0, 0) + 1",
     "l1": "coalesce(l1, 0) + 1",

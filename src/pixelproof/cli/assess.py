@@ -27,7 +27,10 @@ def assess(
     ] = None,
     attacks: Annotated[str, typer.Option(help="few-pixel (L0), threshold (L∞).")] = "few-pixel,threshold",
     search: Annotated[
-        str, typer.Option(help="auto, de, cma-es (separable above 300 dimensions), sep-cma-es.")
+        str,
+        typer.Option(
+            help="auto, gradient-regression, square (threshold), pixel-process, sparse-random (few-pixel), de, cma-es, sep-cma-es."
+        ),
     ] = "auto",
     levels: Annotated[str, typer.Option(help="Thresholds th, separated by commas.")] = "1,3,5,10",
     preset: Annotated[

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks import Encoding, FitnessName, fitness, fooled
+from pixelproof.engine.group import Group
 from pixelproof.engine.job import Sample
 from pixelproof.engine.streams import stream
 from pixelproof.models.query import Scorer
@@ -24,6 +25,7 @@ class Lane:
     """One sample's search so far."""
 
     sample: Sample
+    group: Group
     queries: int = 0
     restarts: int = 0
     hopeless: bool = False  # the search saw no success ahead
@@ -50,7 +52,7 @@ class Cell:
         verifier: Scorer,
     ) -> None:
         self.settings, self.encoding, self.search = settings, encoding, search
-        self.queue: deque[Sample] = deque()
+        self.queue: deque[Group] = deque()
         self.lanes: list[Lane] = []
         self._fitness, self._seed, self._verifier = fitness_name, seed, verifier
         self._clean = torch.empty(0)
@@ -62,9 +64,13 @@ class Cell:
         """Candidates that the next round asks for, at most."""
         return len(self.lanes) * self.search.population
 
-    def start(self, samples: Sequence[Sample]) -> None:
-        """Begin the searches of ``samples``."""
-        self._add([Lane(sample) for sample in samples])
+    def start(self, groups: Sequence[Group]) -> None:
+        """Begin the searches of ``groups``."""
+        if not self.search.learns_together:
+            self._add([Lane(sample, group) for group in groups for sample in group.samples])
+            return
+        for group in groups:
+            self._add([Lane(sample, group) for sample in group.samples])
 
     def ask(self) -> Tensor:
         """Candidate images n×H×W×C of all lanes, no more of a lane than its queries left allow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -12,12 +12,22 @@ from torch import Tensor
 
 from pixelproof.attacks import Encoding, FewPixel, Threshold
 from pixelproof.engine.cell import Cell, Lane
+from pixelproof.engine.group import Key, waiting
 from pixelproof.engine.job import Outcome, Round, Sample
 from pixelproof.models import Classifier
 from pixelproof.models.query import VERIFY_ROWS, Scorer
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
-from pixelproof.search import CMAES, DifferentialEvolution, Search, SeparableCMAES
+from pixelproof.search import (
+    CMAES,
+    DifferentialEvolution,
+    GradientRegression,
+    PixelProcess,
+    Search,
+    SeparableCMAES,
+    SparseRandomSearch,
+    SquareSearch,
+)
 from pixelproof.spec import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
 
 #: Batches that lanes are started for: enough that the last, padded one weighs little, few enough that a run that is
@@ -26,8 +36,6 @@ BATCHES_IN_FLIGHT = 4
 
 #: Channel values in flight at most (a search keeps a few arrays of that size), so that large images start fewer lanes.
 VALUES_IN_FLIGHT = 1 << 28
-
-Done = Collection[tuple[int, str, int]]  # sample, attack, threshold
 
 
 class Engine:
@@ -51,45 +59,43 @@ class Engine:
         """Answers so far that held NaN or infinite scores."""
         return self.scorer.invalid + self.verifier.invalid
 
-    def run(self, samples: Sequence[Sample], done: Done = ()) -> Iterator[Round]:
-        """Attack ``samples`` except where (sample, attack, threshold) is ``done``; yields after every round.
+    def run(self, samples: Sequence[Sample], done: Iterable[Record] = ()) -> Iterator[Round]:
+        """Attack ``samples`` except where a record is ``done``; yields after every round.
 
         With nested settings a sample climbs the levels and stops at its first success, which the higher levels
-        inherit. Outcomes of one round belong into one transaction.
+        inherit. Samples of a cohort climb together. Outcomes of one round belong into one transaction.
         """
         shape = samples[0].pixels.shape if samples else (1, 1, 1)
         capacity = min(BATCHES_IN_FLIGHT * self.settings.batch_size, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
         cells = [self._cell(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
-        self._enqueue(cells, samples, set(done))
+        known = {(record.sample, record.attack, record.threshold): record for record in done}
+        self._enqueue(cells, samples, known)
         while any(cell.queue or cell.lanes for cell in cells):
             self._fill(cells, capacity)
             before = self.queries
-            outcomes = self._round(cells)
+            outcomes = [o for o in self._round(cells) if _key(o[0]) not in known]
             yield Round(outcomes, self.queries - before, sum(len(cell.lanes) for cell in cells))
 
     def _cell(self, settings: SearchSettings, shape: tuple[int, int, int]) -> Cell:
         encoding = make_encoding(settings.attack, settings.threshold, shape)
-        search = make_search(settings, encoding.dimension)
+        search = make_search(settings, shape)
         return Cell(settings, encoding, search, self.settings.fitness, self.settings.seed, self.verifier)
 
-    def _enqueue(self, cells: list[Cell], samples: Sequence[Sample], done: set[tuple[int, str, int]]) -> None:
-        for sample in samples:
-            for attack in dict.fromkeys(cell.settings.attack for cell in cells):
-                pending = [
-                    cell
-                    for cell in cells
-                    if cell.settings.attack == attack and (sample.index, attack, cell.settings.threshold) not in done
-                ]
-                for cell in pending[:1] if self.settings.nested else pending:
-                    cell.queue.append(sample)
+    def _enqueue(self, cells: list[Cell], samples: Sequence[Sample], known: Mapping[Key, Record]) -> None:
+        for attack in dict.fromkeys(cell.settings.attack for cell in cells):
+            levels = {cell.settings.threshold: cell for cell in cells if cell.settings.attack == attack}
+            cohort = max(cell.settings.cohort for cell in levels.values())
+            for level, group in waiting(samples, attack, sorted(levels), cohort, self.settings.nested, known):
+                levels[level].queue.append(group)
 
     def _fill(self, cells: list[Cell], capacity: int) -> None:
         rows = sum(cell.rows for cell in cells)
         for cell in cells:
             fresh = []
             while cell.queue and rows < capacity:
-                fresh.append(cell.queue.popleft())
-                rows += cell.search.population
+                group = cell.queue.popleft()
+                fresh.append(group)
+                rows += len(group.samples) * cell.search.population
             cell.start(fresh)
 
     def _round(self, cells: list[Cell]) -> list[Outcome]:
@@ -103,13 +109,15 @@ class Engine:
         return outcomes
 
     def _outcomes(self, cells: list[Cell], cell: Cell, lane: Lane) -> list[Outcome]:
-        """The record of ``lane``; nested, also those that inherit its success, or else its next level in the queue."""
+        """The record of ``lane``; nested, also those that inherit its success, or else its group's next level."""
         record, image = make_record(cell.settings, lane, self.settings.seed)
         outcomes: list[Outcome] = [(record, image)]
+        lane.group.end(lane.sample, record.success)
         if self.settings.nested:
             higher = [c for c in cells if _follows(c.settings, cell.settings)]
-            if not record.success and higher:
-                higher[0].queue.append(lane.sample)
+            following = lane.group.next()
+            if higher and following:
+                higher[0].queue.append(following)
             if record.success:
                 outcomes += [(_inherit(record, c.settings), image) for c in higher]
         return outcomes
@@ -120,15 +128,25 @@ def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int
     return FewPixel(threshold, shape) if attack == "few-pixel" else Threshold(threshold, shape)
 
 
-def make_search(settings: SearchSettings, dimension: int) -> Search:
-    """The optimiser that ``settings`` names, for genomes of ``dimension`` numbers."""
-    if settings.search == "de":
-        weight = settings.differential_weight or DIFFERENTIAL_WEIGHT
-        return DifferentialEvolution(dimension, settings.population or 400, differential_weight=weight)
-    sigma = settings.sigma or 1.0
-    if settings.search == "cma-es":
-        return CMAES(dimension, sigma, settings.population)
-    return SeparableCMAES(dimension, sigma, settings.population)
+def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search:
+    """The optimiser that ``settings`` names, for images of ``shape`` (height, width, channels)."""
+    dimension = make_encoding(settings.attack, settings.threshold, shape).dimension
+    match settings.search:
+        case "gradient-regression":
+            return GradientRegression(shape)
+        case "pixel-process":
+            return PixelProcess(settings.threshold, shape)
+        case "square":
+            return SquareSearch(shape)
+        case "sparse-random":
+            return SparseRandomSearch(settings.threshold, shape)
+        case "de":
+            weight = settings.differential_weight or DIFFERENTIAL_WEIGHT
+            return DifferentialEvolution(dimension, settings.population or 400, differential_weight=weight)
+        case "cma-es":
+            return CMAES(dimension, settings.sigma or 1.0, settings.population)
+        case "sep-cma-es":
+            return SeparableCMAES(dimension, settings.sigma or 1.0, settings.population)
 
 
 def make_record(settings: SearchSettings, lane: Lane, seed: int) -> Outcome:
@@ -155,12 +173,17 @@ def make_record(settings: SearchSettings, lane: Lane, seed: int) -> Outcome:
         confidence=confidence,
         margin=lane.margin,
         queries=lane.queries,
+        gave_up=found is None and lane.hopeless,
         restarts=lane.restarts,
         seconds=time.perf_counter() - lane.begun,
         seed=seed,
         **distances,  # type: ignore[arg-type]
     )
     return record, image
+
+
+def _key(record: Record) -> Key:
+    return record.sample, record.attack, record.threshold
 
 
 def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:
@@ -174,6 +197,7 @@ def _inherit(record: Record, settings: SearchSettings) -> Record:
         threshold=settings.threshold,
         inherited_from=record.threshold,
         queries=0,
+        gave_up=False,
         restarts=0,
         seconds=0.0,
     )

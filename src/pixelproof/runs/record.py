@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Severity = Literal["info", "warning", "error"]
 
@@ -22,7 +22,7 @@ class Record:
     sample: int  # index in the source data
     label: int
     attack: str  # "few-pixel" (L0) or "threshold" (L-infinity)
-    search: str  # "de", "cma-es", "sep-cma-es"
+    search: str  # the one that was run, see ``SearchName``
     threshold: int
     target: int | None  # the class aimed at; None when untargeted
     success: bool
@@ -32,6 +32,7 @@ class Record:
     confidence: float  # softmax of ``predicted`` on the adversarial image (on the clean one where none was found)
     margin: float  # the best value of the run's fitness seen; that of the stored image where one was found
     queries: int  # images through the model in this search, verification included; 0 where inherited
+    gave_up: bool  # the search ended before its budget, since its model saw no success ahead
     restarts: int
     l0: int | None
     l1: int | None

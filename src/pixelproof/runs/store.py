@@ -247,7 +247,8 @@ def describe(record: Record) -> str:
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    # Used by one thread at a time; which one happens to collect a forgotten store is not known.
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -285,7 +286,8 @@ def _manifest(values: dict[str, Any]) -> Manifest:
 
 def _record(row: tuple[Any, ...]) -> Record:
     values = dict(zip(_COLUMNS, row, strict=True))
-    values["success"] = bool(values["success"])
+    for column in ("success", "gave_up"):
+        values[column] = bool(values[column])
     for column, value in values.items():
         if not isinstance(value, _TYPES[column]):
             raise RunError(f"A record of the run is damaged: its {column} is {value!r}.")

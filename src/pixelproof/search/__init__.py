@@ -2,6 +2,7 @@
 
 from pixelproof.search.cma_es import CMAES
 from pixelproof.search.de import DifferentialEvolution
+from pixelproof.search.gradient_regression import GradientRegression
 from pixelproof.search.pixel_process import PixelProcess
 from pixelproof.search.search import Search
 from pixelproof.search.sep_cma_es import SeparableCMAES
@@ -11,6 +12,7 @@ from pixelproof.search.square_search import SquareSearch
 __all__ = [
     "CMAES",
     "DifferentialEvolution",
+    "GradientRegression",
     "PixelProcess",
     "Search",
     "SeparableCMAES",

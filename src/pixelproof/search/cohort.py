@@ -26,7 +26,7 @@ DAMPING = 0.75
 #: the zoo's LeNet and ResNet-20 on training images (2.4 to 2.5, 0.2 to 0.3 and 0.3).
 COLOUR_VARIANCES = (2.44, 0.28, 0.28)
 UPDATES = 3
-REACH = 4
+REACH = 3
 START_NOISE = Noise(curvature=0.05, floor=1e-3)
 
 
@@ -97,11 +97,13 @@ class Cohort:
         return memory.back(torch.linalg.solve_triangular(posterior.factor.T, z, upper=True)).square().mean(0)
 
     def _smooth(self, values: Tensor) -> Tensor:
-        """Means over 5 × 5 frequencies a colour."""
+        """Means over neighbouring frequencies of a colour, twice: by a triangle, which lets no ripple grow."""
         channels, height, width = self.basis.bands
         reach = min(REACH, height - 1, width - 1)
-        padded = F.pad(values.view(channels, 1, height, width), (reach,) * 4, mode="reflect")
-        return F.avg_pool2d(padded, 2 * reach + 1, 1).flatten()
+        smooth = values.view(channels, 1, height, width)
+        for _ in range(2):
+            smooth = F.avg_pool2d(F.pad(smooth, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
+        return smooth.flatten()
 
     def _scaled(self, spectrum: Tensor) -> Tensor:
         """Such that the sign of a prior gradient has variance 1."""

@@ -17,7 +17,7 @@ from pixelproof.search.search import LaneSearch, LaneState
 RIVALS = 5
 #: Of these, those whose greedy vertex is asked in every round.
 GREEDY = 2
-#: Range of τ, the share of the posterior's spread that a Thompson vertex keeps.
+#: Range of τ, the share of the posterior's spread that a Thompson vertex keeps, where gradients have 3,072 numbers.
 SPREAD = (0.05, 0.3)
 #: Candidates of the first rounds, where every measurement changes much.
 FIRST_POPULATION = 8
@@ -65,7 +65,7 @@ class GradientRegression(LaneSearch[Learners]):
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Learners:
         if self._basis is None:
             self._basis = ImageBasis(self.shape, start.device)
-        seed = int(torch.randint(2**62, (1,), generator=self._fresh[0], device=start.device))
+        seed = int(torch.randint(2**62, (1,), generator=self._beginning[0], device=start.device))
         generator = torch.Generator(start.device).manual_seed(seed)
         cohort = Cohort(self._basis, len(start), self.capacity, generator)
         return Learners(list(lower), list(upper), cohort.memories, [cohort] * len(start))
@@ -129,11 +129,20 @@ def _next(
     predicted = posterior.here + ((greedy - memory.point) * slopes).sum(1)
     order = predicted.argsort()
     rival = _shares(predicted, posterior.amplitudes, order, samples)
-    low, high = SPREAD
-    tau = low * (high / low) ** torch.rand(samples, generator=generator, device=generator.device)
+    tau = _spread(cohort.basis.size) * _log_uniform(SPREAD, samples, generator)
     width = (tau * posterior.amplitudes[rival].sqrt()).unsqueeze(1)
     drawn = cohort.gradient(means[rival] + width * deviations)
     return torch.cat([greedy[order[: count - samples]], torch.where(drawn > 0, lower, upper)])
+
+
+def _spread(size: int) -> float:
+    """How much wider the draws of small images are: with few numbers, hardly one would change sign."""
+    return max(1, min(math.sqrt(3072 / size), 1 / SPREAD[1]))
+
+
+def _log_uniform(limits: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
+    low, high = limits
+    return low * (high / low) ** torch.rand(count, generator=generator, device=generator.device)
 
 
 def _draw(
@@ -143,8 +152,7 @@ def _draw(
 
     Matheron's rule: a prior sample less what the regression makes of its own, noisy, measurements.
     """
-    size = memory.u.shape[1]
-    prior = _normal((samples, size), generator)
+    prior = _normal((samples, memory.u.shape[1]), generator)
     noise = _normal((memory.count, samples), generator) * posterior.noise.sqrt().unsqueeze(1)
     weights = torch.cholesky_solve(memory.along(prior) + noise, posterior.factor)
     both = memory.back(torch.cat([posterior.weights, weights], 1))

@@ -55,7 +55,7 @@ def _colours(channels: int) -> Tensor:
     """Orthonormal rows, the first one grey; (channels, channels)."""
     if channels == 3:
         rows = torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
-        return rows / rows.norm(dim=1, keepdim=True)
+        return rows / rows.square().sum(1, keepdim=True).sqrt()
     return _cosines(channels, channels)
 
 

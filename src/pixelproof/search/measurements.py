@@ -10,6 +10,8 @@ from torch import Tensor
 
 #: Largest margin that enters the regression; beyond it, as where a probability is zero, the score says nothing.
 LARGEST_MARGIN = 1e4
+#: Variance that float32 leaves in a difference of two points, as a share of their own.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Noise:
 @dataclass(frozen=True)
 class Posterior:
     """The regression at the best point: factor (n, n) of K + N, noise (n,), and for T rivals: their numbers (T,),
-    margins there (T,), differences (n, T), weights (n, T) = (K + N)⁻¹ differences, amplitudes (T,)."""
+    margins there (T,), differences (n, T), weights (n, T) = (K + N)⁻¹ differences, amplitudes (T,): the likeliest
+    scale of K + N, squared."""
 
     factor: Tensor
     noise: Tensor
@@ -70,15 +73,35 @@ class Measurements:
         """Remember q points: changes (q, H·W·C), their whitened coordinates (q, size), margins (q, K)."""
         if not self._margins.shape[1]:
             self._margins = margins.new_empty(len(self._u), margins.shape[1])
+        self.asked += len(changes)
         if self.count + len(changes) > len(self._u):
             self._forget(len(self._u) - 4 * len(changes))
+        block = self._gram_of(whitened)
+        new = self._are_new(block)
+        if not bool(new.all()):
+            changes, whitened, margins = changes[new], whitened[new], margins[new]
+            block = self._gram_of(whitened)
+        if len(changes):
+            self._append(changes, whitened, margins, block)
+
+    def _gram_of(self, whitened: Tensor) -> Tensor:
+        """(q, count + q): products of new points with the known ones and with each other."""
+        return torch.cat([whitened @ self.u.T, whitened @ whitened.T], 1)
+
+    def _are_new(self, block: Tensor) -> Tensor:
+        """(q,) which points of a block are neither known nor repeated: a point asked again teaches nothing."""
+        known = self._gram[: self.count, : self.count].diagonal()
+        own = block[:, self.count :].diagonal()
+        apart = own.unsqueeze(1) + torch.cat([known, own]) - 2 * block
+        return ~(apart < ROUNDING * own.unsqueeze(1)).tril(self.count - 1).any(1)
+
+    def _append(self, changes: Tensor, whitened: Tensor, margins: Tensor, block: Tensor) -> None:
         first, last = self.count, self.count + len(changes)
         self._u[first:last] = whitened
         self._margins[first:last] = margins.clamp(max=LARGEST_MARGIN)
-        block = whitened @ self._u[:last].T
         self._gram[first:last, :last] = block
         self._gram[:last, first:last] = block.T
-        self.count, self.asked = last, self.asked + len(changes)
+        self.count = last
         fitness = self._margins[first:last].amin(1)
         lowest = int(fitness.argmin())
         if first == 0 or bool(fitness[lowest] < self._margins[self.best].amin()):
@@ -93,6 +116,7 @@ class Measurements:
         """The regression of the margins of the ``rivals`` nearest rivals at the best point."""
         prior = self._prior()
         variance = noise.variance(prior.diagonal())
+        variance = variance + (ROUNDING * self._gram[: self.count, : self.count].diagonal().mean()).clamp(min=1e-12)
         prior.diagonal().add_(variance)
         factor = _factor(prior)
         all_here = self._margins[self.best]
@@ -101,7 +125,8 @@ class Measurements:
         here = all_here[nearest]
         differences = self._margins[: self.count][:, nearest] - here
         weights = torch.cholesky_solve(differences, factor)
-        amplitudes = (differences * weights).sum(0).clamp(min=1e-12) / self.count
+        # No more numbers are explained than a gradient has: in few dimensions it would vanish, and exploring with it.
+        amplitudes = (differences * weights).sum(0).clamp(min=1e-12) / min(self.count, self._u.shape[1])
         return Posterior(factor, variance, nearest, here, differences, weights, amplitudes)
 
     def back(self, weights: Tensor) -> Tensor:
@@ -131,10 +156,10 @@ class Measurements:
 
 def _factor(matrix: Tensor) -> Tensor:
     """The Cholesky factor, with as much more on the diagonal as float32 needs."""
-    extra = 1e-6 * matrix.diagonal().mean()
-    while True:
-        factor, failed = torch.linalg.cholesky_ex(matrix)
+    scale = matrix.diagonal().mean()
+    for extra in (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2):
+        stronger = matrix + (extra * scale) * torch.eye(len(matrix), device=matrix.device)
+        factor, failed = torch.linalg.cholesky_ex(stronger)
         if not int(failed):
-            return factor
-        matrix.diagonal().add_(extra)
-        extra = 10 * extra
+            return torch.as_tensor(factor)
+    raise ArithmeticError("the covariance of the measurements is not finite")

@@ -144,7 +144,7 @@ class LaneSearch(ABC, Generic[State]):
         self.population = population
         self._state: State | None = None
         self._generators: list[torch.Generator] = []
-        self._fresh: Sequence[torch.Generator] = ()  # those of the lanes that begin
+        self._beginning: Sequence[torch.Generator] = ()  # those of the lanes that begin
         self._device = torch.device("cpu")
         self._asked = False
 
@@ -194,7 +194,7 @@ class LaneSearch(ABC, Generic[State]):
         self._check_generators(len(start), start.device, generators)
         if len(start) == 0:
             return
-        self._fresh = generators
+        self._beginning = generators
         own = [None if row is None else row.detach().clone() for row in (start, lower, upper, images)]
         fresh = self._begin(*own)  # type: ignore[arg-type]
         self._state = fresh if self._state is None else self._state.joined(fresh)
