@@ -125,6 +125,7 @@ class SearchSettings:
     differential_weight: float | None  # F (differential evolution only)
     max_queries: int  # for one sample at one threshold, verification included
     cohort: int = 1  # consecutive samples that learn from each other
+    minimal: bool = False  # the smallest threshold of each sample is sought, ``threshold`` being the largest allowed
 
 
 @dataclass(frozen=True)
