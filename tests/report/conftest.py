@@ -118,6 +118,27 @@ def nested(
     return found
 
 
+def minimal_outcome(
+    sample: int, label: int, classes: int, attack: str, image: UInt8Array, largest: int, hardness: float, **options: Any
+) -> Outcome:
+    """One sample's record of its minimal threshold, at most ``largest``, as the engine commits it."""
+    rng = np.random.default_rng((sample, *attack.encode()))
+    threshold = 1 + int(rng.exponential(hardness))
+    record, adversarial = outcome(
+        sample,
+        label,
+        classes,
+        attack,
+        min(threshold, largest),
+        image,
+        success=threshold <= largest,
+        queries=int(np.exp(rng.uniform(5, 6.9))),
+        rng=rng,
+        **options,
+    )
+    return replace(record, threshold=largest, gave_up=threshold > largest), adversarial
+
+
 def manifest(
     labels: Sequence[int],
     shape: tuple[int, int, int],
@@ -129,6 +150,7 @@ def manifest(
     model: str = "resnet20",
     data: str = "cifar10-test",
     levels: Sequence[int] = LEVELS,
+    minimal: bool = False,
 ) -> Manifest:
     """A manifest for the samples 0, 1, 2, …"""
     n = len(labels)
@@ -145,6 +167,7 @@ def manifest(
                     "search": "cma-es",
                     "population": None,
                     "max_queries": 1000,
+                    "minimal": minimal,
                 }
                 for attack in ("few-pixel", "threshold")
                 for th in levels
@@ -176,14 +199,22 @@ def build_run(
     folder: Path | None = None,
     target: int | None = None,
     hardness: float = 6.0,
+    minimal: bool = False,
     **options: Any,
 ) -> RunStore:
-    """A nested run over ``images``, of which ``done`` samples (default all) have their records."""
-    about = manifest(labels, images[0].shape, class_names, levels=levels, **options)
+    """A nested run over ``images``, of which ``done`` samples (default all) have their records.
+
+    A ``minimal`` one seeks each sample's minimal threshold, up to the last of ``levels``.
+    """
+    about = manifest(labels, images[0].shape, class_names, levels=levels, minimal=minimal, **options)
     run = RunStore.create(folder, about, dict(enumerate(images)))
     for k in range(len(images) if done is None else done):
         for attack in attacks:
-            run.commit(nested(k, labels[k], len(class_names), attack, images[k], levels, hardness, target=target))
+            who = (k, labels[k], len(class_names), attack, images[k])
+            if minimal:
+                run.commit([minimal_outcome(*who, levels[-1], hardness, target=target)])
+            else:
+                run.commit(nested(*who, levels, hardness, target=target))
     return run
 
 

@@ -18,9 +18,10 @@ CHROMIUM = shutil.which("chromium")
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 @pytest.mark.parametrize("width", [400, 1200])
-def test_quiet_and_alone(make_run: RunMaker, tmp_path: Path, width: int) -> None:
+@pytest.mark.parametrize("options", [{}, {"minimal": True, "levels": (127,)}], ids=["levels", "minimal"])
+def test_quiet_and_alone(make_run: RunMaker, tmp_path: Path, width: int, options: dict[str, object]) -> None:
     sync_api = pytest.importorskip("playwright.sync_api")
-    address = write_report(make_run(classes=40, count=60), tmp_path / "report.html").as_uri()
+    address = write_report(make_run(classes=40, count=60, **options), tmp_path / "report.html").as_uri()
     requests: list[str] = []
     complaints: list[str] = []
     with sync_api.sync_playwright() as playwright:

@@ -29,6 +29,9 @@ ODD_RUNS = [
     {"done": 0, "finished": False},
     {"done": 5, "finished": False},
     {"target": 1},
+    {"minimal": True, "levels": (127,)},
+    {"minimal": True, "levels": (2,), "done": 5, "finished": False, "attacks": ("threshold",)},
+    {"minimal": True, "levels": (127,), "done": 0, "finished": False},
 ]
 
 

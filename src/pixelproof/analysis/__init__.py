@@ -2,9 +2,11 @@
 
 from pixelproof.analysis.confusion import Change, class_changes
 from pixelproof.analysis.curves import CurvePoint, accuracy_curves
+from pixelproof.analysis.derived_levels import at_levels, first_level
 from pixelproof.analysis.duality import DualityRow, duality_rows
 from pixelproof.analysis.intervals import Interval, Rate, wilson
 from pixelproof.analysis.levels import LevelRow, claims, highest_safe_level, level_rows, robust_accuracy
+from pixelproof.analysis.minimal import MinimalThresholds, distance, minimal_thresholds
 from pixelproof.analysis.outcomes import Outcomes, by_attack, by_search
 from pixelproof.analysis.per_class import ClassRow, class_rows, pooled_by_class
 from pixelproof.analysis.query_curves import QueryCurve, query_curves
@@ -16,18 +18,23 @@ __all__ = [
     "DualityRow",
     "Interval",
     "LevelRow",
+    "MinimalThresholds",
     "Outcomes",
     "QueryCurve",
     "Rate",
     "accuracy_curves",
+    "at_levels",
     "by_attack",
     "by_search",
     "claims",
     "class_changes",
     "class_rows",
+    "distance",
     "duality_rows",
+    "first_level",
     "highest_safe_level",
     "level_rows",
+    "minimal_thresholds",
     "pooled_by_class",
     "query_curves",
     "robust_accuracy",

@@ -9,7 +9,7 @@ from statistics import fmean, median
 from pixelproof.analysis.effort import effort, is_nested, success_effort
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.outcomes import BySample, Outcomes, by_attack, by_search, chains, standing
-from pixelproof.analysis.wording import count, percent, plural, safe_name
+from pixelproof.analysis.wording import count, listed, percent, plural, safe_name
 from pixelproof.runs.record import Record, Selection
 
 
@@ -28,6 +28,7 @@ class LevelRow:
     mean_queries: float | None  # over attacked samples; nested: summed over this and the lower levels
     median_queries: float | None  # over fooled samples, counted the same way
     budget: int  # the most queries one search of this level took
+    gave_up: int  # samples not fooled whose search ended before its budget, as it saw no success ahead
     mean_l0: float | None  # pixels, over fooled samples
     mean_l1: float | None  # 8-bit units, like the next two
     mean_l2: float | None
@@ -57,6 +58,8 @@ class LevelRow:
         if self.fooled.successes:
             return f"{who} ({percent(self.fooled.value)} {self.fooled.interval}): not {self.name}"
         cost = f"{who} within {plural(self.budget, 'query', 'queries')} each"
+        if self.gave_up:
+            cost += f", {count(self.gave_up)} of them given up early"
         if self.elsewhere:
             return f"{cost}, but {count(self.elsewhere)} at a lower level or by another search: not {self.name}"
         if self.pending:
@@ -105,6 +108,17 @@ def claims(rows: Iterable[LevelRow]) -> list[str]:
     return [row.sentence() for row in (*held[-1:], *undecided[:1])]
 
 
+def given_up(rows: Iterable[LevelRow]) -> str | None:
+    """The sentence on where one attack × search gave up; None where it never did."""
+    where: dict[str, list[str]] = {}
+    for row in rows:
+        if row.gave_up:
+            samples = f"{count(row.gave_up)} of {plural(row.fooled.total, 'sample')}"
+            where.setdefault(samples, []).append(str(row.threshold))
+    parts = "; ".join(f"{samples} at th {listed(thresholds)}" for samples, thresholds in where.items())
+    return f"The search saw no success ahead and gave up before its budget was spent: {parts}" if parts else None
+
+
 def robust_accuracy(fooled: Rate, selection: Selection) -> Rate:
     """Attacked samples not fooled, of all images considered; images already wrong count as not robust.
 
@@ -141,6 +155,7 @@ def _row(
         mean_queries=fmean(effort(samples[s], th, nested) for s in attacked) if attacked else None,
         median_queries=float(median(costs)) if costs else None,
         budget=max((r.queries for r in here), default=0),
+        gave_up=sum(r.gave_up and not r.success for r in here),
         mean_l0=_mean(images, lambda r: r.l0),
         mean_l1=_mean(images, lambda r: r.l1),
         mean_l2=_mean(images, lambda r: r.l2),

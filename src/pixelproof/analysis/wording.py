@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 FEW_PIXEL = "few-pixel"
 THRESHOLD = "threshold"
 NOTHING = "–"
@@ -27,6 +29,11 @@ def decimal(number: float | None) -> str:
         return NOTHING
     digits = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
     return f"{number:,.{digits}f}"
+
+
+def whole(number: float) -> str:
+    """``1,000`` of a number with a whole value; ``∞`` of infinity."""
+    return "∞" if number == inf else count(round(number))
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -19,12 +19,18 @@ _FORMATS: dict[str, Callable[[Figure], str | bytes]] = {
 
 
 def curve_figures(view: View) -> list[Figure]:
-    """The curves over thresholds and over queries; none without records."""
+    """The curves over thresholds and over queries; none without records.
+
+    A run of minimal thresholds has one figure: its queries were not spent on a level.
+    """
     # Imported here, because Altair takes half a second that terminal tables need not wait for.
     from pixelproof.report.accuracy_figure import accuracy_figure
+    from pixelproof.report.minimal_figure import minimal_figure
     from pixelproof.report.query_figure import query_figures
 
-    return [accuracy_figure(view), *query_figures(view)] if view.records else []
+    if not view.records:
+        return []
+    return [minimal_figure(view)] if view.minimal else [accuracy_figure(view), *query_figures(view)]
 
 
 def class_figures(view: View) -> list[Figure]:

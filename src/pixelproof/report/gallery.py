@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
+from pixelproof.analysis.derived_levels import first_level
 from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, search_name
 from pixelproof.report.picture import amplified, changed_pixels, data_uri, shown_size
 from pixelproof.report.view import View
@@ -49,19 +51,21 @@ class Level:
 def gallery(view: View, run: RunStore) -> list[Level]:
     """Levels with successes of their own, the smallest first; inherited ones are shown where found."""
     levels = []
-    for outcomes in view.outcomes:
-        for th in outcomes.thresholds:
-            found = [
-                r
-                for r in view.records
-                if (r.attack, r.threshold) == (outcomes.attack, th) and r.success and r.inherited_from is None
-            ]
-            shown = choose(found)
-            examples = [_example(view, run, record, found) for record in shown]
-            kept = tuple(example for example in examples if example is not None)
-            if kept:
-                levels.append(Level(_heading(outcomes.attack, th, len(kept), len(found)), kept))
+    for (attack, th), found in _first_fooled(view).items():
+        examples = [_example(view, run, record, found) for record in choose(found)]
+        kept = tuple(example for example in examples if example is not None)
+        if kept:
+            levels.append(Level(_heading(attack, th, len(kept), len(found)), kept))
     return levels
+
+
+def _first_fooled(view: View) -> dict[tuple[str, int], list[Record]]:
+    """The successes found, by the attack and level that they are shown under."""
+    found: dict[tuple[str, int], list[Record]] = defaultdict(list)
+    for record in view.records:
+        if record.success and record.inherited_from is None:
+            found[record.attack, first_level(record) if view.minimal else record.threshold].append(record)
+    return {key: found[key] for key in sorted(found, key=lambda key: (view.attacks.index(key[0]), key[1]))}
 
 
 def choose(found: list[Record], most: int = _EACH) -> list[Record]:

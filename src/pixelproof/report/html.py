@@ -75,6 +75,7 @@ def render(run: RunStore) -> str:
         tiles=_tiles(view),
         summary=summary(view),
         findings=tables.finding_table(view).rows,
+        minimal=tables.minimal_table(view) if view.minimal and view.records else None,
         levels=[tables.level_table(view, attack) for attack in view.attacks],
         figures=_drawn(curve_figures(view)),
         bars=_bars(view),
@@ -162,7 +163,7 @@ def _bars(view: View) -> list[Bar]:
         "neither": ("neither", "neither"),
     }
     bars = []
-    for row in duality_rows(view.records):
+    for row in duality_rows(view.at_levels):
         parts = [
             Part(key, name, getattr(row, field), round(100 * getattr(row, field) / row.total, 3))
             for key, (name, field) in names.items()

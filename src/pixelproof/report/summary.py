@@ -1,15 +1,20 @@
-"""The run in three to six sentences that need no background."""
+"""The run in three to six sentences that need no background; two more where minimal thresholds were sought."""
 
 from __future__ import annotations
+
+from math import inf
 
 from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
+from pixelproof.analysis.minimal import MinimalThresholds
 from pixelproof.analysis.outcomes import Outcomes
 from pixelproof.analysis.per_class import pooled_by_class
 from pixelproof.analysis.wording import (
     FEW_PIXEL,
     THRESHOLD,
+    allowance,
+    attack_name,
     count,
     listed,
     percent,
@@ -23,11 +28,12 @@ _FEW_OF_A_CLASS = 5  # images below which a class is not named
 
 
 def summary(view: View) -> list[str]:
-    """Sentences on: the smallest change of each attack, safe levels, classes, the two norms, trust."""
+    """Sentences on: the smallest change of each attack, what half resist, safe levels, classes, the norms, trust."""
     if not view.records:
         return ["No attack has finished on any image yet, so there is nothing to report so far."]
     sentences = [
         *(_smallest_change(outcomes, view.targeted) for outcomes in view.outcomes),
+        *(_half(minimal) for minimal in view.minimal_thresholds if view.minimal),
         _safe_levels(view),
         _classes(view),
         _norms(view),
@@ -46,6 +52,17 @@ def _smallest_change(outcomes: Outcomes, targeted: bool) -> str:
         return f"{change} was enough to {aim} on {_part(rate)} (95 % interval {low} to {high})."
     whom = f"any of {plural(rate.total, 'attacked image')}" if rate.total > 1 else "the one image attacked"
     return f"{change} did not {aim} on {whom}; the true rate may still be as high as {high}."
+
+
+def _half(minimal: MinimalThresholds) -> str:
+    """What fools half of the images, and how many nothing fooled."""
+    median, never = minimal.quartiles[1], len(minimal.never)
+    most = allowance(minimal.attack, minimal.largest)
+    if median == inf:
+        fallen = Rate(len(minimal.found), minimal.samples)
+        return f"{attack_name(minimal.attack)} attacks of up to {most} fooled {_part(fallen)}, fewer than half."
+    half = f"{attack_name(minimal.attack)} attacks of {allowance(minimal.attack, round(median))} fooled at least half"
+    return f"{half} of the images; {count(never) if never else 'none'} stood up to {most}."
 
 
 def _change(attack: str, threshold: int) -> str:
@@ -83,7 +100,7 @@ def _safe_levels(view: View) -> str:
         against = " against the classes aimed at" if view.targeted else ""
         parts.append(
             f"on these images the model is {listed(safe)}{against}, as far as {plural(budget, 'query', 'queries')} "
-            "an image and level can tell"
+            f"an image{'' if view.minimal else ' and level'} can tell"
         )
     if unsafe:
         parts.append(f"no tested {' or '.join(unsafe)} level is safe")
@@ -112,7 +129,7 @@ def _classes(view: View) -> str:
 
 
 def _norms(view: View) -> str:
-    rows = duality_rows(view.records)
+    rows = duality_rows(view.at_levels)
     if not rows:
         return ""
     row = max(rows, key=lambda r: r.few_pixel_only + r.threshold_only)

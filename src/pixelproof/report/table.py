@@ -12,7 +12,7 @@ from typing import Literal
 from markupsafe import Markup, escape
 
 from pixelproof.analysis.intervals import Interval, Rate
-from pixelproof.analysis.wording import NOTHING, attack_name, count, decimal, percent, search_name
+from pixelproof.analysis.wording import NOTHING, attack_name, decimal, percent, search_name, whole
 from pixelproof.report.escape import latex, markdown
 
 Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "share", "interval"]
@@ -58,7 +58,7 @@ class Column:
             return str(cell)
         if self.kind == "share":
             return percent(cell)
-        return decimal(cell) if self.kind == "decimal" else count(round(cell))
+        return decimal(cell) if self.kind == "decimal" else whole(cell)
 
     def values(self, cell: Cell) -> tuple[str | int | float | None, ...]:
         """The cell as programs read it, one value for each of ``fields``; shares lie in [0, 1]."""

@@ -10,8 +10,9 @@ from typing import Any
 from pixelproof.analysis.confusion import class_changes
 from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.levels import LevelRow, claims
-from pixelproof.analysis.wording import attack_name, count, plural
+from pixelproof.analysis.levels import LevelRow, claims, given_up
+from pixelproof.analysis.minimal import MinimalThresholds
+from pixelproof.analysis.wording import allowance, attack_name, count, listed, plural
 from pixelproof.report.files import write_whole
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.report.view import View, read
@@ -30,12 +31,27 @@ _LEVEL_COLUMNS = (
     Column("95 %", "interval", _ROBUST, "robust_accuracy"),
     Column("mean", "integer", _QUERIES, "mean_queries"),
     Column("median, fooled", "integer", _QUERIES, "median_queries_fooled"),
+    Column("Gave up", "integer", key="gave_up"),
     Column("L0", "decimal", _CHANGE, "mean_l0"),
     Column("L1", "decimal", _CHANGE, "mean_l1"),
     Column("L2", "decimal", _CHANGE, "mean_l2"),
     Column("L∞", "decimal", _CHANGE, "mean_linf"),
     Column("Verdict", "verdict", key="verdict"),
 )
+_LEFT, _FOOLS, _AREA = "Not yet fooled", "Smallest th that fools", "Area (percent × th)"
+_MINIMAL_COLUMNS = (
+    Column("Attack", "attack"),
+    Column("Images", "integer", key="samples"),
+    Column("Never fooled", "integer", key="never_fooled"),
+    Column("25 %", "integer", _FOOLS, "quartile_1"),
+    Column("50 %", "integer", _FOOLS, "median"),
+    Column("75 %", "integer", _FOOLS, "quartile_3"),
+    Column("Mean", "decimal", key="mean"),
+    Column("from zero", "decimal", _AREA, "area_from_zero"),
+    Column("as published", "decimal", _AREA, "area_as_published"),
+    Column("Mean queries", "integer", key="mean_queries"),
+)
+_NAMED = 10  # images never fooled, named one by one
 
 
 def level_table(view: View, attack: str | None = None) -> Table:
@@ -47,6 +63,30 @@ def level_table(view: View, attack: str | None = None) -> Table:
         return Table(f"levels-{attack}", attack_name(attack), _LEVEL_COLUMNS, cells, notes)
     named = tuple((row.attack, *row_cells) for row, row_cells in zip(rows, cells, strict=True))
     return Table("levels", "Robustness levels", (Column("Attack", "attack"), *_LEVEL_COLUMNS), named, notes)
+
+
+def minimal_table(view: View) -> Table:
+    """A row for each attack: how far its samples could be changed before they fell."""
+    rows = tuple(
+        (m.attack, m.samples, len(m.never), *m.quartiles, m.mean, m.area, m.published_area, m.mean_queries)
+        for m in view.minimal_thresholds
+    )
+    return Table("minimal-thresholds", "Minimal thresholds", _MINIMAL_COLUMNS, rows, tuple(_minimal_notes(view)))
+
+
+def curve_table(view: View) -> Table:
+    """The corners of the curve of each attack; between two of them it is level."""
+    columns = (
+        Column("Attack", "attack"),
+        Column("th", "integer", key="threshold"),
+        Column("images", "ratio", _LEFT, "not_yet_fooled"),
+        Column("share", "share", _LEFT, "share_not_yet_fooled"),
+        Column("95 %", "interval", _LEFT, "share_not_yet_fooled"),
+    )
+    points = [(m.attack, th, m.left(th)) for m in view.minimal_thresholds for th in m.corners]
+    rows = tuple((attack, th, left, left.value, left.interval) for attack, th, left in points)
+    notes = ("Between two rows of an attack, the share is that of the upper one.",)
+    return Table("minimal-thresholds-curve", "Images not yet fooled, by threshold", columns, rows, notes)
 
 
 def class_table(view: View) -> Table:
@@ -72,7 +112,7 @@ def duality_table(view: View) -> Table:
     for name, key in zip(names, parts, strict=True):
         columns += [Column("images", "integer", name, key), Column("share", "share", name, f"{key}_share")]
     rows = []
-    for row in duality_rows(view.records):
+    for row in duality_rows(view.at_levels):
         cells: list[Cell] = [row.threshold, row.total]
         for part in parts:
             cells += [getattr(row, part), getattr(row, part) / row.total]
@@ -82,7 +122,7 @@ def duality_table(view: View) -> Table:
 
 def change_table(view: View, most: int | None = None) -> Table:
     """Which class became which; the ``most`` frequent changes of each attack, or all."""
-    changes, rows = class_changes(view.records), []
+    changes, rows = class_changes(view.at_levels), []
     for attack in view.attacks:
         own = [c for c in changes if c.attack == attack]
         total = sum(c.samples for c in own)
@@ -152,6 +192,7 @@ def timing_table(view: View) -> Table:
 def all_tables(view: View) -> list[Table]:
     """Every table with a row in it."""
     tables = (
+        *((minimal_table(view), curve_table(view)) if view.minimal else ()),
         level_table(view),
         class_table(view),
         duality_table(view),
@@ -229,6 +270,7 @@ def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
         row.robust.interval,
         row.mean_queries,
         row.median_queries,
+        row.gave_up,
         row.mean_l0,
         row.mean_l1,
         row.mean_l2,
@@ -238,17 +280,46 @@ def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
 
 
 def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
-    groups = dict.fromkeys((row.attack, row.search) for row in rows)
-    notes = [
-        f"{sentence}."
-        for group in groups
-        for sentence in claims(row for row in rows if (row.attack, row.search) == group)
-    ]
+    groups: dict[tuple[str, str], list[LevelRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.attack, row.search].append(row)
+    notes = [f"{sentence}." for group in groups.values() for sentence in claims(group)]
     inherited = sum(row.inherited for row in rows)
+    notes += [f"{sentence}." for group in groups.values() if (sentence := given_up(group))]
+    if view.minimal:
+        notes.append(
+            "Derived from the minimal thresholds: an image is fooled at every level from its own on. "
+            "One search served all levels; the queries are those of the whole search."
+        )
     if inherited:
         notes.append("An image that fools at a threshold counts at every larger one; it lies within that too.")
-    if view.nested is False:
+    if view.nested is False and not view.minimal:
         notes.append("Each level was searched alone; the figures also count an image found at a lower threshold.")
     if view.targeted:
         notes.append("Targeted: fooled means that the answer became the class aimed at.")
     return notes
+
+
+def _minimal_notes(view: View) -> list[str]:
+    notes = [
+        "The minimal threshold of an image is the smallest change found that fools it: the pixels changed, or the "
+        "largest step of 255. It is an upper bound, as a longer search may find less.",
+        "The area from zero is that under the curve of images not yet fooled, 100 × the mean. The published area "
+        "(Vargas & Kotyan 2019, table VI) is the trapezoid over the points (percent fooled up to th, th) of the "
+        "distinct minimal thresholds th, from the first point to the last.",
+    ]
+    if any(m.never for m in view.minimal_thresholds):
+        notes.append(
+            "Images never fooled count as ∞ in the quartiles, at the largest threshold in mean and area from zero, "
+            "and not at all in the published area."
+        )
+    return notes + [_never(m) for m in view.minimal_thresholds if m.never]
+
+
+def _never(minimal: MinimalThresholds) -> str:
+    named = [str(sample) for sample in minimal.never[:_NAMED]]
+    if more := len(minimal.never) - len(named):
+        named.append(f"{count(more)} more")
+    images = "image" if len(minimal.never) == 1 else "images"
+    within = allowance(minimal.attack, minimal.largest)
+    return f"{attack_name(minimal.attack)}: never fooled within {within}: {images} {listed(named)}."

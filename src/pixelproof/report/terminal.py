@@ -6,8 +6,9 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pixelproof.analysis.levels import LevelRow, claims
-from pixelproof.analysis.wording import attack_name, count, percent, search_name
+from pixelproof.analysis.intervals import Rate
+from pixelproof.analysis.levels import LevelRow, claims, given_up
+from pixelproof.analysis.wording import attack_name, count, percent, search_name, whole
 from pixelproof.report.view import View, read
 from pixelproof.runs.store import RunStore
 
@@ -16,11 +17,12 @@ _STYLES = {"not safe": "red", "undecided": "yellow"}
 
 
 def terminal_tables(run: RunStore) -> list[RichTable]:
-    """A rich table for each attack × search of ``run``; claims of safe levels in its caption."""
+    """A rich table for each attack × search of ``run``, claims in its caption; then one of minimal thresholds."""
     view = read(run)
     ordered = [row for attack in view.attacks for row in view.levels if row.attack == attack]
     groups = dict.fromkeys((row.attack, row.search) for row in ordered)
-    return [_table(view, *group) for group in groups]
+    levels = [_table(view, *group) for group in groups]
+    return [*levels, _minimal(view)] if view.minimal and view.records else levels
 
 
 def _table(view: View, attack: str, search: str) -> RichTable:
@@ -30,21 +32,37 @@ def _table(view: View, attack: str, search: str) -> RichTable:
         title.append(", targeted")
     if any(row.pending for row in rows):
         title.append(" (unfinished)", style="yellow")
-    table = RichTable(
-        title=title,
-        caption=_caption(rows),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1),
-    )
+    table = _empty(title, _caption(rows))
     for heading in ("th", "fooled", "share", "95 %", "robust", "queries"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row))
     return table
+
+
+def _minimal(view: View) -> RichTable:
+    caption = Text("Areas are in percent × th, from zero and as published by Vargas & Kotyan.", style="dim")
+    table = _empty(Text("Minimal thresholds", style="bold"), caption)
+    table.add_column("attack", no_wrap=True)
+    for heading in ("fooled", "quartiles of th", "area", "published", "queries"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for m in view.minimal_thresholds:
+        fooled, quartiles = Rate(len(m.found), m.samples).ratio, ", ".join(map(whole, m.quartiles))
+        table.add_row(attack_name(m.attack), fooled, quartiles, *map(whole, (m.area, m.published_area, m.mean_queries)))
+    return table
+
+
+def _empty(title: Text, caption: Text | None) -> RichTable:
+    return RichTable(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+    )
 
 
 def _cells(row: LevelRow) -> tuple[str | Text, ...]:
@@ -60,5 +78,5 @@ def _cells(row: LevelRow) -> tuple[str | Text, ...]:
 
 
 def _caption(rows: list[LevelRow]) -> Text | None:
-    sentences = claims(rows)
+    sentences = [*claims(rows), *filter(None, [given_up(rows)])]
     return Text("\n".join(sentences).replace(" %", _UNBROKEN), style="dim") if sentences else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from pixelproof.analysis.derived_levels import at_levels
 from pixelproof.analysis.levels import LevelRow, level_rows
+from pixelproof.analysis.minimal import MinimalThresholds, minimal_thresholds
 from pixelproof.analysis.outcomes import Outcomes, by_attack
 from pixelproof.analysis.per_class import ClassRow, class_rows
 from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD
@@ -25,19 +27,36 @@ class View:
     folder: str | None
 
     @cached_property
+    def minimal(self) -> bool:
+        """Whether the run sought each sample's minimal threshold; its levels are then derived."""
+        return any(search.get("minimal") for search in self.manifest.settings.get("searches", ()))
+
+    @cached_property
+    def at_levels(self) -> list[Record]:
+        """Records at fixed levels: those kept, or what those of minimal thresholds stand for."""
+        return at_levels(self.records) if self.minimal else self.records
+
+    @cached_property
+    def minimal_thresholds(self) -> list[MinimalThresholds]:
+        """Of each attack, in the order of ``attacks``."""
+        return sorted(minimal_thresholds(self.records), key=lambda m: _place(m.attack))
+
+    @cached_property
     def nested(self) -> bool | None:
         """Whether levels inherit, when the settings say so; None: to be seen from the records."""
+        if self.minimal:
+            return False
         value = self.manifest.settings.get("nested")
         return value if isinstance(value, bool) else None
 
     @cached_property
     def levels(self) -> list[LevelRow]:
-        return level_rows(self.records, self.manifest.selection, self.nested)
+        return level_rows(self.at_levels, self.manifest.selection, self.nested)
 
     @cached_property
     def outcomes(self) -> list[Outcomes]:
         """Each attack over all its searches, the two norms first."""
-        return sorted(by_attack(self.records), key=lambda o: (_NORMS_FIRST.get(o.attack, 2), o.attack))
+        return sorted(by_attack(self.at_levels), key=lambda o: _place(o.attack))
 
     @cached_property
     def attacks(self) -> list[str]:
@@ -45,7 +64,7 @@ class View:
 
     @cached_property
     def classes(self) -> list[ClassRow]:
-        return class_rows(self.records)
+        return class_rows(self.at_levels)
 
     @cached_property
     def many_classes(self) -> bool:
@@ -80,6 +99,10 @@ class View:
     def class_name(self, label: int) -> str:
         names = self.manifest.data.class_names
         return names[label] if 0 <= label < len(names) else f"class {label}"
+
+
+def _place(attack: str) -> tuple[int, str]:
+    return _NORMS_FIRST.get(attack, 2), attack
 
 
 def read(run: RunStore) -> View:
