@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -52,7 +51,6 @@ class Cell:
         verifier: Scorer,
     ) -> None:
         self.settings, self.encoding, self.search = settings, encoding, search
-        self.queue: deque[Group] = deque()
         self.lanes: list[Lane] = []
         self._fitness, self._seed, self._verifier = fitness_name, seed, verifier
         self._clean = torch.empty(0)

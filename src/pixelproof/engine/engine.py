@@ -14,6 +14,8 @@ from pixelproof.attacks import Encoding, FewPixel, Threshold
 from pixelproof.engine.cell import Cell, Lane
 from pixelproof.engine.group import Key, waiting
 from pixelproof.engine.job import Outcome, Round, Sample
+from pixelproof.engine.line import Line
+from pixelproof.engine.stage import Stage
 from pixelproof.models import Classifier
 from pixelproof.models.query import VERIFY_ROWS, Scorer
 from pixelproof.runs.distances import pixel_distances
@@ -30,9 +32,12 @@ from pixelproof.search import (
 )
 from pixelproof.spec import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
 
-#: Batches that lanes are started for: enough that the last, padded one weighs little, few enough that a run that is
-#: killed loses little.
-BATCHES_IN_FLIGHT = 4
+#: Batches that lanes are started for: enough that what a round costs beside the model weighs little, few enough that a
+#: run that is killed loses little.
+BATCHES_IN_FLIGHT = 8
+
+#: Cells of one stage: a batch is full as long as one of them has candidates for what the other leaves open.
+TURNS = 2
 
 #: Channel values in flight at most (a search keeps a few arrays of that size), so that large images start fewer lanes.
 VALUES_IN_FLIGHT = 1 << 28
@@ -67,59 +72,58 @@ class Engine:
         """
         shape = samples[0].pixels.shape if samples else (1, 1, 1)
         capacity = min(BATCHES_IN_FLIGHT * self.settings.batch_size, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
-        cells = [self._cell(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
+        stages = [self._stage(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
         known = {(record.sample, record.attack, record.threshold): record for record in done}
-        self._enqueue(cells, samples, known)
-        while any(cell.queue or cell.lanes for cell in cells):
-            self._fill(cells, capacity)
+        self._enqueue(stages, samples, known)
+        line = Line(self.scorer)
+        while any(stage.queue or stage.lanes for stage in stages):
+            self._fill(stages, capacity, line)
             before = self.queries
-            outcomes = [o for o in self._round(cells) if _key(o[0]) not in known]
-            yield Round(outcomes, self.queries - before, sum(len(cell.lanes) for cell in cells))
+            outcomes = [o for o in self._round(stages, line) if _key(o[0]) not in known]
+            yield Round(outcomes, self.queries - before, sum(stage.lanes for stage in stages))
+
+    def _stage(self, settings: SearchSettings, shape: tuple[int, int, int]) -> Stage:
+        return Stage(settings, [self._cell(settings, shape) for _ in range(TURNS)])
 
     def _cell(self, settings: SearchSettings, shape: tuple[int, int, int]) -> Cell:
         encoding = make_encoding(settings.attack, settings.threshold, shape)
         search = make_search(settings, shape)
         return Cell(settings, encoding, search, self.settings.fitness, self.settings.seed, self.verifier)
 
-    def _enqueue(self, cells: list[Cell], samples: Sequence[Sample], known: Mapping[Key, Record]) -> None:
-        for attack in dict.fromkeys(cell.settings.attack for cell in cells):
-            levels = {cell.settings.threshold: cell for cell in cells if cell.settings.attack == attack}
-            cohort = max(cell.settings.cohort for cell in levels.values())
+    def _enqueue(self, stages: list[Stage], samples: Sequence[Sample], known: Mapping[Key, Record]) -> None:
+        for attack in dict.fromkeys(stage.settings.attack for stage in stages):
+            levels = {stage.settings.threshold: stage for stage in stages if stage.settings.attack == attack}
+            cohort = max(stage.settings.cohort for stage in levels.values())
             for level, group in waiting(samples, attack, sorted(levels), cohort, self.settings.nested, known):
                 levels[level].queue.append(group)
 
-    def _fill(self, cells: list[Cell], capacity: int) -> None:
-        rows = sum(cell.rows for cell in cells)
-        for cell in cells:
-            fresh = []
-            while cell.queue and rows < capacity:
-                group = cell.queue.popleft()
-                fresh.append(group)
-                rows += len(group.samples) * cell.search.population
-            cell.start(fresh)
+    def _fill(self, stages: list[Stage], capacity: int, line: Line) -> None:
+        rows = sum(stage.rows for stage in stages)
+        asking = line.cells
+        for stage in stages:
+            rows += stage.fill(capacity - rows, self.settings.batch_size, asking)
 
-    def _round(self, cells: list[Cell]) -> list[Outcome]:
-        active = [cell for cell in cells if cell.lanes]
-        asked = [cell.ask() for cell in active]
-        scores = self.scorer(torch.cat(asked) if len(asked) > 1 else asked[0])
+    def _round(self, stages: list[Stage], line: Line) -> list[Outcome]:
+        asking = line.cells
+        free = [cell for stage in stages for cell in stage.cells if cell.lanes and cell not in asking]
         outcomes: list[Outcome] = []
-        for cell, part in zip(active, torch.split(scores, [len(images) for images in asked]), strict=True):
-            for lane in cell.tell(part):
-                outcomes += self._outcomes(cells, cell, lane)
+        for cell, scores in line.advance(free):
+            for lane in cell.tell(scores):
+                outcomes += self._outcomes(stages, cell.settings, lane)
         return outcomes
 
-    def _outcomes(self, cells: list[Cell], cell: Cell, lane: Lane) -> list[Outcome]:
+    def _outcomes(self, stages: list[Stage], settings: SearchSettings, lane: Lane) -> list[Outcome]:
         """The record of ``lane``; nested, also those that inherit its success, or else its group's next level."""
-        record, image = make_record(cell.settings, lane, self.settings.seed)
+        record, image = make_record(settings, lane, self.settings.seed)
         outcomes: list[Outcome] = [(record, image)]
         lane.group.end(lane.sample, record.success)
         if self.settings.nested:
-            higher = [c for c in cells if _follows(c.settings, cell.settings)]
+            higher = [s for s in stages if _follows(s.settings, settings)]
             following = lane.group.next()
             if higher and following:
                 higher[0].queue.append(following)
             if record.success:
-                outcomes += [(_inherit(record, c.settings), image) for c in higher]
+                outcomes += [(_inherit(record, s.settings), image) for s in higher]
         return outcomes
 
 
