@@ -192,7 +192,8 @@ def test_a_posterior_takes_no_more_than_it_has_rows_for() -> None:
 def test_the_score_of_a_set_counts_all_its_covariances() -> None:
     landscape = random_landscape(60, 50)[0]
     incumbent = Incumbent(torch.tensor([7, 120]), torch.tensor([1.0, 2.0, 3.0]))
-    pool = Pool(landscape, incumbent, torch.tensor([[7, 120]]))
+    used = landscape.prior.keys[[7, 120]].sum()[None]
+    pool = Pool(landscape, incumbent, 2, used)
     plan = pool.take(fresh=1, swaps=0, noise=(0.1, 0.1))
     rivals = torch.tensor([0, 1])
     drop = landscape.drops(rivals).flatten(1)[:, plan.sets[0]].sum(1)
@@ -200,7 +201,7 @@ def test_the_score_of_a_set_counts_all_its_covariances() -> None:
     assert plan.best.item() == pytest.approx(
         ((landscape.level[rivals] - drop) / (deviation + 0.05)).amin().item(), rel=1e-3
     )
-    swap = Pool(landscape, incumbent, torch.tensor([[7, 120]])).take(fresh=0, swaps=1, noise=(0.1, 0.1))
+    swap = Pool(landscape, incumbent, 2, used).take(fresh=0, swaps=1, noise=(0.1, 0.1))
     pair = landscape.covariance(swap.cells[0]) * torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
     gain = (landscape.drops(rivals).flatten(1)[:, swap.cells[0]] * swap.signs[0]).sum(1)
     score = (incumbent.margins[rivals] - gain) / (pair.sum().sqrt() * landscape.scale()[rivals] + 0.05)

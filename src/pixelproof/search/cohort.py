@@ -25,8 +25,11 @@ DAMPING = 0.75
 #: Variances at the start, in units of their mean, of grey and of the two other colours; found on gradients of
 #: the zoo's LeNet and ResNet-20 on training images (2.4 to 2.5, 0.2 to 0.3 and 0.3).
 COLOUR_VARIANCES = (2.44, 0.28, 0.28)
-UPDATES = 3
+#: Updates of the variances at a milestone, up to so many queries a lane; later one is enough.
+UPDATES, SETTLED = 3, 200
+#: Frequencies on each side over which the variances are averaged, twice.
 REACH = 3
+#: Where the noise begins; what is learnt soon replaces it.
 START_NOISE = Noise(curvature=0.05, floor=1e-3)
 
 
@@ -63,7 +66,7 @@ class Cohort:
             self._milestones = self._milestones or [2 * last]
         memories = [memory for memory in self.memories if memory.count >= FEWEST]
         self._learn_noise(memories)
-        for _ in range(UPDATES):
+        for _ in range(UPDATES if asked <= SETTLED else 1):
             self._learn_spectrum(memories)
 
     def _learn_noise(self, memories: Sequence[Measurements]) -> None:

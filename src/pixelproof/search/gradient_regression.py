@@ -22,13 +22,17 @@ SPREAD = (0.05, 0.3)
 #: Candidates of the first rounds, where every measurement changes much.
 FIRST_POPULATION = 8
 
+Box = tuple[Tensor, Tensor]
+
 
 @dataclass
 class Learners(LaneState):
-    """A lane's box, (dimension,), what it has measured, and the cohort it learns with."""
+    """A lane's box, (dimension,), and how far into it candidates may go, what it has measured, and the cohort it learns
+    with."""
 
     lower: list[Tensor]
     upper: list[Tensor]
+    limit: list[float]
     memory: list[Measurements]
     cohort: list[Cohort]
 
@@ -46,13 +50,14 @@ class GradientRegression(LaneSearch[Learners]):
     population: candidates a lane and round, at most. capacity: measurements that a lane keeps, the nearest.
 
     Lanes added by one call are a cohort: they learn one prior, and so depend on each other, but on no other lane.
-    Memory a lane: capacity × (dimension, at most 3,072, + capacity) float32, 11 MB at the defaults.
+    Memory a lane: capacity × (1.5 × dimension, at most 3,072, + 2 × capacity) float32, 18 MB at the defaults.
 
     Raises ValueError for a population below 4 or a capacity below 8 populations.
     """
 
     reads_margins = True
     learns_together = True
+    takes_limits = True
 
     def __init__(self, shape: tuple[int, int, int], population: int = 20, capacity: int = 720) -> None:
         super().__init__(math.prod(shape), population, smallest_population=4)
@@ -68,15 +73,15 @@ class GradientRegression(LaneSearch[Learners]):
         seed = int(torch.randint(2**62, (1,), generator=self._beginning[0], device=start.device))
         generator = torch.Generator(start.device).manual_seed(seed)
         cohort = Cohort(self._basis, len(start), self.capacity, generator)
-        return Learners(list(lower), list(upper), cohort.memories, [cohort] * len(start))
+        return Learners(list(lower), list(upper), [math.inf] * len(start), cohort.memories, [cohort] * len(start))
 
     def _propose(self, state: Learners) -> Tensor:
         self._candidates = [
-            _first(cohort, lower, upper, generator, min(FIRST_POPULATION, self.population))
+            _first(cohort, box, generator, min(FIRST_POPULATION, self.population))
             if memory.count == 0
-            else _next(cohort, memory, lower, upper, generator, _size(memory.asked, self.population))
-            for memory, cohort, lower, upper, generator in zip(
-                state.memory, state.cohort, state.lower, state.upper, self._generators, strict=True
+            else _next(cohort, memory, box, generator, _size(memory.asked, self.population))
+            for memory, cohort, box, generator in zip(
+                state.memory, state.cohort, _boxes(state), self._generators, strict=True
             )
         ]
         padded = torch.zeros(self.lanes, self.population, self.dimension, device=self._device)
@@ -100,8 +105,24 @@ class GradientRegression(LaneSearch[Learners]):
         for cohort in dict.fromkeys(state.cohort):
             cohort.learn()
 
+    def _limit(self, state: Learners, limits: list[int]) -> None:
+        for memory, now, new in zip(state.memory, state.limit, limits, strict=True):
+            memory.moved |= memory.count > 0 and new != now
+        state.limit[:] = limits
+
     def _exhausted(self, state: Learners) -> Tensor:
         return torch.zeros(self.lanes, dtype=torch.bool)
+
+
+def _boxes(state: Learners) -> list[Box]:
+    """Lower and upper bounds of every lane, within its limit."""
+    lanes = zip(state.lower, state.upper, state.limit, strict=True)
+    return [(lower.clamp(min=-limit), upper.clamp(max=limit)) for lower, upper, limit in lanes]
+
+
+def _vertices(slopes: Tensor, box: Box) -> Tensor:
+    """The vertices of a box (n, dimension) that lie lowest by slopes (n, dimension)."""
+    return torch.where(slopes > 0, *box)
 
 
 def _size(asked: int, population: int) -> int:
@@ -109,30 +130,36 @@ def _size(asked: int, population: int) -> int:
     return max(min(asked // 10, population), min(FIRST_POPULATION, population))
 
 
-def _first(cohort: Cohort, lower: Tensor, upper: Tensor, generator: torch.Generator, count: int) -> Tensor:
+def _first(cohort: Cohort, box: Box, generator: torch.Generator, count: int) -> Tensor:
     """The unchanged image, and the vertices of prior samples."""
     xi = _normal((count, cohort.basis.size), generator)
-    vertices = torch.where(cohort.gradient(xi) > 0, lower, upper)
+    vertices = _vertices(cohort.gradient(xi), box)
     vertices[0] = 0
     return vertices
 
 
-def _next(
-    cohort: Cohort, memory: Measurements, lower: Tensor, upper: Tensor, generator: torch.Generator, count: int
-) -> Tensor:
-    """Greedy vertices of the likeliest rivals, and vertices of samples of the posterior."""
+def _next(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
+    """Greedy vertices of the likeliest rivals, and vertices of samples of the posterior; where the box is a new one,
+    first the best point, brought to it."""
+    if memory.moved:
+        here = _vertices(-memory.point, box).unsqueeze(0)
+        return torch.cat([here, _draws(cohort, memory, box, generator, count - 1)])
+    return _draws(cohort, memory, box, generator, count)
+
+
+def _draws(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
     posterior = memory.posterior(cohort.noise, RIVALS)
     samples = count - min(GREEDY, len(posterior.rivals))
     means, deviations = _draw(memory, posterior, samples, generator)
     slopes = cohort.gradient(means)
-    greedy = torch.where(slopes > 0, lower, upper)
+    greedy = _vertices(slopes, box)
     predicted = posterior.here + ((greedy - memory.point) * slopes).sum(1)
     order = predicted.argsort()
     rival = _shares(predicted, posterior.amplitudes, order, samples)
     tau = _spread(cohort.basis.size) * _log_uniform(SPREAD, samples, generator)
     width = (tau * posterior.amplitudes[rival].sqrt()).unsqueeze(1)
     drawn = cohort.gradient(means[rival] + width * deviations)
-    return torch.cat([greedy[order[: count - samples]], torch.where(drawn > 0, lower, upper)])
+    return torch.cat([greedy[order[: count - samples]], _vertices(drawn, box)])
 
 
 def _spread(size: int) -> float:

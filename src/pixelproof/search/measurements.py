@@ -21,10 +21,21 @@ class Noise:
     curvature: float  # η: variance η κ² / (1 + η κ / 2) at prior variance κ
     floor: float  # φ: variance φ times the mean κ, the same for every measurement
 
-    def variance(self, kappa: Tensor) -> Tensor:
-        """(n,) of κ, (n,), the prior variances of the measurements."""
+    def variance(self, kappa: Tensor, usual: Tensor) -> Tensor:
+        """(n,) of κ, (n,), the prior variances of the measurements; usual () is their mean."""
         bend = self.curvature * kappa
-        return kappa * bend / (1 + bend / 2) + self.floor * kappa.mean()
+        return kappa * bend / (1 + bend / 2) + self.floor * usual
+
+
+@dataclass
+class Factor:
+    """The Cholesky factor (n, n) of K + N, N (n,), and what N was made with."""
+
+    lower: Tensor
+    variance: Tensor
+    noise: Noise
+    usual: Tensor  # the mean of κ
+    rounding: Tensor
 
 
 @dataclass(frozen=True)
@@ -59,9 +70,12 @@ class Measurements:
         self._u = torch.empty(capacity, size, device=device)
         self._gram = torch.empty(capacity, capacity, device=device)
         self._margins = torch.empty(capacity, 0, device=device)
+        self._short = torch.empty(capacity, size, device=device, dtype=torch.bfloat16)  # u, for products that may err
+        self._factor: Factor | None = None
         self.count = 0
         self.asked = 0
         self.best = 0
+        self.moved = False  # the box is a new one: the best point is the best of those added next
         self.point = torch.empty(0)  # the change at the best point, (H·W·C)
 
     @property
@@ -98,68 +112,104 @@ class Measurements:
     def _append(self, changes: Tensor, whitened: Tensor, margins: Tensor, block: Tensor) -> None:
         first, last = self.count, self.count + len(changes)
         self._u[first:last] = whitened
+        self._short[first:last] = whitened
         self._margins[first:last] = margins.clamp(max=LARGEST_MARGIN)
         self._gram[first:last, :last] = block
         self._gram[:last, first:last] = block.T
         self.count = last
         fitness = self._margins[first:last].amin(1)
         lowest = int(fitness.argmin())
-        if first == 0 or bool(fitness[lowest] < self._margins[self.best].amin()):
-            self.best, self.point = first + lowest, changes[lowest].clone()
+        if first == 0 or self.moved or bool(fitness[lowest] < self._margins[self.best].amin()):
+            self.best, self.point, self.moved = first + lowest, changes[lowest].clone(), False
+            self._factor = None
 
     def rescale(self, factor: Tensor) -> None:
         """Follow a prior whose roots grew by ``factor``, (size,)."""
         self.u.mul_(factor)
+        self._short[: self.count] = self.u
         self._gram[: self.count, : self.count] = self.u @ self.u.T
+        self._factor = None
 
     def posterior(self, noise: Noise, rivals: int) -> Posterior:
         """The regression of the margins of the ``rivals`` nearest rivals at the best point."""
-        prior = self._prior()
-        variance = noise.variance(prior.diagonal())
-        variance = variance + (ROUNDING * self._gram[: self.count, : self.count].diagonal().mean()).clamp(min=1e-12)
-        prior.diagonal().add_(variance)
-        factor = _factor(prior)
+        factor = self._factored(noise)
         all_here = self._margins[self.best]
         nearest = all_here.topk(min(rivals, len(all_here)), largest=False).indices
         nearest = nearest[: max(1, int((all_here[nearest] < LARGEST_MARGIN).sum()))]
         here = all_here[nearest]
         differences = self._margins[: self.count][:, nearest] - here
-        weights = torch.cholesky_solve(differences, factor)
+        weights = torch.cholesky_solve(differences, factor.lower)
         # No more numbers are explained than a gradient has: in few dimensions it would vanish, and exploring with it.
         amplitudes = (differences * weights).sum(0).clamp(min=1e-12) / min(self.count, self._u.shape[1])
-        return Posterior(factor, variance, nearest, here, differences, weights, amplitudes)
+        return Posterior(factor.lower, factor.variance, nearest, here, differences, weights, amplitudes)
 
     def back(self, weights: Tensor) -> Tensor:
         """Rᵀ weights, (T, size), for weights (count, T), where the rows of R are u less that of the best point."""
-        return weights.T @ self.u - weights.sum(0).unsqueeze(1) * self.u[self.best]
+        found = weights.T.bfloat16() @ self._short[: self.count]
+        return found.float() - weights.sum(0).unsqueeze(1) * self.u[self.best]
 
     def along(self, directions: Tensor) -> Tensor:
         """R directionsᵀ, (count, k), for directions (k, size)."""
-        seen = self.u @ directions.T
+        seen = (self._short[: self.count] @ directions.T.bfloat16()).float()
         return seen - seen[self.best]
 
-    def _prior(self) -> Tensor:
-        """K = R Rᵀ, (count, count)."""
+    def _prior(self, first: int = 0) -> Tensor:
+        """K = R Rᵀ, (count, count), from row ``first`` on."""
         gram = self._gram[: self.count, : self.count]
         at = gram[self.best]
-        return gram - at.unsqueeze(1) - at + at[self.best]
+        return gram[first:] - at[first:].unsqueeze(1) - at + at[self.best]
+
+    def _factored(self, noise: Noise) -> Factor:
+        """The factor of K + N: that of the last call and the rows that have come, where nothing else has changed."""
+        known = self._factor
+        if known is None or known.noise != noise:
+            self._factor = self._factor_all(noise)
+        elif len(known.variance) < self.count:
+            self._factor = self._extended(known) or self._factor_all(noise)
+        assert self._factor is not None
+        return self._factor
+
+    def _factor_all(self, noise: Noise) -> Factor:
+        prior = self._prior()
+        kappa = prior.diagonal().clone()
+        usual = kappa.mean()
+        rounding = (ROUNDING * self._gram[: self.count, : self.count].diagonal().mean()).clamp(min=1e-12)
+        variance = noise.variance(kappa, usual) + rounding
+        prior.diagonal().add_(variance)
+        return Factor(_factor(prior), variance, noise, usual, rounding)
+
+    def _extended(self, known: Factor) -> Factor | None:
+        """The factor with the rows that have come; None where float32 does not suffice."""
+        before = len(known.variance)
+        rows = self._prior(before)
+        corner = rows[:, before:]
+        variance = known.noise.variance(corner.diagonal(), known.usual) + known.rounding
+        left = torch.linalg.solve_triangular(known.lower, rows[:, :before].T, upper=False).T
+        inner, failed = torch.linalg.cholesky_ex(corner + torch.diag(variance) - left @ left.T)
+        if int(failed):
+            return None
+        lower = torch.zeros(self.count, self.count, device=rows.device)
+        lower[:before, :before], lower[before:, :before], lower[before:, before:] = known.lower, left, inner
+        return Factor(lower, torch.cat([known.variance, variance]), known.noise, known.usual, known.rounding)
 
     def _forget(self, rows: int) -> None:
         """Keep the ``rows`` points nearest to the best one: the model is local."""
         nearest = self._prior().diagonal().argsort(stable=True)[:rows].sort().values
         self._u[:rows] = self._u[nearest]
+        self._short[:rows] = self._short[nearest]
         self._gram[:rows, :rows] = self._gram[nearest][:, nearest]
         self._margins[:rows] = self._margins[nearest]
         self.best = int((nearest == self.best).nonzero())
-        self.count = rows
+        self.count, self._factor = rows, None
 
 
 def _factor(matrix: Tensor) -> Tensor:
     """The Cholesky factor, with as much more on the diagonal as float32 needs."""
     scale = matrix.diagonal().mean()
     for extra in (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2):
-        stronger = matrix + (extra * scale) * torch.eye(len(matrix), device=matrix.device)
-        factor, failed = torch.linalg.cholesky_ex(stronger)
+        factor, failed = torch.linalg.cholesky_ex(
+            matrix + torch.diag((extra * scale).expand(len(matrix))) if extra else matrix
+        )
         if not int(failed):
             return torch.as_tensor(factor)
     raise ArithmeticError("the covariance of the measurements is not finite")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pixelproof.search.pixel_prior import PixelPrior
 from pixelproof.search.posterior import Posterior
@@ -65,6 +66,11 @@ class Landscape:
         seen = self.posterior.whiten(*self._sums(cells[:, None], torch.ones_like(cells[:, None]), None))
         return prior.addmm_(seen.T, seen, alpha=-1)
 
+    def widen(self, pixels: int) -> None:
+        """Make room for sets of so many cells."""
+        missing = max(0, pixels - self._cells.shape[1])
+        self._cells, self._signs = (F.pad(kept, (0, missing)) for kept in (self._cells, self._signs))
+
     def observe(self, cells: Tensor, signs: Tensor, whole: Tensor, noise: Tensor, told: Tensor) -> None:
         """Take in q observations: told (q, K) = Σ signs effect(cells) - whole level + noise.
 
@@ -73,7 +79,8 @@ class Landscape:
         if self.count + len(told) > self.capacity:
             self._forget(self.capacity // 2)
         new = slice(self.count, self.count + len(told))
-        self._cells[new], self._signs[new], self._whole[new] = cells, signs, whole[:, None]
+        self._cells[new], self._signs[new], self._whole[new] = 0, 0, whole[:, None]
+        self._cells[new, : cells.shape[1]], self._signs[new, : cells.shape[1]] = cells, signs
         self._noise[new], self._told[new] = noise, told
         self._condition(new)
 

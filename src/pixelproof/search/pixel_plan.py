@@ -10,7 +10,7 @@ from torch import Tensor
 from pixelproof.search.pixel_landscape import Landscape
 
 RIVALS = 2  # classes that sets are made for, those nearest to the true one
-SHORTLIST = 48  # positions each
+SHORTLIST = 96  # positions each
 HOPES = (0.5, 1.0, 2.0, 4.0)  # standard deviations that a set is composed by
 CALM = 0.05  # a margin so small that sure knowledge of it is no success
 APART = 2.5  # pixels between the cells of one scan, at least
@@ -37,6 +37,13 @@ class Incumbent:
     margins: Tensor
 
 
+def pruned(landscape: Landscape, incumbent: Incumbent, size: int) -> Plan:
+    """The ``size`` cells of the incumbent that do most to the nearest rival's margin."""
+    effects = landscape.drops(incumbent.margins.argmin()[None]).flatten(1)[:, incumbent.cells]
+    sets = incumbent.cells[effects.topk(size, 1).indices]
+    return Plan(sets, sets, torch.ones_like(sets, dtype=torch.float32), 0, effects.new_zeros(()))
+
+
 def scan(landscape: Landscape, tried: Tensor, count: int) -> Plan:
     """The ``count`` most promising single cells that lie apart; tried (n, 1) are the earlier ones."""
     place, positions = landscape.prior.place, landscape.prior.positions
@@ -60,9 +67,9 @@ class Pool:
     its standard deviation. What is taken conditions what is left, so that a batch does not ask one thing twice.
     """
 
-    def __init__(self, landscape: Landscape, incumbent: Incumbent | None, tried: Tensor) -> None:
-        """tried (n, e): the sets that were asked before."""
-        size, keys = tried.shape[1], landscape.prior.keys
+    def __init__(self, landscape: Landscape, incumbent: Incumbent | None, size: int, used: Tensor) -> None:
+        """size: cells of a set. used (n,): the sums of the keys of sets that were asked before."""
+        keys = landscape.prior.keys
         level = landscape.level if incumbent is None else incumbent.margins
         rivals = level.topk(min(RIVALS, len(level)), largest=False).indices
         self.scale = landscape.scale()[rivals]
@@ -74,7 +81,7 @@ class Pool:
         self.gain = drops.flatten(1)[:, self.cells].T  # (m, rivals)
         self.covariance = landscape.covariance(self.cells)
         self.size, self.level, self.keys = size, landscape.level[rivals], keys[self.cells]
-        self.used = keys[tried].sum(1)
+        self.used = used
         self.kept = self.cells[:0] if incumbent is None else incumbent.cells
         self.swap_margin = level[rivals] + self.gain[: len(self.kept), None] - self.gain
         self.swap_keys = keys[self.kept].sum() - keys[self.kept][:, None] + self.keys

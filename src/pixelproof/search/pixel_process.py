@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.pixel_landscape import Landscape
-from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, scan
+from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, pruned, scan
 from pixelproof.search.pixel_prior import PixelPrior
 from pixelproof.search.search import LaneSearch, LaneState
 
@@ -34,7 +34,8 @@ class Mind:
         self.landscape.level.fill_(1)  # any above 0 will do, as long as nothing was answered
         self.rivals: Tensor | None = None  # the outputs that are finite
         self.incumbent: Incumbent | None = None
-        self.tried = torch.zeros(0, size, dtype=torch.long, device=image.device)
+        self.tried = torch.zeros(0, size, dtype=torch.long, device=image.device)  # of the present size
+        self.used = self.tried.sum(1)  # sums of the keys of all sets, of any size
         self._plan: Plan | None = None
         self._scores: list[Tensor] = []  # the best ones of the last plans
 
@@ -42,12 +43,12 @@ class Mind:
     def plan(self) -> Plan:
         """The probes to be answered next."""
         if self._plan is None:
-            count = min(max(len(self.tried) // GROWTH, SMALLEST), LARGEST)
+            count = min(max(len(self.used) // GROWTH, SMALLEST), LARGEST)
             if self.size == 1:
                 self._plan = scan(self.landscape, self.tried[:, 0], count)
             else:
                 swaps = 0 if self.incumbent is None else round(SWAPS * count)
-                pool = Pool(self.landscape, self.incumbent, self.tried)
+                pool = Pool(self.landscape, self.incumbent, self.size, self.used)
                 self._plan = pool.take(count - swaps, swaps, (self._noise, SWAP))
         return self._plan
 
@@ -63,10 +64,21 @@ class Mind:
     def _noise(self) -> float:
         return ALONE + CROWD * math.pow(self.size - 1, CROWDING)
 
+    def resize(self, size: int) -> None:
+        """Go on with sets of another size: fewer of the incumbent's cells first, or whatever the map suggests."""
+        if size == self.size:
+            return
+        fewer = self.incumbent if size < self.size else None
+        self.size, self.incumbent, self._scores = size, None, []
+        self.tried = self.tried.new_zeros(0, size)
+        self.landscape.widen(size)
+        self._plan = None if fewer is None else pruned(self.landscape, fewer, size)
+
     def learn(self, margins: Tensor) -> None:
         """Take in the answers to the plan, (q, K)."""
         plan, self._plan = self.plan, None
         self.tried = torch.cat([self.tried, plan.sets])
+        self.used = torch.cat([self.used, self.prior.keys[plan.sets].sum(1)])
         self._scores = [*self._scores, plan.best][-MORE[1] :]
         usable = margins.amin(1) < UNUSABLE
         if not bool(usable.any()):
@@ -125,6 +137,7 @@ class PixelProcess(LaneSearch[Minds]):
     """
 
     reads_margins = True
+    takes_limits = True
 
     def __init__(self, pixels: int, shape: tuple[int, int, int], capacity: int = 400) -> None:
         if pixels < 1:
@@ -175,6 +188,10 @@ class PixelProcess(LaneSearch[Minds]):
         answers = fitness[:, :, None] if margins is None else margins
         for mind, told in zip(state.minds, answers.float(), strict=True):
             mind.learn(told[: len(mind.plan.sets)])
+
+    def _limit(self, state: Minds, limits: list[int]) -> None:
+        for mind, pixels in zip(state.minds, limits, strict=True):
+            mind.resize(min(pixels, mind.prior.positions))
 
     def _exhausted(self, state: Minds) -> Tensor:
         return torch.zeros(self.lanes, dtype=torch.bool)

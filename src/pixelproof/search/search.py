@@ -24,6 +24,7 @@ class Search(Protocol):
     population: int  # candidates per lane and ask, at most
     reads_margins: bool  # whether `tell` should be given them
     learns_together: bool  # whether lanes of one `add` depend on each other; on others no lane ever does
+    takes_limits: bool  # whether `limit` may be called
 
     @property
     def lanes(self) -> int:
@@ -77,6 +78,13 @@ class Search(Protocol):
 
     def hopeless(self) -> Tensor:
         """(lanes,) bool: the model that the search keeps promises no success; to restart would not help."""
+
+    def limit(self, limits: Tensor) -> None:
+        """From now on the candidates of each lane keep within limits, (lanes,) int64, each from 1 to the threshold
+        that the lane began with; all that was learnt is kept.
+
+        Raises ValueError for a wrong shape or dtype, RuntimeError between ask and tell and where it is not taken.
+        """
 
 
 def ordered_sum(values: Tensor, dim: int) -> Tensor:
@@ -134,6 +142,7 @@ class LaneSearch(ABC, Generic[State]):
 
     reads_margins = False
     learns_together = False
+    takes_limits = False
 
     def __init__(self, dimension: int, population: int, smallest_population: int) -> None:
         if dimension < 1:
@@ -171,6 +180,9 @@ class LaneSearch(ABC, Generic[State]):
     def _hopeless(self, state: State) -> Tensor:
         """(lanes,) bool, on any device."""
         return torch.zeros(self.lanes, dtype=torch.bool)
+
+    def _limit(self, state: State, limits: list[int]) -> None:
+        raise RuntimeError(f"{type(self).__name__} takes no limits")
 
     @property
     def lanes(self) -> int:
@@ -244,6 +256,15 @@ class LaneSearch(ABC, Generic[State]):
         finite = torch.where(fitness.isfinite(), fitness.detach(), worst).to(self._device)
         self._learn(self._state, finite, None if margins is None else margins.detach().to(self._device))
         self._asked = False
+
+    @torch.inference_mode(mode=False)
+    def limit(self, limits: Tensor) -> None:
+        """Narrow or widen what lanes may change; see `Search.limit`."""
+        self._refuse_between_ask_and_tell("limit")
+        if limits.shape != (self.lanes,) or limits.dtype != torch.int64:
+            raise ValueError(f"limits are {tuple(limits.shape)} {limits.dtype}, must be {(self.lanes,)} {torch.int64}")
+        if self._state is not None:
+            self._limit(self._state, limits.tolist())
 
     @torch.inference_mode(mode=False)
     def stalled(self) -> Tensor:
