@@ -15,7 +15,7 @@ from pixelproof.engine import Engine, Round, Sample
 from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import Classifier, TorchClassifier, settle_kind
-from pixelproof.models.query import VERIFY_ROWS, Scorer
+from pixelproof.models.query import Scorer, verifier
 from pixelproof.preflight import preflight
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.identity import run_identity
@@ -185,7 +185,7 @@ def _rehearse(classifier: Classifier, searcher: Classifier, data: ImageSet, rows
     """Ask once in each way in which the engine will, so that what fails does so before anything is written."""
     pixels = torch.from_numpy(data.images[:1].copy()).to(device).float()
     Scorer(searcher, rows, device)(pixels)
-    Scorer(classifier, VERIFY_ROWS, device)(pixels)
+    verifier(classifier, device)(pixels)
 
 
 def _take_up(out: Path, identity: str, right: int) -> RunStore:

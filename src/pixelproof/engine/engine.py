@@ -17,7 +17,7 @@ from pixelproof.engine.job import Outcome, Round, Sample
 from pixelproof.engine.line import Line
 from pixelproof.engine.stage import Stage
 from pixelproof.models import Classifier
-from pixelproof.models.query import VERIFY_ROWS, Scorer
+from pixelproof.models.query import Scorer, verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
 from pixelproof.search import (
@@ -52,7 +52,7 @@ class Engine:
     def __init__(self, settings: Settings, classifier: Classifier, searcher: Classifier, device: torch.device) -> None:
         self.settings = settings
         self.scorer = Scorer(searcher, settings.batch_size, device)
-        self.verifier = Scorer(classifier, VERIFY_ROWS, device)
+        self.verifier = verifier(classifier, device)
 
     @property
     def queries(self) -> int:

@@ -14,9 +14,11 @@ from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import log_scores
 
-#: Rows of a verifying call. Small, since claims come one by one; more than one, since a batch of one is computed by
-#: other kernels.
-VERIFY_ROWS = 16
+#: Rows of a verifying call. On a CPU few, since claims come one by one and every row costs (a CIFAR ResNet-20 takes
+#: 15 ms for 16, 5 ms for 4), but more than one, since a batch of one is computed by other kernels. Elsewhere a call
+#: costs more than its rows do.
+VERIFY_ROWS = {"cpu": 4}
+VERIFY_ROWS_ELSEWHERE = 64
 
 
 class Scorer:
@@ -30,7 +32,12 @@ class Scorer:
     def __init__(self, classifier: Classifier, batch_size: int, device: torch.device) -> None:
         self.classifier, self.batch_size, self.device = classifier, batch_size, device
         self.queries = 0
-        self.invalid = 0
+        self._invalid = torch.zeros((), dtype=torch.int64, device=device)  # read when asked for: no wait every round
+
+    @property
+    def invalid(self) -> int:
+        """Answers so far that held NaN or infinite scores."""
+        return int(self._invalid)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Log-scores N×K (their differences are logit margins) of ``pixels``, N×H×W×C whole numbers 0–255.
@@ -39,8 +46,8 @@ class Scorer:
         """
         self.queries += len(pixels)
         parts = [self._call(chunk) for chunk in torch.split(pixels, self.batch_size)]
-        scores = torch.cat(parts)
-        self.invalid += int((~scores.isfinite()).any(1).sum())
+        scores = torch.cat(parts) if len(parts) > 1 else parts[0]
+        self._invalid += (~scores.isfinite()).any(1).sum()
         return scores
 
     def _call(self, chunk: Tensor) -> Tensor:
@@ -55,6 +62,11 @@ class Scorer:
                 f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K scores."
             )
         return log_scores(scores[:rows], self.classifier.kind)
+
+
+def verifier(classifier: Classifier, device: torch.device) -> Scorer:
+    """What decides about claims, in batches of their own size."""
+    return Scorer(classifier, VERIFY_ROWS.get(device.type, VERIFY_ROWS_ELSEWHERE), device)
 
 
 @contextmanager
@@ -76,12 +88,12 @@ def predictor(
     classifier: Classifier, device: torch.device
 ) -> Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]]:
     """A function from N uint8 images H×W×C to their probabilities N×K, asked as the engine asks to verify."""
-    scorer = Scorer(classifier, VERIFY_ROWS, device)
+    scorer = verifier(classifier, device)
 
     def predict(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
         parts = []
-        for start in range(0, len(images), VERIFY_ROWS):
-            pixels = torch.from_numpy(np.stack(images[start : start + VERIFY_ROWS])).to(device).float()
+        for start in range(0, len(images), scorer.batch_size):
+            pixels = torch.from_numpy(np.stack(images[start : start + scorer.batch_size])).to(device).float()
             parts.append(scorer(pixels).double().softmax(1).cpu().numpy())
         return np.concatenate(parts)
 
