@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pixelproof.analysis import LevelRow, level_rows
+from pixelproof.analysis import LevelRow, MinimalThresholds, minimal_thresholds
 from pixelproof.assessment import begin, choose_device, execute, in_range
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import DataError, InputError
 from pixelproof.models import ScoreKind, wrap_model
 from pixelproof.report import levels_html, write_report
+from pixelproof.report.view import read
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.export import to_frame
 from pixelproof.spec import make_spec
@@ -34,8 +35,12 @@ class Result:
     @property
     def levels(self) -> list[LevelRow]:
         """One row per attack × search × threshold: adversarial and robust accuracy with intervals, queries, safety."""
-        manifest = self.run.manifest
-        return level_rows(self.run.records(), manifest.selection, manifest.settings["nested"])
+        return read(self.run).levels
+
+    @property
+    def minimal_thresholds(self) -> list[MinimalThresholds]:
+        """Of each attack the smallest threshold that fooled each sample; upper bounds where levels were searched."""
+        return minimal_thresholds(self.run.records())
 
     @property
     def records(self) -> pd.DataFrame:

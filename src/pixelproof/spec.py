@@ -35,6 +35,8 @@ ATTACK_OF: dict[SearchName, AttackName] = {
     "pixel-process": "few-pixel",
     "sparse-random": "few-pixel",
 }
+#: Searches that can go on within other limits, with what they know.
+LIMITED: tuple[SearchName, ...] = ("gradient-regression", "pixel-process")
 
 
 class AssessSpec(BaseModel):
@@ -49,6 +51,7 @@ class AssessSpec(BaseModel):
     attacks: tuple[AttackName, ...] = ("few-pixel", "threshold")
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
+    minimal: int | None = Field(None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
     preset: PresetName = "quick"
     max_queries: int | None = Field(None, ge=2, le=10**9)
     independent_levels: bool = False
@@ -78,6 +81,17 @@ class AssessSpec(BaseModel):
     def _search_of_attack(self) -> AssessSpec:
         if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.attacks) != {of}:
             raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
+        return self
+
+    @model_validator(mode="after")
+    def _search_of_minimal(self) -> AssessSpec:
+        if self.minimal is None:
+            return self
+        if self.search not in ("auto", *LIMITED) or self.preset == "paper":
+            raise ValueError(
+                "smallest thresholds are sought by the searches of --search auto alone, at the presets quick "
+                "and standard"
+            )
         return self
 
     @field_validator("range")
@@ -150,8 +164,9 @@ class Settings:
 
 def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Settings:
     """The settings of ``spec`` for images of ``shape`` (height, width, channels) on a kind of ``device``."""
+    levels = spec.levels if spec.minimal is None else (spec.minimal,)
     searches = tuple(
-        _search_settings(spec, attack, threshold, shape) for attack in spec.attacks for threshold in spec.levels
+        _search_settings(spec, attack, threshold, shape) for attack in spec.attacks for threshold in levels
     )
     return Settings(
         searches=searches,
@@ -184,7 +199,13 @@ def _search_settings(
     weight = DIFFERENTIAL_WEIGHT if search == "de" else None
     budget = spec.max_queries or _budget(spec.preset, attack, search)
     cohort = COHORT if search == "gradient-regression" else 1
-    return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort)
+    minimal = spec.minimal is not None
+    if minimal and search not in LIMITED:
+        raise InputError(
+            f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
+            f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."
+        )
+    return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort, minimal)
 
 
 def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> SearchName:

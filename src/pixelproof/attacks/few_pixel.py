@@ -42,9 +42,11 @@ class FewPixel:
         images[row, position] = colour
         return images.view(-1, height, width, channels)
 
+    def distance(self, images: Tensor, clean: Tensor) -> Tensor:
+        return (images != clean).any(-1).flatten(1).sum(1)
+
     def satisfied(self, images: Tensor, clean: Tensor) -> Tensor:
-        changed = (images != clean).any(-1).flatten(1).sum(1)
-        return is_8_bit(images) & (changed <= self.threshold)
+        return is_8_bit(images) & (self.distance(images, clean) <= self.threshold)
 
 
 def _wrap(coordinate: Tensor, size: int) -> Tensor:

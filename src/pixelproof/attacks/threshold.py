@@ -35,5 +35,8 @@ class Threshold:
         moved = (genomes + pixels).clamp_(lower, upper)
         return moved.round_().view(-1, *self.shape)
 
+    def distance(self, images: Tensor, clean: Tensor) -> Tensor:
+        return (images - clean).flatten(1).abs().amax(1)
+
     def satisfied(self, images: Tensor, clean: Tensor) -> Tensor:
-        return is_8_bit(images) & ((images - clean).flatten(1).abs().amax(1) <= self.threshold)
+        return is_8_bit(images) & (self.distance(images, clean) <= self.threshold)

@@ -34,6 +34,13 @@ def assess(
         ),
     ] = "auto",
     levels: Annotated[str, typer.Option(help="Thresholds th, separated by commas.")] = "1,3,5,10",
+    minimal: Annotated[
+        int | None,
+        typer.Option(
+            metavar="LARGEST",
+            help="Seek every sample's smallest threshold, up to LARGEST (127, 255), instead of levels.",
+        ),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="quick (1,000 queries a sample and level), standard (10,000) or paper.")
     ] = "quick",
@@ -73,6 +80,7 @@ def assess(
         attacks=_list(attacks),
         search=search,
         levels=[_integer("--levels", text) for text in _list(levels)],
+        minimal=minimal,
         preset=preset,
         max_queries=max_queries,
         independent_levels=independent_levels,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks import Encoding, FitnessName, fitness, fooled
+from pixelproof.engine.aim import Aim
 from pixelproof.engine.group import Group
 from pixelproof.engine.job import Sample
 from pixelproof.engine.streams import stream
@@ -27,6 +28,7 @@ class Lane:
     group: Group
     queries: int = 0
     restarts: int = 0
+    aim: Aim | None = None  # where the minimal threshold is sought
     hopeless: bool = False  # the search saw no success ahead
     margin: float = math.inf  # the best fitness seen
     begun: float = field(default_factory=time.perf_counter)
@@ -38,7 +40,8 @@ class Cell:
     """Asks for candidates of all its lanes, judges them, and lets the searches learn.
 
     A lane ends when an image of it is verified, when its search sees nothing ahead, or when its queries are spent;
-    one query is always held back to verify with. A search that stalls begins again elsewhere with what is left.
+    one query is always held back to verify with. A search that stalls begins again elsewhere with what is left. Where
+    minimal thresholds are sought, a verified image is not the end but a new limit to stay below.
     """
 
     def __init__(
@@ -65,10 +68,14 @@ class Cell:
     def start(self, groups: Sequence[Group]) -> None:
         """Begin the searches of ``groups``."""
         if not self.search.learns_together:
-            self._add([Lane(sample, group) for group in groups for sample in group.samples])
+            self._add([self._lane(sample, group) for group in groups for sample in group.samples])
             return
         for group in groups:
-            self._add([Lane(sample, group) for sample in group.samples])
+            self._add([self._lane(sample, group) for sample in group.samples])
+
+    def _lane(self, sample: Sample, group: Group) -> Lane:
+        s = self.settings
+        return Lane(sample, group, aim=Aim(s.threshold, s.max_queries) if s.minimal else None)
 
     def ask(self) -> Tensor:
         """Candidate images n×H×W×C of all lanes, no more of a lane than its queries left allow."""
@@ -91,7 +98,8 @@ class Cell:
         all_values[self._asked] = values.float()
         for lane, asked, best in zip(self.lanes, self._asked.sum(1).tolist(), all_values.amin(1).tolist(), strict=True):
             lane.queries += asked
-            lane.margin = min(lane.margin, best)
+            if lane.found is None:
+                lane.margin = min(lane.margin, best)
         if bool(hits.any()):
             self._verify(owner, values, hits)
         self.search.tell(all_values, self._margins(log_scores, labels, targets))
@@ -120,18 +128,23 @@ class Cell:
         stands = fooled(scores.argmax(1), labels, targets) & scores.isfinite().all(1)
         stands &= self.encoding.satisfied(images, self._clean[lanes])
         margins = fitness(self._fitness, scores, labels, targets).tolist()
+        distances = self.encoding.distance(images, self._clean[lanes]).tolist()
         for k, index in enumerate(lanes.tolist()):
             lane = self.lanes[index]
             lane.queries += 1
             if bool(stands[k]):
                 lane.found, lane.scores, lane.margin = images[k].clone(), scores[k], margins[k]
+                if lane.aim is not None:
+                    lane.aim.hit(int(distances[k]), lane.queries)
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
         for lane, hopeless in zip(self.lanes, self.search.hopeless().tolist(), strict=True):
             lane.hopeless = hopeless
+            if lane.aim is not None and not lane.aim.over:
+                lane.aim.missed(lane.queries, hopeless)
         spent = self.settings.max_queries - 1
-        ended = [lane.found is not None or lane.hopeless or lane.queries >= spent for lane in self.lanes]
+        ended = [_found_all(lane) or lane.queries >= spent for lane in self.lanes]
         stalled = [s and not e for s, e in zip(self.search.stalled().tolist(), ended, strict=True)]
         out = [lane for lane, e in zip(self.lanes, ended, strict=True) if e]
         again = [lane for lane, s in zip(self.lanes, stalled, strict=True) if s]
@@ -143,7 +156,14 @@ class Cell:
         for lane in again:
             lane.restarts += 1
         self._add(again)
+        self._limit()
         return out
+
+    def _limit(self) -> None:
+        """Tell the search how far each lane may go, where that changes."""
+        if self.settings.minimal and self.lanes:
+            limits = [lane.aim.limit for lane in self.lanes if lane.aim is not None]
+            self.search.limit(torch.tensor(limits, device=self._clean.device))
 
     def _add(self, lanes: list[Lane]) -> None:
         if not lanes:
@@ -159,6 +179,7 @@ class Cell:
         self.search.add(self.encoding.start(clean, streams), lower, upper, streams, clean)
         self._clean = torch.cat([self._clean, clean]) if self.lanes else clean
         self.lanes = self.lanes + lanes
+        self._limit()
 
     def _labels(self, owner: Tensor) -> Tensor:
         return torch.tensor([lane.sample.label for lane in self.lanes], device=owner.device)[owner]
@@ -168,3 +189,8 @@ class Cell:
         if any(target is None for target in targets):
             return None  # targeted or not is one choice for the whole run
         return torch.tensor(targets, device=owner.device)[owner]
+
+
+def _found_all(lane: Lane) -> bool:
+    """Whether a lane has what it sought, or sees nothing ahead."""
+    return lane.aim.over if lane.aim is not None else lane.found is not None or lane.hopeless

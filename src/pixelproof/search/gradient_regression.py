@@ -19,6 +19,8 @@ RIVALS = 5
 GREEDY = 2
 #: Range of τ, the share of the posterior's spread that a Thompson vertex keeps, where gradients have 3,072 numbers.
 SPREAD = (0.05, 0.3)
+#: Queries after which that range widens in proportion, and how far: what is near the model's vertex has been tried.
+WIDENS, WIDEST = 300, 3.0
 #: Candidates of the first rounds, where every measurement changes much.
 FIRST_POPULATION = 8
 
@@ -156,15 +158,16 @@ def _draws(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Gene
     predicted = posterior.here + ((greedy - memory.point) * slopes).sum(1)
     order = predicted.argsort()
     rival = _shares(predicted, posterior.amplitudes, order, samples)
-    tau = _spread(cohort.basis.size) * _log_uniform(SPREAD, samples, generator)
+    tau = _spread(cohort.basis.size, memory.asked) * _log_uniform(SPREAD, samples, generator)
     width = (tau * posterior.amplitudes[rival].sqrt()).unsqueeze(1)
     drawn = cohort.gradient(means[rival] + width * deviations)
     return torch.cat([greedy[order[: count - samples]], _vertices(drawn, box)])
 
 
-def _spread(size: int) -> float:
-    """How much wider the draws of small images are: with few numbers, hardly one would change sign."""
-    return max(1, min(math.sqrt(3072 / size), 1 / SPREAD[1]))
+def _spread(size: int, asked: int) -> float:
+    """How much wider draws are late, and of small images: of few numbers, hardly one would change sign."""
+    late = max(1, min(asked / WIDENS, WIDEST))
+    return min(late * max(1, math.sqrt(3072 / size)), 1 / SPREAD[1])
 
 
 def _log_uniform(limits: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
