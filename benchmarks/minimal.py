@@ -12,7 +12,6 @@ from benchmarks.options import Options, Parts, Row
 from benchmarks.ours import timed
 from benchmarks.pictures import Pictures, correct, later
 from benchmarks.whitebox import minimal_thresholds
-from pixelproof.spec import AssessSpec
 
 WITHIN, QUERIES, HIGHEST = 1.3, 10_000, 16
 
@@ -49,13 +48,7 @@ def _part(options: Options, name: str) -> list[Row]:
 
 def black_box(network: nn.Module, pictures: Pictures, seed: int) -> tuple[Any, Any]:
     """pixelproof's least thresholds and the queries each picture took; ``HIGHEST`` + 1 where nothing was found."""
-    common: dict[str, Any] = {"attacks": ["threshold"], "seed": seed, "independent_levels": False}
-    if "minimal" in AssessSpec.model_fields:
-        common |= {"minimal": True, "budget": QUERIES}
-    else:  # every level in turn, the queries shared out among them
-        levels = list(range(1, HIGHEST + 1))
-        common |= {"levels": levels, "budget": QUERIES // 4}
-    run, _ = timed(network, pictures, **common)
+    run, _ = timed(network, pictures, attacks=["threshold"], minimal=HIGHEST, budget=QUERIES, seed=seed)
     found = np.full(len(pictures), HIGHEST + 1, np.int64)
     queries = np.zeros(len(pictures), np.int64)
     for record in run.records():

@@ -10,7 +10,7 @@ from torch import Tensor
 from pixelproof.search.pixel_landscape import Landscape
 
 RIVALS = 2  # classes that sets are made for, those nearest to the true one
-SHORTLIST = 96  # positions each
+SHORTLIST = 64  # positions each
 HOPES = (0.5, 1.0, 2.0, 4.0)  # standard deviations that a set is composed by
 CALM = 0.05  # a margin so small that sure knowledge of it is no success
 APART = 2.5  # pixels between the cells of one scan, at least
