@@ -65,6 +65,8 @@ class Cohort:
             last = self._milestones.pop(0)
             self._milestones = self._milestones or [2 * last]
         memories = [memory for memory in self.memories if memory.count >= FEWEST]
+        if not memories:  # images of so few pixels that there are hardly any vertices
+            return
         self._learn_noise(memories)
         for _ in range(UPDATES if asked <= SETTLED else 1):
             self._learn_spectrum(memories)
