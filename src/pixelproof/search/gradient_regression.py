@@ -144,7 +144,8 @@ def _next(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Gener
     """Greedy vertices of the likeliest rivals, and vertices of samples of the posterior; where the box is a new one,
     first the best point, brought to it."""
     if memory.moved:
-        here = _vertices(-memory.point, box).unsqueeze(0)
+        low = (memory.point < 0) | (memory.point <= box[0])  # a black pixel at its lower bound has a change of 0
+        here = torch.where(low, *box).unsqueeze(0)
         return torch.cat([here, _draws(cohort, memory, box, generator, count - 1)])
     return _draws(cohort, memory, box, generator, count)
 
