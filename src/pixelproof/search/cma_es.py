@@ -1,30 +1,14 @@
 """CMA-ES with a full covariance matrix."""
 
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import ordered_sum
 from pixelproof.search.strategy import EvolutionStrategy, StrategyState
-
-_LINEAR_ALGEBRA = threading.Lock()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run BLAS and LAPACK on one thread: on two, `eigh` gives other bits. The setting is put back."""
-    with _LINEAR_ALGEBRA:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 @dataclass
@@ -83,7 +67,7 @@ class CMAES(EvolutionStrategy[FullState]):
         for lane, generator in enumerate(self._generators):
             torch.randn(shape, generator=generator, out=noise[lane])  # eq. 38: z ~ N(0, I)
         self._noise = noise.double().cpu()
-        with _one_thread():
+        with one_thread():
             steps = []
             for lane, age in enumerate(state.age):
                 if age and age % self._gap == 0:
@@ -101,7 +85,7 @@ class CMAES(EvolutionStrategy[FullState]):
         weights = self._weights_by_candidate(state, fitness)
         selected = weights.clamp(min=0).unsqueeze(2)
         in_eigenbasis = ordered_sum(z * selected, 1)  # D⁻¹ Bᵀ y_w
-        with _one_thread():
+        with one_thread():
             pairs = zip(in_eigenbasis, state.basis, strict=True)
             whitened = torch.cat([row.clone().unsqueeze(0) @ basis for row, basis in pairs])
         factor = self._move(state, ordered_sum(y * selected, 1), whitened)
@@ -114,7 +98,7 @@ class CMAES(EvolutionStrategy[FullState]):
 
     def _update_covariance(self, state: FullState, factor: list[float], left: Tensor, right: Tensor) -> None:
         """C ← factor C + leftᵀ right (eq. 47), lane by lane; left and right: (lanes, λ + 1, n)."""
-        with _one_thread():
+        with one_thread():
             for lane, old in enumerate(state.covariance):
                 u, v = left[lane].clone(), right[lane].clone()
                 state.covariance[lane] = torch.addmm(old, u.mT, v, beta=factor[lane])

@@ -11,6 +11,7 @@ from torch import Tensor
 from pixelproof.search.cohort import Cohort
 from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.measurements import Measurements, Posterior
+from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import LaneSearch, LaneState
 
 #: Rivals whose gradients are followed.
@@ -69,6 +70,7 @@ class GradientRegression(LaneSearch[Learners]):
         self._basis: ImageBasis | None = None
         self._candidates: list[Tensor] = []
 
+    @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Learners:
         if self._basis is None:
             self._basis = ImageBasis(self.shape, start.device)
@@ -77,6 +79,7 @@ class GradientRegression(LaneSearch[Learners]):
         cohort = Cohort(self._basis, len(start), self.capacity, generator)
         return Learners(list(lower), list(upper), [math.inf] * len(start), cohort.memories, [cohort] * len(start))
 
+    @one_thread()
     def _propose(self, state: Learners) -> Tensor:
         self._candidates = [
             _first(cohort, box, generator, min(FIRST_POPULATION, self.population))
@@ -94,6 +97,7 @@ class GradientRegression(LaneSearch[Learners]):
     def _wanted(self, state: Learners) -> Tensor:
         return torch.tensor([len(candidates) for candidates in self._candidates])
 
+    @one_thread()
     def _learn(self, state: Learners, fitness: Tensor, margins: Tensor | None) -> None:
         told = fitness.unsqueeze(2) if margins is None else margins
         judged = fitness < torch.finfo(fitness.dtype).max

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pixelproof.search.one_thread import one_thread
 from pixelproof.search.pixel_landscape import Landscape
 from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, pruned, scan
 from pixelproof.search.pixel_prior import PixelPrior
@@ -157,6 +158,7 @@ class PixelProcess(LaneSearch[Minds]):
             raise RuntimeError(f"lane {lane} of {self.lanes} was told 0 finite answers: it has no best genome yet")
         return self._genomes(mind.incumbent.cells[None], mind.prior)[0]
 
+    @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Minds:
         if images is None or images.shape != (len(start), *self.shape):
             got = None if images is None else tuple(images.shape)
@@ -167,6 +169,7 @@ class PixelProcess(LaneSearch[Minds]):
         size = min(self.pixels, prior.positions)
         return Minds([Mind(prior, image, size, self.capacity) for image in images])
 
+    @one_thread()
     def _propose(self, state: Minds) -> Tensor:
         candidates = torch.empty(self.lanes, self.population, self.dimension, device=self._device)
         for own, mind in zip(candidates, state.minds, strict=True):
@@ -184,11 +187,13 @@ class PixelProcess(LaneSearch[Minds]):
     def _wanted(self, state: Minds) -> Tensor:
         return torch.tensor([len(mind.plan.sets) for mind in state.minds])
 
+    @one_thread()
     def _learn(self, state: Minds, fitness: Tensor, margins: Tensor | None) -> None:
         answers = fitness[:, :, None] if margins is None else margins
         for mind, told in zip(state.minds, answers.float(), strict=True):
             mind.learn(told[: len(mind.plan.sets)])
 
+    @one_thread()
     def _limit(self, state: Minds, limits: list[int]) -> None:
         for mind, pixels in zip(state.minds, limits, strict=True):
             mind.resize(min(pixels, mind.prior.positions))
@@ -196,5 +201,6 @@ class PixelProcess(LaneSearch[Minds]):
     def _exhausted(self, state: Minds) -> Tensor:
         return torch.zeros(self.lanes, dtype=torch.bool)
 
+    @one_thread()
     def _hopeless(self, state: Minds) -> Tensor:
         return torch.tensor([mind.hopeless for mind in state.minds])
