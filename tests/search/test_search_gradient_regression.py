@@ -1,0 +1,673 @@
+"""Gradient regression: its basis, its arithmetic against dense float64, what cohorts learn, lanes, boxes, success."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pixelproof.search import DifferentialEvolution, GradientRegression, PixelProcess, Search, SparseRandomSearch
+from pixelproof.search.cohort import Cohort
+from pixelproof.search.gradient_regression import Learners
+from pixelproof.search.image_basis import ImageBasis
+from pixelproof.search.measurements import LARGEST_MARGIN, Measurements, Noise, Posterior
+
+CPU = torch.device("cpu")
+RGB, SMALL = (8, 6, 3), (4, 4, 3)
+SHAPES = [RGB, (5, 7, 1), (6, 4, 2), (40, 36, 3), (33, 9, 1), (1, 1, 1)]
+NOISE = Noise(curvature=0.3, floor=0.02)
+Answer = Callable[[Tensor], Tensor]  # candidates (q, dimension) to margins (q, K)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=seeded(seed))
+
+
+# The basis
+
+
+def cosine_rows(length: int) -> np.ndarray:
+    """The first 32 rows of the orthonormal DCT-II matrix, an element at a time."""
+    rows = np.empty((min(length, 32), length))
+    for k in range(len(rows)):
+        for i in range(length):
+            rows[k, i] = math.cos(math.pi * k * (i + 0.5) / length) * math.sqrt((1 if k == 0 else 2) / length)
+    return rows
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_synthesis_is_the_transpose_of_analysis(shape: tuple[int, int, int]) -> None:
+    basis = ImageBasis(shape, CPU)
+    changes, coordinates = normal(3, math.prod(shape)), normal(3, basis.size, seed=1)
+    seen, made = basis.analyse(changes), basis.synthesise(coordinates)
+    assert (seen.shape, made.shape) == (coordinates.shape, changes.shape)
+    torch.testing.assert_close(seen @ coordinates.T, changes @ made.T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_basis_is_orthonormal_but_for_the_window(shape: tuple[int, int, int]) -> None:
+    basis = ImageBasis(shape, CPU)
+    assert basis.size == min(shape[0], 32) * min(shape[1], 32) * shape[2]
+    window = basis.window.clone()
+    assert window.square().mean().item() == pytest.approx(1, rel=1e-5)
+    assert (window > 0).all()
+    torch.testing.assert_close(window, window.flip(0, 1))  # strongest in the middle
+    assert window[shape[0] // 2, shape[1] // 2] == window.max()
+    basis.window.fill_(1)
+    coordinates = normal(4, basis.size)
+    torch.testing.assert_close(basis.analyse(basis.synthesise(coordinates)), coordinates, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [RGB, (5, 7, 1), (40, 36, 3)])
+def test_analysis_is_the_cosine_transform_of_each_rotated_colour(shape: tuple[int, int, int]) -> None:
+    basis = ImageBasis(shape, CPU)
+    change = normal(1, math.prod(shape))
+    d = (change.view(shape) * basis.window).double().numpy()
+    colours = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) if shape[2] == 3 else np.eye(1)
+    colours = colours / np.linalg.norm(colours, axis=1, keepdims=True)
+    rows, columns = cosine_rows(shape[0]), cosine_rows(shape[1])
+    expected = np.stack([rows @ (d @ colour) @ columns.T for colour in colours])
+    np.testing.assert_allclose(basis.analyse(change).view(expected.shape).numpy(), expected, atol=2e-5)
+
+
+# Measurements
+
+
+def filled(blocks: Sequence[int], size: int = 12, rivals: int = 3, capacity: int = 64, seed: int = 0) -> Measurements:
+    """Measurements of random points told in blocks; changes are the first five coordinates."""
+    memory = Measurements(capacity, size, CPU)
+    for number, count in enumerate(blocks):
+        points = normal(count, size, seed=100 * seed + number)
+        memory.add(points[:, :5], points, normal(count, rivals, seed=1000 + 100 * seed + number))
+    return memory
+
+
+def dense(memory: Measurements) -> tuple[np.ndarray, np.ndarray]:
+    """R, from the best point, and its Gram matrix K, in float64."""
+    u = memory.u.double().numpy()
+    rows = u - u[int(memory._margins[: memory.count].amin(1).argmin())]
+    return rows, rows @ rows.T
+
+
+def noise_by_hand(memory: Measurements, noise: Noise) -> np.ndarray:
+    kappa = dense(memory)[1].diagonal()
+    rounding = 1e-5 * (memory.u.double().numpy() ** 2).sum(1).mean()
+    return noise.curvature * kappa**2 / (1 + noise.curvature * kappa / 2) + noise.floor * kappa.mean() + rounding
+
+
+def test_noise_grows_from_its_floor_and_never_beyond_twice_what_the_model_explains() -> None:
+    kappa, usual = torch.tensor([0.0, 1e-3, 1.0, 10.0, 1e6]), torch.tensor(4.0)
+    got = Noise(curvature=0.1, floor=0.5).variance(kappa, usual)
+    torch.testing.assert_close(got[:4], 2 + torch.tensor([0.0, 1e-7, 0.1 / 1.05, 10 / 1.5]), rtol=1e-4, atol=1e-6)
+    assert got[4].item() == pytest.approx(2e6, rel=1e-3)
+    assert (Noise(curvature=0, floor=0).variance(kappa, usual) == 0).all()
+
+
+def test_products_are_those_of_dense_float64() -> None:
+    memory = filled([8, 5, 1, 9])
+    rows, prior = dense(memory)
+    np.testing.assert_allclose(memory._gram[:23, :23], (memory.u @ memory.u.T).numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(memory._prior().numpy(), prior, atol=1e-4)
+    np.testing.assert_allclose(memory._prior(7).numpy(), prior[7:], atol=1e-4)
+    weights, directions = normal(23, 2, seed=5), normal(4, 12, seed=6)
+    for got, expected in (
+        (memory.back(weights), weights.double().numpy().T @ rows),
+        (memory.along(directions), rows @ directions.double().numpy().T),
+    ):
+        wrong = np.linalg.norm(got.numpy() - expected) / np.linalg.norm(expected)
+        assert wrong < 2**-7  # bfloat16 keeps eight bits
+
+
+@pytest.mark.parametrize(("blocks", "rivals"), [([8, 5, 9], 2), ([30, 30], 1), ([3], 5)])
+def test_the_posterior_is_the_dense_regression(blocks: list[int], rivals: int) -> None:
+    memory = filled(blocks)
+    count, prior, noise = sum(blocks), dense(memory)[1], noise_by_hand(memory, NOISE)
+    posterior = memory.posterior(NOISE, rivals)
+    margins = memory._margins[:count].double().numpy()
+    best = margins.min(1).argmin()
+    nearest = margins[best].argsort()[:rivals]
+    assert posterior.rivals.tolist() == nearest.tolist()
+    np.testing.assert_allclose(posterior.here.numpy(), margins[best][nearest])
+    np.testing.assert_allclose(posterior.noise.numpy(), noise, rtol=1e-3)
+    np.testing.assert_allclose((posterior.factor @ posterior.factor.T).numpy(), prior + np.diag(noise), atol=2e-4)
+    told = margins[:, nearest] - margins[best][nearest]
+    weights = np.linalg.solve(prior + np.diag(noise), told)
+    np.testing.assert_allclose(posterior.differences.numpy(), told, atol=1e-6)
+    np.testing.assert_allclose(posterior.weights.numpy(), weights, atol=2e-3 * np.abs(weights).max())
+    amplitudes = (told * weights).sum(0) / min(count, 12)  # no more than the twelve numbers of a gradient
+    np.testing.assert_allclose(posterior.amplitudes.numpy(), amplitudes, rtol=2e-3)
+    explained = told[:, 0] @ weights[:, 0]
+    evidence = -0.5 * (count * math.log(explained) + np.linalg.slogdet(prior + np.diag(noise))[1])
+    assert posterior.log_evidence() == pytest.approx(evidence, abs=0.01)
+
+
+def test_rivals_that_are_too_far_to_be_followed_are_left_out() -> None:
+    memory = Measurements(16, 4, CPU)
+    margins = torch.tensor([[3.0, torch.inf, 1.0], [4.0, torch.inf, 2.0]])
+    memory.add(normal(2, 4), normal(2, 4), margins)
+    assert memory.posterior(NOISE, 3).rivals.tolist() == [2, 0]
+    assert memory._margins[:2].max() == LARGEST_MARGIN
+
+
+def test_the_extended_factor_is_the_whole_one() -> None:
+    """Rows that come are appended, as long as the best point stays; what the noise was scaled by stays as it was."""
+    memory = filled([10])
+    memory._margins[3] = -100  # the best, whatever comes
+    memory.best = 3
+    first = memory.posterior(NOISE, 2)
+    for number in range(3):
+        points = normal(7, 12, seed=50 + number)
+        memory.add(points[:, :5], points, normal(7, 3, seed=60 + number))
+        extended = memory.posterior(NOISE, 2)
+        assert torch.equal(extended.factor[:10, :10], first.factor)
+        kappa = torch.from_numpy(dense(memory)[1].diagonal().copy())
+        usual = kappa[:10].mean()
+        rounding = 1e-5 * memory.u[:10].double().square().sum(1).mean()
+        expected = NOISE.variance(kappa, usual) + rounding
+        torch.testing.assert_close(extended.noise.double(), expected, rtol=1e-3, atol=1e-4)
+        whole = np.linalg.cholesky(dense(memory)[1] + np.diag(expected.numpy()))
+        np.testing.assert_allclose(extended.factor.numpy(), whole, atol=5e-3)
+
+
+def test_the_factor_is_made_anew_where_the_old_one_is_of_no_use() -> None:
+    memory = filled([10])
+    old = memory.posterior(NOISE, 1).factor
+    assert memory.posterior(NOISE, 1).factor is old
+    assert not torch.equal(memory.posterior(Noise(curvature=0.1, floor=0.02), 1).factor, old)
+    point = normal(1, 12, seed=9)
+    memory.posterior(NOISE, 1)
+    memory.add(point[:, :5], point, torch.full((1, 3), -50.0))
+    assert memory.best == 10
+    check_dense(memory, memory.posterior(NOISE, 1))
+
+
+def check_dense(memory: Measurements, posterior: Posterior) -> None:
+    expected = dense(memory)[1] + np.diag(noise_by_hand(memory, NOISE))
+    np.testing.assert_allclose((posterior.factor @ posterior.factor.T).numpy(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_prior_that_grows_rescales_what_was_measured() -> None:
+    memory = filled([8, 9])
+    before, factor = memory.u.clone(), 0.5 + torch.rand(12, generator=seeded(4))
+    memory.posterior(NOISE, 1)
+    memory.rescale(factor)
+    torch.testing.assert_close(memory.u, before * factor)
+    np.testing.assert_allclose(memory._prior().numpy(), dense(memory)[1], atol=1e-4)
+    check_dense(memory, memory.posterior(NOISE, 1))
+    directions = normal(2, 12, seed=6)
+    exact = dense(memory)[0] @ directions.double().numpy().T
+    assert np.linalg.norm(memory.along(directions).numpy() - exact) < 2**-7 * np.linalg.norm(exact)
+
+
+def test_repeated_points_are_not_kept() -> None:
+    memory, points, margins = Measurements(32, 6, CPU), normal(5, 6), normal(5, 2, seed=1)
+    twice = torch.tensor([0, 1, 0, 2, 1])
+    memory.add(points[twice], points[twice], margins[twice])
+    assert (memory.count, memory.asked) == (3, 5)
+    assert torch.equal(memory.u, points[:3])
+    memory.add(points, points, margins)
+    assert (memory.count, memory.asked) == (5, 10)
+    assert torch.equal(memory.u, points)
+    assert torch.equal(memory._margins[:5], margins)
+    memory.add(points, points, margins)
+    assert (memory.count, memory.asked) == (5, 15)
+
+
+def test_what_is_far_from_the_best_point_is_forgotten() -> None:
+    memory = Measurements(40, 6, CPU)
+    told: list[tuple[Tensor, float]] = []
+    for number in range(11):
+        points, margins = normal(4, 6, seed=number), normal(4, 1, seed=100 + number)
+        if number == 10:
+            best = memory.u[memory.best].clone()
+            told.sort(key=lambda pair: float((pair[0] - best).norm()))
+            told = told[:24]  # 40 less four rounds
+        memory.add(points, points, margins)
+        told += [(point, float(margin)) for point, margin in zip(points, margins, strict=True)]
+    assert (memory.count, memory.asked) == (28, 44)
+    assert {tuple(row) for row in memory.u.tolist()} == {tuple(point.tolist()) for point, _ in told}
+    kept = {tuple(row): float(m) for row, m in zip(memory.u.tolist(), memory._margins[:28, 0], strict=True)}
+    assert kept == {tuple(point.tolist()): margin for point, margin in told}
+    assert kept[tuple(memory.u[memory.best].tolist())] == min(kept.values())
+    assert torch.equal(memory.point, memory.u[memory.best])
+    np.testing.assert_allclose(memory._prior().numpy(), dense(memory)[1], atol=1e-4)
+    check_dense(memory, memory.posterior(NOISE, 1))
+
+
+def test_the_best_point_is_the_lowest_margin_of_any_rival() -> None:
+    memory = Measurements(16, 4, CPU)
+    points = normal(4, 4)
+    memory.add(points[:2], points[:2], torch.tensor([[5.0, 9.0], [6.0, 4.0]]))
+    assert torch.equal(memory.point, points[1])
+    memory.add(points[2:3], points[2:3], torch.tensor([[4.5, 4.5]]))
+    assert torch.equal(memory.point, points[1])
+    memory.moved = True  # into a box in which nothing was measured yet
+    memory.add(points[3:], points[3:], torch.tensor([[8.0, 8.0]]))
+    assert (memory.best, memory.moved) == (3, False)
+    assert torch.equal(memory.point, points[3])
+
+
+# Cohorts
+
+
+def vertices(count: int, dimension: int, seed: int) -> Tensor:
+    return torch.where(torch.rand(count, dimension, generator=seeded(seed)) < 0.5, -8.0, 8.0)
+
+
+def taught(basis: ImageBasis, spectrum: Tensor, lanes: int, rounds: int) -> tuple[Cohort, list[float]]:
+    """A cohort told of gradients of variances ``spectrum``, and its correlation with it, logarithms of both."""
+    cohort = Cohort(basis, lanes, 400, seeded(0))
+    gradients = basis.synthesise(normal(lanes, basis.size, seed=1) * spectrum.sqrt())
+    likeness = []
+    for number in range(rounds):
+        for lane, memory in enumerate(cohort.memories):
+            changes = vertices(20, gradients.shape[1], seed=1000 * lane + number)
+            memory.add(changes, cohort.whiten(changes), (changes @ gradients[lane])[:, None])
+        cohort.learn()
+        logs = torch.stack([cohort.root.square().log(), spectrum.log()])
+        likeness.append(float(torch.corrcoef(logs)[0, 1]))
+    return cohort, likeness
+
+
+def test_a_cohort_learns_the_spectrum_that_gradients_are_drawn_from() -> None:
+    basis = ImageBasis((12, 12, 3), CPU)
+    frequency = torch.arange(12)[:, None] + torch.arange(12)
+    spectrum = torch.cat([(scale * (-frequency / 4.0).exp()).flatten() for scale in (4.0, 0.3, 0.1)])
+    cohort, likeness = taught(basis, spectrum, lanes=8, rounds=15)
+    assert likeness[0] < 0.8
+    assert likeness[-1] > 0.9
+    assert likeness[-1] > likeness[2] > likeness[0]
+    signs = basis.synthesise(normal(400, basis.size, seed=9) * cohort.root).sign()
+    assert cohort.whiten(signs).square().sum(1).mean().item() == pytest.approx(1, rel=0.2)  # as `_scaled` promises
+
+
+def test_noise_and_spectrum_stay_finite_where_margins_are_exactly_linear() -> None:
+    basis = ImageBasis(SMALL, CPU)
+    cohort, _ = taught(basis, torch.ones(basis.size), lanes=2, rounds=60)
+    assert cohort.memories[0].asked == 1200
+    assert 0 < cohort.noise.curvature < 0.05  # where it began
+    assert 1e-4 <= cohort.noise.floor < 1e-3
+    assert cohort.root.isfinite().all()
+    assert (cohort.root > 0).all()
+
+
+def test_a_cohort_that_measured_next_to_nothing_keeps_its_prior() -> None:
+    basis = ImageBasis((2, 2, 1), CPU)
+    cohort, _ = taught(basis, torch.ones(4), lanes=1, rounds=10)
+    assert (cohort.memories[0].count, cohort.memories[0].asked) == (16, 200)  # all vertices there are
+    fresh = Cohort(basis, 1, 400, seeded(0))
+    assert torch.equal(cohort.root, fresh.root)
+    assert cohort.noise == fresh.noise
+
+
+# Searches
+
+
+def begin(
+    search: Search,
+    keys: Sequence[int],
+    shape: tuple[int, int, int] = RGB,
+    threshold: int = 8,
+    images: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """One cohort, a lane a key; the bounds of its images, which are random where not given."""
+    if images is None:
+        images = torch.stack([torch.randint(256, shape, generator=seeded(key)).float() for key in keys])
+    clean = images.flatten(1)
+    lower, upper = (-clean).clamp(min=-threshold), (255 - clean).clamp(max=threshold)
+    search.add(torch.zeros_like(clean), lower, upper, [seeded(key) for key in keys], images)
+    return lower, upper
+
+
+def linear(key: int, dimension: int, rivals: int = 2) -> Answer:
+    slopes = normal(rivals, dimension, seed=key + 500)
+    level = 20.0 + torch.arange(rivals)
+    return lambda points: level + points.clone() @ slopes.T
+
+
+def curved(key: int, dimension: int) -> Answer:
+    """Two rivals whose gradients turn within the box; rounded, so that threads do not show in the answers."""
+    slopes = normal(2, dimension, seed=key + 700).double()
+    bends = normal(2, 6, dimension, seed=key + 900).double() / 30
+
+    def answer(points: Tensor) -> Tensor:
+        d = points.double()
+        return (30 + d @ slopes.T + (d @ bends.transpose(1, 2)).square().sum(2).T).round(decimals=3).float()
+
+    return answer
+
+
+def round_of(search: Search, answers: Sequence[Answer], whole: bool = True) -> list[Tensor]:
+    """One round; the candidates of each lane that were wanted. ``whole``: margins are told, not their least alone."""
+    candidates, wanted = search.ask(), search.wanted().tolist()
+    rivals = answers[0](candidates[0, :1]).shape[1]
+    margins = torch.full((len(answers), search.population, rivals), torch.inf)
+    for lane, answer in enumerate(answers):
+        margins[lane, : wanted[lane]] = answer(candidates[lane, : wanted[lane]])
+    search.tell(margins.amin(2), margins if whole else None)
+    return [lane[:count].clone() for lane, count in zip(candidates, wanted, strict=True)]
+
+
+def lowest(search: GradientRegression, answer: Answer, queries: int, whole: bool = True) -> float:
+    """The lowest fitness of the only lane within so many queries."""
+    found, asked = math.inf, 0
+    while asked < queries:
+        candidates = round_of(search, [answer], whole)[0][: queries - asked]
+        asked += len(candidates)
+        found = min(found, float(answer(candidates).amin()))
+    return found
+
+
+def small_search() -> GradientRegression:
+    return GradientRegression(RGB, population=8, capacity=64)
+
+
+def state_of(search: GradientRegression) -> Learners:
+    assert search._state is not None
+    return search._state
+
+
+def best_of(search: GradientRegression, lane: int) -> Tensor:
+    return state_of(search).memory[lane].point
+
+
+def test_the_vertex_of_a_linear_margin_is_found() -> None:
+    exactly = 0
+    for key in range(8):
+        slopes = normal(48, seed=key)
+        search = GradientRegression(SMALL)
+        begin(search, [key], SMALL, images=torch.full((1, *SMALL), 128.0))
+        least = 10 - 8 * float(slopes.abs().sum())
+        got = lowest(search, lambda points, slopes=slopes: (10 + points @ slopes)[:, None], 300)
+        assert got < least + 0.05 * (10 - least), key  # random vertices come half as far
+        exactly += got < least + 0.01
+    assert exactly >= 4
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_random_vertices_are_beaten_on_curved_margins(whole: bool) -> None:
+    for key in range(3):
+        search, answer = GradientRegression(RGB), curved(key, 144)
+        lower, upper = begin(search, [key])
+        draws = torch.rand(3000, 144, generator=seeded(key)) < 0.5
+        random = float(answer(torch.where(draws, lower, upper)).amin())
+        assert lowest(search, answer, 300, whole) < 30 + 1.5 * (random - 30), key  # with a tenth of the queries
+
+
+@pytest.mark.parametrize("limits", [None, [3, 8, 1]])
+def test_candidates_are_vertices_within_the_box(limits: list[int] | None) -> None:
+    search, keys = small_search(), [0, 1, 2]
+    lower, upper = begin(search, keys)
+    if limits is not None:
+        search.limit(torch.tensor(limits))
+        reach = torch.tensor(limits)[:, None].float()
+        lower, upper = lower.maximum(-reach), upper.minimum(reach)
+    answers = [curved(key, 144) for key in keys]
+    for number in range(15):
+        for lane, candidates in enumerate(round_of(search, answers)):
+            if number == 0:
+                assert (candidates[0] == 0).all()  # the unchanged image
+                candidates = candidates[1:]
+            assert ((candidates == lower[lane]) | (candidates == upper[lane])).all()
+            assert torch.equal(candidates, candidates.round())
+
+
+def test_the_rest_of_a_round_is_padding() -> None:
+    search = GradientRegression(RGB)
+    begin(search, [0, 1])
+    counts = []
+    for _ in range(25):
+        candidates, wanted = search.ask(), search.wanted()
+        assert (wanted.shape, wanted.dtype) == ((2,), torch.int64)
+        for lane, count in zip(candidates, wanted.tolist(), strict=True):
+            assert (lane[count:] == 0).all()
+            assert (lane[1:count] != 0).any(1).all()
+        fitness = (candidates @ normal(144, seed=1)).masked_fill(torch.arange(20) >= wanted[:, None], torch.inf)
+        search.tell(fitness)
+        counts.append(int(wanted[0]))
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1] == 20  # small rounds while every measurement changes much
+    assert state_of(search).memory[0].asked == sum(counts)
+
+
+def test_candidates_that_were_not_evaluated_are_not_learnt() -> None:
+    search = small_search()
+    begin(search, [0])
+    candidates = search.ask()
+    fitness = candidates.sum(2)
+    fitness[0, 3:] = torch.inf
+    search.tell(fitness)
+    assert state_of(search).memory[0].count == 3
+
+
+# Lanes and cohorts
+
+
+def followed(cohorts: Sequence[Sequence[int]], drops: dict[int, list[int]], rounds: int, shape: tuple[int, int, int]):
+    """The candidates of every lane, round by round, of cohorts side by side; ``drops`` says who leaves before which."""
+    search = GradientRegression(shape, population=12, capacity=120)
+    for keys in cohorts:
+        begin(search, keys, shape)
+    alive = [key for keys in cohorts for key in keys]
+    answers = {key: curved(key, math.prod(shape)) for key in alive}
+    seen: dict[int, list[Tensor]] = {key: [] for key in alive}
+    for number in range(rounds):
+        if leavers := drops.get(number, []):
+            search.keep(torch.tensor([key not in leavers for key in alive]))
+            alive = [key for key in alive if key not in leavers]
+        for key, candidates in zip(alive, round_of(search, [answers[key] for key in alive]), strict=True):
+            seen[key].append(candidates)
+    return seen
+
+
+def same(one: list[Tensor], two: list[Tensor]) -> bool:
+    return len(one) == len(two) and all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 3), (16, 16, 1)])
+def test_a_cohort_does_not_depend_on_those_beside_it(shape: tuple[int, int, int]) -> None:
+    """Nor on who of another cohort leaves; capacity is reached, milestones are passed."""
+    rounds = 18
+    alone = followed([[4, 5, 6]], {9: [5]}, rounds, shape)
+    beside = followed([[1, 2], [4, 5, 6], [7]], {3: [1], 9: [5], 12: [7, 2]}, rounds, shape)
+    assert sum(map(len, alone[4])) > 150
+    for key, lane in alone.items():
+        assert same(lane, beside[key]), key
+
+
+def test_a_lane_depends_on_its_own_cohort_once_that_has_learnt() -> None:
+    one, two = followed([[4, 5]], {}, 10, RGB)[4], followed([[4]], {}, 10, RGB)[4]
+    assert same(one[:3], two[:3])
+    assert not same(one, two)
+
+
+def test_what_a_lane_measured_before_it_ended_goes_on_to_teach_its_cohort() -> None:
+    early, never = followed([[4, 5]], {4: [5]}, 10, RGB)[4], followed([[4, 5]], {}, 10, RGB)[4]
+    assert same(early[:5], never[:5])  # the first four rounds passed a milestone
+    assert not same(early, never)
+    search = GradientRegression(RGB, population=12, capacity=120)
+    begin(search, [4, 5])
+    round_of(search, [curved(4, 144), curved(5, 144)])
+    search.keep(torch.tensor([True, False]))
+    assert [memory.count for memory in state_of(search).cohort[0].memories] == [8, 8]
+
+
+def test_a_cohort_does_not_depend_on_the_number_of_threads() -> None:
+    before, seen = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            seen.append(followed([[1, 2]], {}, 14, RGB))
+    finally:
+        torch.set_num_threads(before)
+    assert all(same(seen[0][key], seen[1][key]) for key in (1, 2))
+
+
+def test_nothing_but_the_lanes_own_generators_is_drawn_from() -> None:
+    torch.manual_seed(1)
+    before, first = torch.get_rng_state(), followed([[1]], {}, 6, RGB)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert same(first[1], followed([[1]], {}, 6, RGB)[1])
+
+
+# Answers that say nothing
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("when", ["all", "but the first", "one in three"])
+def test_answers_that_are_no_numbers_are_passed_over(bad: float, when: str) -> None:
+    search = small_search()
+    lower, upper = begin(search, [0])
+    answer, asked = linear(0, 144), 0
+    for _ in range(20):
+        candidates, wanted = search.ask(), int(search.wanted())
+        assert ((candidates >= lower[:, None]) & (candidates <= upper[:, None])).all()
+        margins = answer(candidates[0])[None]
+        number = asked + torch.arange(8)
+        spoilt = {"all": number >= 0, "but the first": number > 0, "one in three": number % 3 == 0}[when]
+        margins[0, spoilt] = bad
+        margins[0, wanted:] = torch.inf
+        search.tell(margins.amin(2), margins)
+        asked += wanted
+    expected = {"all": 0, "but the first": 1, "one in three": asked - (asked + 2) // 3}[when]
+    memory = state_of(search).memory[0]
+    assert memory.asked == expected
+    assert memory.u.isfinite().all()
+    assert state_of(search).cohort[0].root.isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [RGB, (1, 1, 1), (2, 2, 1), (3, 1, 3)])
+@pytest.mark.parametrize("level", [0.0, 1.0, 1e6])
+def test_constant_scores_are_borne(shape: tuple[int, int, int], level: float) -> None:
+    search = GradientRegression(shape, population=8, capacity=64)
+    begin(search, [0, 1], shape)
+    for _ in range(20):
+        round_of(search, [lambda points: torch.full((len(points), 3), level)] * 2)
+    assert search.ask().isfinite().all()
+    assert not search.stalled().any()
+    assert not search.hopeless().any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 2, 1), (3, 3, 1), (1, 9, 1)])
+def test_images_of_few_pixels_are_searched_to_the_end(shape: tuple[int, int, int]) -> None:
+    """Where there are hardly any vertices, there is hardly anything to learn."""
+    dimension = math.prod(shape)
+    slopes, search = normal(dimension, seed=1), GradientRegression(shape)
+    begin(search, [0], shape, images=torch.full((1, *shape), 128.0))
+    got = lowest(search, lambda points: (points @ slopes)[:, None], 300)
+    assert got == pytest.approx(-8 * float(slopes.abs().sum()), rel=1e-5)
+
+
+# Limits
+
+
+def test_after_a_change_the_best_point_is_brought_to_the_new_box() -> None:
+    """Every pixel at the bound on its side of the clean image, those without room on one side too."""
+    search, key = small_search(), 3
+    images = torch.randint(256, RGB, generator=seeded(key)).float()[None]
+    images[0, :3], images[0, 3:5] = 0, 255
+    widest = begin(search, [key], images=images)
+    answer = linear(key, 144)
+    at_upper = None
+    for limit in (8, 3, 1, 2, 8):
+        search.limit(torch.tensor([limit]))
+        lower, upper = widest[0].clamp(min=-limit), widest[1].clamp(max=limit)
+        for number in range(6):
+            candidates = round_of(search, [answer])[0]
+            if number == 0 and at_upper is not None:
+                assert torch.equal(candidates[0], torch.where(at_upper, upper, lower)[0]), limit
+            assert (candidates >= lower).all()
+            assert (candidates <= upper).all()
+        at_upper = best_of(search, 0) == upper
+        assert 0 < int(at_upper.sum()) < 144
+
+
+def test_the_same_limit_again_changes_nothing() -> None:
+    searches = [small_search(), small_search()]
+    for search in searches:
+        begin(search, [0])
+        search.limit(torch.tensor([5]))
+    for _ in range(8):
+        one, two = (round_of(search, [curved(0, 144)])[0] for search in searches)
+        assert torch.equal(one, two)
+        searches[1].limit(torch.tensor([5]))
+
+
+def test_limits_are_those_of_their_lanes_when_others_leave_and_come() -> None:
+    search, answers = small_search(), {key: curved(key, 144) for key in (0, 1, 2)}
+    begin(search, [0, 1])
+    search.limit(torch.tensor([2, 5]))
+    round_of(search, [answers[0], answers[1]])
+    search.keep(torch.tensor([False, True]))
+    begin(search, [2])
+    one, two = round_of(search, [answers[1], answers[2]])
+    assert one.abs().max() == 5
+    assert two.abs().max() == 8
+    search.limit(torch.tensor([4, 1]))
+    one, two = round_of(search, [answers[1], answers[2]])
+    assert one.abs().max() == 4
+    assert two.abs().max() == 1
+
+
+def test_what_was_learnt_holds_in_a_smaller_box() -> None:
+    """With all it knows, the first vertices of the smaller box go most of the way to its optimum."""
+    slopes, search = normal(144, seed=7), GradientRegression(RGB)
+    begin(search, [0], images=torch.full((1, *RGB), 128.0))
+    answer: Answer = lambda points: (500 + points @ slopes)[:, None]  # noqa: E731
+    lowest(search, answer, 400)
+    search.limit(torch.tensor([2]))
+    first = round_of(search, [answer])[0]
+    assert float(answer(first).amin()) < 500 - 0.85 * 2 * float(slopes.abs().sum())
+
+
+# Arguments
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="population is 3, must be at least 4"):
+        GradientRegression(RGB, population=3)
+    with pytest.raises(ValueError, match="capacity is 159, must be at least 8 populations, 160"):
+        GradientRegression(RGB, capacity=159)
+    with pytest.raises(ValueError, match="dimension is 0, must be at least 1"):
+        GradientRegression((0, 3, 3))
+    assert GradientRegression((2, 3, 1)).dimension == 6
+
+
+@pytest.mark.parametrize("make", [small_search, lambda: PixelProcess(3, RGB)])
+def test_wrong_limits_are_refused(make: Callable[[], Search]) -> None:
+    search = make()
+    assert search.takes_limits
+    images = torch.zeros(2, *RGB)
+    corner = torch.zeros(2, search.dimension)
+    search.add(corner, corner, corner + 1, [seeded(0), seeded(1)], images)
+    for wrong in (torch.ones(3, dtype=torch.int64), torch.ones((), dtype=torch.int64), torch.ones(2, 1).long()):
+        with pytest.raises(ValueError, match=r"limits are .*torch.int64, must be \(2,\) torch.int64"):
+            search.limit(wrong)
+    with pytest.raises(ValueError, match=r"\(2,\) torch.float32, must be \(2,\) torch.int64"):
+        search.limit(torch.ones(2))
+    search.ask()
+    with pytest.raises(RuntimeError, match="limit between ask and tell: 1 ask is open, 0"):
+        search.limit(torch.tensor([1, 1]))
+    make().limit(torch.zeros(0, dtype=torch.int64))  # no lanes, no limits
+
+
+def test_other_searches_take_no_limits() -> None:
+    for search in (DifferentialEvolution(4, population=30), SparseRandomSearch(2, RGB)):
+        assert not search.takes_limits
+        begin_any(search)
+        with pytest.raises(RuntimeError, match=f"{type(search).__name__} takes no limits"):
+            search.limit(torch.tensor([1]))
+
+
+def begin_any(search: Search) -> None:
+    corner = torch.zeros(1, search.dimension)
+    search.add(corner, corner, corner + 1, [seeded(0)], torch.zeros(1, *RGB))
