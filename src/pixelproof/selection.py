@@ -71,7 +71,8 @@ def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, target: str) -
         label = int(data.labels[position])
         usable = predicted[k] == label and targets[k] != label
         image, index = data.images[position], int(data.indices[position])
-        batch.append(Sample(index, image, label, targets[k], float(confidences[k, label])) if usable else None)
+        sample = Sample(index, image, label, targets[k], float(confidences[k, label]), scores[k].clone())
+        batch.append(sample if usable else None)
     return batch
 
 

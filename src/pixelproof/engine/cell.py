@@ -107,10 +107,9 @@ class Cell:
 
     def _margins(self, log_scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor | None:
         """(lanes, population, K): how far each rival class lies below the true one, where the search reads it."""
-        if not self.search.reads_margins or targets is not None or self._fitness != "margin":
+        if not self._follows_margins(self.lanes):
             return None
-        margins = log_scores.gather(1, labels[:, None]) - log_scores
-        margins = margins.float().scatter_(1, labels[:, None], torch.inf).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        margins = _all_margins(log_scores, labels)
         everywhere = margins.new_full((*self._asked.shape, log_scores.shape[1]), torch.inf)
         everywhere[self._asked] = margins
         return everywhere
@@ -176,10 +175,21 @@ class Cell:
             for lane in lanes
         ]
         lower, upper = self.encoding.box(clean)
-        self.search.add(self.encoding.start(clean, streams), lower, upper, streams, clean)
+        self.search.add(self.encoding.start(clean, streams), lower, upper, streams, clean, self._known(lanes))
         self._clean = torch.cat([self._clean, clean]) if self.lanes else clean
         self.lanes = self.lanes + lanes
         self._limit()
+
+    def _known(self, lanes: list[Lane]) -> Tensor | None:
+        """(lanes, K): the margins of the clean images, where the search reads margins and the scores were kept."""
+        scores = [lane.sample.scores for lane in lanes if lane.sample.scores is not None]
+        if not self._follows_margins(lanes) or len(scores) < len(lanes):
+            return None
+        labels = torch.tensor([lane.sample.label for lane in lanes], device=scores[0].device)
+        return _all_margins(torch.stack(scores), labels)
+
+    def _follows_margins(self, lanes: list[Lane]) -> bool:
+        return self.search.reads_margins and self._fitness == "margin" and lanes[0].sample.target is None
 
     def _labels(self, owner: Tensor) -> Tensor:
         return torch.tensor([lane.sample.label for lane in self.lanes], device=owner.device)[owner]
@@ -189,6 +199,12 @@ class Cell:
         if any(target is None for target in targets):
             return None  # targeted or not is one choice for the whole run
         return torch.tensor(targets, device=owner.device)[owner]
+
+
+def _all_margins(log_scores: Tensor, labels: Tensor) -> Tensor:
+    """(n, K): how far each class lies below the true one, infinity for that itself and for what is not a number."""
+    margins = (log_scores.gather(1, labels[:, None]) - log_scores).float()
+    return margins.scatter_(1, labels[:, None], torch.inf).nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _found_all(lane: Lane) -> bool:

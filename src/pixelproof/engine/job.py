@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.runs.record import Record
 
@@ -19,6 +21,7 @@ class Sample:
     label: int
     target: int | None
     confidence: float  # of the true class, on the clean image
+    scores: Tensor | None = None  # log-scores of the clean image, K, where a search is to begin from them
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,16 @@ class GradientRegression(LaneSearch[Learners]):
         seed = int(torch.randint(2**62, (1,), generator=self._beginning[0], device=start.device))
         generator = torch.Generator(start.device).manual_seed(seed)
         cohort = Cohort(self._basis, len(start), self.capacity, generator)
+        if self._clean is not None:
+            for memory, margins in zip(cohort.memories, self._clean, strict=True):
+                memory.know(torch.zeros_like(start[0]), margins)
         return Learners(list(lower), list(upper), [math.inf] * len(start), cohort.memories, [cohort] * len(start))
 
     @one_thread()
     def _propose(self, state: Learners) -> Tensor:
         self._candidates = [
-            _first(cohort, box, generator, min(FIRST_POPULATION, self.population))
-            if memory.count == 0
+            _first(cohort, memory, box, generator, min(FIRST_POPULATION, self.population))
+            if memory.asked == 0
             else _next(cohort, memory, box, generator, _size(memory.asked, self.population))
             for memory, cohort, box, generator in zip(
                 state.memory, state.cohort, _boxes(state), self._generators, strict=True
@@ -136,11 +139,12 @@ def _size(asked: int, population: int) -> int:
     return max(min(asked // 10, population), min(FIRST_POPULATION, population))
 
 
-def _first(cohort: Cohort, box: Box, generator: torch.Generator, count: int) -> Tensor:
-    """The unchanged image, and the vertices of prior samples."""
+def _first(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
+    """Vertices of prior samples, and the unchanged image where it is not known."""
     xi = _normal((count, cohort.basis.size), generator)
     vertices = _vertices(cohort.gradient(xi), box)
-    vertices[0] = 0
+    if memory.count == 0:
+        vertices[0] = 0
     return vertices
 
 

@@ -98,6 +98,12 @@ class Measurements:
         if len(changes):
             self._append(changes, whitened, margins, block)
 
+    def know(self, change: Tensor, margins: Tensor) -> None:
+        """Begin with the unchanged image, change (H·W·C) being zero; its margins (K,) cost no query."""
+        if bool((margins < LARGEST_MARGIN).any()):
+            self.add(change.unsqueeze(0), torch.zeros_like(self._u[:1]), margins.unsqueeze(0))
+            self.asked = 0
+
     def _gram_of(self, whitened: Tensor) -> Tensor:
         """(q, count + q): products of new points with the known ones and with each other."""
         return torch.cat([whitened @ self.u.T, whitened @ whitened.T], 1)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from pixelproof.search.pixel_prior import PixelPrior
 from pixelproof.search.posterior import Posterior
 
-LEVEL = 100.0  # prior variance of the margins of the clean image, which nobody tells: wide
+LEVEL = 100.0  # prior variance of the margins of the clean image, which may not be told: wide
 SCALE, SCALE_COUNT = 1.44, 10  # prior square of the effect of a typical pixel, and how many observations it is worth
 
 

@@ -28,7 +28,7 @@ STEEP = 1e4  # margins are cut here
 class Mind:
     """One lane: its landscape, the sets it asked, the best of them, and the next ones."""
 
-    def __init__(self, prior: PixelPrior, image: Tensor, size: int, capacity: int) -> None:
+    def __init__(self, prior: PixelPrior, image: Tensor, size: int, capacity: int, clean: Tensor | None) -> None:
         self.prior, self.size, self.capacity = prior, size, capacity
         self.features = prior.corner_features(image)
         self.landscape = Landscape(prior, self.features, size, 1, 0)
@@ -38,6 +38,8 @@ class Mind:
         self.tried = torch.zeros(0, size, dtype=torch.long, device=image.device)  # of the present size
         self.used = self.tried.sum(1)  # sums of the keys of all sets, of any size
         self._plan: Plan | None = None
+        if clean is not None:
+            self._know(clean)
         self._scores: list[Tensor] = []  # the best ones of the last plans
 
     @property
@@ -65,6 +67,19 @@ class Mind:
     def _noise(self) -> float:
         return ALONE + CROWD * math.pow(self.size - 1, CROWDING)
 
+    def _know(self, margins: Tensor) -> None:
+        """Begin with the margins (K,) of the clean image."""
+        usable = margins < UNUSABLE
+        if bool(usable.any()):
+            self._follow(usable.nonzero().squeeze(1))
+            told = -margins[usable][None].clamp(-STEEP, STEEP)
+            cells, one = self.tried.new_zeros(1, self.size), torch.ones_like(told[:, 0])
+            self.landscape.observe(cells, torch.zeros_like(cells, dtype=told.dtype), one, self._noise * one, told)
+
+    def _follow(self, rivals: Tensor) -> None:
+        self.rivals = rivals
+        self.landscape = Landscape(self.prior, self.features, self.size, len(rivals), self.capacity)
+
     def resize(self, size: int) -> None:
         """Go on with sets of another size: fewer of the incumbent's cells first, or whatever the map suggests."""
         if size == self.size:
@@ -85,8 +100,7 @@ class Mind:
         if not bool(usable.any()):
             return
         if self.rivals is None:
-            self.rivals = (margins[usable] < UNUSABLE).all(0).nonzero().squeeze(1)
-            self.landscape = Landscape(self.prior, self.features, self.size, len(self.rivals), self.capacity)
+            self._follow((margins[usable] < UNUSABLE).all(0).nonzero().squeeze(1))
         margins = margins[:, self.rivals].clamp(-STEEP, STEEP)
         self._observe(plan, margins, usable)
         lowest, best = margins.amin(1).masked_fill(~usable, torch.inf).min(0)
@@ -167,7 +181,9 @@ class PixelProcess(LaneSearch[Minds]):
             self._priors[images.device] = PixelPrior(self.shape, images.device)
         prior = self._priors[images.device]
         size = min(self.pixels, prior.positions)
-        return Minds([Mind(prior, image, size, self.capacity) for image in images])
+        clean = [None] * len(images) if self._clean is None else list(self._clean)
+        pairs = zip(images, clean, strict=True)
+        return Minds([Mind(prior, image, size, self.capacity, margins) for image, margins in pairs])
 
     @one_thread()
     def _propose(self, state: Minds) -> Tensor:

@@ -37,9 +37,11 @@ class Search(Protocol):
         upper: Tensor,
         generators: Sequence[torch.Generator],
         images: Tensor | None = None,
+        margins: Tensor | None = None,
     ) -> None:
         """Append n lanes: start, lower, upper (n, dimension) float32 on one device, one generator a lane,
-        all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks.
+        all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks;
+        margins (n, K) of these, as `tell` is given them, where they are known.
 
         The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds or generators,
         RuntimeError between ask and tell.
@@ -153,13 +155,18 @@ class LaneSearch(ABC, Generic[State]):
         self.population = population
         self._state: State | None = None
         self._generators: list[torch.Generator] = []
-        self._beginning: Sequence[torch.Generator] = ()  # those of the lanes that begin
+        self._beginning: Sequence[torch.Generator] = ()
+        self._clean: Tensor | None = None
         self._device = torch.device("cpu")
         self._asked = False
 
     @abstractmethod
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> State:
-        """The state of new lanes; the tensors, (n, dimension) and (n, H, W, C), are the search's own."""
+        """The state of new lanes; the tensors, (n, dimension) and (n, H, W, C), are the search's own.
+
+        What else there is to know of them, for the time of this call: their generators, ``_beginning``, and the margins
+        (n, K) of their images, ``_clean``, or None.
+        """
 
     @abstractmethod
     def _propose(self, state: State) -> Tensor:
@@ -197,6 +204,7 @@ class LaneSearch(ABC, Generic[State]):
         upper: Tensor,
         generators: Sequence[torch.Generator],
         images: Tensor | None = None,
+        margins: Tensor | None = None,
     ) -> None:
         """Append lanes; see `Search.add`."""
         self._refuse_between_ask_and_tell("add")
@@ -207,6 +215,7 @@ class LaneSearch(ABC, Generic[State]):
         if len(start) == 0:
             return
         self._beginning = generators
+        self._clean = None if margins is None else margins.detach().to(start.device)
         own = [None if row is None else row.detach().clone() for row in (start, lower, upper, images)]
         fresh = self._begin(*own)  # type: ignore[arg-type]
         self._state = fresh if self._state is None else self._state.joined(fresh)
