@@ -40,7 +40,8 @@ BATCHES_IN_FLIGHT = 8
 TURNS = 2
 
 #: Candidates a round of the random searches: with the papers' 1, the last images leave the batch nearly empty. On the
-#: zoo's ResNet-20, sparse-random with 1, 2 and 4 fooled at th = 3 81, 81 and 83 % of 64 images by a mean of 281, 268 and 275 queries.
+#: zoo's ResNet-20 at th = 3, sparse-random with 1, 2 and 4 fooled 81, 81 and 83 % of 64 images, with 281, 268 and 275
+#: queries on average.
 AT_ONCE = 4
 
 #: Channel values in flight at most (a search keeps a few arrays of that size), so that large images start fewer lanes.
