@@ -89,8 +89,8 @@ class AssessSpec(BaseModel):
             return self
         if self.search not in ("auto", *LIMITED) or self.preset == "paper":
             raise ValueError(
-                "smallest thresholds are sought by the searches of --search auto alone, at the presets quick "
-                "and standard"
+                "--minimal: smallest thresholds are sought by the searches of --search auto alone, at the presets "
+                "quick and standard"
             )
         return self
 
@@ -120,10 +120,12 @@ def make_spec(**options: Any) -> AssessSpec:
         return AssessSpec(**options)
     except ValidationError as error:
         first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "the options"
+        text = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # of several options together
+            raise InputError(f"{text}.") from error
+        option = "--" + str(first["loc"][0]).replace("_", "-")
         if first["type"] == "extra_forbidden":
             raise InputError(f"There is no option {option}.") from error
-        text = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{option}: {text[:1].lower()}{text[1:]} (given: {first['input']!r}).") from error
 
 

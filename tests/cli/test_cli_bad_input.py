@@ -132,6 +132,21 @@ def factories(tmp_path: Path) -> Path:
         ({"--seed": "-1"}, ["--seed", "greater than or equal to 0"]),
         ({"--seed": str(2**63)}, ["--seed", "less than"]),
         ({"--shuffle": "-1"}, ["--shuffle", "greater than or equal to 0"]),
+        ({"--minimal": "300"}, ["--minimal", "less than or equal to 255", "300"]),
+        ({"--minimal": "0"}, ["--minimal", "greater than or equal to 1"]),
+        (
+            {"--minimal": "127", "--search": "de"},
+            ["--minimal: smallest thresholds are sought by", "--search auto alone"],
+        ),
+        ({"--minimal": "127", "--preset": "paper"}, ["--minimal: smallest", "the presets quick and standard."]),
+        (
+            {"--search": "square", "--attacks": "few-pixel,threshold"},
+            ["error: --search square is of the threshold attack alone: add --attacks threshold."],
+        ),
+        (
+            {"--search": "pixel-process", "--attacks": "threshold"},
+            ["--search pixel-process", "add --attacks few-pixel."],
+        ),
     ],
     ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else "",
 )
