@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pixelproof.errors import InputError
-from pixelproof.spec import SearchSettings, Settings, make_spec, resolve
+from pixelproof.spec import ATTACK_OF, COHORT, SearchSettings, Settings, make_spec, resolve
 
 CIFAR = (32, 32, 3)
 
@@ -68,6 +68,74 @@ def test_the_full_covariance_is_kept_to_a_few_hundred_dimensions(attack, thresho
     assert _search(attack, threshold, shape, search="cma-es").search == search
 
 
+@pytest.mark.parametrize("preset", ["quick", "standard"])
+@pytest.mark.parametrize(
+    ("attack", "shape", "search"),
+    [
+        ("threshold", CIFAR, "gradient-regression"),
+        ("threshold", (224, 224, 3), "gradient-regression"),
+        ("threshold", (8, 8, 7), "gradient-regression"),
+        ("few-pixel", CIFAR, "pixel-process"),
+        ("few-pixel", (28, 28, 1), "pixel-process"),
+        ("few-pixel", (64, 64, 4), "pixel-process"),
+        ("few-pixel", (64, 65, 3), "sparse-random"),  # too many positions to keep a map of
+        ("few-pixel", (128, 32, 3), "pixel-process"),
+        ("few-pixel", (129, 32, 3), "sparse-random"),
+        ("few-pixel", (8, 8, 5), "sparse-random"),  # too many channels
+    ],
+)
+def test_auto_is_the_strongest_search_of_its_attack(attack, shape, search, preset):
+    s = _search(attack, 5, shape, preset=preset)
+    assert (s.search, s.population, s.sigma, s.differential_weight, s.minimal) == (search, None, None, None, False)
+    assert s.cohort == (COHORT if search == "gradient-regression" else 1)
+
+
+@pytest.mark.parametrize(("attack", "search"), [("few-pixel", "cma-es"), ("threshold", "sep-cma-es")])
+def test_auto_is_the_papers_search_in_the_papers_preset(attack, search):
+    s = _search(attack, 5, preset="paper")
+    assert (s.search, s.cohort) == (search, 1)
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard"])
+def test_minimal_thresholds_take_one_search_an_attack(preset):
+    settings = _resolve(minimal=127, levels=[1, 5], preset=preset)
+    assert [(s.attack, s.search, s.threshold, s.minimal, s.cohort) for s in settings.searches] == [
+        ("few-pixel", "pixel-process", 127, True, 1),
+        ("threshold", "gradient-regression", 127, True, COHORT),
+    ]
+    assert make_spec(model="m", data="d", minimal=127).levels == (1, 3, 5, 10)  # which are read off the distances
+
+
+@pytest.mark.parametrize(("attack", "search"), [("few-pixel", "pixel-process"), ("threshold", "gradient-regression")])
+def test_minimal_thresholds_may_name_the_search_that_auto_is(attack, search):
+    auto, named = (_resolve(minimal=9, attacks=[attack], search=choice) for choice in ("auto", search))
+    assert auto == named
+
+
+def test_minimal_numbers_of_pixels_need_a_map():
+    with pytest.raises(InputError, match=r"--minimal: .* not 65×64×3: add --attacks threshold\.") as caught:
+        _resolve((65, 64, 3), minimal=127)
+    assert "\n" not in str(caught.value)
+    assert _resolve((65, 64, 3), minimal=127, attacks=["threshold"]).searches[0].minimal
+
+
+@pytest.mark.parametrize("search", ["square", "sparse-random", "de", "cma-es", "sep-cma-es"])
+def test_no_other_search_seeks_minimal_thresholds(search):
+    attack = ATTACK_OF.get(search, "few-pixel")
+    assert _search(attack, 3, search=search).search == search
+    with pytest.raises(
+        InputError, match=r"^--minimal: smallest thresholds are sought by the searches of --search auto"
+    ):
+        make_spec(model="m", data="d", minimal=127, search=search, attacks=[attack])
+
+
+@pytest.mark.parametrize(("search", "of"), ATTACK_OF.items())
+def test_a_search_of_one_attack_is_refused_for_the_other(search, of):
+    for attacks in (["few-pixel", "threshold"], list({"few-pixel", "threshold"} - {of})):
+        with pytest.raises(InputError, match=rf"^--search {search} is of the {of} attack alone: add --attacks {of}\.$"):
+            make_spec(model="m", data="d", search=search, attacks=attacks)
+
+
 def test_the_separable_search_can_be_asked_for():
     assert _search("few-pixel", 1, search="sep-cma-es").search == "sep-cma-es"
 
@@ -95,6 +163,8 @@ def test_the_batch_depends_on_the_kind_of_device_only(kind):
         ({"levels": [0]}, r"--levels: every level th must lie in 1\.\.255, not \[0\] \(given: \[0\]\)\."),
         ({"max_queries": 1}, r"--max-queries: input should be greater than or equal to 2 \(given: 1\)\."),
         ({"levles": [1]}, r"There is no option --levles\."),
+        ({"minimal": 0}, r"--minimal: input should be greater than or equal to 1 \(given: 0\)\."),
+        ({"minimal": 256}, r"--minimal: input should be less than or equal to 255 \(given: 256\)\."),
         ({"target": None}, "--target"),
         ({"levels": 5}, "--levels"),
         ({"attacks": "few-pixel"}, "--attacks"),

@@ -91,6 +91,38 @@ def test_assess_again_takes_up_the_same_run(cli, run_copy):
         assert contents(run) == before
 
 
+def test_assess_seeks_minimal_thresholds(cli, tmp_path):
+    """One record a sample and attack; the levels are read off the distances; it verifies; it is taken up again."""
+    out = tmp_path / "run"
+    arguments = (*TINY_ARGUMENTS, "--samples", "3", "--max-queries", "50", "--minimal", "127")
+    answer = cli("assess", *arguments, "--out", out)
+    assert (answer.code, answer.err) == (0, "")
+    assert "Few-pixel (L0) by pixel-process" in answer.out
+    assert "Threshold (L∞) by gradient-regression" in answer.out
+    assert "Minimal thresholds" in answer.out
+    with RunStore.open(out) as run:
+        assert run.manifest.status == "finished"
+        before, records = contents(run), run.records()
+    attacks = ("few-pixel", "threshold")
+    assert sorted((r.sample, r.attack) for r in records) == sorted(
+        (sample, attack) for sample in {r.sample for r in records} for attack in attacks
+    )
+    assert len(records) == 6
+    assert {r.threshold for r in records} == {127}
+    assert all(r.queries <= 50 for r in records)
+    for attack, title in zip(attacks, ("Few-pixel (L0)", "Threshold (L∞)"), strict=True):
+        distances = [r.l0 if attack == "few-pixel" else r.linf for r in records if r.attack == attack and r.success]
+        table = answer.out[answer.out.index(f"{title} by") :]
+        for level in (1, 10):
+            row = next(line.split() for line in table.splitlines() if line.split()[:1] == [str(level)])
+            assert row[1] == f"{sum(distance <= level for distance in distances)}/3"
+    assert cli("verify", out).code == 0
+    assert cli("report", out).code == 0
+    assert cli("assess", *arguments, "--out", out).code == 0
+    with RunStore.open(out) as run:
+        assert contents(run) == before
+
+
 def test_assess_prints_the_findings(cli, tmp_path):
     answer = cli("assess", *TINY_ARGUMENTS, "--range", "0:1000", "--samples", "1", "--out", tmp_path / "run")
     assert answer.code == 0
