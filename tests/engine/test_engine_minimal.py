@@ -73,7 +73,7 @@ def test_thresholds_on_a_linear_model_are_those_of_the_closed_form(attack: Attac
     """|f(x)| / ||w||₁, rounded up, wherever no bound clips it."""
     shape = (4, 4, 3)
     network, weights = linear(shape, 3)
-    images = np.random.default_rng(3).integers(90, 166, (12, *shape), dtype=np.uint8)
+    images = np.random.default_rng(3).integers(90, 166, (8, *shape), dtype=np.uint8)
     values = np.array([(weights * image).sum() for image in images])
     closed = np.abs(values) / np.abs(weights).sum()
     assert closed.max() < 90  # so that no bound clips it
@@ -106,10 +106,10 @@ def test_numbers_of_pixels_on_a_linear_model_are_those_of_the_closed_form(attack
     """The fewest pixels whose greatest drops, added, exceed the margin."""
     shape = (5, 5, 1)
     network, weights = linear(shape, 5)
-    images = np.random.default_rng(5).integers(0, 256, (40, *shape), dtype=np.uint8)
+    images = np.random.default_rng(5).integers(0, 256, (24, *shape), dtype=np.uint8)
     data = labelled(network, images)
-    done = attack(Watched(network), data, attacks=["few-pixel"], minimal=127, max_queries=400)
-    check_records(done, data, network, 127, 400)
+    done = attack(Watched(network), data, attacks=["few-pixel"], minimal=127, max_queries=200)
+    check_records(done, data, network, 127, 200)
     exactly = 0
     for record in done.records:
         image = images[record.sample].astype(float)
@@ -119,7 +119,7 @@ def test_numbers_of_pixels_on_a_linear_model_are_those_of_the_closed_form(attack
         least = int((drops.cumsum() <= abs(value)).sum()) + 1
         assert least <= record.l0 <= least + 1, record.sample
         exactly += record.l0 == least
-    assert exactly >= 36
+    assert exactly >= 20
     assert len({record.l0 for record in done.records}) >= 3
 
 
@@ -140,15 +140,15 @@ def fewest_corners(network: Network, image: np.ndarray, label: int, most: int) -
 def test_numbers_of_pixels_of_a_small_network_are_those_of_brute_force(attack: Attack) -> None:
     shape = (4, 4, 1)
     network = small_network(shape, 6, seed=2)
-    images = np.random.default_rng(6).integers(0, 256, (40, *shape), dtype=np.uint8)
+    images = np.random.default_rng(6).integers(0, 256, (24, *shape), dtype=np.uint8)
     data = labelled(network, images)
     least = [fewest_corners(network, image, int(y), 4) for image, y in zip(images, data.labels, strict=True)]
     assert len(set(least)) >= 3
-    done = attack(Watched(network), data, attacks=["few-pixel"], minimal=127, max_queries=500)
-    check_records(done, data, network, 127, 500)
+    done = attack(Watched(network), data, attacks=["few-pixel"], minimal=127, max_queries=300)
+    check_records(done, data, network, 127, 300)
     # The search tries the corners of the colour cube alone, so brute force over these is a bound for it.
     proved = [(record.l0, best) for record, best in zip(done.records, least, strict=True) if best is not None]
-    assert len(proved) >= 30
+    assert len(proved) >= 18
     assert all(found is not None and found >= best for found, best in proved)
     assert sum(found == best for found, best in proved) >= 0.9 * len(proved), proved
 
@@ -205,10 +205,11 @@ def check_same(one: Attacked, two: Attacked) -> None:
 @pytest.mark.parametrize("name", ["threshold", "few-pixel"])
 def test_records_do_not_depend_on_how_often_a_run_was_cut(attack: Attack, network: Network, name: str) -> None:
     """Also in the midst of a cohort, of which there are two: what it does again it does alike."""
-    data, options = labelled_by(network, SHAPE, 34), {**BOTH, "attacks": [name], "max_queries": 60}
+    data = labelled_by(network, SHAPE, 34 if name == "threshold" else 12)
+    options = {**BOTH, "attacks": [name], "max_queries": 50}
     whole = attack(Watched(network), data, **options)
-    check_records(whole, data, network, 127, 60)
-    check_same(whole, in_pieces(attack, network, data, [1, 14], options))
+    check_records(whole, data, network, 127, 50)
+    check_same(whole, in_pieces(attack, network, data, [1, 8], options))
     assert attack(Watched(network), data, done=whole.records, **options).records == []
 
 
@@ -216,7 +217,7 @@ def test_a_whole_cohort_does_not_depend_on_the_next_one_nor_a_lone_lane_on_any(
     attack: Attack, network: Network
 ) -> None:
     data = labelled_by(network, SHAPE, 34)
-    options = {**BOTH, "max_queries": 60}
+    options = {**BOTH, "max_queries": 40}
     whole = attack(Watched(network), data, **options).comparable()
     first = attack(Watched(network), data.take(range(32)), **options).comparable()
     assert first == [record for record in whole if record.sample < 32]
@@ -228,11 +229,11 @@ def test_a_whole_cohort_does_not_depend_on_the_next_one_nor_a_lone_lane_on_any(
 def test_nested_cohorts_that_were_cut_end_with_the_same_records(attack: Attack, network: Network) -> None:
     """Levels, not minimal thresholds: a cohort climbs together, and resumes where it was cut."""
     data = labelled_by(network, SHAPE, 34)
-    options = {"attacks": ["threshold"], "levels": [1, 3, 6], "max_queries": 50}
+    options = {"attacks": ["threshold"], "levels": [1, 4], "max_queries": 50}
     whole = attack(Watched(network), data, **options)
     assert any(record.inherited_from for record in whole.records)
     assert any(r.success and r.inherited_from is None and r.threshold > 1 for r in whole.records)
-    check_same(whole, in_pieces(attack, network, data, [20, 25], options))
+    check_same(whole, in_pieces(attack, network, data, [15, 20], options))
 
 
 def test_a_claim_that_does_not_stand_is_no_threshold(attack: Attack, network: Network) -> None:

@@ -448,6 +448,23 @@ def test_candidates_that_were_not_evaluated_are_not_learnt() -> None:
     assert state_of(search).memory[0].count == 3
 
 
+def test_margins_of_the_clean_image_that_are_known_are_not_asked_again() -> None:
+    search, answers = small_search(), [curved(0, 144), curved(1, 144)]
+    images = torch.full((2, *RGB), 128.0)
+    corner, unchanged = torch.full((2, 144), 8.0), torch.zeros(1, 144)
+    margins = torch.cat([answer(unchanged) for answer in answers])
+    margins[1] = torch.inf  # as of a model that answers with probabilities, and is sure
+    search.add(torch.zeros(2, 144), -corner, corner, [seeded(0), seeded(1)], images, margins)
+    first, second = state_of(search).memory
+    assert [(memory.count, memory.asked) for memory in (first, second)] == [(1, 0), (0, 0)]
+    assert torch.equal(first._margins[0], margins[0])
+    assert (first.point == 0).all()
+    one, two = round_of(search, answers)
+    assert (one.abs() == 8).all()
+    assert (two[0] == 0).all()
+    assert [(memory.count, memory.asked) for memory in (first, second)] == [(9, 8), (8, 8)]
+
+
 # Lanes and cohorts
 
 
