@@ -20,7 +20,7 @@ SWAPS = 0.75  # of a batch
 # of a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
 ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
 # A lane is hopeless after this many queries, once in that many rounds no score was as low as that. One pixel, and more.
-ONE, MORE = (40, 1, 5.0), (150, 8, 4.5)
+ONE, MORE = (40, 1, 5.0), (150, 8, 5.5)
 UNUSABLE = 1e30  # a margin beyond it is none
 STEEP = 1e4  # margins are cut here
 
@@ -143,7 +143,7 @@ class PixelProcess(LaneSearch[Minds]):
 
     A lane never stalls. It is hopeless when nothing left promises success: with th = 1 once, after 40 queries, no cell
     left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 8 rounds was
-    within 4.5. When ``capacity`` observations are in, the older half of them is forgotten.
+    within 5.5. When ``capacity`` observations are in, the older half of them is forgotten.
 
     Memory: about capacity × (C + 1) × H × W float32 a lane, touched as observations come in.
 
