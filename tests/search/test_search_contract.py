@@ -218,6 +218,9 @@ def test_wrong_lanes_are_refused(make: Make) -> None:
         search.add(good, good, good, generators[:1] * 2)
     with pytest.raises(ValueError, match=r"upper is on meta, the other lanes are on cpu"):
         search.add(good, good, good.to("meta"), generators)
+    for margins in (torch.zeros(2), torch.zeros(3, 10), torch.zeros(2, 10, dtype=torch.int64)):
+        with pytest.raises(ValueError, match=r"margins are \(.*must be \(2, K\) floating"):
+            search.add(good, good, good, generators, None, margins)
     assert search.lanes == 0
     search.add(good, good, good, generators)
     with pytest.raises(ValueError, match=r"2 distinct generators for 3 lanes"):

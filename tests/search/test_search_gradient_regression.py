@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search import DifferentialEvolution, GradientRegression, PixelProcess, Search, SparseRandomSearch
-from pixelproof.search.cohort import Cohort
+from pixelproof.search.cohort import TEACHERS, Cohort
 from pixelproof.search.gradient_regression import Learners
 from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.measurements import LARGEST_MARGIN, Measurements, Noise, Posterior
@@ -83,7 +83,7 @@ def test_analysis_is_the_cosine_transform_of_each_rotated_colour(shape: tuple[in
 
 def filled(blocks: Sequence[int], size: int = 12, rivals: int = 3, capacity: int = 64, seed: int = 0) -> Measurements:
     """Measurements of random points told in blocks; changes are the first five coordinates."""
-    memory = Measurements(capacity, size, CPU)
+    memory = Measurements(capacity, torch.ones(size))
     for number, count in enumerate(blocks):
         points = normal(count, size, seed=100 * seed + number)
         memory.add(points[:, :5], points, normal(count, rivals, seed=1000 + 100 * seed + number))
@@ -150,7 +150,7 @@ def test_the_posterior_is_the_dense_regression(blocks: list[int], rivals: int) -
 
 
 def test_rivals_that_are_too_far_to_be_followed_are_left_out() -> None:
-    memory = Measurements(16, 4, CPU)
+    memory = Measurements(16, torch.ones(4))
     margins = torch.tensor([[3.0, torch.inf, 1.0], [4.0, torch.inf, 2.0]])
     memory.add(normal(2, 4), normal(2, 4), margins)
     assert memory.posterior(NOISE, 3).rivals.tolist() == [2, 0]
@@ -194,12 +194,15 @@ def check_dense(memory: Measurements, posterior: Posterior) -> None:
     np.testing.assert_allclose((posterior.factor @ posterior.factor.T).numpy(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_a_prior_that_grows_rescales_what_was_measured() -> None:
-    memory = filled([8, 9])
-    before, factor = memory.u.clone(), 0.5 + torch.rand(12, generator=seeded(4))
-    memory.posterior(NOISE, 1)
-    memory.rescale(factor)
-    torch.testing.assert_close(memory.u, before * factor)
+@pytest.mark.parametrize("blocks", [[8, 9], [60, 60, 60]], ids=["one block", "two blocks of the Gram matrix"])
+def test_a_prior_learnt_anew_rescales_what_was_measured(blocks: list[int]) -> None:
+    memory = filled(blocks, capacity=256)
+    before, root = memory.u.clone(), 0.5 + torch.rand(12, generator=seeded(4))
+    factor = memory.posterior(NOISE, 1).factor
+    memory.follow(torch.full((12,), 2.0))
+    memory.follow(root)
+    torch.testing.assert_close(memory.u, before * root)
+    assert memory.posterior(NOISE, 1).factor is not factor
     np.testing.assert_allclose(memory._prior().numpy(), dense(memory)[1], atol=1e-4)
     check_dense(memory, memory.posterior(NOISE, 1))
     directions = normal(2, 12, seed=6)
@@ -208,7 +211,7 @@ def test_a_prior_that_grows_rescales_what_was_measured() -> None:
 
 
 def test_repeated_points_are_not_kept() -> None:
-    memory, points, margins = Measurements(32, 6, CPU), normal(5, 6), normal(5, 2, seed=1)
+    memory, points, margins = Measurements(32, torch.ones(6)), normal(5, 6), normal(5, 2, seed=1)
     twice = torch.tensor([0, 1, 0, 2, 1])
     memory.add(points[twice], points[twice], margins[twice])
     assert (memory.count, memory.asked) == (3, 5)
@@ -222,7 +225,7 @@ def test_repeated_points_are_not_kept() -> None:
 
 
 def test_what_is_far_from_the_best_point_is_forgotten() -> None:
-    memory = Measurements(40, 6, CPU)
+    memory = Measurements(40, torch.ones(6))
     told: list[tuple[Tensor, float]] = []
     for number in range(11):
         points, margins = normal(4, 6, seed=number), normal(4, 1, seed=100 + number)
@@ -243,7 +246,7 @@ def test_what_is_far_from_the_best_point_is_forgotten() -> None:
 
 
 def test_the_best_point_is_the_lowest_margin_of_any_rival() -> None:
-    memory = Measurements(16, 4, CPU)
+    memory = Measurements(16, torch.ones(4))
     points = normal(4, 4)
     memory.add(points[:2], points[:2], torch.tensor([[5.0, 9.0], [6.0, 4.0]]))
     assert torch.equal(memory.point, points[1])
@@ -271,7 +274,7 @@ def taught(basis: ImageBasis, spectrum: Tensor, lanes: int, rounds: int) -> tupl
         for lane, memory in enumerate(cohort.memories):
             changes = vertices(20, gradients.shape[1], seed=1000 * lane + number)
             memory.add(changes, cohort.whiten(changes), (changes @ gradients[lane])[:, None])
-        cohort.learn()
+        cohort.learn(cohort.memories)
         logs = torch.stack([cohort.root.square().log(), spectrum.log()])
         likeness.append(float(torch.corrcoef(logs)[0, 1]))
     return cohort, likeness
@@ -306,6 +309,23 @@ def test_a_cohort_that_measured_next_to_nothing_keeps_its_prior() -> None:
     fresh = Cohort(basis, 1, 400, seeded(0))
     assert torch.equal(cohort.root, fresh.root)
     assert cohort.noise == fresh.noise
+
+
+def test_a_cohort_learns_from_some_and_only_the_living_follow() -> None:
+    basis = ImageBasis((8, 8, 3), CPU)
+    cohort, _ = taught(basis, torch.ones(basis.size), lanes=TEACHERS + 4, rounds=1)
+    for lane, memory in enumerate(cohort.memories):
+        changes = vertices(20, basis.size, seed=77 + lane)
+        memory.add(changes, cohort.whiten(changes), normal(20, 1, seed=lane))
+    before, root = [memory.u.clone() for memory in cohort.memories], cohort.root
+    alive = cohort.memories[6:]
+    cohort.learn(alive)
+    assert not torch.equal(cohort.root, root)
+    followed = [not torch.equal(old, memory.u) for old, memory in zip(before, cohort.memories, strict=True)]
+    # All that live, and of the ended ones as many as are wanting.
+    assert followed == [True] * (TEACHERS - len(alive)) + [False] * (6 - TEACHERS + len(alive)) + [True] * len(alive)
+    for old, memory in zip(before[6:], alive, strict=True):
+        torch.testing.assert_close(memory.u / cohort.root, old / root)
 
 
 # Searches

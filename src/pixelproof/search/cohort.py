@@ -16,6 +16,8 @@ from pixelproof.search.measurements import Measurements, Noise, Posterior
 MILESTONES = (32, 60, 100, 150, 200, 300, 400, 550, 700)
 #: Measurements below which a lane says too little.
 FEWEST = 20
+#: Lanes, at most, that the variances and the noise are learnt from.
+TEACHERS, NOISE_TEACHERS = 16, 8
 #: Rivals whose gradients are averaged.
 RIVALS = 2
 #: Random directions by which a lane's share in the denominator is estimated.
@@ -44,7 +46,7 @@ class Cohort:
         self.basis = basis
         self.noise = START_NOISE
         self.root = self._scaled(_start(basis)).sqrt()
-        self.memories = [Measurements(capacity, basis.size, generator.device) for _ in range(lanes)]
+        self.memories = [Measurements(capacity, self.root) for _ in range(lanes)]
         self._generator = generator
         self._milestones = list(MILESTONES)
 
@@ -56,20 +58,25 @@ class Cohort:
         """Gradients (n, H·W·C) of whitened coefficients (n, size)."""
         return self.basis.synthesise(whitened * self.root)
 
-    def learn(self) -> None:
-        """Learn, if a milestone was passed, from every lane, ended ones too."""
-        asked = max(memory.asked for memory in self.memories)
+    def learn(self, live: Sequence[Measurements]) -> None:
+        """Learn, if a milestone was passed, from the lanes that are ``live``, and from ended ones if these are few."""
+        asked = max(memory.asked for memory in live)
         if asked < self._milestones[0]:
             return
         while self._milestones[0] <= asked:
             last = self._milestones.pop(0)
             self._milestones = self._milestones or [2 * last]
-        memories = [memory for memory in self.memories if memory.count >= FEWEST]
-        if not memories:  # images of so few pixels that there are hardly any vertices
+        ended = [memory for memory in self.memories if memory not in live]
+        teachers = [memory for memory in [*live, *ended] if memory.count >= FEWEST][:TEACHERS]
+        if not teachers:  # images of so few pixels that there are hardly any vertices
             return
-        self._learn_noise(memories)
+        for memory in teachers:
+            memory.follow(self.root)
+        self._learn_noise(teachers[:NOISE_TEACHERS])
         for _ in range(UPDATES if asked <= SETTLED else 1):
-            self._learn_spectrum(memories)
+            self._learn_spectrum(teachers)
+        for memory in live:
+            memory.follow(self.root)
 
     def _learn_noise(self, memories: Sequence[Measurements]) -> None:
         """Move to the neighbouring curvature and floor of highest evidence."""
@@ -86,14 +93,12 @@ class Cohort:
     def _learn_spectrum(self, memories: Sequence[Measurements]) -> None:
         above, below = torch.zeros_like(self.root), torch.zeros_like(self.root)
         for memory in memories:
+            memory.follow(self.root)
             posterior = memory.posterior(self.noise, RIVALS)
             above += (memory.back(posterior.weights).square() / posterior.amplitudes.unsqueeze(1)).mean(0)
             below += self._expected(memory, posterior)
         ratio = (self._smooth(above) / self._smooth(below)).clamp(0.1, 10) ** DAMPING
-        root = self._scaled(self.root.square() * ratio).sqrt()
-        factor, self.root = root / self.root, root
-        for memory in self.memories:
-            memory.rescale(factor)
+        self.root = self._scaled(self.root.square() * ratio).sqrt()
 
     def _expected(self, memory: Measurements, posterior: Posterior) -> Tensor:
         """diag Rᵀ (K + N)⁻¹ R, (size,), by random directions: (K + N)⁻¹ = L⁻ᵀ L⁻¹."""

@@ -112,7 +112,7 @@ class GradientRegression(LaneSearch[Learners]):
                 state.memory[lane].add(chosen, state.cohort[lane].whiten(chosen), values)
         self._candidates = []
         for cohort in dict.fromkeys(state.cohort):
-            cohort.learn()
+            cohort.learn([memory for memory, own in zip(state.memory, state.cohort, strict=True) if own is cohort])
 
     def _limit(self, state: Learners, limits: list[int]) -> None:
         for memory, now, new in zip(state.memory, state.limit, limits, strict=True):

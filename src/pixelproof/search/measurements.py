@@ -12,6 +12,8 @@ from torch import Tensor
 LARGEST_MARGIN = 1e4
 #: Variance that float32 leaves in a difference of two points, as a share of their own.
 ROUNDING = 1e-5
+#: Rows of the Gram matrix that are made at once; half of it follows by symmetry.
+BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class Measurements:
     N(0, I) times an amplitude.
     """
 
-    def __init__(self, capacity: int, size: int, device: torch.device) -> None:
+    def __init__(self, capacity: int, root: Tensor) -> None:
+        """root: the roots of the prior variances, (size,)."""
+        size, device = len(root), root.device
+        self._root = root
         self._u = torch.empty(capacity, size, device=device)
         self._gram = torch.empty(capacity, capacity, device=device)
         self._margins = torch.empty(capacity, 0, device=device)
@@ -129,12 +134,17 @@ class Measurements:
             self.best, self.point, self.moved = first + lowest, changes[lowest].clone(), False
             self._factor = None
 
-    def rescale(self, factor: Tensor) -> None:
-        """Follow a prior whose roots grew by ``factor``, (size,)."""
-        self.u.mul_(factor)
+    def follow(self, root: Tensor) -> None:
+        """Take over the roots, (size,), of a prior that was learnt anew."""
+        if root is self._root:
+            return
+        self.u.mul_(root / self._root)
         self._short[: self.count] = self.u
-        self._gram[: self.count, : self.count] = self.u @ self.u.T
-        self._factor = None
+        for first in range(0, self.count, BLOCK):
+            last = min(first + BLOCK, self.count)
+            self._gram[first:last, :last] = self.u[first:last] @ self.u[:last].T
+            self._gram[:first, first:last] = self._gram[first:last, :first].T
+        self._root, self._factor = root, None
 
     def posterior(self, noise: Noise, rivals: int) -> Posterior:
         """The regression of the margins of the ``rivals`` nearest rivals at the best point."""

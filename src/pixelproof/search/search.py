@@ -43,7 +43,7 @@ class Search(Protocol):
         all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks;
         margins (n, K) of these, as `tell` is given them, where they are known.
 
-        The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds or generators,
+        The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds, margins or generators,
         RuntimeError between ask and tell.
         """
 
@@ -212,6 +212,9 @@ class LaneSearch(ABC, Generic[State]):
         if crossed := int((~(lower <= upper)).sum()):
             raise ValueError(f"lower exceeds upper (or is NaN) in {crossed} of {lower.numel()} entries")
         self._check_generators(len(start), start.device, generators)
+        if margins is not None and (margins.ndim != 2 or len(margins) != len(start) or not margins.is_floating_point()):
+            expected = f"({len(start)}, K) floating"
+            raise ValueError(f"margins are {tuple(margins.shape)} {margins.dtype}, must be {expected}")
         if len(start) == 0:
             return
         self._beginning = generators
