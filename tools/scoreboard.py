@@ -1,9 +1,10 @@
 """Write results/public_resnet20.json from finished runs: one row for every figure promised of the stranger's network.
 
-Usage: PIXELPROOF_CHECKPOINT=resnet20-12fca82f.th python tools/scoreboard.py CIFAR10_ROOT QUICK_RUN PAPER_RUN ...
+Usage: PIXELPROOF_CHECKPOINT=resnet20-12fca82f.th python tools/scoreboard.py CIFAR10_ROOT RUN ...
 
-The accuracy is measured on the test set in CIFAR10_ROOT; QUICK_RUN gives the level table of the README; each PAPER_RUN
-(preset paper, independent levels) gives rows that stand beside the papers' ResNet (Vargas & Kotyan, 2019, table III).
+The accuracy is measured on the test set in CIFAR10_ROOT. A RUN of preset quick gives the level table of the README, one
+of preset paper (independent levels) rows that stand beside the papers' ResNet (Vargas & Kotyan, 2019, table III). Rows
+of the same preset, attack and, of the papers', search are replaced; the others stay, each with its date.
 """
 
 import json
@@ -41,9 +42,10 @@ def command(manifest: Manifest) -> str:
     return " ".join([*words, "--out run"])
 
 
-def rows_of(run: RunStore, papers: bool) -> list[dict[str, Any]]:
+def rows_of(run: RunStore) -> list[dict[str, Any]]:
     """One row per attack × search × level of a finished run."""
     manifest = run.manifest
+    papers = manifest.spec["preset"] == "paper"
     if manifest.status != "finished":
         raise SystemExit(f"{run.folder} is not finished.")
     rows = []
@@ -83,15 +85,30 @@ def accuracy_row(root: str) -> dict[str, Any]:
     }
 
 
+def kept(rows: list[dict[str, Any]], fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ``rows`` that none of the ``fresh`` ones replaces."""
+    replaced = {_subject(row) for row in fresh}
+    return [row for row in rows if _subject(row) not in replaced]
+
+
+def _subject(row: dict[str, Any]) -> str:
+    """What a row is about: of the papers' also the search, of quick ones whichever was chosen."""
+    claim = str(row["claim"]).partition(", th = ")[0]
+    return claim if claim.startswith("paper") else claim.partition(" by ")[0]
+
+
 def main(root: str, *folders: str) -> None:
     """Measure, read the runs, write the file."""
-    rows: list[dict[str, Any]] = [accuracy_row(root)]
-    for k, folder in enumerate(folders):
+    fresh: list[dict[str, Any]] = [accuracy_row(root)]
+    for folder in folders:
         with RunStore.open(Path(folder)) as run:
-            rows += rows_of(run, papers=k > 0)
-            environment = {**run.manifest.environment, "date": datetime.now(UTC).date().isoformat()}
-    RESULTS.mkdir(exist_ok=True)
+            fresh += rows_of(run)
+            environment = run.manifest.environment
+    today = datetime.now(UTC).date().isoformat()
+    fresh = [{**row, "date": today} for row in fresh]
     path = RESULTS / "public_resnet20.json"
+    rows = fresh + (kept(json.loads(path.read_text("utf-8"))["rows"], fresh) if path.exists() else [])
+    RESULTS.mkdir(exist_ok=True)
     path.write_text(
         json.dumps({"environment": environment, "rows": rows}, indent=1, ensure_ascii=False) + "\n", "utf-8"
     )
