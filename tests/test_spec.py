@@ -87,7 +87,7 @@ def test_the_full_covariance_is_kept_to_a_few_hundred_dimensions(attack, thresho
 def test_auto_is_the_strongest_search_of_its_attack(attack, shape, search, preset):
     s = _search(attack, 5, shape, preset=preset)
     assert (s.search, s.population, s.sigma, s.differential_weight, s.minimal) == (search, None, None, None, False)
-    assert s.cohort == (COHORT if search == "gradient-regression" else 1)
+    assert s.cohort == (COHORT if search in ("gradient-regression", "pixel-process") else 1)
 
 
 @pytest.mark.parametrize(("attack", "search"), [("few-pixel", "cma-es"), ("threshold", "sep-cma-es")])
@@ -100,7 +100,7 @@ def test_auto_is_the_papers_search_in_the_papers_preset(attack, search):
 def test_minimal_thresholds_take_one_search_an_attack(preset):
     settings = _resolve(minimal=127, levels=[1, 5], preset=preset)
     assert [(s.attack, s.search, s.threshold, s.minimal, s.cohort) for s in settings.searches] == [
-        ("few-pixel", "pixel-process", 127, True, 1),
+        ("few-pixel", "pixel-process", 127, True, COHORT),
         ("threshold", "gradient-regression", 127, True, COHORT),
     ]
     assert make_spec(model="m", data="d", minimal=127).levels == (1, 3, 5, 10)  # which are read off the distances

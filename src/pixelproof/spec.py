@@ -200,7 +200,7 @@ def _search_settings(
     population = _de_population(spec.preset, attack) if search == "de" else None
     weight = DIFFERENTIAL_WEIGHT if search == "de" else None
     budget = spec.max_queries or _budget(spec.preset, attack, search)
-    cohort = COHORT if search == "gradient-regression" else 1
+    cohort = COHORT if search in ("gradient-regression", "pixel-process") else 1
     minimal = spec.minimal is not None
     if minimal and search not in LIMITED:
         raise InputError(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pixelproof.attacks import FewPixel
 from pixelproof.search import PixelProcess
-from pixelproof.search.pixel_process import Mind
+from pixelproof.search.pixel_mind import Mind
 
 RGB, GREY = (16, 12, 3), (10, 10, 1)
 Answer = Callable[[Tensor], Tensor]  # candidate images (q, H, W, C) to margins (q, K)
@@ -161,16 +161,6 @@ def test_the_same_limit_again_changes_nothing() -> None:
         one, two = (round_of(search)[0] for search in searches)
         assert torch.equal(one, two)
         searches[1].limit(torch.tensor([3]))
-
-
-def test_a_lane_under_limits_is_the_same_whatever_the_others_do() -> None:
-    limits = {0: (5, 2, 4, 1), 1: (3, 3, 6, 6)}
-    together, alone = begin(6, lanes=2), begin(6)
-    for one, two in zip(limits[0], limits[1], strict=True):
-        together.limit(torch.tensor([one, two]))
-        alone.limit(torch.tensor([one]))
-        for _ in range(5):
-            assert torch.equal(round_of(together)[0], round_of(alone)[0])
 
 
 def test_no_success_is_promised_or_denied_by_what_was_seen_at_another_limit() -> None:

@@ -1,16 +1,41 @@
-"""What one lane has learnt of its image: by how much each pixel, painted in each corner colour, lowers each margin."""
+"""What lanes have learnt of their images: by how much each pixel, in each corner colour, lowers each margin."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from pixelproof.search.pixel_prior import PixelPrior
-from pixelproof.search.posterior import Posterior
+from pixelproof.search.posterior import Posterior, observe
 
 LEVEL = 100.0  # prior variance of the margins of the clean image, which may not be told: wide
 SCALE, SCALE_COUNT = 1.44, 10  # prior square of the effect of a typical pixel, and how many observations it is worth
+
+
+@dataclass
+class Observations:
+    """q observations of each of some lanes: ``told`` = Σ signs effect(cells) - whole level + noise.
+
+    cells and signs (lanes, q, e); whole (lanes, q) is 1 for a set and 0 for a swap; noise (lanes, q) in units of
+    scale²; told (lanes, q, K).
+    """
+
+    cells: Tensor
+    signs: Tensor
+    whole: Tensor
+    noise: Tensor
+    told: Tensor
+
+    def lanes(self) -> list[Self]:
+        """One by one, each with a leading dimension of 1."""
+        parts = (getattr(self, field.name).split(1) for field in fields(self))
+        return [type(self)(*own) for own in zip(*parts, strict=True)]
 
 
 class Landscape:
@@ -22,23 +47,18 @@ class Landscape:
     Memory: (capacity + K) × (P × F) numbers. When ``capacity`` observations are in, the older half is forgotten.
     """
 
-    def __init__(self, prior: PixelPrior, features: Tensor, pixels: int, outputs: int, capacity: int) -> None:
+    def __init__(self, prior: PixelPrior, features: Tensor, outputs: int, capacity: int) -> None:
         self.prior, self.features, self.outputs, self.capacity = prior, features, outputs, capacity
-        device = features.device
-        self._flat = features.flatten(1).T.contiguous()  # (cells, F)
-        self._level = prior.positions * prior.features
-        self._cells = torch.zeros(capacity, pixels, dtype=torch.long, device=device)
-        self._signs = torch.zeros(capacity, pixels, device=device)
-        self._noise = torch.empty(capacity, device=device)
-        self._whole = torch.zeros(capacity, 1, device=device)
-        self._told = torch.empty(capacity, outputs, device=device)
-        self._reset()
+        self.flat = features.flatten(1).T.contiguous()  # (cells, F)
+        self.forget()
 
-    def _reset(self) -> None:
+    def forget(self) -> None:
+        """Begin again with nothing known."""
         prior = self.prior
-        self.posterior = Posterior(self.capacity, self._level + 1, self.outputs, self._flat.device)
-        own = ((self._flat @ prior.weights) * self._flat).sum(1)
+        self.posterior = Posterior(self.capacity, prior.positions * prior.features + 1, self.outputs, self.flat.device)
+        own = ((self.flat @ prior.weights) * self.flat).sum(1)
         self.variance = own.view(-1, prior.positions) * prior.spread.square()  # (colours, P), in units of scale²
+        self.seen: list[Observations] = []
 
     @property
     def count(self) -> int:
@@ -52,57 +72,14 @@ class Landscape:
 
     def drops(self, rivals: Tensor) -> Tensor:
         """(len(rivals), colours, P): the mean of the effects on these margins."""
-        return self._effects(self.posterior.mean[rivals])
+        return self.effects(self.posterior.mean[rivals])
 
     def scale(self) -> Tensor:
         """(K,): what the variances are to be multiplied by, its root."""
-        surprises = self.posterior.answers[: self.count]
-        return ((SCALE * SCALE_COUNT + surprises.square().sum(0)) / (SCALE_COUNT + self.count)).sqrt()
+        surprises = self.posterior.answers.square().sum(0)
+        return ((SCALE * SCALE_COUNT + surprises) / (SCALE_COUNT + self.count)).sqrt()
 
-    def covariance(self, cells: Tensor) -> Tensor:
-        """(m, m): of the effects of m cells, in units of scale²."""
-        where, features = cells % self.prior.positions, self._flat[cells]
-        prior = (features @ self.prior.weights @ features.T) * self.prior.correlations(where[:, None], where)
-        seen = self.posterior.whiten(*self._sums(cells[:, None], torch.ones_like(cells[:, None]), None))
-        return prior.addmm_(seen.T, seen, alpha=-1)
-
-    def widen(self, pixels: int) -> None:
-        """Make room for sets of so many cells."""
-        missing = max(0, pixels - self._cells.shape[1])
-        self._cells, self._signs = (F.pad(kept, (0, missing)) for kept in (self._cells, self._signs))
-
-    def observe(self, cells: Tensor, signs: Tensor, whole: Tensor, noise: Tensor, told: Tensor) -> None:
-        """Take in q observations: told (q, K) = Σ signs effect(cells) - whole level + noise.
-
-        cells and signs (q, e), whole (q,) is 1 for a set and 0 for a swap, noise (q,) in units of scale².
-        """
-        if self.count + len(told) > self.capacity:
-            self._forget(self.capacity // 2)
-        new = slice(self.count, self.count + len(told))
-        self._cells[new], self._signs[new], self._whole[new] = 0, 0, whole[:, None]
-        self._cells[new, : cells.shape[1]], self._signs[new, : cells.shape[1]] = cells, signs
-        self._noise[new], self._told[new] = noise, told
-        self._condition(new)
-
-    def _forget(self, left: int) -> None:
-        """Begin again with the last ``left`` observations."""
-        last = slice(self.count - left, self.count)
-        for kept in (self._cells, self._signs, self._whole, self._noise, self._told):
-            kept[:left] = kept[last].clone()
-        self._reset()
-        self._condition(slice(0, left))
-
-    def _condition(self, new: slice) -> None:
-        cells, signs, whole = self._cells[new], self._signs[new], self._whole[new]
-        features = self._flat[cells] * signs[:, :, None]
-        columns = self.prior.columns(cells % self.prior.positions, features)
-        index, weight = self._sums(cells, signs, whole)
-        rows = self.posterior.observe(
-            index, weight, torch.cat([columns, whole * -LEVEL], 1), self._noise[new], self._told[new]
-        )
-        self.variance -= self._effects(rows).square_().sum(0)
-
-    def _effects(self, hidden: Tensor) -> Tensor:
+    def effects(self, hidden: Tensor) -> Tensor:
         """(r, colours, P): the effects that r vectors of hidden numbers amount to."""
         weights = hidden[:, :-1].view(len(hidden), -1, 1, self.prior.positions)
         effects = self.features[0] * weights[:, 0]
@@ -110,11 +87,56 @@ class Landscape:
             effects.addcmul_(feature, weight)
         return effects
 
-    def _sums(self, cells: Tensor, signs: Tensor, whole: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Index and weight (q, m) into the hidden numbers: the F weights of each position, the level last."""
-        each = torch.arange(self.prior.features, device=cells.device)
-        index = ((cells % self.prior.positions)[:, :, None] + each * self.prior.positions).flatten(1)
-        weight = (self._flat[cells] * signs[:, :, None]).flatten(1)
-        if whole is None:
-            return index, weight
-        return torch.cat([index, torch.full_like(index[:, :1], self._level)], 1), torch.cat([weight, -whole], 1)
+
+def covariances(landscapes: Sequence[Landscape], cells: Tensor) -> Tensor:
+    """(lanes, m, m): of the effects of cells (lanes, m), in units of scale²."""
+    prior = landscapes[0].prior
+    where, features = cells % prior.positions, _features(landscapes, cells)
+    covariance = (features @ prior.weights @ features.mT) * prior.correlations(where[:, :, None], where[:, None])
+    index = where[:, None] + prior.layers[:, None]
+    for landscape, own, *sums in zip(landscapes, covariance, index, features.mT, strict=True):
+        seen = landscape.posterior.whiten(*sums)
+        own.addmm_(seen.T, seen, alpha=-1)
+    return covariance
+
+
+def learn(landscapes: Sequence[Landscape], news: Observations) -> None:
+    """Let each landscape take in its observations."""
+    count = news.told.shape[1]
+    for landscape, own in zip(landscapes, news.lanes(), strict=True):
+        if landscape.count + count > landscape.capacity:
+            last = _last(landscape.seen, landscape.capacity // 2)
+            landscape.forget()
+            _condition([landscape], last)
+            landscape.seen = [last]
+        landscape.seen.append(own)
+    _condition(landscapes, news)
+
+
+def _last(seen: Sequence[Observations], count: int) -> Observations:
+    """The last ``count`` of what one lane has seen."""
+    width = max(one.cells.shape[2] for one in seen)
+    parts = zip(*([getattr(one, field.name) for field in fields(one)] for one in seen), strict=True)
+    cells, signs, *rest = parts
+    wide = ([F.pad(part, (0, width - part.shape[2])) for part in padded] for padded in (cells, signs))
+    return Observations(*(torch.cat(list(part), 1)[:, -count:] for part in chain(wide, rest)))
+
+
+def _condition(landscapes: Sequence[Landscape], news: Observations) -> None:
+    prior = landscapes[0].prior
+    where, whole = news.cells % prior.positions, news.whole
+    features = _features(landscapes, news.cells.flatten(1)).view(*where.shape, -1) * news.signs[..., None]
+    columns = prior.columns(where.flatten(0, 1), features.flatten(0, 1)).view(*whole.shape, -1)
+    fresh = torch.cat([columns, whole[..., None] * -LEVEL, news.told], 2)
+    # The sums: the F weights of each position, the level last.
+    index = (where[..., None] + prior.layers).flatten(2)
+    index = F.pad(index, (0, 1), value=columns.shape[2])
+    weight = torch.cat([features.flatten(2), -whole[..., None]], 2)
+    rows = observe([landscape.posterior for landscape in landscapes], index.mT, weight.mT, fresh, news.noise)
+    for landscape, own in zip(landscapes, rows, strict=True):
+        landscape.variance -= landscape.effects(own).square_().sum(0)
+
+
+def _features(landscapes: Sequence[Landscape], cells: Tensor) -> Tensor:
+    """(lanes, m, F) of cells (lanes, m)."""
+    return torch.stack([landscape.flat[own] for landscape, own in zip(landscapes, cells, strict=True)])

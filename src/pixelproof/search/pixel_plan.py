@@ -1,13 +1,14 @@
-"""Which sets of cells to try next, given a landscape."""
+"""Which sets of cells to try next, given landscapes: plans of lanes that stand alike are made together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pixelproof.search.pixel_landscape import Landscape
+from pixelproof.search.pixel_landscape import Landscape, covariances
 
 RIVALS = 2  # classes that sets are made for, those nearest to the true one
 SHORTLIST = 64  # positions each
@@ -18,15 +19,15 @@ APART = 2.5  # pixels between the cells of one scan, at least
 
 @dataclass
 class Plan:
-    """q probes, the swaps last. ``sets`` (q, e) are their cells; ``cells`` and ``signs`` (q, e) what is to be observed
-    of each: of a swap what it brings, less what it takes, and zeros. ``best`` () is the lowest score among them.
+    """q probes of one lane, the swaps last. ``sets`` (q, e) are their cells; ``cells`` and ``signs`` (q, e) what is to
+    be observed of each: of a swap what it brings, less what it takes, and zeros. ``best`` is the lowest score of them.
     """
 
     sets: Tensor
     cells: Tensor
     signs: Tensor
     swaps: int
-    best: Tensor
+    best: float
 
 
 @dataclass
@@ -41,122 +42,180 @@ def pruned(landscape: Landscape, incumbent: Incumbent, size: int) -> Plan:
     """The ``size`` cells of the incumbent that do most to the nearest rival's margin."""
     effects = landscape.drops(incumbent.margins.argmin()[None]).flatten(1)[:, incumbent.cells]
     sets = incumbent.cells[effects.topk(size, 1).indices]
-    return Plan(sets, sets, torch.ones_like(sets, dtype=torch.float32), 0, effects.new_zeros(()))
+    return Plan(sets, sets, torch.ones_like(sets, dtype=torch.float32), 0, 0.0)
 
 
-def scan(landscape: Landscape, tried: Tensor, count: int) -> Plan:
-    """The ``count`` most promising single cells that lie apart; tried (n, 1) are the earlier ones."""
-    place, positions = landscape.prior.place, landscape.prior.positions
-    drops = landscape.drops(torch.arange(landscape.outputs, device=place.device))
-    deviation = landscape.variance.clamp(min=0).sqrt()
-    margin = landscape.level[:, None, None] - drops
-    score = (margin / (deviation * landscape.scale()[:, None, None] + CALM)).amin(0)
-    score.view(-1)[tried] = torch.inf
-    lowest, colour = score.min(0)
-    best, cells = lowest.amin(), []
+def scan(landscapes: Sequence[Landscape], tried: Sequence[Tensor], count: int) -> list[Plan]:
+    """The ``count`` most promising single cells of each lane that lie apart; tried, (n,) each, are the earlier ones."""
+    place = landscapes[0].prior.place
+    lowest, colour = torch.stack([_single(*lane) for lane in zip(landscapes, tried, strict=True)]).min(1)  # (lanes, P)
+    best, cells = lowest.amin(1), []
     for _ in range(count):
-        position = lowest.argmin()
-        cells.append(position + colour[position] * positions)
-        lowest.masked_fill_((place - place[position]).square().sum(1) <= APART**2, torch.inf)
-    chosen = torch.stack(cells)[:, None]
-    return Plan(chosen, chosen, torch.ones_like(chosen, dtype=torch.float32), 0, best)
+        position = lowest.argmin(1, keepdim=True)
+        cells.append(position + colour.gather(1, position) * len(place))
+        lowest.masked_fill_((place - place[position]).square().sum(2) <= APART**2, torch.inf)
+    sets = torch.stack(cells, 1)
+    return _plans(sets, sets, torch.ones_like(sets, dtype=torch.float32), 0, best)
+
+
+def _single(landscape: Landscape, tried: Tensor) -> Tensor:
+    """(colours, P): the score of each cell by itself, infinity for those tried."""
+    drops = landscape.drops(torch.arange(landscape.outputs, device=tried.device))
+    deviation = landscape.variance.clamp(min=0).sqrt() * landscape.scale()[:, None, None]
+    score = ((landscape.level[:, None, None] - drops) / deviation.add_(CALM)).amin(0)
+    score.view(-1)[tried] = torch.inf
+    return score
+
+
+def _plans(sets: Tensor, cells: Tensor, signs: Tensor, swaps: int, best: Tensor) -> list[Plan]:
+    lanes = zip(sets, cells, signs, best.tolist(), strict=True)
+    return [Plan(own, brought, sign, swaps, score) for own, brought, sign, score in lanes]
 
 
 class Pool:
     """Fresh sets, and swaps of the incumbent, with the score of each: the predicted margin of the nearest rival over
     its standard deviation. What is taken conditions what is left, so that a batch does not ask one thing twice.
+
+    In the shapes below L are the lanes, m the cells of which sets are made, e those of a set, r the rivals.
     """
 
-    def __init__(self, landscape: Landscape, incumbent: Incumbent | None, size: int, used: Tensor) -> None:
-        """size: cells of a set. used (n,): the sums of the keys of sets that were asked before."""
-        keys = landscape.prior.keys
-        level = landscape.level if incumbent is None else incumbent.margins
-        rivals = level.topk(min(RIVALS, len(level)), largest=False).indices
-        self.scale = landscape.scale()[rivals]
-        drops = landscape.drops(rivals)
-        self.cells = _shortlist(drops, landscape.variance, self.scale, size)
-        if incumbent is not None:
-            self.cells = torch.cat([incumbent.cells, self.cells])
-        self.place = self.cells % landscape.prior.positions
-        self.gain = drops.flatten(1)[:, self.cells].T  # (m, rivals)
-        self.covariance = landscape.covariance(self.cells)
-        self.size, self.level, self.keys = size, landscape.level[rivals], keys[self.cells]
-        self.used = used
-        self.kept = self.cells[:0] if incumbent is None else incumbent.cells
-        self.swap_margin = level[rivals] + self.gain[: len(self.kept), None] - self.gain
-        self.swap_keys = keys[self.kept].sum() - keys[self.kept][:, None] + self.keys
-        self.swap_barred = self._collides() | torch.isin(self.swap_keys, self.used)
+    def __init__(
+        self, landscapes: Sequence[Landscape], incumbents: Sequence[Incumbent], size: int, used: Tensor
+    ) -> None:
+        """incumbents: one a lane, or none. size: cells of a set. used (L, n): sums of the keys of sets asked before."""
+        prior = landscapes[0].prior
+        level = torch.stack([landscape.level for landscape in landscapes])
+        now = torch.stack([incumbent.margins for incumbent in incumbents]) if incumbents else level
+        rivals = now.topk(min(RIVALS, now.shape[1]), largest=False).indices
+        self.size, self.used, self.level = size, used, level.gather(1, rivals)[:, :, None]
+        self.scale = torch.stack([landscape.scale() for landscape in landscapes]).gather(1, rivals)[:, :, None]
+        drops = torch.stack([landscape.drops(own) for landscape, own in zip(landscapes, rivals, strict=True)])
+        self.cells = _shortlist(drops, torch.stack([landscape.variance for landscape in landscapes]), self.scale, size)
+        if incumbents:
+            self.cells = torch.cat([torch.stack([incumbent.cells for incumbent in incumbents]), self.cells], 1)
+        self.place, self.keys = self.cells % prior.positions, prior.keys[self.cells]
+        self.gain = drops.flatten(2).gather(2, self.cells[:, None].expand(-1, rivals.shape[1], -1))  # (L, r, m)
+        self.covariance = covariances(landscapes, self.cells)
+        self._row = torch.arange(len(self.cells), device=used.device)[:, None] * self.cells.shape[1]
+        self.swap_keys = self.swap_margin = self.swap_variance = used[:, :0]
+        if incumbents:
+            self._exchange(now.gather(1, rivals)[:, :, None])
 
-    def take(self, fresh: int, swaps: int, noise: tuple[float, float]) -> Plan:
-        """The best sets and swaps, one after the other; noise is the variance of an answer to either."""
-        probes = [self._set(noise[0]) for _ in range(fresh)] + [self._swap(noise[1]) for _ in range(swaps)]
-        sets, cells, signs, scores = (torch.stack(parts) for parts in zip(*probes, strict=True))
-        return Plan(sets, cells, signs, swaps, scores.amin())
+    def _exchange(self, now: Tensor) -> None:
+        """Look at the swaps, (L, e × m) of them."""
+        size = self.size
+        old = self.keys[:, :size]
+        self.swap_keys = (old.sum(1)[:, None, None] - old[:, :, None] + self.keys[:, None]).flatten(1)
+        # Barred are those that bring a second cell to the position of one that stays, and those asked before.
+        same = self.place[:, :size, None] == self.place[:, None]
+        barred = (same.sum(1, keepdim=True) > same.long()).flatten(1) | _among(self.swap_keys, self.used)
+        margin = (now + self.gain[:, :, :size])[..., None] - self.gain[:, :, None]  # (L, r, e, m)
+        self.swap_margin = margin.flatten(2).masked_fill_(barred[:, None], torch.inf)
+        own = self.covariance.diagonal(dim1=1, dim2=2)
+        pair = own[:, :size, None] + own[:, None]
+        self.swap_variance = pair.sub_(self.covariance[:, :size], alpha=2).flatten(1)
 
-    def _compose(self) -> Tensor:
-        """(rivals × hopes, size): sets that grow by the cell that adds most to mean + hope × standard deviation."""
+    def take(self, fresh: int, swaps: int, noise: tuple[float, float]) -> list[Plan]:
+        """The best sets and swaps of each lane, one after the other; noise is the variance of an answer to either."""
+        parts = ([self._fresh(fresh, noise[0])] if fresh else []) + ([self._swaps(swaps, noise[1])] if swaps else [])
+        sets, cells, signs, scores = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+        return _plans(sets, cells, signs, swaps, scores.amin(1))
+
+    def _fresh(self, count: int, noise: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sets, cells and signs, (L, count, e), and scores, (L, count), of the best fresh sets."""
+        chosen, scores = zip(*(self._set(noise) for _ in range(count)), strict=True)
+        sets = self.cells.gather(1, torch.cat(chosen, 1)).view(-1, count, self.size)
+        return sets, sets, torch.ones_like(sets, dtype=torch.float32), torch.cat(scores, 1)
+
+    def _swaps(self, count: int, noise: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sets, cells and signs, (L, count, e), and scores, (L, count), of the best swaps."""
+        picks, scores = (torch.cat(part, 1) for part in zip(*(self._swap(noise) for _ in range(count)), strict=True))
+        old, new = picks // self.cells.shape[1], picks % self.cells.shape[1]
+        brought = self.cells.gather(1, new)[:, :, None]
+        sets = self.cells[:, None, : self.size].repeat(1, count, 1)
+        cells, signs = torch.zeros_like(sets), torch.zeros_like(sets, dtype=torch.float32)
+        cells[:, :, :1], cells[:, :, 1] = brought, self.cells.gather(1, old)
+        signs[:, :, 0], signs[:, :, 1] = 1, -1
+        return sets.scatter_(2, old[:, :, None], brought), cells, signs, scores
+
+    def _compose(self) -> tuple[Tensor, Tensor]:
+        """(L, r × hopes, e) and their variances: sets that grow by the cell that adds most to mean + hope × standard
+        deviation."""
         hopes = self.scale.new_tensor(HOPES)
-        reward = self.gain.T.repeat_interleave(len(hopes), 0)
-        hope = (self.scale[:, None] * hopes).flatten()[:, None]
-        own = self.covariance.diagonal()
-        variance, shared, barred = torch.zeros_like(hope), torch.zeros_like(reward), torch.zeros_like(reward)
+        reward = self.gain.repeat_interleave(len(hopes), 1)
+        hope = (self.scale * hopes).flatten(1)[:, :, None]
+        own = self.covariance.diagonal(dim1=1, dim2=2)[:, None]
+        variance, shared = torch.zeros_like(hope), torch.zeros_like(reward)
         picks = []
         for _ in range(self.size):
             grown = (own + variance).add_(shared, alpha=2)
-            pick = grown.clamp(min=0).sqrt_().mul_(hope).add_(reward).sub_(barred).argmax(1)
+            pick = grown.clamp(min=0).sqrt_().mul_(hope).add_(reward).argmax(2)
             picks.append(pick)
-            variance = grown.gather(1, pick[:, None])
-            shared += self.covariance[pick]
-            barred.masked_fill_(self.place == self.place[pick][:, None], torch.inf)
-        return torch.stack(picks, 1)
+            variance = grown.gather(2, pick[:, :, None])
+            shared += self._shared(pick)
+            reward.masked_fill_(self.place[:, None] == self.place.gather(1, pick)[:, :, None], -torch.inf)
+        return torch.stack(picks, 2), variance.squeeze(2)
 
-    def _collides(self) -> Tensor:
-        """(e, m) bool: the swap brings a second cell to the position of one that stays."""
-        same = self.place[: len(self.kept), None] == self.place
-        return same.sum(0) > same.long()
+    def _set(self, noise: float) -> tuple[Tensor, Tensor]:
+        """Take the best fresh set left: which cells, (L, e), and the score, (L, 1)."""
+        composed, variance = self._compose()
+        lanes, sets, size = composed.shape
+        keys = self.keys.gather(1, composed.flatten(1)).view(composed.shape).sum(2)
+        gain = self.gain.gather(2, composed.view(lanes, 1, -1).expand(-1, self.gain.shape[1], -1))
+        scores = self._scores(self.level - gain.view(*gain.shape[:2], sets, size).sum(3), variance)
+        barred = (keys[:, :, None] == self.used[:, None]).any(2)
+        score, pick = scores.masked_fill_(barred, torch.inf).min(1, keepdim=True)
+        chosen = composed.gather(1, pick[:, :, None].expand(-1, -1, size)).squeeze(1)
+        shared = self._shared(chosen).sum(1)
+        self._taken(keys.gather(1, pick), shared, shared.gather(1, chosen).sum(1, keepdim=True) + noise)
+        return chosen, score
 
-    def _set(self, noise: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Set, cells, signs and score of the best fresh set left."""
-        fresh = self._compose()
-        keys = self.keys[fresh].sum(1)
-        variance = self.covariance[fresh[:, :, None], fresh[:, None]].sum((1, 2))
-        scores = self._scores(self.level - self.gain[fresh].sum(1), variance)
-        score, pick = scores.masked_fill_(torch.isin(keys, self.used), torch.inf).min(0)
-        chosen = fresh[pick]
-        shared = self.covariance[chosen].sum(0)
-        self._taken(keys[pick], shared, shared[chosen].sum() + noise)
-        cells = self.cells[chosen]
-        return cells, cells, torch.ones_like(self.scale[:1]).expand(len(cells)), score
-
-    def _swap(self, noise: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Set, cells, signs and score of the best swap left."""
-        own, size = self.covariance.diagonal(), len(self.kept)
-        variance = (own + own[:size, None]).sub_(self.covariance[:size], alpha=2)
-        scores = self._scores(self.swap_margin, variance).masked_fill_(self.swap_barred, torch.inf)
-        score, pick = scores.flatten().min(0)
-        old, new = pick // len(self.cells), pick % len(self.cells)
-        shared = self.covariance[new] - self.covariance[old]
-        self._taken(self.swap_keys.view(-1)[pick], shared, shared[new] - shared[old] + noise)
-        chosen, cells, signs = self.kept.clone(), torch.zeros_like(self.kept), self.scale.new_zeros(size)
-        chosen[old] = self.cells[new]
-        cells[0], cells[1] = self.cells[new], self.kept[old]
-        signs[0], signs[1] = 1, -1
-        return chosen, cells, signs, score
+    def _swap(self, noise: float) -> tuple[Tensor, Tensor]:
+        """Take the best swap left: which, (L, 1), and the score, (L, 1)."""
+        score, pick = self._scores(self.swap_margin, self.swap_variance).min(1, keepdim=True)
+        old, new = pick // self.cells.shape[1], pick % self.cells.shape[1]
+        shared = (self._shared(new) - self._shared(old)).squeeze(1)
+        variance = shared.gather(1, new) - shared.gather(1, old) + noise
+        self._taken(self.swap_keys.gather(1, pick), shared, variance)
+        return pick, score
 
     def _scores(self, margin: Tensor, variance: Tensor) -> Tensor:
-        deviation = variance.clamp_(min=0).sqrt_()[..., None]
-        return (margin / (deviation * self.scale + CALM)).amin(-1)
+        """(L, q) of margins (L, r, q) and variances (L, q)."""
+        deviation = variance.clamp(min=0).sqrt_()[:, None]
+        return (margin / (deviation * self.scale).add_(CALM)).amin(1)
+
+    def _shared(self, chosen: Tensor) -> Tensor:
+        """(L, q, m): the covariances of chosen cells (L, q) with all."""
+        rows = (chosen + self._row).flatten()
+        return self.covariance.flatten(0, 1).index_select(0, rows).view(*chosen.shape, -1)
 
     def _taken(self, key: Tensor, shared: Tensor, variance: Tensor) -> None:
-        """Bar the set of this key; leave of the covariance what an answer of this variance will not have explained."""
-        self.used = torch.cat([self.used, key[None]])
-        self.swap_barred |= self.swap_keys == key
-        self.covariance.addr_(shared, shared / variance, alpha=-1)
+        """Bar the set of this key (L, 1); leave of the covariance what its answer will not have explained.
+
+        shared (L, m) is the answer's covariance with the cells, variance (L, 1) its own.
+        """
+        self.used = torch.cat([self.used, key], 1)
+        self.covariance.addcmul_(shared[:, :, None], (shared / variance)[:, None], value=-1)
+        if self.swap_keys.shape[1]:
+            self.swap_margin.masked_fill_((self.swap_keys == key)[:, None], torch.inf)
+            step = (shared[:, None] - shared[:, : self.size, None]).flatten(1)
+            self.swap_variance.addcmul_(step, step / variance, value=-1)
 
 
 def _shortlist(drops: Tensor, variance: Tensor, scale: Tensor, size: int) -> Tensor:
-    """(m,): for each rival the most promising positions, in their most promising colour."""
-    hopeful = variance.clamp(min=0).sqrt().mul(2 * scale[:, None, None]).add_(drops)
-    value, colour = hopeful.max(1)
-    top = value.topk(min(max(SHORTLIST, 2 * size), value.shape[1]), 1).indices
-    return (top + colour.gather(1, top) * drops.shape[2]).flatten()
+    """(L, m): for each rival the most promising positions, in their most promising colour.
+
+    In the order of positions, since rows of memory are read at them.
+    """
+    deviation = variance.clamp(min=0).sqrt_()[:, None]
+    value, colour = torch.addcmul(drops, deviation, 2 * scale[..., None]).max(2)
+    top = value.topk(min(max(SHORTLIST, 2 * size), value.shape[2]), 2).indices
+    position, order = top.flatten(1).sort(dim=1, stable=True)
+    return position + colour.gather(2, top).flatten(1).gather(1, order) * drops.shape[3]
+
+
+def _among(keys: Tensor, used: Tensor) -> Tensor:
+    """(L, q) bool: which of the keys (L, q) are among those used, (L, n)."""
+    used = used.sort(1).values
+    place = torch.searchsorted(used, keys).clamp_(max=used.shape[1] - 1)
+    return used.gather(1, place) == keys

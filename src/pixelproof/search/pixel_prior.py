@@ -39,11 +39,14 @@ class PixelPrior:
         # Numbers of which a set of cells has the sum, to tell it from the others.
         cells = self.positions * len(self.corners)
         self.keys = torch.randint(2**62, (cells,), generator=torch.Generator().manual_seed(0)).to(device)  # (cells,)
-        self._stride = 2 * width - 1
-        self._offset = rows * self._stride + columns
-        self._centre = (height - 1) * self._stride + width - 1
+        self.layers = torch.arange(self.features, device=device) * self.positions  # (F,): where each feature's w begin
+        stride = 2 * width - 1
+        self._offset = rows * stride + columns
+        self._centre = (height - 1) * stride + width - 1
         apart = torch.cartesian_prod(torch.arange(1 - height, height), torch.arange(1 - width, width)).to(device)
         self._correlation = correlation(apart.float().norm(dim=1) * 32 / min(height, width))
+        # Of one position with all others it is a window of that table.
+        self._windows = self._correlation.as_strided((self._centre + 1, height, width), (1, stride, 1))
 
     def corner_features(self, image: Tensor) -> Tensor:
         """(F, 2^C, P): f of every corner colour and position of one clean image, (H, W, C), 0–255."""
@@ -60,8 +63,9 @@ class PixelPrior:
 
         where (q, e) int64 positions, features (q, e, F), signed.
         """
-        near = self.correlations(where[:, :, None], torch.arange(self.positions, device=where.device))
-        return ((features @ self.weights).mT @ near).flatten(1)
+        near = self._windows[self._centre - self._offset[where]].flatten(2)
+        weights = (features @ self.weights) * self.spread[where][..., None]
+        return ((weights.mT @ near) * self.spread).flatten(1)
 
 
 def correlation(distance: Tensor) -> Tensor:

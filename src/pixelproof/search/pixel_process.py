@@ -2,119 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pixelproof.search.one_thread import one_thread
-from pixelproof.search.pixel_landscape import Landscape
-from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, pruned, scan
+from pixelproof.search.pixel_mind import LARGEST, Mind, make_plans, take_in
 from pixelproof.search.pixel_prior import PixelPrior
 from pixelproof.search.search import LaneSearch, LaneState
-
-SMALLEST, LARGEST, GROWTH = 2, 8, 8  # a batch is 1 / GROWTH of what was asked so far, within these
-SWAPS = 0.75  # of a batch
-# Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior;
-# of a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
-ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
-# A lane is hopeless after this many queries, once in that many rounds no score was as low as that. One pixel, and more.
-ONE, MORE = (40, 1, 5.0), (150, 8, 5.5)
-UNUSABLE = 1e30  # a margin beyond it is none
-STEEP = 1e4  # margins are cut here
-
-
-class Mind:
-    """One lane: its landscape, the sets it asked, the best of them, and the next ones."""
-
-    def __init__(self, prior: PixelPrior, image: Tensor, size: int, capacity: int, clean: Tensor | None) -> None:
-        self.prior, self.size, self.capacity = prior, size, capacity
-        self.features = prior.corner_features(image)
-        self.landscape = Landscape(prior, self.features, size, 1, 0)
-        self.landscape.level.fill_(1)  # any above 0 will do, as long as nothing was answered
-        self.rivals: Tensor | None = None  # the outputs that are finite
-        self.incumbent: Incumbent | None = None
-        self.tried = torch.zeros(0, size, dtype=torch.long, device=image.device)  # of the present size
-        self.used = self.tried.sum(1)  # sums of the keys of all sets, of any size
-        self._plan: Plan | None = None
-        if clean is not None:
-            self._know(clean)
-        self._scores: list[Tensor] = []  # the best ones of the last plans
-
-    @property
-    def plan(self) -> Plan:
-        """The probes to be answered next."""
-        if self._plan is None:
-            count = min(max(len(self.used) // GROWTH, SMALLEST), LARGEST)
-            if self.size == 1:
-                self._plan = scan(self.landscape, self.tried[:, 0], count)
-            else:
-                swaps = 0 if self.incumbent is None else round(SWAPS * count)
-                pool = Pool(self.landscape, self.incumbent, self.size, self.used)
-                self._plan = pool.take(count - swaps, swaps, (self._noise, SWAP))
-        return self._plan
-
-    @property
-    def hopeless(self) -> bool:
-        """Even the most promising of all that is left has been many standard deviations off, for some rounds."""
-        queries, rounds, score = ONE if self.size == 1 else MORE
-        if len(self.tried) < queries:
-            return False
-        return bool(torch.stack([*self._scores, self.plan.best])[-rounds:].amin() > score)
-
-    @property
-    def _noise(self) -> float:
-        return ALONE + CROWD * math.pow(self.size - 1, CROWDING)
-
-    def _know(self, margins: Tensor) -> None:
-        """Begin with the margins (K,) of the clean image."""
-        usable = margins < UNUSABLE
-        if bool(usable.any()):
-            self._follow(usable.nonzero().squeeze(1))
-            told = -margins[usable][None].clamp(-STEEP, STEEP)
-            cells, one = self.tried.new_zeros(1, self.size), torch.ones_like(told[:, 0])
-            self.landscape.observe(cells, torch.zeros_like(cells, dtype=told.dtype), one, self._noise * one, told)
-
-    def _follow(self, rivals: Tensor) -> None:
-        self.rivals = rivals
-        self.landscape = Landscape(self.prior, self.features, self.size, len(rivals), self.capacity)
-
-    def resize(self, size: int) -> None:
-        """Go on with sets of another size: fewer of the incumbent's cells first, or whatever the map suggests."""
-        if size == self.size:
-            return
-        fewer = self.incumbent if size < self.size else None
-        self.size, self.incumbent, self._scores = size, None, []
-        self.tried = self.tried.new_zeros(0, size)
-        self.landscape.widen(size)
-        self._plan = None if fewer is None else pruned(self.landscape, fewer, size)
-
-    def learn(self, margins: Tensor) -> None:
-        """Take in the answers to the plan, (q, K)."""
-        plan, self._plan = self.plan, None
-        self.tried = torch.cat([self.tried, plan.sets])
-        self.used = torch.cat([self.used, self.prior.keys[plan.sets].sum(1)])
-        self._scores = [*self._scores, plan.best][-MORE[1] :]
-        usable = margins.amin(1) < UNUSABLE
-        if not bool(usable.any()):
-            return
-        if self.rivals is None:
-            self._follow((margins[usable] < UNUSABLE).all(0).nonzero().squeeze(1))
-        margins = margins[:, self.rivals].clamp(-STEEP, STEEP)
-        self._observe(plan, margins, usable)
-        lowest, best = margins.amin(1).masked_fill(~usable, torch.inf).min(0)
-        if self.incumbent is None or bool(lowest < self.incumbent.margins.amin()):
-            self.incumbent = Incumbent(plan.sets[best], margins[best])
-
-    def _observe(self, plan: Plan, margins: Tensor, usable: Tensor) -> None:
-        whole = torch.ones_like(margins[:, 0])
-        whole[len(whole) - plan.swaps :] = 0
-        noise = torch.where(whole > 0, self._noise, SWAP)
-        told = -margins
-        if self.incumbent is not None:
-            told = told + (1 - whole)[:, None] * self.incumbent.margins
-        self.landscape.observe(plan.cells[usable], plan.signs[usable], whole[usable], noise[usable], told[usable])
 
 
 @dataclass
@@ -145,6 +41,9 @@ class PixelProcess(LaneSearch[Minds]):
     left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 8 rounds was
     within 5.5. When ``capacity`` observations are in, the older half of them is forgotten.
 
+    Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each
+    other in the last bits, but on no other lane.
+
     Memory: about capacity × (C + 1) × H × W float32 a lane, touched as observations come in.
 
     Raises ValueError for fewer than 1 pixel, other than 1 to 4 channels, a capacity below 16, and when lanes are added
@@ -152,6 +51,7 @@ class PixelProcess(LaneSearch[Minds]):
     """
 
     reads_margins = True
+    learns_together = True
     takes_limits = True
 
     def __init__(self, pixels: int, shape: tuple[int, int, int], capacity: int = 400) -> None:
@@ -164,13 +64,16 @@ class PixelProcess(LaneSearch[Minds]):
         super().__init__(pixels * (2 + shape[2]), LARGEST, LARGEST)
         self.pixels, self.shape, self.capacity = pixels, shape, capacity
         self._priors: dict[torch.device, PixelPrior] = {}
+        self._cohorts = 0
 
     def incumbent(self, lane: int) -> Tensor:
         """The best genome of a lane so far, (dimension,). Raises RuntimeError before one was answered."""
         mind = None if self._state is None else self._state.minds[lane]
         if mind is None or mind.incumbent is None:
             raise RuntimeError(f"lane {lane} of {self.lanes} was told 0 finite answers: it has no best genome yet")
-        return self._genomes(mind.incumbent.cells[None], mind.prior)[0]
+        cells = mind.incumbent.cells
+        missing = self.pixels - len(cells)
+        return self._genomes(torch.cat([cells, cells[-1:].expand(missing)]), mind.prior)
 
     @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Minds:
@@ -181,33 +84,35 @@ class PixelProcess(LaneSearch[Minds]):
             self._priors[images.device] = PixelPrior(self.shape, images.device)
         prior = self._priors[images.device]
         size = min(self.pixels, prior.positions)
-        clean = [None] * len(images) if self._clean is None else list(self._clean)
-        pairs = zip(images, clean, strict=True)
-        return Minds([Mind(prior, image, size, self.capacity, margins) for image, margins in pairs])
+        self._cohorts += 1
+        minds = [Mind(self._cohorts, prior, image, size, self.capacity) for image in images]
+        if self._clean is not None:
+            for mind, margins in zip(minds, self._clean, strict=True):
+                mind.know(margins)
+        return Minds(minds)
 
     @one_thread()
     def _propose(self, state: Minds) -> Tensor:
-        candidates = torch.empty(self.lanes, self.population, self.dimension, device=self._device)
-        for own, mind in zip(candidates, state.minds, strict=True):
-            genomes = self._genomes(mind.plan.sets, mind.prior)
-            own[: len(genomes)], own[len(genomes) :] = genomes, genomes[0]
-        return candidates
+        make_plans(state.minds)
+        sets = torch.empty(self.lanes, self.population, self.pixels, dtype=torch.long, device=self._device)
+        for own, mind in zip(sets, state.minds, strict=True):
+            planned = mind.asked.sets
+            count, size = planned.shape
+            own[:count, :size], own[:count, size:] = planned, planned[:, -1:]
+            own[count:] = own[0]
+        return self._genomes(sets, state.minds[0].prior)
 
     def _genomes(self, sets: Tensor, prior: PixelPrior) -> Tensor:
-        """(q, dimension) of sets (q, e)."""
+        """(..., dimension) of sets (..., pixels)."""
         position, colour = sets % prior.positions, prior.corners[sets // prior.positions] * 255
-        pixels = torch.cat([prior.place[position], colour], 2)
-        missing = self.pixels - sets.shape[1]
-        return torch.cat([pixels, pixels[:, -1:].expand(-1, missing, -1)], 1).flatten(1)
+        return torch.cat([prior.place[position], colour], -1).flatten(-2)
 
     def _wanted(self, state: Minds) -> Tensor:
-        return torch.tensor([len(mind.plan.sets) for mind in state.minds])
+        return torch.tensor([len(mind.asked.sets) for mind in state.minds])
 
     @one_thread()
     def _learn(self, state: Minds, fitness: Tensor, margins: Tensor | None) -> None:
-        answers = fitness[:, :, None] if margins is None else margins
-        for mind, told in zip(state.minds, answers.float(), strict=True):
-            mind.learn(told[: len(mind.plan.sets)])
+        take_in(state.minds, (fitness[:, :, None] if margins is None else margins).float())
 
     @one_thread()
     def _limit(self, state: Minds, limits: list[int]) -> None:
@@ -219,4 +124,5 @@ class PixelProcess(LaneSearch[Minds]):
 
     @one_thread()
     def _hopeless(self, state: Minds) -> Tensor:
+        make_plans(mind for mind in state.minds if mind.seasoned)
         return torch.tensor([mind.hopeless for mind in state.minds])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,41 +13,55 @@ class Posterior:
 
     K outputs are modelled at once: they share the covariance, of which each has a multiple. With A the sums (one a
     row), S the prior covariance and N the noise, L the Cholesky factor of A S Aᵀ + N, it keeps V = L⁻¹ A S, (n, D), and
-    U = L⁻¹ Y, (n, K), to which q observations add q rows at the cost of one product (q × n) (n × D). The posterior
-    covariance is S - Vᵀ V, the posterior mean Uᵀ V.
+    U = L⁻¹ Y, (n, K), side by side, to which q observations add q rows at the cost of one product (q × n) (n × D). The
+    posterior covariance is S - Vᵀ V, the posterior mean Uᵀ V.
 
-    A sum is sparse: ``index`` (q, m) int64 says which numbers it adds, ``weight`` (q, m) how often. Rows of V are
-    allotted in advance, ``capacity`` of them; to observe more raises RuntimeError.
+    Sums are sparse, q of them of m numbers: ``index`` (m, q) int64 says which they add, ``weight`` (m, q) how often.
+    Rows are allotted in advance, ``capacity`` of them; to observe more raises RuntimeError.
     """
 
     def __init__(self, capacity: int, numbers: int, outputs: int, device: torch.device) -> None:
-        self.rows = torch.empty(capacity, numbers, device=device)
-        self.answers = torch.empty(capacity, outputs, device=device)
+        self._rows = torch.empty(capacity, numbers + outputs, device=device)
         self.mean = torch.zeros(outputs, numbers, device=device)
         self.count = 0
 
-    def observe(self, index: Tensor, weight: Tensor, columns: Tensor, noise: Tensor, told: Tensor) -> Tensor:
-        """Take in q observations told (q, K) of variance noise (q,); columns (q, D) are A S. Returns the rows of V."""
-        before, after = self.count, self.count + len(told)
-        if after > len(self.rows):
-            raise RuntimeError(f"{after} observations, {len(self.rows)} were allowed for")
-        seen = self.whiten(index, weight)
-        columns = columns.addmm(seen.T, self.rows[:before], alpha=-1)
-        inner = _sums(columns, index, weight).T
-        factor = torch.linalg.cholesky((inner + inner.T) / 2 + torch.diag(noise))
-        rows, answers = self.rows[before:after], self.answers[before:after]
-        torch.linalg.solve_triangular(factor, columns, upper=False, out=rows)
-        missed = told.addmm(seen.T, self.answers[:before], alpha=-1)
-        answers.copy_(torch.linalg.solve_triangular(factor, missed, upper=False))
-        self.mean.addmm_(answers.T, rows)
-        self.count = after
-        return rows
+    @property
+    def answers(self) -> Tensor:
+        """U, (n, K)."""
+        return self._rows[: self.count, self.mean.shape[1] :]
 
     def whiten(self, index: Tensor, weight: Tensor) -> Tensor:
         """(n, q): V applied to q sums, so that of two of them the covariance falls by the product of their columns."""
-        return _sums(self.rows[: self.count], index, weight)
+        rows = self._rows[: self.count]
+        return rows.index_select(1, index.flatten()).view(len(rows), *index.shape).mul_(weight).sum(1)
+
+    def extend(self, mixing: Tensor, fresh: Tensor) -> Tensor:
+        """Append the rows ``mixing`` (q, q) × ``fresh`` (q, D + K); returns those of V."""
+        before, self.count = self.count, self.count + len(fresh)
+        if self.count > len(self._rows):
+            raise RuntimeError(f"{self.count} observations, {len(self._rows)} were allowed for")
+        rows = torch.mm(mixing, fresh, out=self._rows[before : self.count])
+        numbers = self.mean.shape[1]
+        self.mean.addmm_(rows[:, numbers:].T, rows[:, :numbers])
+        return rows[:, :numbers]
+
+    def less_known(self, index: Tensor, weight: Tensor, fresh: Tensor) -> None:
+        """Take from ``fresh`` (q, D + K), A S and what was told of q sums, what earlier observations say of them."""
+        fresh.addmm_(self.whiten(index, weight).T, self._rows[: self.count], alpha=-1)
 
 
-def _sums(rows: Tensor, index: Tensor, weight: Tensor) -> Tensor:
-    """(len(rows), q): the q sparse sums over each row."""
-    return (rows.index_select(1, index.flatten()).view(len(rows), *index.shape) * weight).sum(2)
+def observe(
+    posteriors: Sequence[Posterior], index: Tensor, weight: Tensor, fresh: Tensor, noise: Tensor
+) -> list[Tensor]:
+    """Let each posterior take in q observations; returns the rows (q, D) that V grows by.
+
+    index, weight (lanes, m, q); fresh (lanes, q, D + K): A S and the answers, overwritten; noise (lanes, q): variances.
+    """
+    for posterior, *own in zip(posteriors, index, weight, fresh, strict=True):
+        posterior.less_known(*own)
+    lanes, numbers, count = index.shape
+    among = fresh.gather(2, index.flatten(1)[:, None].expand(-1, count, -1)).view(lanes, count, numbers, count)
+    inner = among.mul_(weight[:, None]).sum(2)
+    factor = torch.linalg.cholesky((inner + inner.mT) / 2 + torch.diag_embed(noise))
+    mixing = torch.linalg.solve_triangular(factor, torch.eye(count, device=noise.device).expand_as(factor), upper=False)
+    return [posterior.extend(*own) for posterior, *own in zip(posteriors, mixing, fresh, strict=True)]
