@@ -127,6 +127,16 @@ def test_at_precision_is_a_copy_close_to_the_original(resnet20):
     assert lower.kind_given
 
 
+def test_a_compiled_module_is_taken_as_it_is(resnet20):
+    """The backend that only traces needs no C++ compiler; what others make of a module differs in the last bits."""
+    plain, compiled = wrap_model(resnet20), wrap_model(torch.compile(resnet20, backend="eager"))
+    images = _images(4)
+    assert torch.equal(compiled.scores(images), plain.scores(images))
+    half = [model.at_precision(torch.bfloat16).scores(images) for model in (compiled, plain)]
+    assert torch.equal(*half)
+    assert torch.equal(compiled.scores(images), plain.scores(images))
+
+
 def test_modules_of_other_precision_are_fed_their_own():
     scores = TorchClassifier(_net().double()).scores(_images(2, size=8))
     assert scores.dtype == torch.float32

@@ -444,17 +444,17 @@ def test_the_rest_of_a_round_is_padding() -> None:
     search = GradientRegression(RGB)
     begin(search, [0, 1])
     counts = []
-    for _ in range(25):
+    for _ in range(30):
         candidates, wanted = search.ask(), search.wanted()
         assert (wanted.shape, wanted.dtype) == ((2,), torch.int64)
         for lane, count in zip(candidates, wanted.tolist(), strict=True):
             assert (lane[count:] == 0).all()
             assert (lane[1:count] != 0).any(1).all()
-        fitness = (candidates @ normal(144, seed=1)).masked_fill(torch.arange(20) >= wanted[:, None], torch.inf)
+        fitness = (candidates @ normal(144, seed=1)).masked_fill(torch.arange(search.population) >= wanted[:, None], torch.inf)
         search.tell(fitness)
         counts.append(int(wanted[0]))
     assert counts == sorted(counts)
-    assert counts[0] < counts[-1] == 20  # small rounds while every measurement changes much
+    assert counts[0] < counts[-1] == search.population  # small rounds while every measurement changes much
     assert state_of(search).memory[0].asked == sum(counts)
 
 
@@ -672,8 +672,8 @@ def test_what_was_learnt_holds_in_a_smaller_box() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="population is 3, must be at least 4"):
         GradientRegression(RGB, population=3)
-    with pytest.raises(ValueError, match="capacity is 159, must be at least 8 populations, 160"):
-        GradientRegression(RGB, capacity=159)
+    with pytest.raises(ValueError, match="capacity is 223, must be at least 8 populations, 224"):
+        GradientRegression(RGB, capacity=223)
     with pytest.raises(ValueError, match="dimension is 0, must be at least 1"):
         GradientRegression((0, 3, 3))
     assert GradientRegression((2, 3, 1)).dimension == 6

@@ -17,7 +17,7 @@ MILESTONES = (32, 60, 100, 150, 200, 300, 400, 550, 700)
 #: Measurements below which a lane says too little.
 FEWEST = 20
 #: Lanes, at most, that the variances and the noise are learnt from.
-TEACHERS, NOISE_TEACHERS = 16, 8
+TEACHERS, NOISE_TEACHERS = 8, 4
 #: Rivals whose gradients are averaged.
 RIVALS = 2
 #: Random directions by which a lane's share in the denominator is estimated.

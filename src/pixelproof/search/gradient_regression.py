@@ -62,7 +62,7 @@ class GradientRegression(LaneSearch[Learners]):
     learns_together = True
     takes_limits = True
 
-    def __init__(self, shape: tuple[int, int, int], population: int = 20, capacity: int = 720) -> None:
+    def __init__(self, shape: tuple[int, int, int], population: int = 28, capacity: int = 720) -> None:
         super().__init__(math.prod(shape), population, smallest_population=4)
         if capacity < 8 * population:
             raise ValueError(f"capacity is {capacity}, must be at least 8 populations, {8 * population}")
