@@ -450,7 +450,8 @@ def test_the_rest_of_a_round_is_padding() -> None:
         for lane, count in zip(candidates, wanted.tolist(), strict=True):
             assert (lane[count:] == 0).all()
             assert (lane[1:count] != 0).any(1).all()
-        fitness = (candidates @ normal(144, seed=1)).masked_fill(torch.arange(search.population) >= wanted[:, None], torch.inf)
+        padding = torch.arange(search.population) >= wanted[:, None]
+        fitness = (candidates @ normal(144, seed=1)).masked_fill(padding, torch.inf)
         search.tell(fitness)
         counts.append(int(wanted[0]))
     assert counts == sorted(counts)
