@@ -22,6 +22,7 @@ REPEATS, OWN_REPEATS = 5, 3
 #: The overhead of searches that keep no model of the network, where a query costs much and where it costs little.
 OVERHEAD = {"cpu": 1.05, "cuda": 1.25}
 OWN_MS = 0.4
+THREADS = 1.0
 #: Attack, threshold, queries an image; th = 1 so that few images end early and the batch stays full.
 CHEAP = (
     ("de", "few-pixel", 1, 400),
@@ -45,6 +46,7 @@ def parts(options: Options) -> Parts:
     for search, attack, th, budget in KEEPING:
         found[f"own {search} {attack} th={th}"] = partial(_own, options, search, attack, th, budget)
     for attack in ("few-pixel", "threshold"):
+        found[f"threads {attack}"] = partial(_threads, options, attack)
         for th in (3,) if options.small else (1, 3, 5, 10):
             found[f"race {attack} th={th}"] = partial(_race, options, attack, th)
     return found
@@ -142,6 +144,33 @@ def _own(options: Options, search: str, attack: str, threshold: int, budget: int
             found_by=dict(found),
             queries=own.total_queries,
             model_ms_per_query=round(statistics.median(inside), 3),
+        )
+    ]
+
+
+def _threads(options: Options, attack: str) -> list[Row]:
+    """Two threads beside one, in turn."""
+    name = networks.main_network()
+    network = networks.load(name)
+    pictures = correct(network, options.data, 20 if options.small else 40)
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    before = torch.get_num_threads()
+    try:
+        for _ in range(OWN_REPEATS):
+            for threads, times in seconds.items():
+                torch.set_num_threads(threads)
+                times.append(assess(network, network, pictures, attack, 3, "auto", 1_000, seed=options.seed).seconds)
+    finally:
+        torch.set_num_threads(before)
+    one, two = (statistics.median(times) for times in seconds.values())
+    return [
+        at_most(
+            f"{attack} by auto, th = 3: wall time of two threads ÷ one",
+            two / one,
+            "×",
+            THREADS,
+            network=name,
+            seconds={"one": round(one, 2), "two": round(two, 2)},
         )
     ]
 
