@@ -156,13 +156,13 @@ def test_candidates_are_distinct_sets_of_whole_pixels(pixels: int, shape: tuple[
 def test_batches_grow_and_padding_repeats_the_first() -> None:
     search, counts = PixelProcess(3, RGB), []
     add(search, [0])
-    for _ in range(30):
+    for _ in range(45):
         candidates = search.ask()
         counts.append(int(search.wanted()))
         assert (candidates[0, counts[-1] :] == candidates[0, 0]).all()
         search.tell(candidates.square().sum(2))
     assert counts == sorted(counts)
-    assert (counts[0], counts[-1]) == (2, 8)
+    assert (counts[0], counts[-1]) == (2, 12)
 
 
 # Arithmetic
@@ -293,7 +293,7 @@ def test_one_pixel_is_given_up_only_where_it_has_no_chance(level: float, gives_u
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 def test_answers_that_are_no_numbers_are_passed_over(bad: float) -> None:
-    search = PixelProcess(2, GREY, capacity=16)
+    search = PixelProcess(2, GREY, capacity=24)
     add(search, [0])
     for number in range(12):
         candidates = search.ask()
@@ -312,7 +312,7 @@ def test_wrong_arguments_are_refused() -> None:
         PixelProcess(0, RGB)
     with pytest.raises(ValueError, match="images have 5 channels, must have 1 to 4"):
         PixelProcess(1, (8, 8, 5))
-    with pytest.raises(ValueError, match="capacity is 9, must be at least 16"):
+    with pytest.raises(ValueError, match="capacity is 9, must be at least 24"):
         PixelProcess(1, RGB, capacity=9)
     search = PixelProcess(1, RGB)
     corner = torch.zeros(1, 5)

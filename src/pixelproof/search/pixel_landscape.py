@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from itertools import chain
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -50,12 +49,13 @@ class Landscape:
     def __init__(self, prior: PixelPrior, features: Tensor, outputs: int, capacity: int) -> None:
         self.prior, self.features, self.outputs, self.capacity = prior, features, outputs, capacity
         self.flat = features.flatten(1).T.contiguous()  # (cells, F)
+        self.posterior = Posterior(capacity, prior.positions * prior.features + 1, outputs, features.device)
         self.forget()
 
     def forget(self) -> None:
         """Begin again with nothing known."""
         prior = self.prior
-        self.posterior = Posterior(self.capacity, prior.positions * prior.features + 1, self.outputs, self.flat.device)
+        self.posterior.forget()
         own = ((self.flat @ prior.weights) * self.flat).sum(1)
         self.variance = own.view(-1, prior.positions) * prior.spread.square()  # (colours, P), in units of scale²
         self.seen: list[Observations] = []
@@ -116,10 +116,13 @@ def learn(landscapes: Sequence[Landscape], news: Observations) -> None:
 def _last(seen: Sequence[Observations], count: int) -> Observations:
     """The last ``count`` of what one lane has seen."""
     width = max(one.cells.shape[2] for one in seen)
-    parts = zip(*([getattr(one, field.name) for field in fields(one)] for one in seen), strict=True)
-    cells, signs, *rest = parts
-    wide = ([F.pad(part, (0, width - part.shape[2])) for part in padded] for padded in (cells, signs))
-    return Observations(*(torch.cat(list(part), 1)[:, -count:] for part in chain(wide, rest)))
+    gaps = [(0, width - one.cells.shape[2]) for one in seen]
+    wide = [
+        replace(one, cells=F.pad(one.cells, gap), signs=F.pad(one.signs, gap))
+        for one, gap in zip(seen, gaps, strict=True)
+    ]
+    parts = ([getattr(one, field.name) for one in wide] for field in fields(Observations))
+    return Observations(*(torch.cat(part, 1)[:, -count:] for part in parts))
 
 
 def _condition(landscapes: Sequence[Landscape], news: Observations) -> None:

@@ -14,13 +14,14 @@ from pixelproof.search.pixel_landscape import Landscape, Observations, learn
 from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, pruned, scan
 from pixelproof.search.pixel_prior import PixelPrior
 
-SMALLEST, LARGEST, GROWTH = 2, 8, 8  # a batch is 1 / GROWTH of what was asked so far, within these
+SMALLEST, LARGEST = 2, 12
+GROWTH = ((8, 8), (16, LARGEST))  # a batch is 1 / 8 of what was asked so far, up to 8, and then 1 / 16
 SWAPS = 0.75  # of a batch
 # Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior;
 # of a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
 ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
 # A lane is hopeless after this many queries, once in that many rounds no score was as low as that. One pixel, and more.
-ONE, MORE = (40, 1, 5.0), (150, 8, 5.5)
+ONE, MORE = (40, 1, 5.0), (150, 6, 5.5)
 UNUSABLE = 1e30  # a margin beyond it is none
 STEEP = 1e4  # margins are cut here
 
@@ -47,7 +48,7 @@ class Mind:
     @property
     def count(self) -> int:
         """Probes that the next plan should have."""
-        return min(max(len(self.used) // GROWTH, SMALLEST), LARGEST)
+        return max(SMALLEST, *(min(len(self.used) // share, most) for share, most in GROWTH))
 
     @property
     def asked(self) -> Plan:

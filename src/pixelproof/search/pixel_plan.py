@@ -11,7 +11,7 @@ from torch import Tensor
 from pixelproof.search.pixel_landscape import Landscape, covariances
 
 RIVALS = 2  # classes that sets are made for, those nearest to the true one
-SHORTLIST = 64  # positions each
+SHORTLIST = 96  # cells that sets are made of
 HOPES = (0.5, 1.0, 2.0, 4.0)  # standard deviations that a set is composed by
 CALM = 0.05  # a margin so small that sure knowledge of it is no success
 APART = 2.5  # pixels between the cells of one scan, at least
@@ -203,15 +203,19 @@ class Pool:
 
 
 def _shortlist(drops: Tensor, variance: Tensor, scale: Tensor, size: int) -> Tensor:
-    """(L, m): for each rival the most promising positions, in their most promising colour.
+    """(L, m): the most promising positions for one rival and the other, in their most promising colour.
 
-    In the order of positions, since rows of memory are read at them.
+    In the order of positions, since rows of memory are read at them; only where there are too few, one comes twice.
     """
     deviation = variance.clamp(min=0).sqrt_()[:, None]
     value, colour = torch.addcmul(drops, deviation, 2 * scale[..., None]).max(2)
-    top = value.topk(min(max(SHORTLIST, 2 * size), value.shape[2]), 2).indices
-    position, order = top.flatten(1).sort(dim=1, stable=True)
-    return position + colour.gather(2, top).flatten(1).gather(1, order) * drops.shape[3]
+    count, (colours, positions) = max(SHORTLIST, 2 * size), drops.shape[2:]
+    top = value.topk(min(count, positions), 2).indices
+    by_rank = (top * colours + colour.gather(2, top)).mT.flatten(1)  # the best for each rival, the second best, ...
+    cells, rank = by_rank.sort(dim=1, stable=True)
+    rank[:, 1:] += (cells[:, 1:] == cells[:, :-1]) * rank.shape[1]
+    cells = cells.gather(1, rank.topk(min(count, rank.shape[1]), largest=False).indices.sort(1).values)
+    return cells // colours + cells % colours * positions
 
 
 def _among(keys: Tensor, used: Tensor) -> Tensor:

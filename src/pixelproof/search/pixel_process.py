@@ -24,7 +24,7 @@ class PixelProcess(LaneSearch[Minds]):
     """A Gaussian process over the effects of single pixels, from which whole sets are composed and exchanged.
 
     pixels: how many may change, th. shape: (H, W, C) of the images, C up to 4. capacity: observations a lane keeps,
-    at least 16. A genome is th × (row, column, C values 0–255), as in ``attacks.FewPixel``; rows and columns are whole
+    at least 24. A genome is th × (row, column, C values 0–255), as in ``attacks.FewPixel``; rows and columns are whole
     numbers, colours the 2^C corners of the colour cube, and no two of the pixels share a position (unless the image
     has fewer).
 
@@ -34,11 +34,11 @@ class PixelProcess(LaneSearch[Minds]):
     together when `tell` is given them. Candidates are those whose predicted margin is the fewest standard deviations
     above zero: sets composed greedily from the map (mean + hope × deviation for several hopes), and, three in four
     once there is an incumbent, swaps of one of its pixels. Swaps are observed as differences to the incumbent, in which
-    the interactions of the other pixels cancel. Batches grow from 2 to 8 with the number of queries (``wanted``). No
+    the interactions of the other pixels cancel. Batches grow from 2 to 12 with the number of queries (``wanted``). No
     random numbers are drawn, and `start` and the bounds are not looked at.
 
     A lane never stalls. It is hopeless when nothing left promises success: with th = 1 once, after 40 queries, no cell
-    left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 8 rounds was
+    left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 6 rounds was
     within 5.5. When ``capacity`` observations are in, the older half of them is forgotten.
 
     Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each

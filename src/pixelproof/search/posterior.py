@@ -25,6 +25,11 @@ class Posterior:
         self.mean = torch.zeros(outputs, numbers, device=device)
         self.count = 0
 
+    def forget(self) -> None:
+        """Begin again with no observations."""
+        self.count = 0
+        self.mean.zero_()
+
     @property
     def answers(self) -> Tensor:
         """U, (n, K)."""
