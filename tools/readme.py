@@ -111,6 +111,23 @@ def bench() -> str:
     return "\n".join(lines)
 
 
+def targets() -> str:
+    """How many targets of results/bench.json are reached, section by section, and all that are not."""
+    path = ROOT / "results" / "bench.json"
+    rows = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
+    judged = [row for row in rows if row["holds"] is not None]
+    if not judged:
+        return ""
+    lines = ["| `make bench SECTIONS=…` | targets reached | |", "|---|---:|---|"]
+    for section in dict.fromkeys(row["part"].partition("/")[0] for row in judged):
+        own = [row for row in judged if row["part"].startswith(f"{section}/")]
+        missed = [
+            f"{row['claim']}: {row['value']:g} {row['unit']} for {row['target']:g}" for row in own if not row["holds"]
+        ]
+        lines.append(f"| {section} | {len(own) - len(missed)} of {len(own)} | {'; '.join(missed)} |")
+    return "\n".join(lines)
+
+
 def _bench_table(rows: Rows, title: str) -> list[str]:
     """A line a tool: ours first, then the peers' by name."""
     names = {_bench_name(row): ("tool" in row, row.get("search") != "auto", _bench_name(row)) for row in rows}
@@ -146,6 +163,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "quick": quick,
     "paper": paper,
     "bench": bench,
+    "targets": targets,
     "zoo": zoo,
 }
 
