@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import Engine, Round, Sample
@@ -109,7 +110,7 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
         )
     scorer = Scorer(classifier, settings.batch_size, device)
     samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection)
-    searcher = _at_precision(classifier, spec.precision)
+    searcher = _at_precision(classifier, spec.precision, _some(samples))
     _drive(run, Engine(settings, classifier, searcher, device), samples, listener)
 
 
@@ -205,9 +206,17 @@ def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:
     return ImageSet(images, labels, manifest.data.class_names, manifest.data.name, indices)
 
 
-def _at_precision(classifier: Classifier, precision: str) -> Classifier:
+def _some(samples: list[Sample]) -> Tensor | None:
+    """A few clean images N×C×H×W in [0, 1]."""
+    if not samples:
+        return None
+    pixels = np.stack([sample.pixels for sample in samples[:4]])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+
+
+def _at_precision(classifier: Classifier, precision: str, images: Tensor | None = None) -> Classifier:
     if precision == "float32":
         return classifier
     if not isinstance(classifier, TorchClassifier):
         raise InputError("--precision: only a torch module can be searched in bfloat16; use float32.")
-    return classifier.at_precision(torch.bfloat16)
+    return classifier.at_precision(torch.bfloat16, images)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import module_fingerprint
+from pixelproof.models.folded import folded
 from pixelproof.models.outputs import ask, check_scores, first_line
 
 
@@ -80,12 +81,18 @@ class ModuleClassifier:
 class TorchClassifier(ModuleClassifier):
     """Scores from a module written in Python, which can also be computed in another precision."""
 
-    def at_precision(self, dtype: torch.dtype) -> TorchClassifier:
+    def at_precision(self, dtype: torch.dtype, images: Tensor | None = None) -> TorchClassifier:
         """A copy computing in ``dtype`` (weights, buffers and inputs); its scores are still float32.
 
-        Raises ``ModelError`` when the module cannot be copied.
+        Given some ``images``, N×C×H×W in [0, 1], to compare scores on, batch normalisations are folded where that
+        changes nothing else. Raises ``ModelError`` when the module cannot be copied.
         """
-        module = _copied(self.module, self.name).to(dtype)
+        module = _copied(self.module, self.name)
+        if images is not None:
+            place = _first_floating(module, images.device)
+            with _evaluating(module):
+                module = folded(module, images.to(place.device, self.dtype))
+        module = module.to(dtype)
         module = module.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         kind = self.kind if self.kind_given else None
         twin = TorchClassifier(module, name=self.name, kind=kind, differentiable=self.differentiable)
