@@ -8,7 +8,7 @@ from torch import nn
 from benchmarks import networks
 from benchmarks.judged import at_least
 from benchmarks.options import Options, Parts, Row
-from benchmarks.ours import MODEL_FREE, Own, assess, need
+from benchmarks.ours import MODEL_FREE, PUBLISHED, Own, assess, need
 from benchmarks.pictures import Pictures, correct, imagenet, later
 from benchmarks.variants import VARIANTS, variant
 
@@ -44,11 +44,11 @@ def parts(options: Options) -> Parts:
 
 def _both(
     options: Options, make: Callable[[], nn.Module], judge: nn.Module, pictures: Pictures, attack: str, threshold: int,
-    budget: int, precision: str = "float32",
+    budget: int, precision: str = "float32", rivals: dict[str, str] = MODEL_FREE,
 ) -> tuple[Own, Own]:  # fmt: skip
     auto, free = (
         assess(make(), judge, pictures, attack, threshold, search, budget, seed=options.seed, precision=precision)
-        for search in ("auto", need(MODEL_FREE[attack]))
+        for search in ("auto", need(rivals[attack]))
     )
     return auto, free
 
@@ -60,7 +60,7 @@ def _precision(name: str) -> str:
 def _lead(options: Options, name: str, attack: str, threshold: int) -> tuple[Own, Own, int]:
     network, start = networks.load(name), later(options.data)
     pictures = correct(network, options.data, IMAGES[name][options.small], start)
-    both = _both(options, lambda: network, network, pictures, attack, threshold, 1_000, _precision(name))
+    both = _both(options, lambda: network, network, pictures, attack, threshold, 1_000, _precision(name), PUBLISHED)
     return *both, start
 
 
@@ -73,7 +73,7 @@ def _success_lead(options: Options, name: str) -> list[Row]:
 
 def _query_lead(options: Options, name: str, attack: str, threshold: int) -> list[Row]:
     auto, free, start = _lead(options, name, attack, threshold)
-    search = MODEL_FREE[attack]
+    search = PUBLISHED[attack]
     claim = (
         f"{name}, images from {start} on: {attack}, th = {threshold}, 1,000 queries, mean queries of {search} ÷ auto"
     )

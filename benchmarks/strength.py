@@ -5,7 +5,7 @@ from functools import partial
 from benchmarks import networks
 from benchmarks.judged import at_least, at_most
 from benchmarks.options import THRESHOLDS, Options, Parts, Row
-from benchmarks.ours import MODEL_FREE, assess
+from benchmarks.ours import MODEL_FREE, PUBLISHED, assess
 from benchmarks.pictures import correct
 
 #: attack, budget: for each threshold the success in % and the mean queries to reach, on the public ResNet-20's first
@@ -29,7 +29,7 @@ def parts(options: Options) -> Parts:
             if not (options.small and budget > 1_000):
                 _add(found, options, "auto", attack, threshold, budget)
     for attack, searches in CANONICAL.items():
-        for search in (MODEL_FREE[attack], *(() if options.small else searches)):
+        for search in dict.fromkeys((MODEL_FREE[attack], PUBLISHED[attack], *(() if options.small else searches))):
             for threshold in THRESHOLDS:
                 _add(found, options, search, attack, threshold, 1_000)
     return found

@@ -119,7 +119,7 @@ def test_minimal_numbers_of_pixels_need_a_map():
     assert _resolve((65, 64, 3), minimal=127, attacks=["threshold"]).searches[0].minimal
 
 
-@pytest.mark.parametrize("search", ["square", "sparse-random", "de", "cma-es", "sep-cma-es"])
+@pytest.mark.parametrize("search", ["square", "sparse-random", "sparse-rs", "de", "cma-es", "sep-cma-es"])
 def test_no_other_search_seeks_minimal_thresholds(search):
     attack = ATTACK_OF.get(search, "few-pixel")
     assert _search(attack, 3, search=search).search == search
@@ -134,6 +134,12 @@ def test_a_search_of_one_attack_is_refused_for_the_other(search, of):
     for attacks in (["few-pixel", "threshold"], list({"few-pixel", "threshold"} - {of})):
         with pytest.raises(InputError, match=rf"^--search {search} is of the {of} attack alone: add --attacks {of}\.$"):
             make_spec(model="m", data="d", search=search, attacks=attacks)
+
+
+def test_sparse_rs_is_of_few_pixels_only():
+    assert _search("few-pixel", 13, search="sparse-rs").search == "sparse-rs"
+    with pytest.raises(InputError, match=r"^--search sparse-rs changes up to 13 pixels, not 14: lower --levels"):
+        make_spec(model="m", data="d", search="sparse-rs", attacks=["few-pixel"], levels=[1, 14])
 
 
 def test_the_separable_search_can_be_asked_for():

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pixelproof.errors import InputError
 
 AttackName = Literal["few-pixel", "threshold"]
-SearchName = Literal["gradient-regression", "square", "pixel-process", "sparse-random", "de", "cma-es", "sep-cma-es"]
+SearchName = Literal[
+    "gradient-regression", "square", "pixel-process", "sparse-random", "sparse-rs", "de", "cma-es", "sep-cma-es"
+]
 SearchChoice = Literal["auto", SearchName]
 PresetName = Literal["quick", "standard", "paper"]
 FitnessChoice = Literal["margin", "confidence"]
@@ -28,12 +30,15 @@ DIFFERENTIAL_WEIGHT = 0.2
 COHORT = 32
 #: Largest number of positions for which the pixel process can keep its map.
 LARGEST_MAP = 64 * 64
+#: Most pixels for which Sparse-RS changes one at a time, as ours does.
+SPARSE_RS_PIXELS = 13
 #: Searches of one attack only.
 ATTACK_OF: dict[SearchName, AttackName] = {
     "gradient-regression": "threshold",
     "square": "threshold",
     "pixel-process": "few-pixel",
     "sparse-random": "few-pixel",
+    "sparse-rs": "few-pixel",
 }
 #: Searches that can go on within other limits, with what they know.
 LIMITED: tuple[SearchName, ...] = ("gradient-regression", "pixel-process")
@@ -81,6 +86,15 @@ class AssessSpec(BaseModel):
     def _search_of_attack(self) -> AssessSpec:
         if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.attacks) != {of}:
             raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_of_sparse_rs(self) -> AssessSpec:
+        if self.search == "sparse-rs" and max(self.levels) > SPARSE_RS_PIXELS:
+            raise ValueError(
+                f"--search sparse-rs changes up to {SPARSE_RS_PIXELS} pixels, not {max(self.levels)}: lower --levels "
+                "or add --search sparse-random"
+            )
         return self
 
     @model_validator(mode="after")

@@ -29,8 +29,8 @@ def assess(
     search: Annotated[
         str,
         typer.Option(
-            help="auto, de, cma-es, sep-cma-es; gradient-regression, square (threshold); pixel-process, sparse-random "
-            "(few-pixel)."
+            help="auto, de, cma-es, sep-cma-es; gradient-regression, square (threshold); pixel-process, sparse-random, "
+            "sparse-rs (few-pixel)."
         ),
     ] = "auto",
     levels: Annotated[str, typer.Option(help="Thresholds th, separated by commas.")] = "1,3,5,10",

@@ -28,6 +28,7 @@ from pixelproof.search import (
     Search,
     SeparableCMAES,
     SparseRandomSearch,
+    SparseRS,
     SquareSearch,
 )
 from pixelproof.spec import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
@@ -149,6 +150,8 @@ def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search
             return SquareSearch(shape, population=AT_ONCE)
         case "sparse-random":
             return SparseRandomSearch(settings.threshold, shape, population=AT_ONCE)
+        case "sparse-rs":
+            return SparseRS(settings.threshold, shape)
         case "de":
             weight = settings.differential_weight or DIFFERENTIAL_WEIGHT
             return DifferentialEvolution(dimension, settings.population or 400, differential_weight=weight)

@@ -7,6 +7,7 @@ from pixelproof.search.pixel_process import PixelProcess
 from pixelproof.search.search import Search
 from pixelproof.search.sep_cma_es import SeparableCMAES
 from pixelproof.search.sparse_random_search import SparseRandomSearch
+from pixelproof.search.sparse_rs import SparseRS
 from pixelproof.search.square_search import SquareSearch
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "PixelProcess",
     "Search",
     "SeparableCMAES",
+    "SparseRS",
     "SparseRandomSearch",
     "SquareSearch",
 ]
