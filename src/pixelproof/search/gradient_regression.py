@@ -15,7 +15,7 @@ from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import LaneSearch, LaneState
 
 #: Rivals whose gradients are followed.
-RIVALS = 5
+RIVALS = 3
 #: Of these, those whose greedy vertex is asked in every round.
 GREEDY = 2
 #: Range of τ, the share of the posterior's spread that a Thompson vertex keeps, where gradients have 3,072 numbers.

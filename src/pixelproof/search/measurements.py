@@ -13,7 +13,7 @@ LARGEST_MARGIN = 1e4
 #: Variance that float32 leaves in a difference of two points, as a share of their own.
 ROUNDING = 1e-5
 #: Rows of the Gram matrix that are made at once; half of it follows by symmetry.
-BLOCK = 128
+BLOCK = 48
 
 
 @dataclass(frozen=True)
