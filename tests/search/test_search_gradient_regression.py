@@ -673,8 +673,8 @@ def test_what_was_learnt_holds_in_a_smaller_box() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="population is 3, must be at least 4"):
         GradientRegression(RGB, population=3)
-    with pytest.raises(ValueError, match="capacity is 223, must be at least 8 populations, 224"):
-        GradientRegression(RGB, capacity=223)
+    with pytest.raises(ValueError, match="capacity is 159, must be at least 8 populations, 160"):
+        GradientRegression(RGB, capacity=159)
     with pytest.raises(ValueError, match="dimension is 0, must be at least 1"):
         GradientRegression((0, 3, 3))
     assert GradientRegression((2, 3, 1)).dimension == 6

@@ -13,11 +13,11 @@ from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.measurements import Measurements, Noise, Posterior
 
 #: Queries a lane after which the prior is learnt anew; after the last, each time they have doubled.
-MILESTONES = (32, 64, 110, 180, 300, 500, 800)
+MILESTONES = (32, 60, 100, 150, 200, 300, 400, 550, 700)
 #: Measurements below which a lane says too little.
 FEWEST = 20
 #: Lanes, at most, that the variances and the noise are learnt from.
-TEACHERS, NOISE_TEACHERS = 8, 4
+TEACHERS, NOISE_TEACHERS = 16, 4
 #: Rivals whose gradients are averaged.
 RIVALS = 2
 #: Random directions by which a lane's share in the denominator is estimated.

@@ -15,7 +15,7 @@ from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import LaneSearch, LaneState
 
 #: Rivals whose gradients are followed.
-RIVALS = 3
+RIVALS = 5
 #: Of these, those whose greedy vertex is asked in every round.
 GREEDY = 2
 #: Range of τ, the share of the posterior's spread that a Thompson vertex keeps, where gradients have 3,072 numbers.
@@ -62,7 +62,7 @@ class GradientRegression(LaneSearch[Learners]):
     learns_together = True
     takes_limits = True
 
-    def __init__(self, shape: tuple[int, int, int], population: int = 28, capacity: int = 720) -> None:
+    def __init__(self, shape: tuple[int, int, int], population: int = 20, capacity: int = 720) -> None:
         super().__init__(math.prod(shape), population, smallest_population=4)
         if capacity < 8 * population:
             raise ValueError(f"capacity is {capacity}, must be at least 8 populations, {8 * population}")
