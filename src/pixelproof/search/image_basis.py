@@ -25,22 +25,27 @@ class ImageBasis:
         self.shape = shape
         self.bands = (channels, min(height, MOST_FREQUENCIES), min(width, MOST_FREQUENCIES))
         self.size = math.prod(self.bands)
-        self._rows = _cosines(height, self.bands[1]).to(device)
-        self._columns = _cosines(width, self.bands[2]).to(device)
-        self._colours = _colours(channels).to(device)
         self.window = _window(height, width).to(device)  # H×W×1, mean square 1
+        down, across = _bell(height), _bell(width)
+        rows = _cosines(height, self.bands[1]) * down / down.square().mean().sqrt()
+        columns = _cosines(width, self.bands[2]) * across / across.square().mean().sqrt()
+        # Colours and columns are one product: few large ones cost less than many small ones.
+        row = torch.einsum("dc,kw->wcdk", _colours(channels), columns).reshape(width * channels, -1)
+        self._rows, self._row = rows.contiguous().to(device), row.contiguous().to(device)
 
     def analyse(self, changes: Tensor) -> Tensor:
         """Coordinates (n, size) of changes (n, H·W·C)."""
-        d = changes.view(-1, *self.shape) * self.window
-        d = (d @ self._colours.T).permute(0, 3, 1, 2)
-        return (self._rows @ d @ self._columns.T).reshape(len(changes), self.size)
+        channels, down, across = self.bands
+        d = changes.reshape(-1, len(self._row)) @ self._row
+        d = self._rows @ d.view(len(changes), self.shape[0], channels * across)
+        return d.view(-1, down, channels, across).transpose(1, 2).reshape(len(changes), self.size)
 
     def synthesise(self, coordinates: Tensor) -> Tensor:
         """The transpose of `analyse`: (n, H·W·C) of coordinates (n, size)."""
-        d = self._rows.T @ coordinates.view(-1, *self.bands) @ self._columns
-        d = (d.permute(0, 2, 3, 1) @ self._colours) * self.window
-        return d.reshape(len(coordinates), -1)
+        channels, down, across = self.bands
+        d = coordinates.view(-1, *self.bands).transpose(1, 2).reshape(-1, down, channels * across)
+        d = (self._rows.T @ d).view(-1, channels * across) @ self._row.T
+        return d.view(len(coordinates), -1)
 
 
 def _cosines(length: int, kept: int) -> Tensor:
@@ -60,8 +65,9 @@ def _colours(channels: int) -> Tensor:
 
 
 def _window(height: int, width: int) -> Tensor:
-    def bell(size: int) -> Tensor:
-        return torch.exp(-((torch.arange(size) - (size - 1) / 2) ** 2) / (2 * (WINDOW * size) ** 2))
-
-    window = bell(height).unsqueeze(1) * bell(width)
+    window = _bell(height).unsqueeze(1) * _bell(width)
     return (window / window.square().mean().sqrt()).unsqueeze(2)
+
+
+def _bell(size: int) -> Tensor:
+    return torch.exp(-((torch.arange(size) - (size - 1) / 2) ** 2) / (2 * (WINDOW * size) ** 2))
