@@ -11,6 +11,8 @@ from pixelproof.report.figure import Figure
 
 PATH = Path(__file__).parent.parent / "docs" / "bench.svg"
 THRESHOLDS = (1, 3)
+_MANY = 100  # images; of fewer the figure says how many
+_FAR = 8  # seconds, from which words stand to the left of their point
 _OURS, _THEIRS = "#1b4f91", "#cf6a12"
 _TITLES = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
 
@@ -44,7 +46,7 @@ def drawing(rows: list[Row]) -> Figure:
 def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
     values = [
         {
-            "tool": _short(row),
+            "tool": _short(row) + (f", {row['attacked']} images" if row["attacked"] < _MANY else ""),
             "whose": "a peer" if "tool" in row else "pixelproof",
             "success": row["value"],
             "seconds": row["seconds_per_image"],
@@ -61,8 +63,10 @@ def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
         ),
     )
     points = base.mark_point(filled=True, size=70)
-    words = base.mark_text(align="left", dx=7, fontSize=11).encode(text="tool:N")
-    return (points + words).properties(width=370, height=260, title=f"{_TITLES[attack]}, th = {threshold}")
+    near, far = (base.transform_filter(f"datum.seconds {side} {_FAR}").encode(text="tool:N") for side in ("<", ">="))
+    after = near.mark_text(align="left", dx=7, fontSize=11)
+    before = far.mark_text(align="right", dx=-7, fontSize=11)
+    return (points + after + before).properties(width=370, height=260, title=f"{_TITLES[attack]}, th = {threshold}")
 
 
 def _short(row: Row) -> str:
