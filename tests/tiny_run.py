@@ -47,3 +47,9 @@ def contents(run: RunStore) -> list[tuple[Record, bytes | None]]:
         image = run.adversarial(record)
         found.append((replace(record, seconds=0.0), None if image is None else image.tobytes()))
     return found
+
+
+def found_in(folder: Path) -> int:
+    """How many records of the run in ``folder`` tell of an adversarial image."""
+    with RunStore.open(folder) as run:
+        return sum(record.success for record in run.records())
