@@ -90,10 +90,16 @@ def zoo() -> str:
     return "\n".join(lines)
 
 
+def measured() -> dict[str, Any]:
+    """results/bench.json; no rows before it is there."""
+    path = ROOT / "results" / "bench.json"
+    board: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
+    return board
+
+
 def bench() -> str:
     """Success and queries at 1,000 queries beside the peers, from results/bench.json; nothing without our own rows."""
-    path = ROOT / "results" / "bench.json"
-    board = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
+    board = measured()
     rows = [row for row in board["rows"] if row["part"].startswith(("strength/", "peers/")) and "attacked" in row]
     rows = [row for row in rows if row.get("budget", 1_000) == 1_000]
     ours = [row for row in rows if "tool" not in row and row["search"] == "auto"]
@@ -113,9 +119,7 @@ def bench() -> str:
 
 def targets() -> str:
     """How many targets of results/bench.json are reached, section by section, and all that are not."""
-    path = ROOT / "results" / "bench.json"
-    rows = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
-    judged = [row for row in rows if row["holds"] is not None]
+    judged = [row for row in measured()["rows"] if row["holds"] is not None]
     if not judged:
         return ""
     lines = ["| `make bench SECTIONS=…` | targets reached | |", "|---|---:|---|"]

@@ -64,20 +64,32 @@ def state_of(search: PixelProcess, lane: int) -> list[Tensor]:
     return [landscape.posterior.mean, landscape.posterior.answers, landscape.variance]
 
 
-def alone(make: Callable[[], PixelProcess], lives: dict[int, int], limits: list[int]) -> dict[int, list[Tensor]]:
-    """One cohort by itself, of lanes that end after so many rounds: their candidates, and what they know then."""
-    search, keys, seen = make(), list(lives), {key: [] for key in lives}
-    add(search, keys)
-    for number in range(max(lives.values())):
-        search.limit(torch.tensor([min(limits[number] + key % 2, search.pixels) for key in keys]))
+def lived(
+    search: PixelProcess, cohorts: dict[int, dict[int, int]], limits: list[int], rounds: int
+) -> dict[int, list[Tensor]]:
+    """Cohorts by the round they begin in, of lanes that end after so many: candidates, and what they know then."""
+    keys: list[int] = []
+    seen: dict[int, list[Tensor]] = {key: [] for lives in cohorts.values() for key in lives}
+    born = {key: number for number, lives in cohorts.items() for key in lives}
+    ends = {key: number + life for number, lives in cohorts.items() for key, life in lives.items()}
+    for number in range(rounds):
+        if number in cohorts:
+            add(search, list(cohorts[number]))
+            keys += cohorts[number]
+        search.limit(torch.tensor([min(limits[number - born[key]] + key % 2, search.pixels) for key in keys]))
         for key, lane in zip(keys, step(search, keys), strict=True):
             seen[key].append(lane)
         search.hopeless()
         for lane, key in enumerate(keys):
-            seen[key] += state_of(search, lane) if lives[key] == number + 1 else []
-        search.keep(torch.tensor([lives[key] > number + 1 for key in keys]))
-        keys = [key for key in keys if lives[key] > number + 1]
+            seen[key] += state_of(search, lane) if ends[key] == number + 1 else []
+        search.keep(torch.tensor([ends[key] > number + 1 for key in keys]))
+        keys = [key for key in keys if ends[key] > number + 1]
     return seen
+
+
+def alone(make: Callable[[], PixelProcess], lives: dict[int, int], limits: list[int]) -> dict[int, list[Tensor]]:
+    """One cohort by itself."""
+    return lived(make(), {0: lives}, limits, max(lives.values()))
 
 
 # Lanes
@@ -87,21 +99,7 @@ def alone(make: Callable[[], PixelProcess], lives: dict[int, int], limits: list[
 def test_a_cohort_does_not_depend_on_those_beside_it(limits: list[int]) -> None:
     """Lanes end and cohorts begin at different rounds; each lane is bit for bit as in its cohort alone."""
     cohorts = {0: {0: 24, 1: 24, 2: 5, 3: 14}, 4: {4: 20, 5: 9, 6: 20}, 11: {7: 13}}  # by the round they begin in
-    search, keys, seen = PixelProcess(4, RGB, capacity=40), [], {key: [] for key in range(8)}
-    born = {key: number for number, lives in cohorts.items() for key in lives}
-    ends = {key: number + life for number, lives in cohorts.items() for key, life in lives.items()}
-    for number in range(24):
-        if number in cohorts:
-            add(search, list(cohorts[number]))
-            keys += cohorts[number]
-        search.limit(torch.tensor([limits[number - born[key]] + key % 2 for key in keys]))
-        for key, lane in zip(keys, step(search, keys), strict=True):
-            seen[key].append(lane)
-        search.hopeless()
-        for lane, key in enumerate(keys):
-            seen[key] += state_of(search, lane) if ends[key] == number + 1 else []
-        search.keep(torch.tensor([ends[key] > number + 1 for key in keys]))
-        keys = [key for key in keys if ends[key] > number + 1]
+    seen = lived(PixelProcess(4, RGB, capacity=40), cohorts, limits, rounds=24)
     for lives in cohorts.values():
         for key, expected in alone(lambda: PixelProcess(4, RGB, capacity=40), lives, limits).items():
             assert all(torch.equal(one, two) for one, two in zip(seen[key], expected, strict=True)), key
