@@ -10,9 +10,9 @@ from benchmarks.options import THRESHOLDS, Options, Parts, Row
 from benchmarks.peers import PEERS, Peer
 from benchmarks.pictures import Pictures, correct
 
-#: Image by image and slow: a few images tell enough.
-SLOW, FEW, MANY = ("art",), 5, 100
-#: Has not ended an image in any time we gave it: one image at one threshold tells that.
+#: Slow; in small, one threshold tells enough.
+SLOW = ("art",)
+#: Has not ended an image in any time we gave it: one threshold tells that.
 ENDLESS = ("art-threshold-de",)
 
 
@@ -34,16 +34,12 @@ def parts(options: Options) -> Parts:
 
 def count(options: Options, peer: Peer) -> int:
     """How many images ``peer`` gets."""
-    if peer.package in SLOW:
-        return 2 if options.small else FEW
-    return (20 if options.small else MANY) if peer.batched else (10 if options.small else 20)
+    return max(1, peer.images // 5) if options.small else peer.images
 
 
 def _part(options: Options, name: str, threshold: int) -> list[Row]:
     peer, network = PEERS[name], networks.main_network()
     pictures = correct(networks.load(network), options.data, count(options, peer))
-    if name in ENDLESS:
-        pictures = pictures.first(1)
     result = run_peer(name, network, pictures, threshold, options.limit, options.threads)
     return [row(name, peer, network, pictures, threshold, result)]
 

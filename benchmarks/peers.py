@@ -26,6 +26,7 @@ class Peer:
     package: str
     batched: bool = False  # takes many images at once; the others take one after the other anyhow
     bounded: bool = True  # keeps to a threshold
+    images: int = 20  # that it gets: as many as its speed allows
 
 
 def _art(name: str, strategy: int) -> Attack:
@@ -86,13 +87,15 @@ def _pyautoattack_square(network: nn.Module, images: Tensor, labels: Tensor, thr
 
 
 PEERS: dict[str, Peer] = {
-    "art-pixel-de": Peer("ART PixelAttack, DE", "few-pixel", "its own, es=1", _art("PixelAttack", 1), "art"),
-    "art-pixel-cma": Peer("ART PixelAttack, CMA-ES", "few-pixel", "its own, es=0", _art("PixelAttack", 0), "art"),
+    "art-pixel-de": Peer("ART PixelAttack, DE", "few-pixel", "its own, es=1", _art("PixelAttack", 1), "art", images=5),
+    "art-pixel-cma": Peer(
+        "ART PixelAttack, CMA-ES", "few-pixel", "its own, es=0", _art("PixelAttack", 0), "art", images=50
+    ),
     "art-threshold-cma": Peer(
-        "ART ThresholdAttack, CMA-ES", "threshold", "its own, es=0", _art("ThresholdAttack", 0), "art"
+        "ART ThresholdAttack, CMA-ES", "threshold", "its own, es=0", _art("ThresholdAttack", 0), "art", images=5
     ),
     "art-threshold-de": Peer(
-        "ART ThresholdAttack, DE", "threshold", "its own, es=1", _art("ThresholdAttack", 1), "art"
+        "ART ThresholdAttack, DE", "threshold", "its own, es=1", _art("ThresholdAttack", 1), "art", images=1
     ),
     "torchattacks-onepixel": Peer(
         "torchattacks OnePixel", "few-pixel", "its own: popsize 10, 10 steps", _one_pixel(10, 10), "torchattacks"
@@ -111,9 +114,21 @@ PEERS: dict[str, Peer] = {
         "torchattacks",
     ),
     "torchattacks-square": Peer(
-        "torchattacks Square", "threshold", "1,000 queries", _torchattacks_square, "torchattacks", batched=True
+        "torchattacks Square",
+        "threshold",
+        "1,000 queries",
+        _torchattacks_square,
+        "torchattacks",
+        batched=True,
+        images=100,
     ),
     "pyautoattack-square": Peer(
-        "pyautoattack Square", "threshold", "1,000 queries", _pyautoattack_square, "pyautoattack", batched=True
+        "pyautoattack Square",
+        "threshold",
+        "1,000 queries",
+        _pyautoattack_square,
+        "pyautoattack",
+        batched=True,
+        images=100,
     ),
 }
