@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search import DifferentialEvolution, GradientRegression, PixelProcess, Search, SparseRandomSearch
-from pixelproof.search.cohort import TEACHERS, Cohort
+from pixelproof.search.cohort import NOISE_TEACHERS, TEACHERS, UPDATES, Cohort
 from pixelproof.search.gradient_regression import Learners
 from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.measurements import LARGEST_MARGIN, Measurements, Noise, Posterior
@@ -311,20 +311,21 @@ def test_a_cohort_that_measured_next_to_nothing_keeps_its_prior() -> None:
     assert cohort.noise == fresh.noise
 
 
-def test_a_cohort_learns_from_some_and_only_the_living_follow() -> None:
+def test_lanes_take_turns_as_teachers_and_those_that_live_follow() -> None:
     basis = ImageBasis((8, 8, 3), CPU)
-    cohort, _ = taught(basis, torch.ones(basis.size), lanes=TEACHERS + 4, rounds=1)
+    first, taught_by = NOISE_TEACHERS, UPDATES * TEACHERS
+    cohort, _ = taught(basis, torch.ones(basis.size), lanes=first + taught_by + 2, rounds=1)
     for lane, memory in enumerate(cohort.memories):
         changes = vertices(20, basis.size, seed=77 + lane)
         memory.add(changes, cohort.whiten(changes), normal(20, 1, seed=lane))
     before, root = [memory.u.clone() for memory in cohort.memories], cohort.root
-    alive = cohort.memories[6:]
+    alive = cohort.memories[-2:]
     cohort.learn(alive)
     assert not torch.equal(cohort.root, root)
     followed = [not torch.equal(old, memory.u) for old, memory in zip(before, cohort.memories, strict=True)]
-    # All that live, and of the ended ones as many as are wanting.
-    assert followed == [True] * (TEACHERS - len(alive)) + [False] * (6 - TEACHERS + len(alive)) + [True] * len(alive)
-    for old, memory in zip(before[6:], alive, strict=True):
+    # The noise and the first update ask lanes as they are, the later updates others, brought to what is known by then.
+    assert followed == [False] * (first + TEACHERS) + [True] * (taught_by - TEACHERS + len(alive))
+    for old, memory in zip(before[-2:], alive, strict=True):
         torch.testing.assert_close(memory.u / cohort.root, old / root)
 
 

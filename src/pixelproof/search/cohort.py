@@ -16,8 +16,8 @@ from pixelproof.search.measurements import Measurements, Noise, Posterior
 MILESTONES = (32, 60, 100, 150, 200, 300, 400, 550, 700)
 #: Measurements below which a lane says too little.
 FEWEST = 20
-#: Lanes, at most, that the variances and the noise are learnt from.
-TEACHERS, NOISE_TEACHERS = 16, 4
+#: Lanes, at most, that one update of the variances and of the noise is learnt from.
+TEACHERS, NOISE_TEACHERS = 8, 4
 #: Rivals whose gradients are averaged.
 RIVALS = 2
 #: Random directions by which a lane's share in the denominator is estimated.
@@ -49,6 +49,7 @@ class Cohort:
         self.memories = [Measurements(capacity, self.root) for _ in range(lanes)]
         self._generator = generator
         self._milestones = list(MILESTONES)
+        self._turn = 0
 
     def whiten(self, changes: Tensor) -> Tensor:
         """Whitened coordinates (n, size) of changes (n, H·W·C)."""
@@ -59,24 +60,30 @@ class Cohort:
         return self.basis.synthesise(whitened * self.root)
 
     def learn(self, live: Sequence[Measurements]) -> None:
-        """Learn, if a milestone was passed, from the lanes that are ``live``, and from ended ones if these are few."""
+        """Learn anew, if the lanes that are ``live`` passed a milestone; ended ones teach too."""
         asked = max(memory.asked for memory in live)
         if asked < self._milestones[0]:
             return
         while self._milestones[0] <= asked:
             last = self._milestones.pop(0)
             self._milestones = self._milestones or [2 * last]
-        ended = [memory for memory in self.memories if memory not in live]
-        teachers = [memory for memory in [*live, *ended] if memory.count >= FEWEST][:TEACHERS]
-        if not teachers:  # images of so few pixels that there are hardly any vertices
+        able = [memory for memory in self.memories if memory.count >= FEWEST]
+        if not able:  # images of so few pixels that there are hardly any vertices
             return
-        for memory in teachers:
-            memory.follow(self.root)
-        self._learn_noise(teachers[:NOISE_TEACHERS])
+        self._learn_noise(self._teachers(able, NOISE_TEACHERS))
         for _ in range(UPDATES if asked <= SETTLED else 1):
-            self._learn_spectrum(teachers)
+            self._learn_spectrum(self._teachers(able, TEACHERS))
         for memory in live:
             memory.follow(self.root)
+
+    def _teachers(self, able: Sequence[Measurements], count: int) -> list[Measurements]:
+        """The next ``count`` lanes, which take turns: each update hears others, at a fraction of the cost of all."""
+        turns = range(self._turn, self._turn + min(count, len(able)))
+        self._turn = turns.stop
+        chosen = [able[turn % len(able)] for turn in turns]
+        for memory in chosen:
+            memory.follow(self.root)
+        return chosen
 
     def _learn_noise(self, memories: Sequence[Measurements]) -> None:
         """Move to the neighbouring curvature and floor of highest evidence."""
@@ -93,7 +100,6 @@ class Cohort:
     def _learn_spectrum(self, memories: Sequence[Measurements]) -> None:
         above, below = torch.zeros_like(self.root), torch.zeros_like(self.root)
         for memory in memories:
-            memory.follow(self.root)
             posterior = memory.posterior(self.noise, RIVALS)
             above += (memory.back(posterior.weights).square() / posterior.amplitudes.unsqueeze(1)).mean(0)
             below += self._expected(memory, posterior)
