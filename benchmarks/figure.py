@@ -1,5 +1,6 @@
 """docs/bench.svg: success against seconds an image, pixelproof beside its peers."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ PATH = Path(__file__).parent.parent / "docs" / "bench.svg"
 THRESHOLDS = (1, 3)
 _MANY = 100  # images; of fewer the figure says how many
 _FAR = 8  # seconds, from which words stand to the left of their point
+_TOP, _LINE = 105, 5  # of the axis, and the height of a line of words on it, in % of images
 _OURS, _THEIRS = "#1b4f91", "#cf6a12"
 _TITLES = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
 
@@ -50,12 +52,13 @@ def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
             "whose": "a peer" if "tool" in row else "pixelproof",
             "success": row["value"],
             "seconds": row["seconds_per_image"],
+            "height": height,
         }
-        for row in rows
+        for row, height in zip(rows, _heights([row["value"] for row in rows]), strict=True)
     ]
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X("seconds:Q", title="seconds an image (one core)", scale=alt.Scale(type="log", domain=[0.02, 1000])),
-        y=alt.Y("success:Q", title="% of images fooled", scale=alt.Scale(domain=[0, 105])),
+        y=alt.Y("success:Q", title="% of images fooled", scale=alt.Scale(domain=[0, _TOP])),
         color=alt.Color(
             "whose:N",
             title=None,
@@ -63,10 +66,22 @@ def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
         ),
     )
     points = base.mark_point(filled=True, size=70)
-    near, far = (base.transform_filter(f"datum.seconds {side} {_FAR}").encode(text="tool:N") for side in ("<", ">="))
+    words = base.encode(text="tool:N", y="height:Q")
+    near, far = (words.transform_filter(f"datum.seconds {side} {_FAR}") for side in ("<", ">="))
     after = near.mark_text(align="left", dx=7, fontSize=11)
     before = far.mark_text(align="right", dx=-7, fontSize=11)
     return (points + after + before).properties(width=370, height=260, title=f"{_TITLES[attack]}, th = {threshold}")
+
+
+def _heights(values: list[float]) -> list[float]:
+    """Where the words beside points at ``values`` stand: as near as they can without one line upon another."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    heights = [max(value, _LINE / 2) for value in values]
+    for low, high in pairwise(order):
+        heights[high] = max(heights[high], heights[low] + _LINE)
+    for above, k in enumerate(reversed(order)):
+        heights[k] = min(heights[k], _TOP - _LINE / 2 - above * _LINE)
+    return heights
 
 
 def _short(row: Row) -> str:

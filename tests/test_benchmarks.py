@@ -109,6 +109,11 @@ def test_the_summary_and_the_figure_show_ours_beside_theirs() -> None:
     assert "<svg" in figure.drawing(rows).svg()
 
 
+def test_words_beside_close_points_stand_apart() -> None:
+    heights = figure._heights([40.0, 3.0, 4.0, 100.0, 99.0, 98.0, 0.0])
+    assert heights == [40.0, 7.5, 12.5, 102.5, 97.5, 92.5, 2.5]
+
+
 def test_every_part_has_a_name_and_unknown_sections_are_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
