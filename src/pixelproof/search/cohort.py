@@ -13,7 +13,7 @@ from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.measurements import Measurements, Noise, Posterior
 
 #: Queries a lane after which the prior is learnt anew; after the last, each time they have doubled.
-MILESTONES = (32, 60, 100, 150, 200, 300, 400, 550, 700)
+MILESTONES = (32, 60, 100, 150, 200, 300, 500)
 #: Measurements below which a lane says too little.
 FEWEST = 20
 #: Lanes, at most, that one update of the variances and of the noise is learnt from.

@@ -22,8 +22,9 @@ GREEDY = 2
 SPREAD = (0.05, 0.3)
 #: Queries after which that range widens in proportion, and how far: what is near the model's vertex has been tried.
 WIDENS, WIDEST = 300, 3.0
-#: Candidates of the first rounds, where every measurement changes much.
-FIRST_POPULATION = 8
+#: Candidates of the first rounds, where every measurement changes much; of later ones; and what a round adds to all
+#: measurements once that is more: by then, they would hardly have been others in smaller rounds.
+FIRST_POPULATION, USUAL_POPULATION, LATE_SHARE = 8, 20, 1 / 28
 
 Box = tuple[Tensor, Tensor]
 
@@ -62,7 +63,7 @@ class GradientRegression(LaneSearch[Learners]):
     learns_together = True
     takes_limits = True
 
-    def __init__(self, shape: tuple[int, int, int], population: int = 20, capacity: int = 720) -> None:
+    def __init__(self, shape: tuple[int, int, int], population: int = 32, capacity: int = 720) -> None:
         super().__init__(math.prod(shape), population, smallest_population=4)
         if capacity < 8 * population:
             raise ValueError(f"capacity is {capacity}, must be at least 8 populations, {8 * population}")
@@ -136,7 +137,8 @@ def _vertices(slopes: Tensor, box: Box) -> Tensor:
 
 def _size(asked: int, population: int) -> int:
     """Candidates of a round: small rounds learn sooner, and cost little while there are few measurements."""
-    return max(min(asked // 10, population), min(FIRST_POPULATION, population))
+    wanted = max(FIRST_POPULATION, min(asked // 10, USUAL_POPULATION), int(asked * LATE_SHARE))
+    return min(wanted, population)
 
 
 def _first(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
