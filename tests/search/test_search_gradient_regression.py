@@ -210,6 +210,18 @@ def test_a_prior_learnt_anew_rescales_what_was_measured(blocks: list[int]) -> No
     assert np.linalg.norm(memory.along(directions).numpy() - exact) < 2**-7 * np.linalg.norm(exact)
 
 
+def test_more_is_kept_of_a_long_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelproof.search.measurements.KEPT", 24)
+    memory, counts = Measurements(40, torch.ones(12)), []
+    for step in range(40):
+        points = normal(4, 12, seed=step)
+        memory.add(points, points, normal(4, 2, seed=100 + step))
+        counts.append(memory.count)
+    assert max(counts[:11]) == 24  # of 44 asked
+    assert 24 < max(counts[11:20]) <= 40
+    assert max(counts) == 40
+
+
 def test_repeated_points_are_not_kept() -> None:
     memory, points, margins = Measurements(32, torch.ones(6)), normal(5, 6), normal(5, 2, seed=1)
     twice = torch.tensor([0, 1, 0, 2, 1])

@@ -51,10 +51,12 @@ class GradientRegression(LaneSearch[Learners]):
     posterior mean of the likeliest rivals, and for vertices of posterior samples.
 
     shape: (H, W, C) of the images; a genome is their change, H·W·C numbers, and candidates are vertices of the box.
-    population: candidates a lane and round, at most. capacity: measurements that a lane keeps, the nearest.
+    population: candidates a lane and round, at most. capacity: measurements that a lane keeps, the nearest, at most;
+    until 1,440 queries 720.
 
     Lanes added by one call are a cohort: they learn one prior, and so depend on each other, but on no other lane.
-    Memory a lane: capacity × (1.5 × dimension, at most 3,072, + 2 × capacity) float32, 18 MB at the defaults.
+    Memory a lane: capacity × (1.5 × dimension, at most 3,072, + 2 × capacity) float32, 37 MB at the defaults; 18 MB
+    until 1,440 queries.
 
     Raises ValueError for a population below 4 or a capacity below 8 populations.
     """
@@ -63,7 +65,7 @@ class GradientRegression(LaneSearch[Learners]):
     learns_together = True
     takes_limits = True
 
-    def __init__(self, shape: tuple[int, int, int], population: int = 32, capacity: int = 720) -> None:
+    def __init__(self, shape: tuple[int, int, int], population: int = 32, capacity: int = 1280) -> None:
         super().__init__(math.prod(shape), population, smallest_population=4)
         if capacity < 8 * population:
             raise ValueError(f"capacity is {capacity}, must be at least 8 populations, {8 * population}")

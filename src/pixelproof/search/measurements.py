@@ -12,6 +12,10 @@ from torch import Tensor
 LARGEST_MARGIN = 1e4
 #: Variance that float32 leaves in a difference of two points, as a share of their own.
 ROUNDING = 1e-5
+#: Measurements kept where few were asked, and the share kept of many: late, 720 are too few for a gradient of 3,072
+#: numbers. On 64 images of the public ResNet-20, from 5,000 on, th = 1 fooled 75 % in 4,000 queries with 720, and 81 %
+#: with up to 1,500.
+KEPT, KEPT_SHARE = 720, 1 / 2
 #: Rows of the Gram matrix that are made at once; half of it follows by symmetry.
 BLOCK = 48
 
@@ -93,8 +97,9 @@ class Measurements:
         if not self._margins.shape[1]:
             self._margins = margins.new_empty(len(self._u), margins.shape[1])
         self.asked += len(changes)
-        if self.count + len(changes) > len(self._u):
-            self._forget(len(self._u) - 4 * len(changes))
+        room = min(len(self._u), max(KEPT, int(KEPT_SHARE * self.asked)))
+        if self.count + len(changes) > room:
+            self._forget(room - 4 * len(changes))
         block = self._gram_of(whitened)
         new = self._are_new(block)
         if not bool(new.all()):
