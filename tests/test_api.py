@@ -43,6 +43,20 @@ def _brightness(grid: tuple[int, int] = GREY) -> nn.Module:
     return nn.Sequential(nn.Flatten(), layer)
 
 
+def test_a_model_that_answers_differently_every_time_is_assessed_and_said_to_be_so(grey):
+    layer, generator = _brightness(), torch.Generator().manual_seed(0)
+    images, labels = grey
+
+    def noisy(x: torch.Tensor) -> torch.Tensor:
+        scores = layer(x)
+        return scores + torch.randn(scores.shape, generator=generator)
+
+    # With this noise some of the images chosen as right are wrong when the run asks them again.
+    result = pp.assess(noisy, images, labels, samples=80, attacks=("threshold",), levels=(3,), max_queries=60)
+    assert len({record.sample for record in result.run.records()}) == 80
+    assert [f.name for f in result.run.manifest.findings if f.name == "random-output"]
+
+
 def test_a_torch_module_is_assessed_quietly_and_left_as_found(bundled, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = load("lenet").train()

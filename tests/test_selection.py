@@ -112,6 +112,8 @@ def test_a_model_that_is_wrong_about_them_now_is_not_continued_with():
     )
     with pytest.raises(InputError, match="no longer classifies"):
         restore(scorer, kept, settings, selection)
+    again = restore(scorer, kept, settings, selection, varies=True)  # its answer is no reason then
+    assert tuple(sample.index for sample in again) == selection.samples
 
 
 def test_samples_of_one_class_only_are_a_finding():

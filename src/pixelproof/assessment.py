@@ -17,7 +17,7 @@ from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import Classifier, TorchClassifier, settle_kind
 from pixelproof.models.query import Scorer, verifier
-from pixelproof.preflight import preflight
+from pixelproof.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
@@ -109,7 +109,8 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
             "The run was begun with other settings (another device or version) and cannot be continued here."
         )
     scorer = Scorer(classifier, settings.batch_size, device)
-    samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection)
+    varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
+    samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection, varies)
     searcher = _at_precision(classifier, spec.precision, _some(samples))
     _drive(run, Engine(settings, classifier, searcher, device), samples, listener)
 

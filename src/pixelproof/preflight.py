@@ -24,6 +24,7 @@ FEW_IMAGES = 20  # below this an accuracy at chance is a warning, not a refusal
 PROBED = 256  # images that other value ranges are tried on
 CLEARLY_BETTER = 0.2  # by how much another value range must raise the accuracy
 SATURATED_SHARE = 0.1
+RANDOM_OUTPUT = "random-output"  # name of the finding that a model answers the same images differently
 BATCH_TOLERANCE = 1e-4  # relative difference of scores that place and neighbours in the batch may cause
 
 Float64Array = npt.NDArray[np.float64]
@@ -212,7 +213,7 @@ class _Check:
         first = self.scores[:rows]
         if not torch.equal(first, again[:rows]):
             yield _warning(
-                "random-output",
+                RANDOM_OUTPUT,
                 "The model answered the same batch twice differently (by up to "
                 f"{_difference(first, again[:rows]):.2g}); success at one call may be failure at the next, "
                 "so make it deterministic.",

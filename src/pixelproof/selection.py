@@ -30,10 +30,10 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
     considered = 0
     for start in range(0, len(order), scorer.batch_size):
         positions = order[start : start + scorer.batch_size]
-        for sample in _batch(scorer, data, positions, settings.target):
+        for sample, usable in _batch(scorer, data, positions, settings.target):
             if len(samples) < wanted:
                 considered += 1
-                samples += [sample] if sample is not None else []
+                samples += [sample] if usable else []
         if len(samples) == wanted:
             break
     if len(samples) < (settings.samples or 1):
@@ -47,32 +47,36 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
     ), samples
 
 
-def restore(scorer: Scorer, data: ImageSet, settings: Settings, selection: Selection) -> list[Sample]:
-    """The samples of an earlier ``selection``, computed again from ``data`` that holds just them, in their order."""
-    found: list[Sample | None] = []
+def restore(
+    scorer: Scorer, data: ImageSet, settings: Settings, selection: Selection, varies: bool = False
+) -> list[Sample]:
+    """The samples of an earlier ``selection``, computed again from ``data`` that holds just them, in their order.
+
+    Raises ``InputError`` when one is not classified correctly any more, unless the model's answer ``varies`` anyhow.
+    """
+    found: list[tuple[Sample, bool]] = []
     for start in range(0, len(data), scorer.batch_size):
         positions = np.arange(start, min(start + scorer.batch_size, len(data)))
         found += _batch(scorer, data, positions, settings.target)
-    samples = [sample for sample in found if sample is not None]
+    samples = [sample for sample, usable in found if usable or varies]
     if _indices(samples) != selection.samples:
         raise InputError("The model no longer classifies the run's samples correctly, so the run cannot be continued.")
     return samples
 
 
-def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, target: str) -> list[Sample | None]:
-    """A sample for each position that is classified correctly and can be attacked, None for the others."""
+def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, target: str) -> list[tuple[Sample, bool]]:
+    """A sample for each position, and whether it is classified correctly and can be attacked."""
     pixels = torch.from_numpy(data.images[positions]).to(scorer.device).float()
     scores = scorer(pixels)
     predicted = scores.argmax(1).tolist()
     confidences = scores.double().softmax(1)
     targets = _targets(scores, data.labels[positions].tolist(), target)
-    batch: list[Sample | None] = []
+    batch: list[tuple[Sample, bool]] = []
     for k, position in enumerate(positions.tolist()):
         label = int(data.labels[position])
-        usable = predicted[k] == label and targets[k] != label
         image, index = data.images[position], int(data.indices[position])
         sample = Sample(index, image, label, targets[k], float(confidences[k, label]), scores[k].clone())
-        batch.append(sample if usable else None)
+        batch.append((sample, predicted[k] == label and targets[k] != label))
     return batch
 
 
