@@ -87,10 +87,9 @@ def _download(root: Path) -> None:
                 raise DataError(
                     f"The CIFAR-10 archive from {_URL} has the MD5 {found}, not the published {_MD5}; try again later."
                 )
-            with tarfile.open(archive) as tar:
-                tar.extractall(scratch, filter="data")
+            unpacked = _unpack(archive, Path(scratch, _FOLDER))
             (root / _FOLDER).mkdir(exist_ok=True)
-            for path in sorted(Path(scratch, _FOLDER).iterdir()):
+            for path in unpacked:
                 os.replace(path, root / _FOLDER / path.name)
     except (OSError, http.client.HTTPException, tarfile.TarError) as error:
         _remove_empty(made)
@@ -108,6 +107,17 @@ def _fetch(archive: Path) -> str:
             digest.update(block)
             target.write(block)
     return digest.hexdigest()
+
+
+def _unpack(archive: Path, folder: Path) -> list[Path]:
+    """The archive's files, whatever folder they name, in ``folder``: Python 3.11.0 to 3.11.3 extract with no filter."""
+    folder.mkdir()
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member)  # None of a folder
+            if content is not None:
+                (folder / Path(member.name).name).write_bytes(content.read())
+    return sorted(folder.iterdir())
 
 
 def _missing_folders(root: Path) -> list[Path]:
