@@ -143,7 +143,7 @@ def _bench_table(rows: Rows, title: str) -> list[str]:
         cells = [_bench_cell(found.get(th) or found.get(None)) for th in thresholds]
         cells = [f"**{cell}**" if cell and name == "**pixelproof**" else cell for cell in cells]
         seconds = [row["cpu_seconds_per_image"] for row in found.values()]
-        span = f"{min(seconds):.2g}" if len(seconds) == 1 else f"{min(seconds):.2g} to {max(seconds):.2g}"
+        span = " to ".join(dict.fromkeys(f"{float(f'{each:.2g}'):g}" for each in (min(seconds), max(seconds))))
         images = max(row["attacked"] for row in found.values())
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {span} | {images} |")
     return lines
