@@ -1,6 +1,6 @@
 """docs/bench.svg: success against seconds an image, pixelproof beside its peers."""
 
-from itertools import pairwise
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ PATH = Path(__file__).parent.parent / "docs" / "bench.svg"
 THRESHOLDS = (1, 3)
 _MANY = 100  # images; of fewer the figure says how many
 _FAR = 8  # seconds, from which words stand to the left of their point
-_TOP, _LINE = 105, 5  # of the axis, and the height of a line of words on it, in % of images
+_WIDTH, _LETTER, _SECONDS = 370, 6, (0.02, 1000)  # of a panel and of a letter, in points; the axis of the seconds
+_TOP, _LINE = 105, 5  # of the other axis, and the height of a line of words on it, in % of images
 _OURS, _THEIRS = "#1b4f91", "#cf6a12"
 _TITLES = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
 
@@ -46,18 +47,20 @@ def drawing(rows: list[Row]) -> Figure:
 
 
 def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
+    names = [_short(row) + (f", {row['attacked']} images" if row["attacked"] < _MANY else "") for row in rows]
+    words = [(name, row["value"], row["seconds_per_image"]) for name, row in zip(names, rows, strict=True)]
     values = [
         {
-            "tool": _short(row) + (f", {row['attacked']} images" if row["attacked"] < _MANY else ""),
+            "tool": name,
             "whose": "a peer" if "tool" in row else "pixelproof",
             "success": row["value"],
             "seconds": row["seconds_per_image"],
             "height": height,
         }
-        for row, height in zip(rows, _heights([row["value"] for row in rows]), strict=True)
+        for name, row, height in zip(names, rows, _heights(words), strict=True)
     ]
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        x=alt.X("seconds:Q", title="seconds an image (one core)", scale=alt.Scale(type="log", domain=[0.02, 1000])),
+        x=alt.X("seconds:Q", title="seconds an image (one core)", scale=alt.Scale(type="log", domain=list(_SECONDS))),
         y=alt.Y("success:Q", title="% of images fooled", scale=alt.Scale(domain=[0, _TOP])),
         color=alt.Color(
             "whose:N",
@@ -66,21 +69,30 @@ def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
         ),
     )
     points = base.mark_point(filled=True, size=70)
-    words = base.encode(text="tool:N", y="height:Q")
-    near, far = (words.transform_filter(f"datum.seconds {side} {_FAR}") for side in ("<", ">="))
+    text = base.encode(text="tool:N", y="height:Q")
+    near, far = (text.transform_filter(f"datum.seconds {side} {_FAR}") for side in ("<", ">="))
     after = near.mark_text(align="left", dx=7, fontSize=11)
     before = far.mark_text(align="right", dx=-7, fontSize=11)
-    return (points + after + before).properties(width=370, height=260, title=f"{_TITLES[attack]}, th = {threshold}")
+    return (points + after + before).properties(width=_WIDTH, height=260, title=f"{_TITLES[attack]}, th = {threshold}")
 
 
-def _heights(values: list[float]) -> list[float]:
-    """Where the words beside points at ``values`` stand: as near as they can without one line upon another."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    heights = [max(value, _LINE / 2) for value in values]
-    for low, high in pairwise(order):
-        heights[high] = max(heights[high], heights[low] + _LINE)
-    for above, k in enumerate(reversed(order)):
-        heights[k] = min(heights[k], _TOP - _LINE / 2 - above * _LINE)
+def _heights(words: list[tuple[str, float, float]]) -> list[float]:
+    """Where words stand, each a text, its point's value and seconds: no higher than it takes to keep them apart."""
+    placed: list[tuple[float, float, float]] = []
+    heights = [0.0] * len(words)
+    for k in sorted(range(len(words)), key=lambda k: words[k][1]):
+        text, value, seconds = words[k]
+        point, width = (
+            math.log(seconds / _SECONDS[0]) / math.log(_SECONDS[1] / _SECONDS[0]) * _WIDTH,
+            _LETTER * len(text),
+        )
+        left = point if seconds < _FAR else point - width
+        height = max(value, _LINE / 2)
+        for other, end, low in sorted(placed, key=lambda each: each[2]):
+            if left < end and other < left + width and abs(height - low) < _LINE:
+                height = low + _LINE
+        placed.append((left, left + width, height))
+        heights[k] = height
     return heights
 
 

@@ -110,8 +110,14 @@ def test_the_summary_and_the_figure_show_ours_beside_theirs() -> None:
 
 
 def test_words_beside_close_points_stand_apart() -> None:
-    heights = figure._heights([40.0, 3.0, 4.0, 100.0, 99.0, 98.0, 0.0])
-    assert heights == [40.0, 7.5, 12.5, 102.5, 97.5, 92.5, 2.5]
+    words = [
+        ("high", 41.0, 1.0),
+        ("low", 40.0, 1.0),
+        ("elsewhere", 40.0, 0.02),
+        ("far", 40.0, 500.0),
+        ("zero", 0.0, 1.0),
+    ]
+    assert figure._heights(words) == [45.0, 40.0, 40.0, 40.0, 2.5]
 
 
 def test_every_part_has_a_name_and_unknown_sections_are_refused(
