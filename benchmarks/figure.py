@@ -78,20 +78,18 @@ def _panel(attack: str, threshold: int, rows: list[Row]) -> Any:
 
 def _heights(words: list[tuple[str, float, float]]) -> list[float]:
     """Where words stand, each a text, its point's value and seconds: no higher than it takes to keep them apart."""
-    placed: list[tuple[float, float, float]] = []
+    placed: list[tuple[float, float, float]] = []  # height, left, right
     heights = [0.0] * len(words)
+    span = math.log(_SECONDS[1] / _SECONDS[0])
     for k in sorted(range(len(words)), key=lambda k: words[k][1]):
         text, value, seconds = words[k]
-        point, width = (
-            math.log(seconds / _SECONDS[0]) / math.log(_SECONDS[1] / _SECONDS[0]) * _WIDTH,
-            _LETTER * len(text),
-        )
+        point, width = _WIDTH * math.log(seconds / _SECONDS[0]) / span, _LETTER * len(text)
         left = point if seconds < _FAR else point - width
         height = max(value, _LINE / 2)
-        for other, end, low in sorted(placed, key=lambda each: each[2]):
-            if left < end and other < left + width and abs(height - low) < _LINE:
+        for low, start, end in sorted(placed):
+            if left < end and start < left + width and abs(height - low) < _LINE:
                 height = low + _LINE
-        placed.append((left, left + width, height))
+        placed.append((height, left, left + width))
         heights[k] = height
     return heights
 

@@ -468,9 +468,8 @@ def test_the_rest_of_a_round_is_padding() -> None:
         search.tell(fitness)
         counts.append(int(wanted[0]))
     assert counts == sorted(counts)
-    assert (
-        counts[0] < USUAL_POPULATION < counts[-1] == search.population
-    )  # small rounds while every measurement changes much
+    # Small rounds while every measurement changes much.
+    assert counts[0] < USUAL_POPULATION < counts[-1] == search.population
     assert state_of(search).memory[0].asked == sum(counts)
 
 
