@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov momentum under a one-cycle learning rate (Smith & Topin, 2019).
+    """SGD with Nesterov momentum, or Adam, under a one-cycle learning rate (Smith & Topin, 2019).
 
-    Images are flipped at random and cropped at random from ``padding`` pixels of zero border.
+    ``momentum`` is Adam's β₁. Images are flipped at random and cropped at random from ``padding`` pixels of zero
+    border.
     """
 
     epochs: int
@@ -21,3 +23,4 @@ class Recipe:
     padding: int = 4
     flip: bool = True
     label_smoothing: float = 0.0
+    optimiser: Literal["sgd", "adam"] = "sgd"

@@ -13,7 +13,16 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pixelproof.errors import ModelError
-from pixelproof.zoo import lenet, resnet
+from pixelproof.zoo import (
+    all_cnn,
+    capsnet,
+    densenet,
+    lenet,
+    network_in_network,
+    preact_resnet,
+    resnet,
+    wide_resnet,
+)
 from pixelproof.zoo.recipe import Recipe
 
 
@@ -26,8 +35,16 @@ class Entry:
 
 
 ZOO: dict[str, Entry] = {
+    "all-cnn": Entry(lambda classes: all_cnn.AllCNN(classes), all_cnn.RECIPE),
+    "capsnet": Entry(lambda classes: capsnet.CapsNet(classes), capsnet.RECIPE),
+    "densenet-bc-100-12": Entry(lambda classes: densenet.DenseNet(100, 12, classes), densenet.RECIPE),
     "lenet": Entry(lambda classes: lenet.LeNet(classes), lenet.RECIPE),
+    "nin": Entry(lambda classes: network_in_network.NetworkInNetwork(classes), network_in_network.RECIPE),
+    "preact-resnet18": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE),
     "resnet20": Entry(lambda classes: resnet.CifarResNet(20, classes), resnet.RECIPE),
+    "resnet32": Entry(lambda classes: resnet.CifarResNet(32, classes), resnet.RECIPE),
+    "resnet56": Entry(lambda classes: resnet.CifarResNet(56, classes), resnet.RECIPE),
+    "wide-resnet-16-8": Entry(lambda classes: wide_resnet.WideResNet(16, 8, classes), wide_resnet.RECIPE),
 }
 
 
@@ -58,5 +75,5 @@ def load(name: str) -> nn.Module:
         raise ModelError(
             f"The zoo's {name} has no bundled weights; train it: pixelproof train {name} --data cifar10:ROOT --out DIR."
         )
-    network.load_state_dict(load_file(path))
+    network.load_state_dict(load_file(path))  # copies into the network's own float32, also from float16
     return network.eval()
