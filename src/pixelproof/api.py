@@ -14,6 +14,7 @@ from pixelproof.analysis import LevelRow, MinimalThresholds, minimal_thresholds
 from pixelproof.assessment import begin, choose_device, execute, in_range
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.defences import defend
 from pixelproof.errors import DataError, InputError
 from pixelproof.models import ScoreKind, wrap_model
 from pixelproof.report import levels_html, write_report
@@ -83,7 +84,7 @@ def assess(
     normalisation is inside; ``kind`` says what the scores are where that cannot be seen.
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
-    ``pixelproof assess``: ``preset``, ``samples``, ``attacks``, ``levels``, ``search``, ``max_queries``,
+    ``pixelproof assess``: ``defence``, ``preset``, ``samples``, ``attacks``, ``levels``, ``search``, ``max_queries``,
     ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
@@ -96,8 +97,9 @@ def assess(
     where = choose_device(device)
     classifier = wrap_model(model, name=name, kind=kind, device=where)
     spec = make_spec(model=f"python:{classifier.name}", data="arrays", device=device, **options)
-    run = begin(spec, classifier, in_range(data, spec.range), Path(out) if out is not None else None)
-    execute(run, classifier)
+    defended = defend(classifier, spec.defence)
+    run = begin(spec, defended, in_range(data, spec.range), Path(out) if out is not None else None)
+    execute(run, defended)
     return Result(run)
 
 

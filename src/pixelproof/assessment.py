@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.data import ImageSet
+from pixelproof.defences import PreprocessedClassifier
 from pixelproof.engine import Engine, Round, Sample
 from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
@@ -218,6 +219,9 @@ def _some(samples: list[Sample]) -> Tensor | None:
 def _at_precision(classifier: Classifier, precision: str, images: Tensor | None = None) -> Classifier:
     if precision == "float32":
         return classifier
+    if isinstance(classifier, PreprocessedClassifier):  # which works in float32, whatever the model does
+        seen = None if images is None else classifier.preprocessor(images)
+        return PreprocessedClassifier(_at_precision(classifier.classifier, precision, seen), classifier.preprocessor)
     if not isinstance(classifier, TorchClassifier):
         raise InputError("--precision: only a torch module can be searched in bfloat16; use float32.")
     return classifier.at_precision(torch.bfloat16, images)

@@ -50,6 +50,7 @@ class AssessSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
+    defence: str | None = None  # what the model's images go through first
     data: str
     range: tuple[int, int] | None = None
     samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are

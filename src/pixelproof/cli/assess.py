@@ -17,6 +17,12 @@ def assess(
     ],
     data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, npz:FILE or folder:DIR.")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
+    defence: Annotated[
+        str | None,
+        typer.Option(
+            help="What images go through before the model: tvm, squeeze, bits(5), median(2), or some joined by +."
+        ),
+    ] = None,
     range_: Annotated[
         str | None,
         typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order."),
@@ -74,6 +80,7 @@ def assess(
 
     spec = make_spec(
         model=model,
+        defence=defence,
         data=data,
         range=_range(range_),
         samples=samples,

@@ -32,11 +32,13 @@ def open_data(spec: AssessSpec) -> ImageSet:
 
 
 def open_model(spec: AssessSpec) -> Classifier:
-    """The model of ``spec`` on its device."""
+    """The model of ``spec`` on its device, behind its defence."""
     from pixelproof.assessment import choose_device
+    from pixelproof.defences import defend
     from pixelproof.models import load_model
 
-    return load_model(spec.model, trust_code=spec.trust_code, device=choose_device(spec.device))
+    classifier = load_model(spec.model, trust_code=spec.trust_code, device=choose_device(spec.device))
+    return defend(classifier, spec.defence)
 
 
 def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> AssessSpec:
