@@ -72,10 +72,11 @@ def manifest(name: str, role: str, labels: Sequence[int], thresholds: Sequence[i
     status = changes.pop("status", "finished")
     data = DataCard("cifar10-test", changes.pop("sha256", "cd" * 32), 1000, (32, 32, 3), CIFAR)
     clean = changes.pop("clean", (80, 100))
+    spec = changes.pop("spec", {})
     return Manifest(
         identity="ab" * 32,
         status=status,
-        spec={},
+        spec=spec,
         settings={**settings, **changes},
         model=ModelCard(name, "logits", "ef" * 32, clean[1], clean[0]),
         data=data,

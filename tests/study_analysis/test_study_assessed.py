@@ -48,9 +48,19 @@ def test_levels_are_of_one_kind_only(run: RunMaker) -> None:
     assert in_role([one, other], "de") == [other]
 
 
-def test_the_name_is_the_models_unless_given(run: RunMaker) -> None:
-    assert run("zoo:resnet20", THREE, THREE).label == "resnet20"
-    assert run("net.py:load", THREE, THREE, called="resnet20", defence="tvm").label == "resnet20 + tvm"
+@pytest.mark.parametrize(
+    ("model", "spec", "label"),
+    [
+        ("zoo:resnet20", {"defence": None}, "resnet20"),
+        ("zoo:resnet20 + tvm", {"defence": "tvm"}, "resnet20 + tvm"),
+        ("zoo:resnet20-fast", {}, "resnet20 + fast AT"),
+        ("zoo:resnet20-pgd + tvm", {"defence": "tvm"}, "resnet20 + PGD AT + tvm"),
+        ("net.py:break-fast", {}, "net.py:break-fast"),
+    ],
+)
+def test_names_and_defences_of_a_manifest(run: RunMaker, model: str, spec: dict[str, Any], label: str) -> None:
+    assert run(model, THREE, THREE, spec=spec).label == label
+    assert run(model, THREE, THREE, spec=spec, called="x", defence="y").label == "x + y"
 
 
 def test_classes_of_one_name_are_told_apart(run: RunMaker) -> None:

@@ -15,10 +15,20 @@ from pixelproof.analysis.intervals import Interval, Rate
 from pixelproof.analysis.wording import NOTHING, attack_name, decimal, percent, search_name, whole
 from pixelproof.report.escape import latex, markdown
 
-Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "share", "interval"]
-Cell = str | int | float | Rate | Interval | None
+Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "rate", "share", "interval"]
+Value = str | int | float | Rate | Interval | None
 _LEFT = ("text", "attack", "search", "verdict")
 _NAMES = {"attack": attack_name, "search": search_name}
+
+
+@dataclass(frozen=True)
+class Bold:
+    """A cell that stands out. CSV has no means for that: what is bold and why belongs in a note of the table."""
+
+    value: Value
+
+
+Cell = Value | Bold
 
 
 @dataclass(frozen=True)
@@ -40,18 +50,20 @@ class Column:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Its columns in CSV: a ratio has two (``…``, ``…_of``), an interval too (``…_low``, ``…_high``)."""
+        """Its columns in CSV: a ratio or rate has two (``…``, ``…_of``), an interval too (``…_low``, ``…_high``)."""
         key = self.key or re.sub(r"\W+", "_", f"{self.group} {self.name}".strip().lower()).strip("_")
-        if self.kind == "ratio":
+        if self.kind in ("ratio", "rate"):
             return (key, f"{key}_of")
         return (f"{key}_low", f"{key}_high") if self.kind == "interval" else (key,)
 
     def text(self, cell: Cell) -> str:
         """The cell as people read it."""
+        if isinstance(cell, Bold):
+            return self.text(cell.value)
         if cell is None:
             return NOTHING
         if isinstance(cell, Rate):
-            return cell.ratio
+            return f"{percent(cell.value)} ({cell.ratio})" if self.kind == "rate" else cell.ratio
         if isinstance(cell, str):
             return _NAMES.get(self.kind, str)(cell)
         if isinstance(cell, Interval):
@@ -62,6 +74,8 @@ class Column:
 
     def values(self, cell: Cell) -> tuple[str | int | float | None, ...]:
         """The cell as programs read it, one value for each of ``fields``; shares lie in [0, 1]."""
+        if isinstance(cell, Bold):
+            return self.values(cell.value)
         if cell is None:
             return (None,) * len(self.fields)
         if isinstance(cell, Rate):
@@ -97,14 +111,17 @@ class Table:
         """A GitHub table under its title in bold, notes below."""
         head = [markdown(c.full_name) for c in self.columns]
         rule = [":--" if c.left else "--:" for c in self.columns]
-        body = [[markdown(c.text(cell)) for c, cell in self._cells(row)] for row in self.rows]
+        body = [[_marked(cell, markdown(c.text(cell)), "**{}**") for c, cell in self._cells(row)] for row in self.rows]
         lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *body)]
         notes = [f"\n{markdown(note)}" for note in self.notes]
         return "\n".join([f"**{markdown(self.title)}**", "", *lines, *notes]) + "\n"
 
     def latex(self) -> str:
         """A ``table`` float; needs the package booktabs."""
-        body = [" & ".join(latex(c.text(cell)) for c, cell in self._cells(row)) + r" \\" for row in self.rows]
+        body = [
+            " & ".join(_marked(cell, latex(c.text(cell)), r"\textbf{{{}}}") for c, cell in self._cells(row)) + r" \\"
+            for row in self.rows
+        ]
         notes = [rf"\par\smallskip{{\footnotesize {latex(note)}}}" for note in self.notes]
         return "\n".join(
             [
@@ -172,8 +189,14 @@ class Table:
             text = column.text(cell)
             kind = _verdict_class(text) if column.kind == "verdict" else "" if column.left else "number"
             style = Markup(' class="{}"').format(kind) if kind else Markup()
-            cells += Markup("<{}{}{}>{}</{}>").format(Markup(tag), scope, style, text, Markup(tag))
+            content = _marked(cell, escape(text), Markup("<strong>{}</strong>"))
+            cells += Markup("<{}{}{}>{}</{}>").format(Markup(tag), scope, style, content, Markup(tag))
         return Markup("<tr>{}</tr>").format(cells)
+
+
+def _marked(cell: Cell, text: str, bold: str) -> str:
+    """``text``, which is how ``cell`` is written, in the form ``bold`` where it is."""
+    return bold.format(text) if isinstance(cell, Bold) else text
 
 
 def _heading(column: Column, rows: int = 1) -> Markup:
@@ -183,6 +206,15 @@ def _heading(column: Column, rows: int = 1) -> Markup:
 
 
 def _verdict_class(text: str) -> str:
-    """Colour by the words of ``LevelRow.verdict`` and of a finding's severity; never by colour alone."""
-    known = {"not safe": "bad", "error": "bad", "undecided": "open", "warning": "open", "info": "plain"}
+    """Colour by the words of a level's or a claim's verdict and of a finding's severity; never by colour alone."""
+    known = {
+        "not safe": "bad",
+        "not held": "bad",
+        "error": "bad",
+        "undecided": "open",
+        "cannot be said": "open",
+        "warning": "open",
+        "info": "plain",
+        NOTHING: "plain",
+    }
     return f"verdict {known.get(text, 'good')}"

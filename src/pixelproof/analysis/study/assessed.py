@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from pixelproof.analysis.derived_levels import at_levels
+from pixelproof.analysis.derived_levels import LEVELS, at_levels
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import LevelRow, level_rows
 from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD
@@ -20,6 +20,8 @@ Level = tuple[str, int]  # attack and threshold
 Role = Literal["levels", "cma-es", "de", "minimal"]
 ROLES: tuple[Role, ...] = ("levels", "cma-es", "de", "minimal")
 _CMA_ES = {"cma-es", "sep-cma-es"}  # one choice of the user's: large dimensions get the separable form
+#: How the zoo's names of networks trained adversarially (AT) end, and what that defence is called.
+_TRAINED = {"-fast": "fast AT", "-pgd": "PGD AT"}
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,19 @@ class Assessed:
     def of(
         cls, manifest: Manifest, records: Iterable[Record], name: str | None = None, defence: str | None = None
     ) -> Assessed:
-        """The run of ``manifest`` and ``records``; ``name`` is the network's, the model's own unless given.
+        """The run of ``manifest`` and ``records``.
 
-        A defended network carries the ``name`` of the bare one, which it is compared with.
+        A defended network carries the ``name`` of the bare one, which it is compared with. Name and ``defence`` are
+        those of the manifest unless given: the defence of its spec, and how one of the zoo's was trained.
         """
         settings = manifest.settings
+        own_name, own_defence = _named(manifest)
         searches = settings.get("searches", ())
         minimal = any(search.get("minimal") for search in searches)
         nested = settings.get("nested")
         return cls(
-            name=manifest.model.name.removeprefix("zoo:") if name is None else name,
-            defence=defence,
+            name=name or own_name,
+            defence=defence or own_defence,
             clean=Rate(manifest.model.right, manifest.model.checked),
             records=tuple(records),
             selection=manifest.selection,
@@ -110,6 +114,16 @@ class Assessed:
         return {(row.attack, row.threshold): row.fooled for row in rising}
 
     @property
+    def budgets(self) -> Mapping[Level, int]:
+        """Queries allowed for one sample at each level; those of a minimal threshold served all its levels."""
+        return {
+            (plan.attack, th): plan.max_queries
+            for plan in self.plans
+            for th in (LEVELS if self.minimal else (plan.threshold,))
+            if th <= plan.threshold
+        }
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Class names by label, told apart where two classes share one."""
         names = self.class_names
@@ -133,6 +147,18 @@ def one_each(runs: Iterable[Assessed]) -> dict[str, Assessed]:
             raise InputError(f"Two runs of one kind are called {run.label}: give them names that differ.")
         found[run.label] = run
     return found
+
+
+def _named(manifest: Manifest) -> tuple[str, str | None]:
+    """The network's name, and its defence: the adversarial training and the preprocessor that the manifest names."""
+    preprocessor = manifest.spec.get("defence")
+    model = manifest.model.name
+    name = model if preprocessor is None else model.partition(" + ")[0]
+    bare, trained = name.removeprefix("zoo:"), None
+    for ending, training in _TRAINED.items():
+        if name.startswith("zoo:") and name.endswith(ending):
+            bare, trained = bare.removesuffix(ending), training
+    return bare, " + ".join(part for part in (trained, preprocessor) if part) or None
 
 
 def _plan(search: Mapping[str, Any]) -> Plan:

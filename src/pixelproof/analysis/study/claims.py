@@ -18,7 +18,7 @@ from pixelproof.analysis.study.correlation import spearman
 from pixelproof.analysis.study.dualities import NetworkDuality, dualities, one_norm_only
 from pixelproof.analysis.study.main_table import Line, MainTable, main_table
 from pixelproof.analysis.study.published import PUBLISHED, is_adversarial_training, published_lines
-from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, allowance, attack_name, listed
+from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, allowance, listed
 
 Verdict = Literal["held", "not held", "cannot be said"]
 Number = tuple[str, Rate | float]  # its name, with the unit of a plain one
@@ -26,6 +26,7 @@ Areas = Mapping[tuple[str, str], float]  # by label and norm
 
 AGREES = 0.8  # a rank correlation from which on two rankings count as the same
 _FEWEST_RANKED = 3  # two networks have a rank correlation of 1 or -1, whatever they are
+_SHORT = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}
 _EASY, _HARD = ("bird", "cat"), ("frog", "truck")
 
 
@@ -55,7 +56,8 @@ _NONE_SAFE = Claim(
 _RANKING = Claim(
     "ranking-differs",
     "The ranking of the networks differs between the norms.",
-    "Networks ranked by mean adversarial accuracy over the levels: Spearman's ρ between L0 and L∞ is below 1.",
+    "Networks ranked by mean adversarial accuracy over the levels: Spearman's rank correlation between L0 and L∞ is "
+    "below 1.",
 )
 _TRAINING = Claim(
     "training-helps-linf",
@@ -77,8 +79,8 @@ _CLASSES = Claim(
 _AREA = Claim(
     "levels-rank-as-area",
     "The table of levels ranks the networks as the area does.",
-    "Under each norm, Spearman's ρ between mean adversarial accuracy over the levels (the lowest first) and the "
-    f"papers' area (the largest first) is at least {AGREES}.",
+    "Under each norm, Spearman's rank correlation between mean adversarial accuracy over the levels (the lowest first) "
+    f"and the papers' area (the largest first) is at least {AGREES}.",
 )
 
 
@@ -149,7 +151,7 @@ def ranking_differs(table: MainTable) -> Claim:
     rho = _ranked(pairs)
     if rho is None:
         return _RANKING.undecided(_too_few("all levels under both norms"))
-    return _RANKING.judged(rho < 1, [("Spearman's ρ, L0 against L∞", rho), ("networks", float(len(pairs)))])
+    return _RANKING.judged(rho < 1, [("rank correlation, L0 and L∞", rho), ("networks", float(len(pairs)))])
 
 
 def training_helps_linf(table: MainTable) -> Claim:
@@ -163,7 +165,7 @@ def training_helps_linf(table: MainTable) -> Claim:
             continue
         l0, linf = (100 * (b - a) for b, a in zip(before, after, strict=True))
         verdicts.append(linf > l0)
-        numbers += [(f"{line.label}: drop under L0, points", l0), (f"{line.label}: drop under L∞, points", linf)]
+        numbers += [(f"{line.label}, drop under L0 (points)", l0), (f"{line.label}, drop under L∞ (points)", linf)]
     if not verdicts:
         return _TRAINING.undecided("No network has all levels under both norms, both bare and adversarially trained.")
     return _TRAINING.judged(all(verdicts), numbers)
@@ -191,7 +193,7 @@ def easy_classes(maps: Iterable[ClassMap]) -> Claim:
         return _CLASSES.undecided(f"No network has attacked samples of all of {listed(list(named))}.")
     means = dict(zip(named, map(fmean, zip(*whole, strict=True)), strict=True))
     held = min(means[name] for name in _EASY) > max(means[name] for name in _HARD)
-    return _CLASSES.judged(held, [(f"{name}, percent", 100 * mean) for name, mean in means.items()])
+    return _CLASSES.judged(held, [(f"{name} (percent)", 100 * mean) for name, mean in means.items()])
 
 
 def levels_rank_as_area(table: MainTable, published: Areas, from_zero: Areas | None = None) -> Claim:
@@ -199,8 +201,8 @@ def levels_rank_as_area(table: MainTable, published: Areas, from_zero: Areas | N
     decisive, beside = (_by_norm(table, found) for found in (published, from_zero or {}))
     if len(decisive) < len(NORMS):
         return _AREA.undecided(_too_few("all levels and an area under both norms"))
-    numbers = [(f"Spearman's ρ, {attack_name(norm)}", rho) for norm, rho in decisive.items()]
-    numbers += [(f"Spearman's ρ, {attack_name(norm)}, area from zero", rho) for norm, rho in beside.items()]
+    numbers = [(f"rank correlation, {_SHORT[norm]}", rho) for norm, rho in decisive.items()]
+    numbers += [(f"rank correlation, {_SHORT[norm]}, area from zero", rho) for norm, rho in beside.items()]
     return _AREA.judged(min(decisive.values()) >= AGREES, numbers)
 
 

@@ -114,7 +114,7 @@ _NETWORKS = {
 _DEFENCES = {
     "AT": "at$|adversarial|pgd|fgsm|fast",
     "TVM": "tvm|totalvaria",
-    "FS": "fs$|featuresqueez|squeez",
+    "FS": "fs$|featuresqueez|squeez|bits|median",
 }
 
 

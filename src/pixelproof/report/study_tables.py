@@ -1,0 +1,385 @@
+"""The tables of a study, from the values that its analyses give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pixelproof.analysis import study
+from pixelproof.analysis.intervals import Rate
+from pixelproof.analysis.study import (
+    NORMS,
+    Assessed,
+    Beside,
+    Claim,
+    ClassMap,
+    Difference,
+    Duel,
+    FastRow,
+    Level,
+    Line,
+    MainTable,
+    NetworkArea,
+    NetworkDuality,
+    TransferCell,
+)
+from pixelproof.analysis.study.published import SOURCE
+from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, allowance, attack_name, count, listed, percent, plural
+from pixelproof.report.table import Bold, Cell, Column, Kind, Table
+
+_ADVERSARIAL = "Adversarial accuracy"
+_NORM = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for
+_NAMED = 10  # samples never fooled, named one by one
+_ROLES = {"levels": "the strongest searches", "cma-es": "CMA-ES", "de": "DE", "minimal": "minimal thresholds"}
+_PIXELS = "L2 is taken over all channel values in the papers' units, 0 to 255, and averaged over the fooled samples."
+
+
+def all_study_tables(
+    runs: Sequence[Assessed],
+    transfers: Sequence[TransferCell] = (),
+    fast: Sequence[FastRow] = (),
+    differences: Sequence[Difference] = (),
+) -> list[Table]:
+    """Every table with a row in it; each marked with ``differences``, where the comparison was forced."""
+    levels = study.level_runs(runs)
+    main, claims = study.main_table(levels), study.claims(runs)
+    tables = (
+        main_table(main),
+        defence_table(main),
+        win_table(study.duels(runs)),
+        *(class_map_table(found) for found in study.class_maps(levels)),
+        *(transfer_table(transfers, attack) for attack in NORMS),
+        transfer_cell_table(transfers),
+        fast_table(fast, main),
+        duality_table(study.dualities(levels)),
+        area_table(study.areas(runs)),
+        claim_table(claims, study.claims_of_published()),
+        claim_number_table(claims),
+        published_table(study.beside(runs)),
+        rate_table(runs),
+    )
+    found = [marked(table, differences) for table in tables if table.rows]
+    return [*found, difference_table(differences)] if differences else found
+
+
+def rate_table(runs: Iterable[Assessed]) -> Table:
+    """Every rate of ``runs`` with its interval, the search and budget behind it, and the mean L2 of its images."""
+    columns = (
+        Column("Network"),
+        Column("Run by"),
+        Column("Attack", "attack"),
+        Column("th", "integer", key="threshold"),
+        Column("Search", "search"),
+        Column("Queries allowed", "integer", key="max_queries"),
+        Column("fooled", "ratio", _ADVERSARIAL, "fooled"),
+        Column("share", "share", _ADVERSARIAL, "adversarial_accuracy"),
+        Column("95 %", "interval", _ADVERSARIAL, "adversarial_accuracy"),
+        Column("Mean L2 (0–255)", "decimal", key="mean_l2"),
+        Column("Verdict", "verdict"),
+    )
+    rows = []
+    for run in runs:
+        for row in run.level_rows:
+            rate, allowed = row.fooled, run.budgets.get((row.attack, row.threshold))
+            level: tuple[Cell, ...] = (run.label, _ROLES[run.role], row.attack, row.threshold, row.search, allowed)
+            rows.append((*level, rate, rate.value, rate.interval, row.mean_l2, row.verdict))
+    return Table("study-rates", "Every rate", columns, tuple(rows), (_PIXELS,))
+
+
+def main_table(table: MainTable) -> Table:
+    """Networks × levels with the good results in bold, their number last; the defences below."""
+    columns = (Column("Network"), _clean_column(), *_level_columns(table.levels, "rate"), Column("Bold", "integer"))
+    rows = [(*_main_cells(table, line), table.marks(line.label)) for line in table.networks]
+    rows += [(*_main_cells(table, line), None) for line in table.defences]
+    notes = [
+        "Adversarial accuracy: samples fooled, of correctly classified samples attacked. Bold: the lowest of each "
+        "column and all within five points of it, among the networks without a defence.",
+        f"Ranking by bold results: {_ranking(table)}.",
+    ]
+    if any("AT" in (line.defence or "").split() for line in table.lines):
+        notes.append("AT: adversarially trained.")
+    if unfinished := [line.label for line in table.lines if not line.finished]:
+        notes.append(f"Not finished, so every rate may still change: {listed(unfinished)}.")
+    return Table("study-main", "Adversarial accuracy of every network", columns, tuple(rows), tuple(notes))
+
+
+def defence_table(table: MainTable) -> Table:
+    """What is left of each defence's clean accuracy."""
+    columns = (Column("Defence"), _clean_column(), *_level_columns(table.levels, "share"))
+    rows = tuple((line.label, line.clean, *map(line.under_attack, table.levels)) for line in table.defences)
+    note = "Accuracy under attack = clean accuracy × (1 - adversarial accuracy)."
+    return Table("study-defences", "Accuracy of the defences under attack", columns, rows, (note,))
+
+
+def win_table(duels: Sequence[Duel]) -> Table:
+    """DE against CMA-ES, the higher rate in bold."""
+    columns = (
+        Column("Network"),
+        Column("Attack", "attack"),
+        Column("th", "integer", key="threshold"),
+        Column("DE", "rate", _ADVERSARIAL, "de"),
+        Column("CMA-ES", "rate", _ADVERSARIAL, "cma_es"),
+        Column("Winner", "search", key="winner"),
+    )
+    rows = tuple((d.label, d.attack, d.threshold, *_compared(d), d.winner or "tie") for d in duels)
+    notes = [f"{attack_name(attack)}: {_wins(d for d in duels if d.attack == attack)}." for attack in NORMS]
+    notes.append(f"In all: {_wins(duels)}. A win is a strictly higher adversarial accuracy.")
+    return Table("study-wins", "DE against CMA-ES", columns, rows, tuple(notes))
+
+
+def class_map_table(found: ClassMap) -> Table:
+    """Networks × classes of one norm and threshold."""
+    columns = (Column("Network"), *(Column(name, "ratio") for name in found.classes))
+    rows = tuple((label, *rates) for label, rates in found.rows.items())
+    name = f"study-classes-{found.attack}-{found.threshold}"
+    title = f"{attack_name(found.attack)}, th = {found.threshold}: fooled by true class"
+    return Table(name, title, columns, rows, ("Samples fooled, of samples of the class attacked.",))
+
+
+def transfer_table(cells: Sequence[TransferCell], attack: str) -> Table:
+    """Sources down, targets across."""
+    own = [cell for cell in cells if cell.attack == attack]
+    targets = list(dict.fromkeys(cell.target for cell in own))
+    rates = {(cell.source, cell.target): cell.fooled for cell in own}
+    columns = (Column("Source"), *(Column(target, "rate") for target in targets))
+    sources = dict.fromkeys(cell.source for cell in own)
+    rows = tuple((source, *(rates.get((source, target)) for target in targets)) for source in sources)
+    notes = [
+        "Images of the source, each at its minimal threshold, that fool the target, of those whose clean image the "
+        f"target classifies correctly; {plural(sum(len(c.excluded) for c in own), 'image')} left out by that rule."
+    ]
+    if broken := study.broken_diagonal(own):
+        names = listed([cell.source for cell in broken])
+        notes.append(f"Not all of their own images fool {names}: the images or the model are not those of the run.")
+    title = f"{attack_name(attack)}: transfer, sources down, targets across"
+    return Table(f"study-transfer-{attack}", title, columns, rows, tuple(notes))
+
+
+def transfer_cell_table(cells: Iterable[TransferCell]) -> Table:
+    """Every cell of the transfer matrices with its interval and what it leaves out."""
+    columns = (
+        Column("Source"),
+        Column("Target"),
+        Column("Attack", "attack"),
+        Column("fooled", "ratio", "Transfer", "fooled"),
+        Column("share", "share", "Transfer", "share"),
+        Column("95 %", "interval", "Transfer", "share"),
+        Column("Left out", "integer", key="excluded"),
+        Column("Samples left out", key="excluded_samples"),
+    )
+    rows = tuple(
+        (
+            *(cell.source, cell.target, cell.attack, cell.fooled, cell.fooled.value, cell.fooled.interval),
+            *(len(cell.excluded), " ".join(map(str, cell.excluded)) or None),
+        )
+        for cell in cells
+    )
+    return Table("study-transfer-cells", "Transfer, cell by cell", columns, rows)
+
+
+def fast_table(rows: Sequence[FastRow], searched: MainTable | None = None) -> Table:
+    """The fast assessment; beside it what searches against the same network found, where ``searched`` has that."""
+    own = {line.label: line.fooled for line in searched.lines} if searched else {}
+    columns = (
+        Column("Target"),
+        Column("Attack", "attack"),
+        Column("th", "integer", key="threshold"),
+        Column("fooled", "ratio", "At least", "fooled"),
+        Column("share", "share", "At least", "share"),
+        Column("95 %", "interval", "At least", "share"),
+        *([Column("By its own search", "rate", key="searched")] if searched else ()),
+    )
+    body = []
+    for row in rows:
+        rate, beside = row.fooled, own.get(row.target, {}).get((row.attack, row.threshold))
+        cells: tuple[Cell, ...] = (row.target, row.attack, row.threshold, rate, rate.value, rate.interval)
+        body.append((*cells, beside) if searched else cells)
+    sources = list(dict.fromkeys(source for row in rows for source in row.sources))
+    notes = (
+        "A lower bound: samples that the target classifies correctly and some stored image of another network, within "
+        "the threshold, fools. A search against the target may fool more. No verdict of safety follows.",
+        f"Images of {listed(sources)}.",
+    )
+    return Table("study-fast", "Fast assessment from stored images: lower bounds", columns, tuple(body), notes)
+
+
+def duality_table(rows: Sequence[NetworkDuality]) -> Table:
+    """Which norm fools which samples, by network and threshold."""
+    columns = (
+        Column("Network"),
+        Column("th", "integer", key="threshold"),
+        Column("L0 only", "integer"),
+        Column("L∞ only", "integer", key="linf_only"),
+        Column("both", "integer"),
+        Column("neither", "integer"),
+        Column("samples", "rate", "Revealed by one norm only", "one_norm_only"),
+        Column("95 %", "interval", "Revealed by one norm only", "one_norm_only"),
+    )
+    body = tuple(
+        (
+            *(each.label, each.row.threshold, each.row.few_pixel_only, each.row.threshold_only),
+            *(each.row.both, each.row.neither, each.one_norm_only, each.one_norm_only.interval),
+        )
+        for each in rows
+    )
+    return Table("study-duality", "What one norm alone reveals", columns, body, (duality_headline(rows),))
+
+
+def duality_headline(rows: Sequence[NetworkDuality]) -> str:
+    """The share that only one norm reveals, over all networks, at each threshold, in one sentence."""
+    shares = [f"{percent(rate.value)} ({rate.ratio}) at th = {th}" for th, rate in study.one_norm_only(rows).items()]
+    return f"Samples fooled under one norm only, over all networks: {listed(shares)}."
+
+
+def area_table(areas: Sequence[NetworkArea]) -> Table:
+    """Areas in the papers' way and from zero on, samples never fooled counted and named."""
+    columns = (
+        Column("Network"),
+        Column("Attack", "attack"),
+        Column("Samples", "integer"),
+        Column("Never fooled", "integer", key="never_fooled"),
+        Column("as published", "decimal", "Area (percent × th)", "area_as_published"),
+        Column("from zero", "decimal", "Area (percent × th)", "area_from_zero"),
+        Column("Median th", "integer", key="median_threshold"),
+    )
+    rows = tuple(
+        (
+            *(each.label, each.minimal.attack, each.minimal.samples, len(each.minimal.never)),
+            *(each.minimal.published_area, each.minimal.area, each.minimal.quartiles[1]),
+        )
+        for each in areas
+    )
+    notes = [
+        "Bigger is more robust. As published: the trapezoid over the points (percent fooled up to th, th) of the "
+        "distinct minimal thresholds, from the first to the last; neither the samples of the first point nor those "
+        "never fooled count. From zero: the sum of all minimal thresholds, per 100 samples; those never fooled count "
+        "at the largest threshold.",
+        *(_never(each) for each in areas if each.minimal.never),
+    ]
+    return Table("study-areas", "Area under the curve of minimal thresholds", columns, rows, tuple(notes))
+
+
+def published_table(rows: Iterable[Beside]) -> Table:
+    """Our figures beside the papers'."""
+    columns = (
+        Column("Network"),
+        Column("Published as"),
+        Column("Figure"),
+        Column("Our searches"),
+        Column("Attack", "attack"),
+        Column("th", "integer", key="threshold"),
+        Column("Ours", "decimal"),
+        Column("Published", "decimal"),
+        Column("Difference", "decimal"),
+    )
+    body = tuple(
+        (
+            *(row.label, row.published_as, row.measure, None if row.role is None else _ROLES[row.role]),
+            *(row.attack, row.threshold, row.ours, row.theirs, row.difference),
+        )
+        for row in rows
+    )
+    notes = (
+        "Accuracies in percent, areas in percent × th; the difference is ours less theirs.",
+        "They differ as the weights do (trained anew), the samples, and the budget: the papers allowed 40,000 queries "
+        "a sample (few-pixel) and 39,200 (threshold) by CMA-ES, and by DE 400 and 3,072 in each of 100 generations. "
+        "Our strongest searches are not the papers'.",
+        "Their tables print CapsNet's L0 row by DE (21/37/49/57) once more as that by CMA-ES, which elsewhere is "
+        "20/39/40/41.",
+        f"Published: {SOURCE}.",
+    )
+    return Table("study-published", "Beside the published figures", columns, body, notes)
+
+
+def claim_table(claims: Sequence[Claim], published: Iterable[Claim] = ()) -> Table:
+    """The verdicts, and those that the papers' own figures give by the same rules; rules and numbers below."""
+    theirs = {claim.name: claim.verdict for claim in published}
+    columns = (
+        Column("Claim"),
+        Column("Here", "verdict"),
+        Column("By the papers' own figures", "verdict", key="published"),
+    )
+    rows = tuple((claim.text, claim.verdict, theirs.get(claim.name)) for claim in claims)
+    return Table("study-claims", "The papers' claims", columns, rows, tuple(map(_explained, claims)))
+
+
+def claim_number_table(claims: Iterable[Claim]) -> Table:
+    """The numbers behind the verdicts, for programs."""
+    columns = (
+        Column("Claim"),
+        Column("Number"),
+        Column("Value", "decimal"),
+        Column("samples", "ratio", "Rate", "samples"),
+        Column("95 %", "interval", "Rate", "share"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for claim in claims:
+        for name, number in claim.numbers:
+            if isinstance(number, Rate):
+                rows.append((claim.name, name, number.value, number, number.interval))
+            else:
+                rows.append((claim.name, name, number, None, None))
+    return Table("study-claim-numbers", "The numbers behind the claims", columns, tuple(rows))
+
+
+def difference_table(differences: Iterable[Difference]) -> Table:
+    """What a forced comparison compares in spite of."""
+    columns = (Column("Runs"), Column("Differ in"), Column("One"), Column("The other"))
+    rows = tuple((f"{d.one}, {d.other}", d.what, d.one_has, d.other_has) for d in differences)
+    return Table("study-differences", "Compared in spite of", columns, rows)
+
+
+def marked(table: Table, differences: Sequence[Difference]) -> Table:
+    """``table`` with a first note on each of ``differences``, where the comparison was forced."""
+    return replace(table, notes=(*(f"Forced: {difference}." for difference in differences), *table.notes))
+
+
+def _clean_column() -> Column:
+    return Column("Clean accuracy", "rate", key="clean")
+
+
+def _level_columns(levels: Iterable[Level], kind: Kind) -> list[Column]:
+    return [Column(f"th {th}", kind, _NORM.get(attack, attack), f"{attack}_{th}") for attack, th in levels]
+
+
+def _main_cells(table: MainTable, line: Line) -> list[Cell]:
+    cells: list[Cell] = [line.label, line.clean]
+    for level in table.levels:
+        rate = line.fooled.get(level)
+        cells.append(Bold(rate) if line.label in table.bold[level] else rate)
+    return cells
+
+
+def _ranking(table: MainTable) -> str:
+    return listed([f"{label} {marks}" for label, marks in table.ranking])
+
+
+def _compared(duel: Duel) -> tuple[Cell, Cell]:
+    de, cma_es = duel.de, duel.cma_es
+    return (Bold(de) if duel.winner == "de" else de, Bold(cma_es) if duel.winner == "cma-es" else cma_es)
+
+
+def _wins(duels: Iterable[Duel]) -> str:
+    won = study.tally(duels)
+    return f"DE wins {count(won.de)}, CMA-ES {count(won.cma_es)}, {plural(won.ties, 'tie')}"
+
+
+def _never(area: NetworkArea) -> str:
+    minimal = area.minimal
+    named = [str(sample) for sample in minimal.never[:_NAMED]]
+    if more := len(minimal.never) - len(named):
+        named.append(f"{count(more)} more")
+    samples = "sample" if len(minimal.never) == 1 else "samples"
+    within = allowance(minimal.attack, minimal.largest)
+    return f"{area.label}, {attack_name(minimal.attack)}: never fooled within {within}: {samples} {listed(named)}."
+
+
+def _explained(claim: Claim) -> str:
+    """The rule, why it cannot be judged if so, and the numbers."""
+    numbers = "; ".join(f"{name}: {_number(value)}" for name, value in claim.numbers)
+    parts = (claim.text, f"Rule: {claim.rule}", claim.reason, f"Found: {numbers}." if numbers else "")
+    return " ".join(part for part in parts if part)
+
+
+def _number(value: Rate | float) -> str:
+    return f"{percent(value.value)} ({value.ratio})" if isinstance(value, Rate) else f"{value:.2f}".removesuffix(".00")
