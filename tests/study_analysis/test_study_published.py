@@ -59,6 +59,7 @@ def test_the_tables() -> None:
         ("resnet20", "squeeze", "FS"),
         ("resnet20", "bits(5)+median(2)", "FS"),
         ("resnet20", "jpeg", None),
+        ("resnet20", "fast AT + tvm", None),
         ("lenet", "tvm", None),
     ],
 )

@@ -126,7 +126,7 @@ def published_name(run: Assessed) -> str | None:
     network = _named(run.name, _NETWORKS)
     if run.defence is None:
         return network
-    return _named(run.defence, _DEFENCES) if network == "ResNet" else None
+    return _defence(run.defence) if network == "ResNet" else None
 
 
 def published_lines() -> list[Line]:
@@ -143,7 +143,12 @@ def beside(runs: Sequence[Assessed]) -> list[Beside]:
 
 
 def is_adversarial_training(defence: str | None) -> bool:
-    return defence is not None and _named(defence, _DEFENCES) == "AT"
+    """Whether ``defence`` is that and nothing besides."""
+    return defence is not None and _defence(defence) == "AT"
+
+
+def _defence(defence: str) -> str | None:
+    return None if " + " in defence else _named(defence, _DEFENCES)  # the papers' defences stand alone
 
 
 def _named(name: str, known: Mapping[str, str]) -> str | None:
