@@ -20,7 +20,10 @@ PARAMETERS = {
     "lenet": 62_006,  # LeCun et al.: 60,000 for one grey channel and a sparse second convolution
     "nin": 968_394,  # Lin et al.'s published network: 966,986; 1,408 biases are batch normalisations here
     "preact-resnet18": 11_172_170,  # no count in the paper; derived in test_preact_resnet.py
+    "preact-resnet18-pgd": 11_172_170,
     "resnet20": 269_722,  # table 6 of He et al.: 0.27 M
+    "resnet20-fast": 269_722,
+    "resnet20-pgd": 269_722,
     "resnet32": 464_154,  # 0.46 M
     "resnet56": 853_018,  # 0.85 M
     "wide-resnet-16-8": 10_961_370,  # table 4 of Zagoruyko & Komodakis: 11.0 M

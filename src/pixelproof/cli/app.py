@@ -29,7 +29,7 @@ app.command("resume")(resume.resume)
 app.command("verify")(verify.verify)
 app.command("report")(report.report)
 app.command("export")(export.export)
-app.command("train")(train.train)
+app.command("train", cls=train.TrainCommand)(train.train)
 
 
 def _version(wanted: bool) -> None:

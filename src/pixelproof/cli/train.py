@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from typer.core import TyperArgument, TyperCommand
 
 from pixelproof.errors import InputError
 
@@ -14,8 +15,20 @@ if TYPE_CHECKING:
     from pixelproof.data import ImageSet
 
 
+class TrainCommand(TyperCommand):
+    """Names the zoo's networks in its help, and imports them (and torch) for nothing else."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from pixelproof.zoo.registry import ZOO
+
+        for each in self.params:
+            if isinstance(each, TyperArgument):
+                each.help = f"{', '.join(sorted(ZOO))}."
+        super().format_help(ctx, formatter)
+
+
 def train(
-    name: Annotated[str, typer.Argument(help="lenet or resnet20.")],
+    name: Annotated[str, typer.Argument()],
     data: Annotated[str, typer.Option(help="Training data: cifar10:ROOT, npz:FILE or folder:DIR.")],
     out: Annotated[Path, typer.Option(help="Folder for the weights, the card and the checkpoint.")],
     test_data: Annotated[

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise
 from pixelproof.zoo.recipe import Recipe
 
-RECIPE = Recipe(epochs=30, max_learning_rate=1e-3, weight_decay=0.0, optimiser="adam")
+RECIPE = Recipe(epochs=20, max_learning_rate=1e-3, weight_decay=0.0, optimiser="adam")
 
 PRIMARY_SIZE, CLASS_SIZE = 8, 16  # dimensions of a primary and of a class capsule
 TINY = 1e-12  # squared length at least taken before a logarithm

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors.torch import load_file
 from torch import nn
@@ -28,10 +28,15 @@ from pixelproof.zoo.recipe import Recipe
 
 @dataclass(frozen=True)
 class Entry:
-    """A network of the zoo: ``build(classes)`` gives it untrained."""
+    """A network of the zoo: ``build(classes)`` gives it untrained.
+
+    ``adversary`` names what perturbs every batch in adversarial training, as it comes from
+    ``pixelproof.defences.adversarial_training``: ``fast`` or ``pgd``, with ε = 8/255.
+    """
 
     build: Callable[[int], nn.Module]
     recipe: Recipe
+    adversary: Literal["fast", "pgd"] | None = None
 
 
 ZOO: dict[str, Entry] = {
@@ -41,7 +46,10 @@ ZOO: dict[str, Entry] = {
     "lenet": Entry(lambda classes: lenet.LeNet(classes), lenet.RECIPE),
     "nin": Entry(lambda classes: network_in_network.NetworkInNetwork(classes), network_in_network.RECIPE),
     "preact-resnet18": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE),
+    "preact-resnet18-pgd": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE, "pgd"),
     "resnet20": Entry(lambda classes: resnet.CifarResNet(20, classes), resnet.RECIPE),
+    "resnet20-fast": Entry(lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, epochs=20), "fast"),
+    "resnet20-pgd": Entry(lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, epochs=20), "pgd"),
     "resnet32": Entry(lambda classes: resnet.CifarResNet(32, classes), resnet.RECIPE),
     "resnet56": Entry(lambda classes: resnet.CifarResNet(56, classes), resnet.RECIPE),
     "wide-resnet-16-8": Entry(lambda classes: wide_resnet.WideResNet(16, 8, classes), wide_resnet.RECIPE),

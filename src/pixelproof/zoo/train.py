@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import save_file
@@ -23,10 +23,16 @@ from pixelproof.errors import DataError, RunError
 from pixelproof.zoo.recipe import Recipe
 from pixelproof.zoo.registry import entry
 
+if TYPE_CHECKING:
+    from pixelproof.defences.adversarial_training import Adversary
+
 CHECKPOINT = "checkpoint.pt"
 
 #: Weights are stored in half precision where that changes the test accuracy by no more.
 STORAGE_TOLERANCE = 0.0005
+
+#: (module, images float32 N×C×H×W in [0, 1], labels, a generator on the CPU) → perturbed images.
+Perturb = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 
 #: Fields that recipes got after the first checkpoints were written; a recipe that leaves them alone has the identity it
 #: always had, so its training can still be taken up.
@@ -67,10 +73,10 @@ def train(
     """Train ``name`` and write ``NAME.safetensors`` and ``NAME.json`` (the card) into ``out``; return the card.
 
     A checkpoint is written after every epoch and taken up when ``out`` holds one of the same training; the outcome
-    does not depend on interruptions. Mixed precision is bfloat16 autocast. The card's accuracy is that of the weights
-    as stored. Raises ``ModelError`` for an unknown
-    name, ``DataError`` when the network does not fit the images, and ``RunError`` when ``out`` holds a checkpoint
-    of another training.
+    does not depend on interruptions. Mixed precision is bfloat16 autocast. A hardened network learns from batches that
+    its entry's adversary has perturbed. The card's accuracy is that of the weights as stored, on clean images. Raises
+    ``ModelError`` for an unknown name, ``DataError`` when the network does not fit the images, and ``RunError`` when
+    ``out`` holds a checkpoint of another training.
     """
     recipe = entry(name).recipe
     if epochs is not None:
@@ -80,8 +86,10 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     network = _placed(entry(name).build(train_set.classes), device)
-    identity = _identity(name, train_set, recipe, seed, mixed_precision)
-    trainer = _Trainer(network, train_set, recipe, seed, device, mixed_precision)
+    adversary = _adversary(name)
+    described = adversary.name if adversary else None
+    identity = _identity(name, train_set, recipe, seed, mixed_precision, described)
+    trainer = _Trainer(network, train_set, recipe, seed, device, mixed_precision, adversary)
     trainer.resume(out / CHECKPOINT, identity)
     while trainer.epoch < recipe.epochs:
         trainer.run_epoch(report)
@@ -95,6 +103,7 @@ def train(
         "test": {"name": test_set.name, "sha256": test_set.content_hash, "images": len(test_set)},
         "accuracy": right,
         "recipe": asdict(recipe),
+        "adversary": described,
         "seed": seed,
         "precision": "bfloat16 autocast" if mixed_precision else "float32",
         "storage": storage,
@@ -121,12 +130,22 @@ def accuracy(network: nn.Module, data: ImageSet, device: torch.device, batch_siz
 
 
 class _Trainer:
-    """The state of one training; every epoch's randomness derives from (seed, epoch), so resuming changes nothing."""
+    """The state of one training. Resuming changes nothing: an epoch's order, augmentation and adversarial starts derive
+    from (seed, epoch), and the random state that dropout draws from is in the checkpoint.
+    """
 
     def __init__(
-        self, network: nn.Module, data: ImageSet, recipe: Recipe, seed: int, device: torch.device, mixed: bool
+        self,
+        network: nn.Module,
+        data: ImageSet,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        mixed: bool,
+        adversary: Perturb | None = None,
     ) -> None:
         self.network, self.recipe, self.seed, self.device, self.mixed = network, recipe, seed, device, mixed
+        self.adversary = adversary
         self.images = _images(data, slice(None)).to(device)
         self.labels = torch.from_numpy(data.labels.copy()).to(device)
         self.steps = max(1, len(data) // recipe.batch_size)
@@ -145,7 +164,12 @@ class _Trainer:
     def run_epoch(self, report: Callable[[Progress], None]) -> None:
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
+        # Another stream than the augmentation's; of a seed, torch's generators on the CPU take 32 bits.
+        starts = torch.Generator().manual_seed(self._epoch_seed() + 2**31)
         for step, (images, labels) in enumerate(self._batches()):
+            if self.adversary is not None:
+                with self._autocast():
+                    images = self.adversary(self.network, images, labels, starts)
             loss = self._loss(images, labels)
             self.optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
@@ -158,14 +182,20 @@ class _Trainer:
         self.epoch += 1
 
     def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+        with self._autocast():
             if isinstance(self.network, BringsLoss):
                 return self.network.training_loss(images, labels)
             logits = self.network(images)
         return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
 
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
+
+    def _epoch_seed(self) -> int:
+        return self.seed * 1_000_003 + self.epoch
+
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        rng = torch.Generator().manual_seed(self._epoch_seed())
         order = torch.randperm(len(self.images), generator=rng)
         size = min(self.recipe.batch_size, len(self.images))
         for step in range(self.steps):
@@ -252,9 +282,19 @@ def _check_data(name: str, train_set: ImageSet, test_set: ImageSet) -> None:
         )
 
 
-def _identity(name: str, data: ImageSet, recipe: Recipe, seed: int, mixed: bool) -> str:
+def _adversary(name: str) -> Adversary | None:
+    kind = entry(name).adversary
+    if kind is None:
+        return None
+    from pixelproof.defences import adversarial_training  # late: defences knows the models, and these the zoo
+
+    return adversarial_training.fast() if kind == "fast" else adversarial_training.pgd()
+
+
+def _identity(name: str, data: ImageSet, recipe: Recipe, seed: int, mixed: bool, adversary: str | None) -> str:
     described = {key: value for key, value in asdict(recipe).items() if (key, value) not in _LATER.items()}
-    text = json.dumps([1, name, data.content_hash, described, seed, mixed], sort_keys=True)
+    parts = [1, name, data.content_hash, described, seed, mixed, *([adversary] if adversary else [])]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
