@@ -111,7 +111,9 @@ def _hardened(options: Options, attack: str, threshold: int) -> list[Row]:
 def _large(options: Options, attack: str, threshold: int) -> list[Row]:
     name = "efficientnet-lite0"
     network = networks.load(name)
-    pictures = imagenet(network).first(4 if options.small else 10)
+    pictures = imagenet(network)
+    if options.small:
+        pictures = pictures.first(4)
     budget = 200 if options.small else 1_000
     auto, free = _both(options, lambda: network, network, pictures, attack, threshold, budget, _precision(name))
     claim = f"{name}, 224×224: {attack}, th = {threshold}, {budget:,} queries"

@@ -73,7 +73,8 @@ def test_the_full_covariance_is_kept_to_a_few_hundred_dimensions(attack, thresho
     ("attack", "shape", "search"),
     [
         ("threshold", CIFAR, "gradient-regression"),
-        ("threshold", (224, 224, 3), "gradient-regression"),
+        ("threshold", (112, 112, 3), "gradient-regression"),
+        ("threshold", (112, 113, 3), "square"),  # too large for a linear model
         ("threshold", (8, 8, 7), "gradient-regression"),
         ("few-pixel", CIFAR, "pixel-process"),
         ("few-pixel", (28, 28, 1), "pixel-process"),
@@ -88,6 +89,12 @@ def test_auto_is_the_strongest_search_of_its_attack(attack, shape, search, prese
     s = _search(attack, 5, shape, preset=preset)
     assert (s.search, s.population, s.sigma, s.differential_weight, s.minimal) == (search, None, None, None, False)
     assert s.cohort == (COHORT if search in ("gradient-regression", "pixel-process") else 1)
+
+
+def test_auto_keeps_to_the_linear_model_in_large_images_where_the_box_is_small():
+    assert _search("threshold", 1, (224, 224, 3)).search == "gradient-regression"
+    spec = make_spec(model="m", data="d", attacks=["threshold"], minimal=127)
+    assert [s.search for s in resolve(spec, (224, 224, 3), "cpu").searches] == ["gradient-regression"]
 
 
 @pytest.mark.parametrize(("attack", "search"), [("few-pixel", "cma-es"), ("threshold", "sep-cma-es")])
