@@ -8,7 +8,10 @@ BIN := $(VENV)/bin
 SECTIONS ?=
 DATA ?= $(if $(PIXELPROOF_CIFAR10),cifar10:$(PIXELPROOF_CIFAR10),bundled)
 
-.PHONY: demo test check format readme bench clean
+# Of `make study`: STUDY=FILE.toml for another one; it goes on where it was interrupted. DATA as above.
+STUDY ?= studies/zoo.toml
+
+.PHONY: demo test check format readme bench study clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -43,6 +46,10 @@ $(VENV)/.peers: $(VENV)/.ready benchmarks/requirements.txt benchmarks/requiremen
 		--requirement benchmarks/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/requirements-no-deps.txt
 	touch $@
+
+study: $(VENV)/.ready  ## every network with weights, one report: study-run/report.html, results/study.json
+	$(BIN)/pixelproof study $(STUDY) --out study-run --data '$(DATA)'
+	cp study-run/results.json results/study.json
 
 clean:
 	rm -rf $(VENV) demo-run

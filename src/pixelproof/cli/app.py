@@ -8,7 +8,7 @@ import sys
 import typer
 
 import pixelproof
-from pixelproof.cli import assess, demo, export, report, resume, train, verify
+from pixelproof.cli import assess, compare, demo, export, report, resume, study, train, transfer, verify
 from pixelproof.cli.console import fail
 from pixelproof.cli.memory import keep_freed_memory
 from pixelproof.errors import InputError, PixelproofError
@@ -30,6 +30,9 @@ app.command("verify")(verify.verify)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("train", cls=train.TrainCommand)(train.train)
+app.command("study")(study.study)
+app.command("compare")(compare.compare)
+app.command("transfer")(transfer.transfer)
 
 
 def _version(wanted: bool) -> None:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
 
 from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
 from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
 from pixelproof.report import tables
-from pixelproof.report.figure import Figure
 from pixelproof.report.figures import class_figures, curve_figures
 from pixelproof.report.files import write_whole
 from pixelproof.report.gallery import gallery
+from pixelproof.report.page import drawn, style, template
 from pixelproof.report.summary import summary
 from pixelproof.report.table import Table
 from pixelproof.report.view import View, read
 from pixelproof.runs.store import RunStore
 
-_ENLARGED = 1.2  # figures on the page, where there is room
 _FREQUENT = 5  # changes of class listed for each attack
 
 
@@ -67,7 +59,7 @@ def write_report(run: RunStore, path: Path) -> Path:
 def render(run: RunStore) -> str:
     """The report as HTML; equal for equal runs."""
     view = read(run)
-    return _template().render(
+    return template("report.html.j2").render(
         view=view,
         manifest=view.manifest,
         state=_state(view),
@@ -77,37 +69,21 @@ def render(run: RunStore) -> str:
         findings=tables.finding_table(view).rows,
         minimal=tables.minimal_table(view) if view.minimal and view.records else None,
         levels=[tables.level_table(view, attack) for attack in view.attacks],
-        figures=_drawn(curve_figures(view)),
+        figures=drawn(curve_figures(view)),
         bars=_bars(view),
         duality=tables.duality_table(view),
-        maps=_drawn(class_figures(view)),
+        maps=drawn(class_figures(view)),
         classes=tables.class_table(view),
         changes=tables.change_table(view, _FREQUENT),
         gallery=gallery(view, run),
         details=_details(view),
         verify=f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{_trust(view)}",
-        style=Markup(_resource("report.css")),
+        style=style(),
     )
 
 
 def _trust(view: View) -> str:
     return " --trust-code" if view.manifest.spec.get("trust_code") else ""
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["unbroken"] = _unbroken
-    return environment.from_string(_resource("report.html.j2"))
-
-
-def _resource(name: str) -> str:
-    return files("pixelproof.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _unbroken(text: str) -> str:
-    """Keep ``%`` with its number at the end of a line."""
-    return text.replace(" %", "\u00a0%")
 
 
 def _state(view: View) -> str:
@@ -170,18 +146,6 @@ def _bars(view: View) -> list[Bar]:
         ]
         bars.append(Bar(row.threshold, row.total, tuple(parts)))
     return bars
-
-
-def _drawn(figures: Iterable[Figure]) -> list[tuple[Figure, Markup]]:
-    """Each figure with its SVG, announced as one image to readers that do not see it."""
-    drawn = []
-    for figure in figures:
-        svg = figure.svg()
-        width = float(re.findall(r'^<svg[^>]* width="([\d.]+)"', svg)[0])
-        style = f"max-width:{_ENLARGED * width:.0f}px"
-        head = Markup('<svg role="img" aria-label="{}" style="{}" ').format(figure.alt, style)
-        drawn.append((figure, Markup(svg.replace("<svg ", str(head), 1))))
-    return drawn
 
 
 def _details(view: View) -> list[Table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -207,9 +207,14 @@ def all_tables(view: View) -> list[Table]:
 
 
 def write_tables(run: RunStore, folder: Path) -> list[Path]:
-    """Every table as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
+    """Every table of ``run`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
+    return write_forms(all_tables(read(run)), folder)
+
+
+def write_forms(tables: Iterable[Table], folder: Path) -> list[Path]:
+    """Each of ``tables`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
     paths = []
-    for table in all_tables(read(run)):
+    for table in tables:
         for suffix, text in (("csv", table.csv()), ("md", table.markdown()), ("tex", table.latex())):
             paths.append(write_whole(folder / f"{table.name}.{suffix}", text))
     return paths

@@ -1,0 +1,37 @@
+"""pixelproof compare: finished runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Folders of runs; NAME=FOLDER gives a network another name.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the report, the tables and the figures.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Compare what differs in more than the network, and mark it.")
+    ] = False,
+) -> None:
+    """Set finished runs over the same data side by side, in the tables and figures of a study."""
+    from pixelproof.cli.console import console
+    from pixelproof.errors import RunError
+    from pixelproof.report.study_page import write_study
+    from pixelproof.report.study_summary import study_summary
+    from pixelproof.runs.store import FILE
+    from pixelproof.study.compare import compare as side_by_side
+
+    if (out / FILE).exists():
+        raise RunError(f"{out} holds a run, whose report would be lost; choose another --out.")
+    view = side_by_side(runs, force=force)
+    page = write_study(view, out)
+    for difference in view.differences:
+        console.print(f"[yellow]forced[/]: {escape(str(difference))}.", soft_wrap=True)
+    for sentence in study_summary(view):
+        console.print(escape(sentence), soft_wrap=True)
+    console.print(f"report: [bold]{escape(str(page))}[/]", soft_wrap=True)

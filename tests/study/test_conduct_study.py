@@ -1,0 +1,192 @@
+"""A study as a whole: what lies where, going on after an interruption, and doing nothing twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from study_cases import FOLDERS, LABELS
+
+from pixelproof.assessment import Listener
+from pixelproof.errors import InputError, RunError
+from pixelproof.report.study_view import StudyView
+from pixelproof.runs import RunStore
+from pixelproof.study import conduct as conducting
+from pixelproof.study.conduct import ANSWERS, conduct
+from pixelproof.study.scoreboard import rows
+from pixelproof.study.study_spec import STUDY_ROLES, StudySpec
+from pixelproof.zoo.registry import ZOO
+from tiny_run import Cli, contents, run_tiny
+
+Conducted = tuple[Path, StudyView]
+
+
+def changed(spec: StudySpec, **more: list[dict[str, str]]) -> StudySpec:
+    """``spec`` with more networks or defences."""
+    values = spec.model_dump()
+    return StudySpec(**{**values, **{key: [*values[key], *entries] for key, entries in more.items()}})
+
+
+def stored(out: Path) -> dict[str, list[object]]:
+    """The records and images of every run in ``out``, by the folder's place."""
+    found = {}
+    for path in sorted(out.glob("runs/*/*")):
+        with RunStore.open(path) as run:
+            found[str(path.relative_to(out))] = contents(run)
+    return found
+
+
+def test_every_network_has_four_runs_that_verify(conducted: Conducted, cli: Cli) -> None:
+    out, view = conducted
+    places = [f"runs/{folder}/{role}" for folder in FOLDERS for role in STUDY_ROLES]
+    assert sorted(stored(out)) == sorted([*places, "runs/false-adversarial/lenet"])
+    assert [run.place for run in view.runs] == [f"study/{place}" for place in places]
+    assert [run.assessed.label for run in view.runs] == [label for label in LABELS for _ in STUDY_ROLES]
+    assert [run.assessed.role for run in view.runs] == list(STUDY_ROLES) * 3
+    assert view.finished
+    for place in (*places[-4:], "runs/false-adversarial/lenet"):
+        assert cli("verify", out / place).code == 0
+
+
+def test_a_network_without_weights_is_named_and_left_out(
+    spec: StudySpec, conducted: Conducted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ZOO, "unborn", ZOO["lenet"])
+    said: list[str] = []
+    out, before = conducted
+    defence = {"of": "lenet", "model": "zoo:unborn", "name": "hard training"}
+    view = conduct(changed(spec, networks=[{"model": "zoo:unborn"}], defences=[defence]), out, say=said.append)
+    assert said == list(view.absent.values())
+    how = "train it: pixelproof train unborn --data cifar10:ROOT --out DIR."
+    assert said == [
+        f"unborn is left out, as it has no weights here; {how}",
+        f"lenet + hard training is left out, as unborn has no weights here; {how}",
+    ]
+    assert rows(view) == rows(before)
+    alone = StudySpec(data="bundled", networks=[{"model": "zoo:unborn"}])
+    with pytest.raises(InputError, match=r"None of unborn has weights here; train at least one of them: .*\.$"):
+        conduct(alone, out)
+
+
+def test_progress_names_the_run_and_its_place_among_all(spec: StudySpec, tmp_path: Path) -> None:
+    names: list[str] = []
+
+    @contextmanager
+    def stop_at_second(name: str) -> Iterator[Listener]:
+        names.append(name)
+        if len(names) == 2:
+            raise KeyboardInterrupt
+        yield lambda _: None
+
+    with pytest.raises(KeyboardInterrupt):
+        conduct(spec, tmp_path / "out", progress=stop_at_second)
+    assert names == ["lenet · levels (1 of 12)", "lenet · de (2 of 12)"]
+
+
+def test_interrupted_anywhere_it_goes_on_and_ends_equal(spec: StudySpec, conducted: Conducted, tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    calls = 0
+
+    @contextmanager
+    def break_off(_: str) -> Iterator[Listener]:
+        def listen(_: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls % 23 == 0:
+                raise KeyboardInterrupt
+
+        yield listen
+
+    interruptions = 0
+    while True:
+        try:
+            view = conduct(spec, out, progress=break_off)
+            break
+        except KeyboardInterrupt:
+            interruptions += 1
+    assert interruptions > 3
+    whole, before = conducted
+    assert stored(out) == stored(whole)
+    assert json.loads((out / ANSWERS).read_text()) == json.loads((whole / ANSWERS).read_text())
+    assert rows(view) == rows(before)
+
+
+def test_a_second_call_does_nothing_anew(
+    spec: StudySpec, conducted: Conducted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, before = conducted
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was done again")
+
+    monkeypatch.setattr(conducting, "begin", never)
+    monkeypatch.setattr(conducting, "execute", never)
+    monkeypatch.setattr(conducting.AnswerBook, "ask", never)
+    monkeypatch.setattr(conducting.AnswerBook, "write", never)
+    assert rows(conduct(spec, out)) == rows(before)
+
+
+def test_one_more_network_asks_only_what_is_missing(spec: StudySpec, conducted: Conducted, tmp_path: Path) -> None:
+    whole, view = conducted
+    out = Path(shutil.copytree(whole, tmp_path / "study"))
+    book = json.loads((out / ANSWERS).read_text())
+    del book["targets"]["lenet"]["sources"]["lenet + bits(3)"]
+    book["targets"]["gone"] = book["targets"]["lenet"]
+    book["targets"][LABELS[1]]["identity"] = "other weights"
+    (out / ANSWERS).write_text(json.dumps(book))
+    assert rows(conduct(spec, out)) == rows(view)
+    assert json.loads((out / ANSWERS).read_text()) == json.loads((whole / ANSWERS).read_text())
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 9}', '{"version": 1, "targets": {"lenet": 3}}'])
+def test_answers_that_cannot_be_read_are_asked_again(
+    spec: StudySpec, conducted: Conducted, tmp_path: Path, content: str
+) -> None:
+    whole, view = conducted
+    out = Path(shutil.copytree(whole, tmp_path / "study"))
+    (out / ANSWERS).write_text(content)
+    assert rows(conduct(spec, out)) == rows(view)
+
+
+def test_runs_of_another_study_are_refused(spec: StudySpec, conducted: Conducted) -> None:
+    out, _ = conducted
+    with pytest.raises(RunError, match=r"lenet/levels holds another run .*choose another --out\.$"):
+        conduct(spec.model_copy(update={"seed": 1}), out)
+
+
+def test_a_run_is_no_study(spec: StudySpec, tmp_path: Path) -> None:
+    run_tiny(tmp_path / "run", samples=1, levels=(1,), max_queries=2).close()
+    with pytest.raises(RunError, match="holds a run, not a study"):
+        conduct(spec, tmp_path / "run")
+
+
+def test_mistakes_are_found_before_anything_is_run(spec: StudySpec, tmp_path: Path) -> None:
+    for trouble, broken in {
+        "--trust-code": changed(spec, networks=[{"model": "nowhere.py:f"}]),
+        "alexnet": changed(spec, networks=[{"model": "zoo:alexnet"}]),
+        "no defence 'blur'": changed(spec, defences=[{"of": "lenet", "defence": "blur"}]),
+    }.items():
+        with pytest.raises(InputError, match=trouble):
+            conduct(broken, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_transfer_of_a_network_to_its_twin_is_whole(conducted: Conducted) -> None:
+    """Two names of one network: what fools the one fools the other."""
+    _, view = conducted
+    cells = {(cell.source, cell.target, cell.attack): cell for cell in view.transfers}
+    assert len(cells) == 3 * 3 * 2
+    for source in LABELS[:2]:
+        for target in LABELS[:2]:
+            assert all(cells[source, target, attack].whole for attack in ("few-pixel", "threshold"))
+    assert cells["lenet + bits(3)", "lenet + bits(3)", "few-pixel"].whole
+    searched = {run.assessed.label: run.assessed.fooled for run in view.runs if run.assessed.role == "minimal"}
+    twin = [row for row in view.fast if row.target == LABELS[1]]
+    assert len(twin) == 8
+    for row in twin:
+        assert row.fooled.successes >= searched["lenet"][row.attack, row.threshold].successes
+        assert row.target not in row.sources

@@ -1,0 +1,58 @@
+"""``pixelproof study`` as people call it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pixelproof.assessment import Listener
+from pixelproof.report.study_view import StudyView
+from tiny_run import Cli
+
+Conducted = tuple[Path, StudyView]
+
+
+def test_it_ends_with_a_summary_a_report_and_a_scoreboard(
+    cli: Cli, toml: Path, conducted: Conducted, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(conducted[0], tmp_path / "a study"))
+    (out / "report.html").unlink()
+    answer = cli("study", toml, "--out", out)
+    assert (answer.code, answer.err) == (0, "")
+    assert f"report: {out / 'report.html'}" in answer.out
+    assert "claims held here" in answer.out
+    assert (out / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    board = json.loads((out / "results.json").read_text("utf-8"))
+    assert {row["command"] for row in board["rows"]} == {f"pixelproof study {toml} --out '{out}'"}
+
+
+def test_interrupted_it_says_how_to_go_on(
+    cli: Cli, toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def interrupt(_: str) -> Iterator[Listener]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("pixelproof.cli.progress.run_progress", interrupt)
+    answer = cli("study", toml, "--data", "bundled", "--out", tmp_path / "out")
+    assert answer.code == 130
+    how = f"pixelproof study {toml} --out {tmp_path / 'out'} --data bundled"
+    assert f"Interrupted; nothing finished is lost. Continue with: {how}\n" in answer.out
+
+
+def test_mistakes_get_one_sentence(cli: Cli, toml: Path, tmp_path: Path) -> None:
+    for arguments, trouble in (
+        ((tmp_path / "gone.toml",), "There is no study"),
+        ((toml, "--data", "mnist"), "Unknown data 'mnist'"),
+    ):
+        answer = cli("study", *arguments, "--out", tmp_path / "out")
+        assert answer.code == 2
+        assert trouble in answer.err
+        assert answer.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
