@@ -48,7 +48,7 @@ $(VENV)/.peers: $(VENV)/.ready benchmarks/requirements.txt benchmarks/requiremen
 	touch $@
 
 study: $(VENV)/.ready  ## every network with weights, one report: study-run/report.html, results/study.json
-	$(BIN)/pixelproof study $(STUDY) --out study-run --data '$(DATA)'
+	$(BIN)/pixelproof study $(STUDY) --out study-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
 	cp study-run/results.json results/study.json
 
 clean:

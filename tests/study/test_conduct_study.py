@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from study_cases import FOLDERS, LABELS
 
@@ -173,6 +174,26 @@ def test_mistakes_are_found_before_anything_is_run(spec: StudySpec, tmp_path: Pa
         with pytest.raises(InputError, match=trouble):
             conduct(broken, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_too_few_samples_of_the_last_network_are_found_first(spec: StudySpec, tmp_path: Path) -> None:
+    few = StudySpec(**{**spec.model_dump(), "range": (0, 8), "samples": 7, "defences": []})
+    broken = changed(few, defences=[{"of": "lenet", "defence": "bits(1)"}])
+    trouble = (
+        r"^lenet \+ bits\(1\): 7 samples are asked for, but only \d of the 8 images .*; lower samples or widen range\.$"
+    )
+    with pytest.raises(InputError, match=trouble):
+        conduct(broken, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_too_large_for_minimal_thresholds(tmp_path: Path) -> None:
+    np.savez(tmp_path / "large.npz", images=np.zeros((2, 80, 80, 3), np.uint8), labels=[0, 1])
+    study = StudySpec(data=f"npz:{tmp_path / 'large.npz'}", networks=[{"model": "zoo:lenet"}])
+    with pytest.raises(
+        InputError, match=r"images of up to 4096 positions .*, not 80×80×3; assess each network and use"
+    ):
+        conduct(study, tmp_path / "out")
 
 
 def test_transfer_of_a_network_to_its_twin_is_whole(conducted: Conducted) -> None:

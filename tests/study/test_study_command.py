@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pixelproof.assessment import Listener
+from pixelproof.data import load_data
 from pixelproof.report.study_view import StudyView
 from tiny_run import Cli
 
@@ -29,6 +31,19 @@ def test_it_ends_with_a_summary_a_report_and_a_scoreboard(
     assert (out / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
     board = json.loads((out / "results.json").read_text("utf-8"))
     assert {row["command"] for row in board["rows"]} == {f"pixelproof study {toml} --out '{out}'"}
+
+
+def test_the_scoreboard_names_no_place_of_the_data(cli: Cli, conducted: Conducted, toml: Path, tmp_path: Path) -> None:
+    data = load_data("bundled")
+    np.savez(tmp_path / "own.npz", images=data.images, labels=data.labels)
+    out = tmp_path / "out"
+    small = tmp_path / "small.toml"
+    small.write_text(
+        'data = "bundled"\nrange = [0, 9]\nsamples = 1\nmax_queries = 4\n[[networks]]\nmodel = "zoo:lenet"\n'
+    )
+    assert cli("study", small, "--data", f"npz:{tmp_path / 'own.npz'}", "--out", out).code == 0
+    (command,) = {row["command"] for row in json.loads((out / "results.json").read_text("utf-8"))["rows"]}
+    assert command == f"pixelproof study {small} --out {out} --data npz:FILE"
 
 
 def test_interrupted_it_says_how_to_go_on(

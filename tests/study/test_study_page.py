@@ -16,9 +16,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pixelproof.analysis.study import Difference
+from pixelproof.analysis.study import Beside, Difference, Role
 from pixelproof.report.study_page import render_study, study_page_figures, study_page_tables, write_study
 from pixelproof.report.study_pictures import explanation
+from pixelproof.report.study_published import published_lines_table
 from pixelproof.report.study_summary import study_summary
 from pixelproof.report.study_view import StudyView
 from pixelproof.report.table import Table
@@ -58,6 +59,7 @@ TABLES = {
     "study-claims",
     "study-claim-numbers",
     "study-published",
+    "study-published-lines",
     "study-rates",
     "study-l2",
     "study-false-adversarial",
@@ -173,6 +175,41 @@ def test_long_tables_are_folded_but_their_notes_are_not(page: Page) -> None:
     assert len(page.all("details")) >= 3
 
 
+def test_our_figures_stand_above_the_published_ones() -> None:
+    def level(label: str, name: str, role: Role, ours: float, theirs: float) -> Beside:
+        return Beside(label, name, role, "adversarial accuracy", "few-pixel", 1, ours, theirs)
+
+    def area(label: str, name: str, ours: float, theirs: float) -> Beside:
+        return Beside(label, name, None, "area", "threshold", None, ours, theirs)
+
+    table = published_lines_table(
+        [
+            Beside("resnet20", "ResNet", None, "clean accuracy", None, None, 92.4, 92.67),
+            level("resnet20", "ResNet", "levels", 31, 12),
+            level("resnet20", "ResNet", "de", 17, 24),
+            level("resnet56", "ResNet", "cma-es", 9, 12),
+            area("resnet20", "ResNet", 560, 575.5),
+            area("lenet", "LeNet", 99, 104),
+        ]
+    )
+    assert [column.full_name for column in table.columns] == [
+        "Network",
+        "Figures of",
+        "Clean",
+        "L0: th 1",
+        "Area: L∞",
+    ]
+    assert table.rows == (
+        ("resnet20", "ours, strongest searches", 92.4, 31, 560),
+        ("resnet20", "ours, DE", None, 17, None),
+        ("resnet56", "ours, CMA-ES", None, 9, None),
+        ("ResNet", "published, CMA-ES", 92.67, 12, 575.5),
+        ("ResNet", "published, DE", None, 24, None),
+        ("lenet", "ours", None, None, 99),
+        ("LeNet", "published, CMA-ES", None, None, 104),
+    )
+
+
 def test_the_demonstration_says_what_was_done_and_is_within_its_budget(conducted: Conducted) -> None:
     _, view = conducted
     shown = view.demonstration
@@ -186,7 +223,7 @@ def test_the_demonstration_says_what_was_done_and_is_within_its_budget(conducted
     assert shown.answers["lenet"][3:] == tuple(each.record.predicted for each in shown.found)
     text = " ".join(explanation(shown))
     assert "built from the image alone" in text
-    assert "441.7 grey steps by the Euclidean norm (√3 · 255)" in text
+    assert "441.7 grey steps by the Euclidean norm (√3\u00a0·\u00a0255)" in text
     assert "765, the sum over the pixel’s channels" in text
 
 

@@ -27,8 +27,8 @@ def study(
     from pixelproof.study.scoreboard import FILE, write_scoreboard
     from pixelproof.study.study_spec import read_study
 
-    options = [*(["--data", data] if data else []), *(["--trust-code"] if trust_code else [])]
-    command = shlex.join(["pixelproof", "study", str(spec), "--out", str(out), *options])
+    words, trust = ["pixelproof", "study", str(spec), "--out", str(out)], ["--trust-code"] if trust_code else []
+    command = shlex.join([*words, *(["--data", data] if data else []), *trust])
     try:
         view = conduct(
             read_study(spec, data),
@@ -38,7 +38,7 @@ def study(
             say=lambda text: console.print(f"[yellow]missing[/]: {escape(text)}", soft_wrap=True),
         )
         page = write_study(view, out)
-        write_scoreboard(view, out / FILE, command)
+        write_scoreboard(view, out / FILE, shlex.join([*words, *(["--data", _anywhere(data)] if data else []), *trust]))
     except KeyboardInterrupt:
         console.print(
             f"Interrupted; nothing finished is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
@@ -47,3 +47,9 @@ def study(
     for sentence in study_summary(view):
         console.print(escape(sentence), soft_wrap=True)
     console.print(f"report: [bold]{escape(str(page))}[/]", soft_wrap=True)
+
+
+def _anywhere(data: str) -> str:
+    """The spelling of ``data`` for a scoreboard that others read: without its place on this machine."""
+    kind, colon, _ = data.partition(":")
+    return kind + colon + {"cifar10": "ROOT", "npz": "FILE", "folder": "DIR"}.get(kind, "") if colon else kind

@@ -16,6 +16,7 @@ from pixelproof.report.files import write_whole
 from pixelproof.report.html import Tile
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.study_pictures import exhibits, explanation
+from pixelproof.report.study_published import published_lines_table
 from pixelproof.report.study_summary import study_summary
 from pixelproof.report.study_view import StudyView
 from pixelproof.report.table import Table
@@ -37,9 +38,9 @@ def study_page_tables(view: StudyView) -> list[Table]:
     """Every table with a row in it, marked where the comparison was forced."""
     runs, shown = view.assessed, view.demonstration
     results = study_tables.all_study_tables(runs, view.transfers, view.fast, view.differences)
-    l2 = study_run_tables.l2_table(study.level_runs(runs))
+    more = (study_run_tables.l2_table(study.level_runs(runs)), published_lines_table(study.beside(runs)))
     own = [
-        study_tables.marked(l2, view.differences),
+        *(study_tables.marked(table, view.differences) for table in more),
         *([study_run_tables.false_table(shown), study_run_tables.answer_table(shown)] if shown else []),
         study_run_tables.run_table(view.runs),
         study_run_tables.setting_table(view.runs),
@@ -124,7 +125,7 @@ def _sentences(view: StudyView) -> dict[str, list[str]]:
     """What stands in place of a section's tables where there are none."""
     runs = view.assessed
     missing = {
-        "defences": "" if any(run.defence for run in runs) else "This study has no defences.",
+        "defences": "" if any(run.defence for run in runs) else "No network here has a defence.",
         "wins": "" if study.duels(runs) else "No network has runs by both DE and CMA-ES.",
         "areas": "" if study.areas(runs) else "No run sought minimal thresholds.",
         "published": "" if study.beside(runs) else "The papers have no figures for these networks.",

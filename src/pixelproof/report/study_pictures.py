@@ -57,15 +57,16 @@ def explanation(shown: Demonstration) -> list[str]:
     channels = shown.clean.shape[2]
     done = (
         f"A small L2 distance does not keep an image recognisable. This {name} is, {shown.chosen}. Every value "
-        "of it was moved towards one colour until the budget was spent, without a limit to where the image changes. "
-        "The result is built from the image alone: no network had a part in it, so it says nothing about any network."
+        "of it was moved towards one colour until the budget was spent or one colour reached, without a limit to "
+        "where the image changes. The result is built from the image alone: no network had a part in it, so it says "
+        "nothing about any network."
     )
     budget = f"The budget is the largest change of a single pixel: {strict} grey steps"
     if len(false) > 1:
         budget += (
-            f" by the Euclidean norm (√{channels} · 255), which also keeps within {loose}, the sum over the pixel’s "
-            f"channels that the papers name. The second picture takes {loose} as a Euclidean distance, as much as "
-            f"{count(channels)} pixels can change."
+            f" by the Euclidean norm (√{channels}\u00a0·\u00a0255), which also keeps within {loose}, the sum over the "
+            f"pixel’s channels that the papers name. The second picture takes {loose} as a Euclidean distance, "
+            f"as much as {count(channels)} pixels can change."
         )
     else:
         budget += "."

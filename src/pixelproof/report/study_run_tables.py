@@ -9,8 +9,7 @@ from pixelproof.analysis import study
 from pixelproof.analysis.study import Assessed
 from pixelproof.analysis.wording import count, plural
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.report.study_tables import _NORM as SHORT_NORMS
-from pixelproof.report.study_tables import _ROLES as ROLE_NAMES
+from pixelproof.report.study_tables import ROLE_NAMES, SHORT_NORMS
 from pixelproof.report.study_view import Demonstration, StudyRun
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.report.tables import flat

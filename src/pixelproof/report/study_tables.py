@@ -28,9 +28,9 @@ from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, allowance, attack_
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table
 
 _ADVERSARIAL = "Adversarial accuracy"
-_NORM = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for
+SHORT_NORMS = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for
 _NAMED = 10  # samples never fooled, named one by one
-_ROLES = {"levels": "the strongest searches", "cma-es": "CMA-ES", "de": "DE", "minimal": "minimal thresholds"}
+ROLE_NAMES = {"levels": "the strongest searches", "cma-es": "CMA-ES", "de": "DE", "minimal": "minimal thresholds"}
 _PIXELS = "L2 is taken over all channel values in the papers' units, 0 to 255, and averaged over the fooled samples."
 
 
@@ -81,7 +81,7 @@ def rate_table(runs: Iterable[Assessed]) -> Table:
     for run in runs:
         for row in run.level_rows:
             rate, allowed = row.fooled, run.budgets.get((row.attack, row.threshold))
-            level: tuple[Cell, ...] = (run.label, _ROLES[run.role], row.attack, row.threshold, row.search, allowed)
+            level: tuple[Cell, ...] = (run.label, ROLE_NAMES[run.role], row.attack, row.threshold, row.search, allowed)
             rows.append((*level, rate, rate.value, rate.interval, row.mean_l2, row.verdict))
     return Table("study-rates", "Every rate", columns, tuple(rows), (_PIXELS,))
 
@@ -274,7 +274,7 @@ def published_table(rows: Iterable[Beside]) -> Table:
     )
     body = tuple(
         (
-            *(row.label, row.published_as, row.measure, None if row.role is None else _ROLES[row.role]),
+            *(row.label, row.published_as, row.measure, None if row.role is None else ROLE_NAMES[row.role]),
             *(row.attack, row.threshold, row.ours, row.theirs, row.difference),
         )
         for row in rows
@@ -339,7 +339,7 @@ def _clean_column() -> Column:
 
 
 def _level_columns(levels: Iterable[Level], kind: Kind) -> list[Column]:
-    return [Column(f"th {th}", kind, _NORM.get(attack, attack), f"{attack}_{th}") for attack, th in levels]
+    return [Column(f"th {th}", kind, SHORT_NORMS.get(attack, attack), f"{attack}_{th}") for attack, th in levels]
 
 
 def _main_cells(table: MainTable, line: Line) -> list[Cell]:

@@ -12,14 +12,14 @@ import torch
 from pixelproof.analysis.study import Assessed, Role, fast_rows, transfer_cells
 from pixelproof.assessment import Listener, begin, choose_device, execute, in_range
 from pixelproof.data import ImageSet, load_data
-from pixelproof.errors import RunError
+from pixelproof.errors import InputError, RunError
 from pixelproof.models import settle_kind
 from pixelproof.models.query import predictor
 from pixelproof.report.study_view import Demonstration, StudyRun, StudyView
 from pixelproof.runs import RunStore
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
-from pixelproof.spec import AssessSpec, resolve
+from pixelproof.spec import LARGEST_MAP, AssessSpec, resolve
 from pixelproof.study.answer_book import AnswerBook
 from pixelproof.study.demonstrate import Ask, demonstration, flattest_right
 from pixelproof.study.study_spec import DEMONSTRATION, STUDY_ROLES, Member, StudySpec
@@ -58,6 +58,7 @@ def conduct(
         say(sentence)
     data = in_range(load_data(study.data), study.range)
     conductor = _Conductor(study, out, data, trust_code, progress)
+    conductor.check(subjects)
     for number, (subject, role) in enumerate(_runs(subjects)):
         label = f"{subject.member.label} · {role} ({number + 1} of {len(STUDY_ROLES) * len(subjects)})"
         conductor.run(
@@ -81,6 +82,17 @@ class _Conductor:
 
     def place(self, member: Member, role: Role) -> Path:
         return self.out / RUNS / member.folder / role
+
+    def check(self, subjects: Sequence[Subject]) -> None:
+        """Begin the first run of each network not begun yet, in memory: what cannot be done is found before hours of
+        work on the networks before it, whose runs another number of samples would make useless.
+        """
+        for role in STUDY_ROLES:
+            _check_shape(self.study.run(subjects[0].member, role), self.data.shape, self.device)
+        for member, classifier in ((subject.member, subject.classifier) for subject in subjects):
+            if not (self.place(member, STUDY_ROLES[0]) / FILE).exists():
+                with _about(member):
+                    begin(self.study.run(member, STUDY_ROLES[0]), classifier, self.data, None).close()
 
     def run(self, subject: Subject, spec: AssessSpec, folder: Path, label: str, data: ImageSet | None = None) -> None:
         """Finish the run of ``spec`` in ``folder``, over ``data`` where that is not the study's."""
@@ -155,6 +167,27 @@ class _Conductor:
     def _ask(self, subject: Subject) -> Ask:
         predict = predictor(subject.classifier, self.device)
         return lambda images: tuple(int(k) for k in predict(images).argmax(1))
+
+
+@contextmanager
+def _about(member: Member) -> Iterator[None]:
+    """Name the network in what is said of it, as the options of one run do not."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error).replace("lower --samples or widen --range", "lower samples or widen range")
+        raise InputError(f"{member.label}: {text}") from error
+
+
+def _check_shape(spec: AssessSpec, shape: tuple[int, int, int], device: torch.device) -> None:
+    try:
+        resolve(spec, shape, device.type)
+    except InputError as error:
+        raise InputError(
+            f"A study seeks minimal thresholds under both norms, which are sought in images of up to {LARGEST_MAP} "
+            f"positions and 4 channels, not {shape[0]}×{shape[1]}×{shape[2]}; assess each network and use "
+            "pixelproof compare."
+        ) from error
 
 
 def _samples(sources: Sequence[Source], but: str | None = None) -> frozenset[int]:
