@@ -104,7 +104,7 @@ def test_a_folder_with_an_equals_sign_is_a_folder(tiny: RunMaker) -> None:
 
 
 def test_on_the_command_line(cli: Cli, conducted: Conducted, tmp_path: Path) -> None:
-    runs = places(conducted[0], "lenet/levels", "lenet-bits-3/levels", "lenet/minimal")
+    runs = places(conducted[0], "lenet/levels", "lenet-bits-3/levels", "lenet/minimal", "lenet-bits-3/minimal")
     answer = cli("compare", *runs, "--out", tmp_path / "out")
     assert (answer.code, answer.err) == (0, "")
     assert f"report: {tmp_path / 'out' / 'report.html'}" in answer.out

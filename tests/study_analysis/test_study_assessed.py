@@ -122,3 +122,11 @@ def test_a_study_holds_runs_of_several_roles(run: RunMaker) -> None:
         comparable_study([*runs, short])
     with pytest.raises(InputError, match="a and c differ in data"):
         comparable_study([*runs, run("c", THREE, THREE, "minimal", sha256="00")])
+
+
+def test_networks_run_in_other_roles_may_not_stand_together(run: RunMaker) -> None:
+    runs = [run("a", THREE, THREE), run("a", THREE, THREE, "de"), run("b", THREE, THREE, "minimal")]
+    with pytest.raises(InputError, match="a and b differ in what was run: levels and de against minimal"):
+        comparable_study(runs)
+    assert [d.what for d in comparable_study(runs, force=True)] == ["what was run"]
+    assert comparable_study([]) == []

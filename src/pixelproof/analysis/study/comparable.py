@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pixelproof.analysis.study.assessed import ROLES, Assessed, Plan, in_role
+from pixelproof.analysis.study.assessed import ROLES, Assessed, Plan, Role, in_role
 from pixelproof.analysis.wording import attack_name, listed, plural, search_name
 from pixelproof.errors import InputError
 
@@ -43,13 +43,14 @@ def comparable_study(runs: Sequence[Assessed], *, force: bool = False) -> list[D
     """As ``comparable``, for the runs of a whole study.
 
     Data and selection must be the same for all. Norms, levels, search and budget must be so among runs of one role,
-    which one table mixes: DE is set against CMA-ES on purpose, and each stands beside its own budget.
+    which one table mixes: DE is set against CMA-ES on purpose, and each stands beside its own budget. Every network
+    must have been run in the same roles, as a network is missing in the tables of others.
     """
     found = [d for run in runs[1:] for d in _of_samples(runs[0], run)]
     for role in ROLES:
         group = in_role(runs, role)
         found += [d for run in group[1:] for d in _of_searches(group[0], run)]
-    return _checked(found, force)
+    return _checked([*found, *_of_roles(runs)], force)
 
 
 def _checked(found: list[Difference], force: bool) -> list[Difference]:
@@ -76,6 +77,16 @@ def _of_searches(one: Assessed, other: Assessed) -> list[Difference]:
     ]
     found = [Difference(what, one.label, other.label, a, b) for what, a, b in pairs if a != b]
     return found + _at_levels(one, other, "search", _search) + _at_levels(one, other, "budget", _budget)
+
+
+def _of_roles(runs: Sequence[Assessed]) -> list[Difference]:
+    """Networks that were not run in the roles in which the first one was."""
+    found: dict[str, set[Role]] = {}
+    for run in runs:
+        found.setdefault(run.label, set()).add(run.role)
+    roles = {label: listed([role for role in ROLES if role in own]) for label, own in found.items()}
+    one, had = next(iter(roles.items()), ("", ""))
+    return [Difference("what was run", one, other, had, own) for other, own in roles.items() if own != had]
 
 
 def _at_levels(one: Assessed, other: Assessed, what: str, of: Callable[[Plan], str]) -> list[Difference]:
