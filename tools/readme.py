@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
 ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
+NORMS = {"few-pixel": "L0", "threshold": "L∞"}
 LEVEL = re.compile(r"(?P<preset>\w+): (?P<attack>\S+) by (?P<search>\S+), th = (?P<th>\d+)")
 
 Rows = list[dict[str, Any]]
@@ -162,6 +163,66 @@ def _bench_cell(row: dict[str, Any] | None) -> str:
     return f"{row['value']:g} / {row['mean_queries']:,.0f}{stopped}"
 
 
+def conducted() -> dict[str, Any]:
+    """results/study.json; no rows before it is there."""
+    path = ROOT / "results" / "study.json"
+    board: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
+    return board
+
+
+def study() -> str:
+    """The study's main table, and which of the papers' claims held."""
+    board = conducted()
+    rows = board["rows"]
+    if not rows:
+        return ""
+    made, command = board["environment"], rows[0]["command"]
+    clean = {(row["network"], row["defence"]): row["value"] for row in rows if row["claim"].startswith("clean ")}
+    found = {
+        (row["network"], row["defence"], row["attack"], row["threshold"]): row for row in rows if "under_attack" in row
+    }
+    levels = sorted({(attack, th) for *_, attack, th in found})
+    samples = max(row["total"] for row in found.values())
+    lines = [
+        f"`{command}` ({made['processor']}, {made['threads']} thread, {made['date']}): per cent of up to {samples} "
+        "correctly classified samples fooled; bold is the lowest of a column, and what lies within five points of it, "
+        "among the networks without a defence.",
+        "",
+        "| network | clean | " + " | ".join(f"{NORMS[attack]} {th}" for attack, th in levels) + " |",
+        "|---|---:|" + "---:|" * len(levels),
+    ]
+    for (network, defence), right in clean.items():
+        cells = [_study_cell(found.get((network, defence, *level))) for level in levels]
+        name = f"{network} + {defence}" if defence else network
+        lines.append(f"| {name} | {right} % | " + " | ".join(cells) + " |")
+    lines += ["", "| the papers' claim | here |", "|---|---|"]
+    claims = [row for row in rows if row["claim"].startswith("claim: ")]
+    return "\n".join([*lines, *(f"| {row['claim'].removeprefix('claim: ')} | {row['value']} |" for row in claims)])
+
+
+def transfer() -> str:
+    """The study's transfer matrices."""
+    rows = [row for row in conducted()["rows"] if row["claim"].startswith("transfer: ")]
+    lines: list[str] = []
+    for attack, title in ATTACKS.items():
+        own = {(row["source"], row["network"]): row["value"] for row in rows if row["attack"] == attack}
+        names = list(dict.fromkeys(source for source, _ in own))
+        if names:
+            lines += ["", f"| {title}: images of … fool % of | " + " | ".join(names) + " |"]
+            lines.append("|---|" + "---:|" * len(names))
+        for source in names:
+            values = (own.get((source, name)) for name in names)
+            cells = ("–" if value is None else f"{value:g}" for value in values)
+            lines.append(f"| {source} | " + " | ".join(cells) + " |")
+    return "\n".join(lines[1:])
+
+
+def _study_cell(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "–"
+    return f"**{row['value']:g}**" if row["bold"] else f"{row['value']:g}"
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -169,6 +230,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "bench": bench,
     "targets": targets,
     "zoo": zoo,
+    "study": study,
+    "transfer": transfer,
 }
 
 

@@ -279,6 +279,7 @@ def test_the_scoreboard_has_every_headline(conducted: Conducted, tmp_path: Path)
     assert {"processor", "torch", "date"} <= board["environment"].keys()
     for row in board["rows"]:
         assert {"claim", "value", "unit", "target", "holds", "command"} <= row.keys()
+        assert (row["target"] is None) == (not row["claim"].startswith("claim: "))
         assert row["holds"] in (True, False, None)
     claims = [row["claim"] for row in rows(view)]
     assert len(set(claims)) == len(claims)

@@ -92,7 +92,8 @@ def _areas(view: StudyView) -> Iterator[Row]:
 
 def _transfers(view: StudyView) -> Iterator[Row]:
     for cell in view.transfers:
-        extra = {"source": cell.source, "target": cell.target, "attack": cell.attack, "excluded": len(cell.excluded)}
+        # ``target`` is what a row is judged by, so the network that answered is called as everywhere.
+        extra = {"source": cell.source, "network": cell.target, "attack": cell.attack, "excluded": len(cell.excluded)}
         claim = f"transfer: {cell.source} to {cell.target}, {cell.attack}"
         yield _rate(claim, "% of the source's images that fool the target", cell.fooled, **extra)
 
