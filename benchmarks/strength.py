@@ -43,10 +43,11 @@ def _add(found: Parts, options: Options, search: str, attack: str, threshold: in
 def _part(options: Options, search: str, attack: str, threshold: int, budget: int) -> list[Row]:
     name = networks.main_network()
     network = networks.load(name)
+    images = options.images if search == "auto" or not options.small else 20
     own = assess(
         network,
         network,
-        correct(network, options.data, options.images),
+        correct(network, options.data, images),
         attack,
         threshold,
         search,
