@@ -84,11 +84,13 @@ def paper() -> str:
 def zoo() -> str:
     """Accuracy and size of the bundled networks, from their cards."""
     lines = ["| network | parameters | CIFAR-10 test accuracy | command |", "|---|---:|---:|---|"]
+    remarks = []
     for path in sorted(WEIGHTS.glob("*.json")):
         card = json.loads(path.read_text("utf-8"))
         command = f"`pixelproof train {card['name']} --data cifar10:ROOT --out DIR`"
         lines.append(f"| {card['name']} | {card['parameters']:,} | {100 * card['accuracy']:.2f} % | {command} |")
-    return "\n".join(lines)
+        remarks += [f"\n{card['name']}: {card['remark']}"] if card.get("remark") else []
+    return "\n".join([*lines, *remarks])
 
 
 def measured() -> dict[str, Any]:

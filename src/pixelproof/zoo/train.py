@@ -104,6 +104,7 @@ def train(
         "accuracy": right,
         "recipe": asdict(recipe),
         "adversary": described,
+        "remark": entry(name).remark,
         "seed": seed,
         "precision": "bfloat16 autocast" if mixed_precision else "float32",
         "storage": storage,
