@@ -235,6 +235,6 @@ def test_figures_are_repeatable_readable_and_alone_in_their_ids(runs: list[Asses
 def test_figures_say_what_they_show(runs: list[Assessed]) -> None:
     by_name = {figure.name: figure for figure in drawn(runs)}
     assert "lenet: 50.0 % at 1, 100.0 % at 10, 100.0 % at 127." in by_name["study-curves-few-pixel"].alt
-    assert "Under one norm only, over all networks: " in by_name["study-duality"].alt
+    assert "Under one norm only, over the networks without a defence: " in by_name["study-duality"].alt
     svg = by_name["study-curves-threshold"].svg()
     assert all(name in svg for name in ("resnet20", "resnet20 + fast AT", "grey steps"))

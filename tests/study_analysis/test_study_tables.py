@@ -18,6 +18,7 @@ from pixelproof.analysis.study import (
     class_maps,
     dualities,
     duels,
+    headline_networks,
     main_table,
     one_norm_only,
     published_lines,
@@ -163,6 +164,15 @@ def test_dualities(run: RunMaker) -> None:
         ("b", 10, Rate(1, 2)),
     ]
     assert one_norm_only(rows) == {1: Rate(1, 6), 3: Rate(2, 6), 5: Rate(3, 6), 10: Rate(3, 6)}
+    assert headline_networks(rows) == "all networks"
+
+
+def test_the_headline_is_of_networks_without_a_defence_where_there_are_any(run: RunMaker) -> None:
+    bare, defended = run("a", [1, 11], [1, 1]), run("a", [1, 1], [11, 11], defence="tvm")
+    rows = dualities([bare, defended])
+    assert one_norm_only(rows)[1] == Rate(1, 2)
+    assert headline_networks(rows) == "the networks without a defence"
+    assert one_norm_only(dualities([defended]))[1] == Rate(2, 2)
 
 
 def test_areas(run: RunMaker) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 import altair as alt
 
 from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.study import NORMS, ClassMap, NetworkArea, NetworkDuality, TransferCell, one_norm_only
+from pixelproof.analysis.study import (
+    NORMS,
+    ClassMap,
+    NetworkArea,
+    NetworkDuality,
+    TransferCell,
+    headline_networks,
+    one_norm_only,
+)
 from pixelproof.analysis.wording import attack_name, percent
 from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
 
@@ -186,7 +194,7 @@ def _bars(rows: Sequence[NetworkDuality]) -> Figure:
         "study-duality",
         "Which norm fools which samples",
         f"Bars of samples fooled under L0 only, both norms, L∞ only or neither, by level and network. "
-        f"Under one norm only, over all networks: {', '.join(shares)}.",
+        f"Under one norm only, over {headline_networks(rows)}: {', '.join(shares)}.",
         "Samples by the norms that fool them at each level; what one end shows, the other norm alone hides.",
         chart.to_dict(),
     )

@@ -114,10 +114,11 @@ def _facts(view: StudyView) -> list[str]:
 
 def _tiles(view: StudyView) -> list[Tile]:
     """The headline: what only one norm reveals."""
-    pooled = study.one_norm_only(study.dualities(study.level_runs(view.assessed)))
+    rows = study.dualities(study.level_runs(view.assessed))
+    networks = study.headline_networks(rows)
     return [
-        Tile(percent(rate.value), f"only one norm reveals, th = {th}", f"{rate.ratio} samples of all networks")
-        for th, rate in pooled.items()
+        Tile(percent(rate.value), f"only one norm reveals, th = {th}", f"{rate.ratio} samples of {networks}")
+        for th, rate in study.one_norm_only(rows).items()
     ]
 
 

@@ -226,9 +226,9 @@ def duality_table(rows: Sequence[NetworkDuality]) -> Table:
 
 
 def duality_headline(rows: Sequence[NetworkDuality]) -> str:
-    """The share that only one norm reveals, over all networks, at each threshold, in one sentence."""
+    """The share that only one norm reveals, at each threshold, in one sentence."""
     shares = [f"{percent(rate.value)} ({rate.ratio}) at th = {th}" for th, rate in study.one_norm_only(rows).items()]
-    return f"Samples fooled under one norm only, over all networks: {listed(shares)}."
+    return f"Samples fooled under one norm only, over {study.headline_networks(rows)}: {listed(shares)}."
 
 
 def area_table(areas: Sequence[NetworkArea]) -> Table:

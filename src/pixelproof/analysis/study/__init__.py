@@ -6,7 +6,7 @@ from pixelproof.analysis.study.claims import Claim, claims, claims_of_published
 from pixelproof.analysis.study.class_maps import ClassMap, class_maps
 from pixelproof.analysis.study.comparable import Difference, comparable, comparable_study
 from pixelproof.analysis.study.correlation import spearman
-from pixelproof.analysis.study.dualities import NetworkDuality, dualities, one_norm_only
+from pixelproof.analysis.study.dualities import NetworkDuality, dualities, headline_networks, one_norm_only
 from pixelproof.analysis.study.fast import FastRow, fast_rows
 from pixelproof.analysis.study.main_table import Line, MainTable, main_table
 from pixelproof.analysis.study.published import PUBLISHED, Beside, Published, beside, published_lines, published_name
@@ -47,6 +47,7 @@ __all__ = [
     "dualities",
     "duels",
     "fast_rows",
+    "headline_networks",
     "in_role",
     "level_runs",
     "main_table",
