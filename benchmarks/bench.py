@@ -31,7 +31,7 @@ from benchmarks import (
     summary,
 )
 from benchmarks.missing import MissingError
-from benchmarks.options import Options, Parts
+from benchmarks.options import LIMIT, Options, Parts
 from pixelproof.cli.memory import keep_freed_memory
 
 SECTIONS: dict[str, Callable[[Options], Parts]] = {
@@ -49,7 +49,8 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
 def main(arguments: list[str] | None = None) -> int:
     """Run the chosen parts; the exit code counts those that failed."""
     chosen = _parse(arguments)
-    options = Options(chosen.data, chosen.small, chosen.threads, chosen.limit, chosen.seed, chosen.out)
+    limit = chosen.limit or LIMIT[chosen.small]
+    options = Options(chosen.data, chosen.small, chosen.threads, limit, chosen.seed, chosen.out)
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     warnings.simplefilter("ignore")
@@ -98,7 +99,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", default=Options.data, help="bundled, or cifar10:ROOT")
     parser.add_argument("--small", action="store_true", help="fewer images and thresholds: under 30 minutes")
     parser.add_argument("--threads", type=int, default=Options.threads, help="threads of the CPU (default: 1)")
-    parser.add_argument("--limit", type=float, default=Options.limit, help="seconds a peer may take for an image")
+    parser.add_argument(
+        "--limit", type=float, help=f"seconds a peer may take for an image ({LIMIT[0]:g}; small: {LIMIT[1]:g})"
+    )
     parser.add_argument("--seed", type=int, default=Options.seed)
     parser.add_argument("--only", action="append", metavar="TEXT", help="parts whose name holds TEXT; may be repeated")
     parser.add_argument("--list", action="store_true", help="name the parts and stop")

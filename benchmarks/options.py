@@ -11,6 +11,9 @@ Parts = dict[str, Callable[[], list[Row]]]
 
 THRESHOLDS = (1, 3, 5, 10)
 
+#: Seconds a peer may take for an image, in full and in small.
+LIMIT = (300.0, 60.0)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -19,7 +22,7 @@ class Options:
     data: str = "bundled"
     small: bool = False
     threads: int = 1
-    limit: float = 300.0
+    limit: float = LIMIT[0]
     seed: int = 0
     out: Path = Path(__file__).parent.parent / "results" / "bench.json"
 
@@ -35,6 +38,6 @@ class Options:
             f"--data {data}",
             f"--threads {self.threads}",
             *(["--small"] if self.small else []),
-            *([f"--limit {self.limit:g}"] if self.limit != Options.limit else []),
+            *([f"--limit {self.limit:g}"] if self.limit != LIMIT[self.small] else []),
             *([f"--seed {self.seed}"] if self.seed else []),
         ]

@@ -30,7 +30,7 @@ def parts(options: Options) -> Parts:
                 _add(found, options, "auto", attack, threshold, budget)
     for attack, searches in CANONICAL.items():
         for search in dict.fromkeys((MODEL_FREE[attack], PUBLISHED[attack], *(() if options.small else searches))):
-            for threshold in THRESHOLDS:
+            for threshold in THRESHOLDS[:2] if options.small else THRESHOLDS:
                 _add(found, options, search, attack, threshold, 1_000)
     return found
 
