@@ -97,7 +97,7 @@ class Pairs:
 def _pairs(options: Options) -> tuple[str, Pairs]:
     name = networks.main_network()
     network = networks.load(name)
-    images = 20 if options.small else 60
+    images = 10 if options.small else 60
     return name, Pairs(network, correct(network, options.data, images), options, 3 if options.small else REPEATS)
 
 
