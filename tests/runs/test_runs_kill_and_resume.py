@@ -22,16 +22,17 @@ from tiny_run import TINY, TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
 #: Runs the command line, and sends itself a signal at a moment: when the run file is about to be put in place,
 #: or once COUNT records are about to be, are half or are just committed.
 DRIVER = """
-import os, sys
+import os, signal, sys
 from pixelproof.cli import main
 from pixelproof.runs import store
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's job in the background is told to ignore
 
 name, moment, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 del sys.argv[1:4]
 real, replace, seen = store.RunStore.commit, os.replace, 0
 
 def stop():
-    import signal
     os.kill(os.getpid(), getattr(signal, name))
 
 def commit(self, outcomes):
