@@ -35,6 +35,7 @@ def command(manifest: Manifest) -> str:
     """The command line that makes the run again, with the root folder of the data left open."""
     spec = manifest.spec
     words = ["pixelproof assess", f"--model {spec['model']}", f"--data {spec['data'].partition(':')[0]}:ROOT"]
+    words += [f"--defence '{spec['defence']}'"] if spec.get("defence") else []
     words += ["--trust-code"] if ".py:" in spec["model"] else []
     words += [f"--attacks {','.join(spec['attacks'])}", f"--search {spec['search']}", f"--preset {spec['preset']}"]
     words += ["--independent-levels"] if spec["independent_levels"] else []
