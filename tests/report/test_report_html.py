@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from html_page import Page
 from pixelproof.report import levels_html, write_report
 from pixelproof.report.html import render
 from pixelproof.report.summary import summary
@@ -18,7 +18,6 @@ from pixelproof.runs.record import Finding
 from pixelproof.runs.store import RunStore
 
 RunMaker = Callable[..., RunStore]
-VOID = {"meta", "link", "img", "br", "input", "hr"}
 ODD_RUNS = [
     {},
     {"attacks": ("few-pixel",), "levels": (1,)},
@@ -33,37 +32,6 @@ ODD_RUNS = [
     {"minimal": True, "levels": (2,), "done": 5, "finished": False, "attacks": ("threshold",)},
     {"minimal": True, "levels": (127,), "done": 0, "finished": False},
 ]
-
-
-class Page(HTMLParser):
-    """Collects what the tests ask of a page and checks the nesting on the way."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "svg"} & set(self.open):
-            self.text += data
-
-    def all(self, *names: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag in names]
 
 
 @pytest.mark.parametrize("options", ODD_RUNS)

@@ -9,13 +9,13 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from html_page import Page
 from pixelproof.analysis.study import Beside, Difference, Role
 from pixelproof.report.study_page import render_study, study_page_figures, study_page_tables, write_study
 from pixelproof.report.study_pictures import explanation
@@ -27,7 +27,6 @@ from pixelproof.study.scoreboard import rows, write_scoreboard
 
 Conducted = tuple[Path, StudyView]
 CHROMIUM = shutil.which("chromium")
-VOID = {"meta", "link", "img", "br"}
 SECTIONS = [
     "summary",
     "main",
@@ -67,37 +66,6 @@ TABLES = {
     "study-runs",
     "study-settings",
 }
-
-
-class Page(HTMLParser):
-    """Tags and text of a page whose tags are nested rightly."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "svg"} & set(self.open):
-            self.text += data
-
-    def all(self, *names: str) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag in names]
 
 
 def render(view: StudyView) -> str:
