@@ -24,12 +24,12 @@ from pixelproof.analysis.study import (
     TransferCell,
 )
 from pixelproof.analysis.study.published import SOURCE
-from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, allowance, attack_name, count, listed, percent, plural
+from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, percent, plural
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table
+from pixelproof.report.tables import never_fooled
 
 _ADVERSARIAL = "Adversarial accuracy"
 SHORT_NORMS = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for
-_NAMED = 10  # samples never fooled, named one by one
 ROLE_NAMES = {"levels": "the strongest searches", "cma-es": "CMA-ES", "de": "DE", "minimal": "minimal thresholds"}
 _PIXELS = "L2 is taken over all channel values in the papers' units, 0 to 255, and averaged over the fooled samples."
 
@@ -365,13 +365,7 @@ def _wins(duels: Iterable[Duel]) -> str:
 
 
 def _never(area: NetworkArea) -> str:
-    minimal = area.minimal
-    named = [str(sample) for sample in minimal.never[:_NAMED]]
-    if more := len(minimal.never) - len(named):
-        named.append(f"{count(more)} more")
-    samples = "sample" if len(minimal.never) == 1 else "samples"
-    within = allowance(minimal.attack, minimal.largest)
-    return f"{area.label}, {attack_name(minimal.attack)}: never fooled within {within}: {samples} {listed(named)}."
+    return f"{area.label}, {never_fooled(area.minimal, 'sample')}"
 
 
 def _explained(claim: Claim) -> str:

@@ -318,13 +318,14 @@ def _minimal_notes(view: View) -> list[str]:
             "Images never fooled count as ∞ in the quartiles, at the largest threshold in mean and area from zero, "
             "and not at all in the published area."
         )
-    return notes + [_never(m) for m in view.minimal_thresholds if m.never]
+    return notes + [never_fooled(m) for m in view.minimal_thresholds if m.never]
 
 
-def _never(minimal: MinimalThresholds) -> str:
+def never_fooled(minimal: MinimalThresholds, noun: str = "image") -> str:
+    """The sentence that names the first of the samples, called ``noun``, that one attack never fooled."""
     named = [str(sample) for sample in minimal.never[:_NAMED]]
     if more := len(minimal.never) - len(named):
         named.append(f"{count(more)} more")
-    images = "image" if len(minimal.never) == 1 else "images"
+    who = noun if len(minimal.never) == 1 else f"{noun}s"
     within = allowance(minimal.attack, minimal.largest)
-    return f"{attack_name(minimal.attack)}: never fooled within {within}: {images} {listed(named)}."
+    return f"{attack_name(minimal.attack)}: never fooled within {within}: {who} {listed(named)}."
