@@ -1,0 +1,51 @@
+"""What an attack by name is: parameters, what it needs of a model, how far it may go, and one call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import fields
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.attacks.streams import Streams
+
+Needs = Literal["gradients", "scores", "labels"]
+
+
+class Attack(ABC):
+    """An attack on a batch of images. Subclasses are frozen dataclasses whose fields are the parameters.
+
+    ``name`` is its spelling without parameters; ``needs`` what it must see of the model; ``together`` says whether
+    all samples are attacked by one call (a universal perturbation), rather than in cohorts.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[Needs] = "gradients"
+    together: ClassVar[bool] = False
+
+    @property
+    def budget(self) -> Budget | None:
+        """How far it may go; None where it seeks the nearest image, or one that people still recognise."""
+        return None
+
+    @property
+    def spelling(self) -> str:
+        """Its name with every parameter, as it can be typed: ``pgd(norm=linf,epsilon=8,…)``."""
+        values = (f"{f.name}={_text(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
+        return f"{self.name}({','.join(values)})"
+
+    @abstractmethod
+    def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
+        """Adversarial images for ``images``, both float32 N×C×H×W in [0, 1], in the same order.
+
+        Of an image that it cannot fool it returns the best it has, or the image itself. The images of a budget lie
+        inside it. What is a success is decided elsewhere, from the 8-bit images nearest to these.
+        """
+
+
+def _text(value: object) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

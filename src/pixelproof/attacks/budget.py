@@ -1,0 +1,81 @@
+"""How far an attack may go: a norm and a radius, kept in floats while it works and in whole grey levels at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from pixelproof.errors import InputError
+
+Norm = Literal["linf", "l2", "l1"]
+
+#: Distances of 8-bit images are sums of whole numbers; only the root of L2 is inexact.
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The ball of radius ``epsilon`` in ``norm``, with lengths in grey levels (1/255) and all channel values counted.
+
+    Raises ``InputError`` for an unknown norm or an ``epsilon`` that is not positive.
+    """
+
+    norm: Norm
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        if self.norm not in get_args(Norm):
+            raise InputError(f"The norm {self.norm!r} is not known; expected one of {', '.join(get_args(Norm))}.")
+        if not self.epsilon > 0:
+            raise InputError(
+                f"An epsilon above 0 was expected, not {self.epsilon:g}; lengths are in grey levels, so 8 is 8/255."
+            )
+
+    def project(self, images: Tensor, clean: Tensor) -> Tensor:
+        """The nearest images to ``images`` inside the ball around ``clean``, then cut to [0, 1]; N×C×H×W in [0, 1]."""
+        change = images - clean
+        radius = self.epsilon / 255
+        if self.norm == "linf":
+            change = change.clamp(-radius, radius)
+        elif self.norm == "l2":
+            length = change.flatten(1).norm(dim=1).clamp(min=1e-12)
+            change = change * (radius / length).clamp(max=1)[:, None, None, None]
+        else:
+            change = l1_projection(change.flatten(1), radius).view_as(change)
+        return (clean + change).clamp(0, 1)
+
+    def to_8_bit(self, images: Tensor, clean: Tensor) -> Tensor:
+        """``images`` as whole grey levels / 255 inside the ball: rounded or, where that leaves it, cut off.
+
+        Rounding towards the clean image never adds to a distance, so what was inside the ball stays there.
+        """
+        rounded = to_8_bit(images)
+        moved = (images - clean) * 255
+        cut = clean + (moved + moved.sign() * 1e-3).trunc() / 255
+        inside = self.allows(rounded, clean)[:, None, None, None]
+        return torch.where(inside, rounded, to_8_bit(cut))
+
+    def allows(self, images: Tensor, clean: Tensor) -> Tensor:
+        """Whether each of ``images``, 8-bit ones N×C×H×W in [0, 1], lies in the ball around ``clean``: N bools."""
+        change = ((images - clean) * 255).round().flatten(1).double()
+        order = {"linf": torch.inf, "l2": 2, "l1": 1}[self.norm]
+        return torch.linalg.vector_norm(change, order, dim=1) <= self.epsilon + _TOLERANCE
+
+
+def to_8_bit(images: Tensor) -> Tensor:
+    """The nearest 8-bit images to ``images``, as float32 in [0, 1]."""
+    return (images * 255).round().clamp(0, 255) / 255
+
+
+def l1_projection(change: Tensor, radius: float) -> Tensor:
+    """The nearest rows to those of ``change`` N×D with an L1 norm of at most ``radius`` (Duchi et al., 2008)."""
+    size = change.abs()
+    ordered = size.sort(1, descending=True).values
+    excess = ordered.cumsum(1) - radius
+    rank = torch.arange(1, change.shape[1] + 1, device=change.device)
+    last = (ordered * rank > excess).sum(1, keepdim=True).clamp(min=1)  # components that stay above zero
+    shrink = (excess.gather(1, last - 1) / last).clamp(min=0)
+    return change.sign() * (size - shrink).clamp(min=0)

@@ -1,0 +1,62 @@
+"""What an attack wants of each image, and the losses that lead there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pixelproof.attacks.fitness import fitness, fooled
+
+LossName = Literal["cross-entropy", "margin", "dlr"]
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """Away from ``labels`` (N integers), or, targeted, towards ``targets`` (N integers) and nothing else."""
+
+    labels: Tensor
+    targets: Tensor | None = None
+
+    @property
+    def rows(self) -> Tensor:
+        """The rows of all images: 0 … N − 1."""
+        return torch.arange(len(self.labels), device=self.labels.device)
+
+    def of(self, rows: Tensor) -> Goal:
+        """The goal of some images, by their ``rows``."""
+        return Goal(self.labels[rows], None if self.targets is None else self.targets[rows])
+
+    def reached(self, scores: Tensor) -> Tensor:
+        """Whether ``scores`` N×K are those of a success: N bools. Invalid scores never are."""
+        return fooled(scores.argmax(1), self.labels, self.targets) & scores.isfinite().all(1)
+
+    def loss(self, name: LossName, scores: Tensor) -> Tensor:
+        """N values to *minimise*, of log-scores N×K (logits, or log-probabilities).
+
+        ``cross-entropy``: −log p_t of the target, or log p_y of the label. ``margin``: z_y − max z_k, or
+        max z_k − z_t (Carlini & Wagner, 2017, f₆); negative exactly where reached. ``dlr``: the difference of logits
+        ratio of Croce & Hein (2020), eqs. (6) and (7), negated.
+        """
+        if name == "margin":
+            return fitness("margin", scores, self.labels, self.targets)
+        if name == "dlr":
+            return -_dlr(scores, self.labels, self.targets)
+        aim = self.labels if self.targets is None else self.targets
+        entropy = functional.cross_entropy(scores, aim, reduction="none")
+        return -entropy if self.targets is None else entropy
+
+
+def _dlr(scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """Untargeted −(z_y − max_{k≠y} z_k)/(z_π1 − z_π3); targeted −(z_y − z_t)/(z_π1 − (z_π3 + z_π4)/2)."""
+    ordered = scores.sort(1, descending=True).values
+    right = scores.gather(1, labels[:, None]).squeeze(1)
+    if targets is not None:
+        aim = scores.gather(1, targets[:, None]).squeeze(1)
+        spread = ordered[:, 0] - (ordered[:, 2] + ordered[:, min(3, scores.shape[1] - 1)]) / 2
+        return -(right - aim) / (spread + 1e-12)
+    margin = fitness("margin", scores, labels, None)
+    return -margin / (ordered[:, 0] - ordered[:, 2] + 1e-12)

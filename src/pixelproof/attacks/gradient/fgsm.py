@@ -1,0 +1,41 @@
+"""FGSM and FGM: one step along the gradient.
+
+Goodfellow, Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", ICLR 2015; in other norms the step is
+the steepest one of its length (fast gradient method).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.budget import Budget, Norm
+from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.attacks.streams import Streams
+
+
+@dataclass(frozen=True)
+class FGSM(Attack):
+    """One step of length ``epsilon``, in grey levels of ``norm``, that raises the loss most."""
+
+    name: ClassVar[str] = "fgsm"
+
+    epsilon: float = 8
+    norm: Norm = "linf"
+
+    def __post_init__(self) -> None:
+        Budget(self.norm, self.epsilon)
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.norm, self.epsilon)
+
+    def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
+        rows = goal.rows
+        _, gradient = oracle.gradient(images, rows, lambda s, part: goal.of(part).loss("cross-entropy", s))
+        return self.budget.project(images - steepest(gradient, self.norm) * self.epsilon / 255, images)

@@ -1,0 +1,1 @@
+"""Attacks that see nothing but the class answered."""

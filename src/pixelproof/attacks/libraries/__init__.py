@@ -1,0 +1,1 @@
+"""Attacks of other libraries, by name, under our own rules."""
