@@ -46,7 +46,7 @@ def answers(classifier: Classifier, images: Tensor) -> Tensor:
 def run(
     attack: Attack, classifier: Classifier, images: Tensor, targets: Tensor | None = None, eight_bit: bool = False
 ) -> tuple[Tensor, Oracle]:
-    """The images of ``attack`` on all of ``images``, labelled as the classifier answers, and the oracle that counted."""
+    """What ``attack`` makes of ``images``, labelled as the classifier answers; and the oracle that counted."""
     asked = oracle(classifier, len(images), eight_bit)
     goal = Goal(answers(classifier, images), targets)
     return attack(asked, images, goal, streams(len(images))), asked

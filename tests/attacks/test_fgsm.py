@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from attack_kit import answers, grey_images, linear_classifier, run
 from pixelproof.attacks.budget import Norm
 from pixelproof.attacks.gradient.fgsm import FGSM

@@ -62,7 +62,8 @@ class Budget:
         """Whether each of ``images``, 8-bit ones N×C×H×W in [0, 1], lies in the ball around ``clean``: N bools."""
         change = ((images - clean) * 255).round().flatten(1).double()
         order = {"linf": torch.inf, "l2": 2, "l1": 1}[self.norm]
-        return torch.linalg.vector_norm(change, order, dim=1) <= self.epsilon + _TOLERANCE
+        length: Tensor = torch.linalg.vector_norm(change, order, dim=1)
+        return length <= self.epsilon + _TOLERANCE
 
 
 def to_8_bit(images: Tensor) -> Tensor:

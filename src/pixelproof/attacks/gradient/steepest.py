@@ -14,6 +14,7 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
         return gradient.sign()
     flat = gradient.flatten(1)
     if norm == "l2":
-        return (flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)).view_as(gradient)
+        length: Tensor = flat.norm(dim=1, keepdim=True)
+        return (flat / length.clamp(min=1e-12)).view_as(gradient)
     largest = flat.abs().argmax(1, keepdim=True)
     return torch.zeros_like(flat).scatter(1, largest, flat.gather(1, largest).sign()).view_as(gradient)
