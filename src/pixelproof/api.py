@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pixelproof.analysis import LevelRow, MinimalThresholds, minimal_thresholds
+from pixelproof.analysis import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
 from pixelproof.assessment import begin, choose_device, execute, in_range
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
@@ -21,6 +21,7 @@ from pixelproof.report import levels_html, write_report
 from pixelproof.report.view import read
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.export import to_frame
+from pixelproof.runs.record import UNLEVELLED
 from pixelproof.spec import make_spec
 
 if TYPE_CHECKING:
@@ -41,16 +42,21 @@ class Result:
     @property
     def minimal_thresholds(self) -> list[MinimalThresholds]:
         """Of each attack the smallest threshold that fooled each sample; upper bounds where levels were searched."""
-        return minimal_thresholds(self.run.records())
+        return minimal_thresholds([record for record in self.run.records() if record.levelled])
+
+    @property
+    def attempts(self) -> list[AttemptRow]:
+        """One row per attack by name, and the worst case over them: rates, distances, queries, gradient steps."""
+        return read(self.run).attempts
 
     @property
     def records(self) -> pd.DataFrame:
         """One row per sample × attack × threshold. Raises ``InputError`` without pandas (extra ``export``)."""
         return to_frame(self.run)
 
-    def adversarial(self, attack: str, threshold: int) -> list[tuple[Record, UInt8Array]]:
-        """Each success of ``attack`` at ``threshold`` with its image, uint8 H×W×C."""
-        chosen = [r for r in self.run.records() if r.attack == attack and r.threshold == threshold]
+    def adversarial(self, attack: str, threshold: int = UNLEVELLED) -> list[tuple[Record, UInt8Array]]:
+        """Each success of ``attack`` at ``threshold`` with its image, uint8 H×W×C; an attack by name has none."""
+        chosen = [r for r in self.run.records() if attack in (r.attack, r.search) and r.threshold == threshold]
         return [(r, image) for r in chosen if (image := self.run.adversarial(r)) is not None]
 
     def report(self, path: str | Path) -> Path:
@@ -59,6 +65,7 @@ class Result:
 
     def __repr__(self) -> str:
         rows = [f"{row.attack} th={row.threshold}: {row.fooled}" for row in self.levels]
+        rows += [f"{row.key}: {row.fooled}" for row in self.attempts]
         findings = [f"{f.severity} {f.name}: {f.message}" for f in self.run.manifest.findings]
         return "\n  ".join([f"Result of {self.run.manifest.model.name}", *findings, *rows])
 
@@ -84,8 +91,8 @@ def assess(
     normalisation is inside; ``kind`` says what the scores are where that cannot be seen.
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
-    ``pixelproof assess``: ``defence``, ``preset``, ``samples``, ``attacks``, ``levels``, ``search``, ``max_queries``,
-    ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
+    ``pixelproof assess``: ``defence``, ``preset``, ``samples``, ``attacks``, ``way``, ``levels``, ``search``,
+    ``max_queries``, ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
     unknown = [option for option in ("data", "trust_code") if option in options]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
 from pixelproof.defences import PreprocessedClassifier
-from pixelproof.engine import Engine, Round, Sample
+from pixelproof.engine import Barrage, Engine, Round, Sample
 from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import Classifier, TorchClassifier, settle_kind
@@ -23,7 +26,7 @@ from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Se
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
 from pixelproof.selection import restore, select
-from pixelproof.spec import AssessSpec, resolve
+from pixelproof.spec import AssessSpec, Settings, resolve
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,14 @@ def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | 
     """
     device = choose_device(spec.device)
     settings = resolve(spec, data.shape, device.type)
-    searcher = _at_precision(classifier, spec.precision)
+    searcher, attacked = _at_precision(classifier, spec.precision), _attacked(classifier, spec)
     checked = preflight(classifier, data, batch_size=settings.batch_size, device=device)
     identity = run_identity(settings.as_dict(), classifier.fingerprint, classifier.kind, data.content_hash)
     if out is not None and (out / FILE).exists():
         return _take_up(out, identity, checked.right)
     selection, samples = select(Scorer(classifier, settings.batch_size, device), data, settings)
     _rehearse(classifier, searcher, data, settings.batch_size, device)
+    check_needs(settings, attacked, data, device)
     manifest = Manifest(
         identity=identity,
         status="running",
@@ -112,28 +116,31 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
     scorer = Scorer(classifier, settings.batch_size, device)
     varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
     samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection, varies)
-    searcher = _at_precision(classifier, spec.precision, _some(samples))
-    _drive(run, Engine(settings, classifier, searcher, device), samples, listener)
+    engine = Engine(settings, classifier, _at_precision(classifier, spec.precision, _some(samples)), device)
+    barrage = Barrage(settings, classifier, _attacked(classifier, spec, _some(samples)), device)
+    _drive(run, engine, barrage, samples, listener)
 
 
-def _drive(run: RunStore, engine: Engine, samples: list[Sample], listener: Listener) -> None:
-    """Let the engine run, commit each round's outcomes, tell the listener, and keep the time."""
-    tally = _Tally(run, samples, len(engine.settings.searches))
+def _drive(run: RunStore, engine: Engine, barrage: Barrage, samples: list[Sample], listener: Listener) -> None:
+    """Let searches run, then attacks by name; commit each round's outcomes, tell the listener, and keep the time."""
+    tally = _Tally(run, samples, len(engine.settings.searches) + len(engine.settings.attacks))
     done = run.records()
     begun = time.perf_counter()
     finished = False
     try:
-        for progress in engine.run(samples, done):
+        for progress in chain(engine.run(samples, done), barrage.run(samples, done)):
             if progress.outcomes:
                 run.commit(progress.outcomes)
             listener(tally.add(progress, time.perf_counter() - begun))
         finished = True
     finally:
-        if engine.invalid:
-            text = f"{engine.invalid} answers of the model held NaN or infinite scores; they count as not fooled."
+        if invalid := engine.invalid + barrage.invalid:
+            text = f"{invalid} answers of the model held NaN or infinite scores; they count as not fooled."
             run.add_findings([Finding("invalid-scores", "warning", text)])
-        seconds = time.perf_counter() - begun
-        run.add_timings({"seconds": seconds, "queries": engine.queries}, finished=finished)
+        timings = {"seconds": time.perf_counter() - begun, "queries": engine.queries + barrage.queries}
+        if barrage.gradient_steps:
+            timings["gradient_steps"] = barrage.gradient_steps
+        run.add_timings(timings, finished=finished)
 
 
 class _Tally:
@@ -214,6 +221,32 @@ def _some(samples: list[Sample]) -> Tensor | None:
         return None
     pixels = np.stack([sample.pixels for sample in samples[:4]])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+
+
+def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = None) -> Classifier:
+    """What attacks by name see of ``classifier``: it as it is, without its defence, or made open to gradients."""
+    if spec.way == "end-to-end":
+        return _at_precision(classifier, spec.precision, images)
+    assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
+    assert spec.defence is not None
+    bare = _at_precision(classifier.classifier, spec.precision, images)
+    if spec.way == "replayed":
+        return bare
+    from pixelproof.defences.adaptive import adaptive
+
+    return adaptive(bare, spec.defence)
+
+
+def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:
+    """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
+    names = [each.search for each in settings.attacks if read_attack(each.search).needs == "gradients"]
+    if names:
+        image = torch.from_numpy(data.images[:1].copy()).to(device).permute(0, 3, 1, 2).float() / 255
+        rows = torch.zeros(1, dtype=torch.int64, device=device)
+        try:
+            Oracle(attacked, 1, device, 1).gradient(image, rows, lambda scores, _: scores.sum(1))
+        except InputError as error:
+            raise InputError(f"{names[0]} needs gradients. {error}") from error
 
 
 def _at_precision(classifier: Classifier, precision: str, images: Tensor | None = None) -> Classifier:

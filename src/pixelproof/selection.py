@@ -9,6 +9,7 @@ from torch import Tensor
 from pixelproof.data import ImageSet
 from pixelproof.data.order import consideration_order
 from pixelproof.engine import Sample
+from pixelproof.engine.streams import stream
 from pixelproof.errors import InputError
 from pixelproof.models.query import Scorer
 from pixelproof.runs import Selection
@@ -30,7 +31,7 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
     considered = 0
     for start in range(0, len(order), scorer.batch_size):
         positions = order[start : start + scorer.batch_size]
-        for sample, usable in _batch(scorer, data, positions, settings.target):
+        for sample, usable in _batch(scorer, data, positions, settings):
             if len(samples) < wanted:
                 considered += 1
                 samples += [sample] if usable else []
@@ -57,20 +58,20 @@ def restore(
     found: list[tuple[Sample, bool]] = []
     for start in range(0, len(data), scorer.batch_size):
         positions = np.arange(start, min(start + scorer.batch_size, len(data)))
-        found += _batch(scorer, data, positions, settings.target)
+        found += _batch(scorer, data, positions, settings)
     samples = [sample for sample, usable in found if usable or varies]
     if _indices(samples) != selection.samples:
         raise InputError("The model no longer classifies the run's samples correctly, so the run cannot be continued.")
     return samples
 
 
-def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, target: str) -> list[tuple[Sample, bool]]:
+def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, settings: Settings) -> list[tuple[Sample, bool]]:
     """A sample for each position, and whether it is classified correctly and can be attacked."""
     pixels = torch.from_numpy(data.images[positions]).to(scorer.device).float()
     scores = scorer(pixels)
     predicted = scores.argmax(1).tolist()
     confidences = scores.double().softmax(1)
-    targets = _targets(scores, data.labels[positions].tolist(), target)
+    targets = _targets(scores, data, positions, settings)
     batch: list[tuple[Sample, bool]] = []
     for k, position in enumerate(positions.tolist()):
         label = int(data.labels[position])
@@ -80,18 +81,26 @@ def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, target: str) -
     return batch
 
 
-def _targets(scores: Tensor, labels: list[int], target: str) -> list[int | None]:
-    """The class each image is to be taken for: ``none``, ``least-likely``, ``next`` (label + 1), or a class number."""
-    classes = scores.shape[1]
+def _targets(scores: Tensor, data: ImageSet, positions: np.ndarray, settings: Settings) -> list[int | None]:
+    """The class each image is to be taken for, by ``settings.target``: see ``AssessSpec``."""
+    labels, classes, target = data.labels[positions].tolist(), scores.shape[1], settings.target
     if target == "none":
         return [None] * len(labels)
     if target == "least-likely":
         return [int(k) for k in scores.argmin(1).tolist()]
     if target == "next":
         return [(label + 1) % classes for label in labels]
+    if target == "random":
+        drawn = [_drawn(classes - 1, settings.seed, int(index)) for index in data.indices[positions]]
+        return [(label + 1 + k) % classes for label, k in zip(labels, drawn, strict=True)]
     if int(target) >= classes:
         raise InputError(f"--target: the model has the classes 0..{classes - 1}, so {target} cannot be aimed at.")
     return [int(target)] * len(labels)
+
+
+def _drawn(below: int, seed: int, index: int) -> int:
+    """A whole number from 0 to ``below`` − 1 that follows from ``seed`` and the image's ``index``."""
+    return int(torch.randint(below, (), generator=stream(torch.device("cpu"), seed, "target", index)))
 
 
 def _indices(samples: list[Sample]) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ SearchChoice = Literal["auto", SearchName]
 PresetName = Literal["quick", "standard", "paper"]
 FitnessChoice = Literal["margin", "confidence"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+Way = Literal["end-to-end", "replayed", "adaptive"]
 Precision = Literal["float32", "bfloat16"]
 
 #: Above this dimension a full covariance matrix costs more than the model does, and learns too slowly to pay.
@@ -58,7 +59,8 @@ class AssessSpec(BaseModel):
     data: str
     range: tuple[int, int] | None = None
     samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are
-    attacks: tuple[AttackName, ...] = ("few-pixel", "threshold")
+    attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
+    way: Way = "end-to-end"  # how attacks by name meet the defence
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
     minimal: int | None = Field(None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
@@ -82,14 +84,30 @@ class AssessSpec(BaseModel):
 
     @field_validator("attacks")
     @classmethod
-    def _attacks(cls, attacks: tuple[AttackName, ...]) -> tuple[AttackName, ...]:
+    def _attacks(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
+        """Each once, attacks by name with all their parameters."""
         if not attacks:
-            raise ValueError(f"name at least one attack of {', '.join(get_args(AttackName))}")
-        return tuple(dict.fromkeys(attacks))
+            raise ValueError(f"name at least one attack, such as {' or '.join(get_args(AttackName))}")
+        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _spelled(each) for each in attacks))
+
+    @property
+    def levelled(self) -> tuple[AttackName, ...]:
+        """The attacks with levels."""
+        return tuple(each for each in get_args(AttackName) if each in self.attacks)
+
+    @model_validator(mode="after")
+    def _way_of_defence(self) -> AssessSpec:
+        if self.way == "end-to-end":
+            return self
+        if self.defence is None:
+            raise ValueError(f"--way {self.way} is of attacks on a defence: add --defence")
+        if self.levelled:
+            raise ValueError(f"--way {self.way} is of attacks by name, as pgd; {self.levelled[0]} is end-to-end")
+        return self
 
     @model_validator(mode="after")
     def _search_of_attack(self) -> AssessSpec:
-        if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.attacks) != {of}:
+        if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.levelled) != {of}:
             raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
         return self
 
@@ -128,8 +146,8 @@ class AssessSpec(BaseModel):
     @field_validator("target")
     @classmethod
     def _target(cls, target: str) -> str:
-        if target not in ("none", "least-likely", "next") and not target.isdecimal():
-            raise ValueError(f"it is none, least-likely, next or a class number, not {target!r}")
+        if target not in ("none", "least-likely", "next", "random") and not target.isdecimal():
+            raise ValueError(f"it is none, least-likely, next, random or a class number, not {target!r}")
         return str(int(target)) if target.isdecimal() else target
 
 
@@ -164,10 +182,22 @@ class SearchSettings:
 
 
 @dataclass(frozen=True)
+class AttackSettings:
+    """One attack by name; ``search`` is its spelling with every parameter. None: it has no budget."""
+
+    attack: str
+    search: str
+    norm: str | None
+    epsilon: float | None  # in grey levels
+
+
+@dataclass(frozen=True)
 class Settings:
     """A spec resolved to the numbers that decide the result; with the model and the data this is a run's identity."""
 
     searches: tuple[SearchSettings, ...]
+    attacks: tuple[AttackSettings, ...]
+    way: Way
     nested: bool
     target: str
     fitness: FitnessChoice
@@ -187,10 +217,12 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
     """The settings of ``spec`` for images of ``shape`` (height, width, channels) on a kind of ``device``."""
     levels = spec.levels if spec.minimal is None else (spec.minimal,)
     searches = tuple(
-        _search_settings(spec, attack, threshold, shape) for attack in spec.attacks for threshold in levels
+        _search_settings(spec, attack, threshold, shape) for attack in spec.levelled for threshold in levels
     )
     return Settings(
         searches=searches,
+        attacks=tuple(_attack_settings(each) for each in spec.attacks if each not in get_args(AttackName)),
+        way=spec.way,
         nested=not spec.independent_levels,
         target=spec.target,
         fitness=spec.fitness,
@@ -201,6 +233,21 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
         samples=spec.samples,
         shuffle=spec.shuffle,
     )
+
+
+def _spelled(attack: str) -> str:
+    from pixelproof.attacks.named import read_attack  # torch is read where an attack by name is asked for
+
+    return read_attack(attack).spelling
+
+
+def _attack_settings(spelling: str) -> AttackSettings:
+    from pixelproof.attacks.named import read_attack
+
+    attack = read_attack(spelling)
+    budget = attack.budget
+    norm, epsilon = (budget.norm, budget.epsilon) if budget else (None, None)
+    return AttackSettings(attack.name, spelling, norm, epsilon)
 
 
 def _batch_size(shape: tuple[int, int, int], device: str) -> int:

@@ -1,5 +1,6 @@
 """Pure functions of records: levels, rates with intervals, curves, classes, duality. No torch, no files."""
 
+from pixelproof.analysis.attempts import AttemptRow, attempt_rows
 from pixelproof.analysis.confusion import Change, class_changes
 from pixelproof.analysis.curves import CurvePoint, accuracy_curves
 from pixelproof.analysis.derived_levels import at_levels, first_level
@@ -12,6 +13,7 @@ from pixelproof.analysis.per_class import ClassRow, class_rows, pooled_by_class
 from pixelproof.analysis.query_curves import QueryCurve, query_curves
 
 __all__ = [
+    "AttemptRow",
     "Change",
     "ClassRow",
     "CurvePoint",
@@ -24,6 +26,7 @@ __all__ = [
     "Rate",
     "accuracy_curves",
     "at_levels",
+    "attempt_rows",
     "by_attack",
     "by_search",
     "claims",

@@ -31,7 +31,20 @@ def assess(
         int | None,
         typer.Option(help="Correctly classified samples to attack.", show_default="100, or all there are"),
     ] = None,
-    attacks: Annotated[str, typer.Option(help="few-pixel (L0), threshold (L∞).")] = "few-pixel,threshold",
+    attacks: Annotated[
+        str,
+        typer.Option(
+            help="few-pixel (L0), threshold (L∞), and others by name, with parameters: pgd(epsilon=8), cw-l2, "
+            "autoattack, art:NAME … (see the README)."
+        ),
+    ] = "few-pixel,threshold",
+    way: Annotated[
+        str,
+        typer.Option(
+            help="How attacks by name meet the defence: end-to-end, adaptive (BPDA, EOT), or replayed from the "
+            "undefended model."
+        ),
+    ] = "end-to-end",
     search: Annotated[
         str,
         typer.Option(
@@ -58,7 +71,7 @@ def assess(
         bool,
         typer.Option("--independent-levels", help="Search each level alone instead of inheriting successes upward."),
     ] = False,
-    target: Annotated[str, typer.Option(help="none, least-likely, next, or a class number.")] = "none",
+    target: Annotated[str, typer.Option(help="none, least-likely, next, random, or a class number.")] = "none",
     fitness: Annotated[str, typer.Option(help="margin (of logits), or the papers' confidence.")] = "margin",
     shuffle: Annotated[
         int | None, typer.Option(metavar="SEED", help="Take the samples in an order shuffled by this seed.")
@@ -73,6 +86,7 @@ def assess(
     ] = False,
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
+    from pixelproof.attacks.named import split
     from pixelproof.cli.console import show_findings
     from pixelproof.cli.finish import run_and_finish
     from pixelproof.cli.open import begin_run
@@ -84,7 +98,8 @@ def assess(
         data=data,
         range=_range(range_),
         samples=samples,
-        attacks=_list(attacks),
+        attacks=split(attacks),
+        way=way,
         search=search,
         levels=[_integer("--levels", text) for text in _list(levels)],
         minimal=minimal,

@@ -56,6 +56,17 @@ def gallery(view: View, run: RunStore) -> list[Level]:
         kept = tuple(example for example in examples if example is not None)
         if kept:
             levels.append(Level(_heading(attack, th, len(kept), len(found)), kept))
+    return [*levels, *_named(view, run)]
+
+
+def _named(view: View, run: RunStore) -> list[Level]:
+    """A level for each attack by name that fooled any image."""
+    levels = []
+    for row in view.attempts:
+        found = [record for record in view.named if record.success and record.search == row.spelling]
+        kept = tuple(e for record in choose(found) if (e := _example(view, run, record, found)) is not None)
+        if kept:
+            levels.append(Level(f"{row.spelling}: {_which(len(kept), len(found))} fooled", kept))
     return levels
 
 
@@ -88,8 +99,11 @@ def choose(found: list[Record], most: int = _EACH) -> list[Record]:
 
 
 def _heading(attack: str, threshold: int, shown: int, found: int) -> str:
-    which = f"{shown} of {plural(found, 'image')}" if shown < found else plural(found, "image")
-    return f"{attack_name(attack)}, {allowance(attack, threshold)}: {which} first fooled here"
+    return f"{attack_name(attack)}, {allowance(attack, threshold)}: {_which(shown, found)} first fooled here"
+
+
+def _which(shown: int, found: int) -> str:
+    return f"{shown} of {plural(found, 'image')}" if shown < found else plural(found, "image")
 
 
 def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> Example | None:

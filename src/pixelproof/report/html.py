@@ -6,11 +6,13 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelproof.analysis.attempts import WORST, AttemptRow
 from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
 from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
 from pixelproof.report import tables
+from pixelproof.report.attempt_tables import WAYS, attempt_table
 from pixelproof.report.figures import class_figures, curve_figures
 from pixelproof.report.files import write_whole
 from pixelproof.report.gallery import gallery
@@ -69,6 +71,8 @@ def render(run: RunStore) -> str:
         findings=tables.finding_table(view).rows,
         minimal=tables.minimal_table(view) if view.minimal and view.records else None,
         levels=[tables.level_table(view, attack) for attack in view.attacks],
+        attempts=attempt_table(view),
+        way=WAYS[view.way] if view.manifest.spec.get("defence") and view.named else "",
         figures=drawn(curve_figures(view)),
         bars=_bars(view),
         duality=tables.duality_table(view),
@@ -90,9 +94,9 @@ def _state(view: View) -> str:
     """What is missing, of a run that is not finished; empty otherwise."""
     if view.finished:
         return ""
-    chosen = len(view.manifest.selection.samples)
+    chosen, records = len(view.manifest.selection.samples), len(view.records) + len(view.named)
     return (
-        f"This run is not finished: {plural(len(view.records), 'record')} so far, from {count(view.started)} "
+        f"This run is not finished: {plural(records, 'record')} so far, from {count(view.started)} "
         f"of {plural(chosen, 'selected image')}. Images that fall quickly are finished first, so the rates "
         "of an unfinished run read too high. Every number below may still change."
     )
@@ -100,12 +104,12 @@ def _state(view: View) -> str:
 
 def _facts(view: View) -> list[str]:
     """The run's size, for the line under the title."""
-    chosen = view.manifest.selection
+    chosen, named = view.manifest.selection, len({r.search for r in view.named})
     samples = count(len(chosen.samples))
     attacked = samples if view.started == len(chosen.samples) else f"{count(view.started)} of {samples}"
     return [
         f"{attacked} images attacked, {count(chosen.considered)} considered",
-        f"{plural(len(view.attacks), 'attack')}, {plural(len(view.records), 'record')}",
+        f"{plural(len(view.attacks) + named, 'attack')}, {plural(len(view.records) + len(view.named), 'record')}",
     ]
 
 
@@ -118,7 +122,14 @@ def _tiles(view: View) -> list[Tile]:
         rate = outcomes.rate(threshold)
         label = f"fooled by {allowance(outcomes.attack, threshold)}"
         tiles.append(Tile(percent(rate.value), label, f"{rate.ratio} attacked, {rate.interval}"))
-    return [*tiles, *(_safe_tile(view, attack) for attack in view.attacks)]
+    tiles += [_safe_tile(view, attack) for attack in view.attacks]
+    return [*tiles, *(_attempt_tile(row) for row in view.attempts[-1:])]
+
+
+def _attempt_tile(row: AttemptRow) -> Tile:
+    """The one attack by name, or the worst case over several."""
+    label = "fooled by any attack by name" if row.attack == WORST else f"fooled by {row.attack}"
+    return Tile(percent(row.fooled.value), label, f"{row.fooled.ratio} attacked, {row.fooled.interval}")
 
 
 def _safe_tile(view: View, attack: str) -> Tile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from pixelproof.analysis.attempts import WORST, AttemptRow
 from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
@@ -29,14 +30,13 @@ _FEW_OF_A_CLASS = 5  # images below which a class is not named
 
 def summary(view: View) -> list[str]:
     """Sentences on: the smallest change of each attack, what half resist, safe levels, classes, the norms, trust."""
-    if not view.records:
+    if not (view.records or view.named):
         return ["No attack has finished on any image yet, so there is nothing to report so far."]
     sentences = [
         *(_smallest_change(outcomes, view.targeted) for outcomes in view.outcomes),
         *(_half(minimal) for minimal in view.minimal_thresholds if view.minimal),
-        _safe_levels(view),
-        _classes(view),
-        _norms(view),
+        *(_named(row, view.targeted) for row in view.attempts[-1:]),
+        *([_safe_levels(view), _classes(view), _norms(view)] if view.records else []),
         _trust(view),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -52,6 +52,17 @@ def _smallest_change(outcomes: Outcomes, targeted: bool) -> str:
         return f"{change} was enough to {aim} on {_part(rate)} (95 % interval {low} to {high})."
     whom = f"any of {plural(rate.total, 'attacked image')}" if rate.total > 1 else "the one image attacked"
     return f"{change} did not {aim} on {whom}; the true rate may still be as high as {high}."
+
+
+def _named(row: AttemptRow, targeted: bool) -> str:
+    """What the attack by name did, or the worst of several."""
+    who = "The worst of the attacks by name" if row.attack == WORST else f"The attack {row.attack}"
+    aim = "turned the answer into the class aimed at" if targeted else "changed the model’s answer"
+    rate, low, high = row.fooled, f"{100 * row.fooled.interval.low:.1f}", percent(row.fooled.interval.high)
+    if not rate.successes:
+        return f"{who} {aim} on none of {plural(rate.total, 'image')}; the true rate may still be as high as {high}."
+    far = f", by {row.mean_l2:.0f} grey levels (L2) on average" if row.mean_l2 is not None else ""
+    return f"{who} {aim} on {_part(rate)} (95 % interval {low} to {high}){far}."
 
 
 def _half(minimal: MinimalThresholds) -> str:
@@ -151,7 +162,8 @@ def _norms(view: View) -> str:
 
 def _trust(view: View) -> str:
     parts = []
-    images = min(o.rate(o.thresholds[0]).total for o in view.outcomes)
+    rates = [o.rate(o.thresholds[0]) for o in view.outcomes] + [row.fooled for row in view.attempts]
+    images = min(rate.total for rate in rates)
     if images < _FEW_IMAGES:
         parts.append(f"With only {plural(images, 'attacked image')}, every rate here is a rough indication.")
     numbers = [(sum(f.severity == name for f in view.manifest.findings), name) for name in ("error", "warning")]

@@ -13,6 +13,7 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import LevelRow, claims, given_up
 from pixelproof.analysis.minimal import MinimalThresholds
 from pixelproof.analysis.wording import allowance, attack_name, count, listed, plural
+from pixelproof.report.attempt_tables import attempt_table
 from pixelproof.report.files import write_whole
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.report.view import View, read
@@ -194,6 +195,7 @@ def all_tables(view: View) -> list[Table]:
     tables = (
         *((minimal_table(view), curve_table(view)) if view.minimal else ()),
         level_table(view),
+        attempt_table(view),
         class_table(view),
         duality_table(view),
         change_table(view),

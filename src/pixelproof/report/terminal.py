@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import LevelRow, claims, given_up
-from pixelproof.analysis.wording import attack_name, count, percent, search_name, whole
+from pixelproof.analysis.wording import attack_name, count, decimal, percent, search_name, whole
 from pixelproof.report.view import View, read
 from pixelproof.runs.store import RunStore
 
@@ -22,7 +24,8 @@ def terminal_tables(run: RunStore) -> list[RichTable]:
     ordered = [row for attack in view.attacks for row in view.levels if row.attack == attack]
     groups = dict.fromkeys((row.attack, row.search) for row in ordered)
     levels = [_table(view, *group) for group in groups]
-    return [*levels, _minimal(view)] if view.minimal and view.records else levels
+    minimal = [_minimal(view)] if view.minimal and view.records else []
+    return [*levels, *minimal, *([_attempts(view)] if view.attempts else [])]
 
 
 def _table(view: View, attack: str, search: str) -> RichTable:
@@ -50,6 +53,23 @@ def _minimal(view: View) -> RichTable:
     for m in view.minimal_thresholds:
         fooled, quartiles = Rate(len(m.found), m.samples).ratio, ", ".join(map(whole, m.quartiles))
         table.add_row(attack_name(m.attack), fooled, quartiles, *map(whole, (m.area, m.published_area, m.mean_queries)))
+    return table
+
+
+def _attempts(view: View) -> RichTable:
+    title = Text("Attacks by name", style="bold")
+    if view.targeted:
+        title.append(", targeted")
+    caption = Text("L2 and L∞: mean over fooled samples, in grey levels; steps: gradient steps.", style="dim")
+    table = _empty(title, caption)
+    table.add_column("attack", overflow="fold")
+    for heading in ("fooled", "share", "robust", "L2", "L∞", "queries", "steps"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in view.attempts:
+        name = re.sub(r",(?=\w+=)", ", ", row.key)
+        distances = decimal(row.mean_l2), decimal(row.mean_linf)
+        costs = whole(row.mean_queries), whole(row.mean_gradient_steps)
+        table.add_row(name, row.fooled.ratio, percent(row.fooled.value), percent(row.robust.value), *distances, *costs)
     return table
 
 

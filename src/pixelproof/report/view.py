@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from pixelproof.analysis.attempts import AttemptRow, attempt_rows
 from pixelproof.analysis.derived_levels import at_levels
 from pixelproof.analysis.levels import LevelRow, level_rows
 from pixelproof.analysis.minimal import MinimalThresholds, minimal_thresholds
@@ -20,11 +21,25 @@ _NORMS_FIRST = {FEW_PIXEL: 0, THRESHOLD: 1}
 
 @dataclass(frozen=True)
 class View:
-    """Everything the report says, but the pictures; ``folder`` is the run folder's name, None in memory."""
+    """Everything the report says, but the pictures; ``folder`` is the run folder's name, None in memory.
+
+    ``records`` are those of attacks with levels, ``named`` those of attacks by name.
+    """
 
     manifest: Manifest
     records: list[Record]
     folder: str | None
+    named: list[Record] = field(default_factory=list)
+
+    @cached_property
+    def attempts(self) -> list[AttemptRow]:
+        """Attacks by name in the order of the settings, then their worst case."""
+        return attempt_rows(self.named, self.manifest.selection)
+
+    @property
+    def way(self) -> str:
+        """How attacks by name met the defence."""
+        return str(self.manifest.settings.get("way", "end-to-end"))
 
     @cached_property
     def minimal(self) -> bool:
@@ -84,11 +99,11 @@ class View:
     @cached_property
     def started(self) -> int:
         """Selected samples with at least one record."""
-        return len({r.sample for r in self.records})
+        return len({r.sample for r in (*self.records, *self.named)})
 
     @cached_property
     def targeted(self) -> bool:
-        return any(r.target is not None for r in self.records)
+        return any(r.target is not None for r in (*self.records, *self.named))
 
     @cached_property
     def date(self) -> str | None:
@@ -108,4 +123,7 @@ def _place(attack: str) -> tuple[int, str]:
 def read(run: RunStore) -> View:
     """The run as it stands now, finished or not."""
     folder = None if run.folder is None else run.folder.resolve().name
-    return View(run.manifest, run.records(), folder)
+    manifest, records = run.manifest, run.records()
+    order = {each["search"]: k for k, each in enumerate(manifest.settings.get("attacks", ()))}
+    named = sorted((r for r in records if not r.levelled), key=lambda r: order.get(r.search, len(order)))
+    return View(manifest, [r for r in records if r.levelled], folder, named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,16 +52,25 @@ def to_frame(run: RunStore) -> pd.DataFrame:
 
 
 def to_png(run: RunStore, folder: Path) -> int:
-    """Every clean and adversarial image as ``SAMPLE-clean.png`` and ``SAMPLE-ATTACK-thTH.png``; returns how many."""
+    """Every clean image as ``SAMPLE-clean.png``, every adversarial one as ``SAMPLE-ATTACK-thTH.png``; returns how many.
+
+    Those of attacks by name carry their spelling instead of a threshold.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     images = {f"{sample:05d}-clean": run.clean(sample) for sample in run.manifest.selection.samples}
     for record in run.records():
         image = run.adversarial(record)
         if image is not None:
-            images[f"{record.sample:05d}-{record.attack}-th{record.threshold}"] = image
+            images[f"{record.sample:05d}-{_slug(record)}"] = image
     for name, image in images.items():
         _picture(image).save(folder / f"{name}.png")
     return len(images)
+
+
+def _slug(record: Record) -> str:
+    if record.levelled:
+        return f"{record.attack}-th{record.threshold}"
+    return re.sub(r"[^\w.=-]+", "_", record.search).strip("_")
 
 
 def _picture(image: UInt8Array) -> Image.Image:

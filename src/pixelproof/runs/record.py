@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+#: ``threshold`` of the records of attacks by name, which have no levels.
+UNLEVELLED = 0
 
 Severity = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True)
 class Record:
-    """The outcome of one attack on one sample at one threshold.
+    """The outcome of one attack on one sample, at one threshold where it has levels.
 
     Distances are those of the adversarial image from the clean one in 8-bit units: ``l0`` counts pixels
     (positions), ``l1``, ``l2`` and ``linf`` are taken over all channel values 0–255. They are ``None`` where nothing
@@ -21,9 +23,9 @@ class Record:
 
     sample: int  # index in the source data
     label: int
-    attack: str  # "few-pixel" (L0) or "threshold" (L-infinity)
-    search: str  # the one that was run, see ``SearchName``
-    threshold: int
+    attack: str  # "few-pixel" (L0), "threshold" (L-infinity), or the name of another attack
+    search: str  # the one that was run, see ``SearchName``; the spelling of an attack by name
+    threshold: int  # ``UNLEVELLED`` of an attack by name
     target: int | None  # the class aimed at; None when untargeted
     success: bool
     inherited_from: int | None  # the lower threshold whose adversarial image stands here too
@@ -40,6 +42,12 @@ class Record:
     linf: int | None
     seconds: float
     seed: int
+    gradient_steps: int = 0  # images through the model backwards
+
+    @property
+    def levelled(self) -> bool:
+        """Whether this is of an attack with levels, few-pixel or threshold."""
+        return self.threshold != UNLEVELLED
 
 
 @dataclass(frozen=True)

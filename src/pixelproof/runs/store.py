@@ -242,7 +242,9 @@ class RunStore:
 
 
 def describe(record: Record) -> str:
-    """``sample 17, few-pixel, th = 3 (cma-es)``."""
+    """``sample 17, few-pixel, th = 3 (cma-es)``, or ``sample 17, pgd(epsilon=8,…)``."""
+    if not record.levelled:
+        return f"sample {record.sample}, {record.search}"
     return f"sample {record.sample}, {record.attack}, th = {record.threshold} ({record.search})"
 
 

@@ -13,7 +13,7 @@ from pixelproof.data.order import consideration_order
 from pixelproof.errors import RunError
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.record import Manifest, Record
+from pixelproof.runs.record import UNLEVELLED, Manifest, Record
 from pixelproof.runs.store import RunStore, describe
 
 #: Probabilities N×K in full precision of N uint8 images H×W×C.
@@ -21,6 +21,8 @@ Predict = Callable[[list[UInt8Array]], npt.NDArray[np.float64]]
 
 #: The distance that each attack promises to keep to its threshold.
 BOUNDED = {"few-pixel": "l0", "threshold": "linf"}
+#: Distances are whole numbers, but for the root of L2.
+DISTANCE_TOLERANCE = 1e-4
 #: Confidences are compared to this absolute tolerance, as another device computes other last digits.
 CONFIDENCE_TOLERANCE = 1e-3
 
@@ -55,8 +57,9 @@ def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | N
         if data is not None and data.content_hash == manifest.data.sha256:
             problems += _clean_images(run, manifest, data)
             problems += _selection(manifest, data, predict)
+        budgets = {each["search"]: (each["norm"], each["epsilon"]) for each in manifest.settings.get("attacks", ())}
         for record in records:
-            problems += _record(run, record)
+            problems += _record(run, record, budgets)
         problems += _clean_predictions(run, manifest, predict)
         problems += _adversarial_predictions(run, successes, predict)
     except RunError as error:  # an image is gone or damaged: what comes after it cannot be checked
@@ -87,6 +90,7 @@ def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
     labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
     try:
         searches = [(s["attack"], s["search"], s["threshold"]) for s in manifest.settings["searches"]]
+        searches += [(s["attack"], s["search"], UNLEVELLED) for s in manifest.settings["attacks"]]
     except (KeyError, TypeError):
         return ["The settings of the run cannot be read."]
     wanted = {(sample, *search) for sample in labels for search in searches}
@@ -139,7 +143,7 @@ def _clean_predictions(run: RunStore, manifest: Manifest, predict: Predict) -> l
     ]
 
 
-def _record(run: RunStore, record: Record) -> list[str]:
+def _record(run: RunStore, record: Record, budgets: dict[str, tuple[str | None, float | None]]) -> list[str]:
     """What can be said of one record without the model."""
     image = run.adversarial(record)
     if not record.success:
@@ -147,14 +151,17 @@ def _record(run: RunStore, record: Record) -> list[str]:
         return [f"No success is claimed of {describe(record)}, yet an image or a distance is stored."] if stray else []
     if image is None:
         return [f"A success is claimed of {describe(record)}, but no image is stored."]
-    if record.attack not in BOUNDED:
+    known = record.search in budgets if not record.levelled else record.attack in BOUNDED
+    if not known:
         return [f"What {describe(record)} promises is not known, as there is no such attack."]
     distances = pixel_distances(image, run.clean(record.sample))
     problems = []
     if any(getattr(record, name) != value for name, value in distances.items()):
         problems.append(f"The distances of {describe(record)} are not those of the stored images.")
-    if distances[BOUNDED[record.attack]] > record.threshold:
-        problems.append(f"The image of {describe(record)} breaks its threshold.")
+    norm, most = (BOUNDED[record.attack], record.threshold) if record.levelled else budgets[record.search]
+    if norm is not None and most is not None and distances[norm] > most + DISTANCE_TOLERANCE:
+        limit = "threshold" if record.levelled else "budget"
+        problems.append(f"The image of {describe(record)} breaks its {limit}.")
     right = record.predicted == record.target if record.target is not None else record.predicted != record.label
     if not right:
         problems.append(f"The predicted class of {describe(record)} is no success.")

@@ -72,7 +72,7 @@ class Assessed:
             name=name or own_name,
             defence=defence or own_defence,
             clean=Rate(manifest.model.right, manifest.model.checked),
-            records=tuple(records),
+            records=tuple(record for record in records if record.levelled),
             selection=manifest.selection,
             class_names=manifest.data.class_names,
             data_name=manifest.data.name,

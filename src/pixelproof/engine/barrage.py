@@ -1,0 +1,135 @@
+"""Attacks by name on many samples: cohorts as the unit of work, and the base's own judgement of what comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.budget import to_8_bit
+from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.attacks.streams import Streams
+from pixelproof.engine.job import Outcome, Round, Sample
+from pixelproof.engine.streams import stream
+from pixelproof.models import Classifier
+from pixelproof.models.query import verifier
+from pixelproof.runs.distances import pixel_distances
+from pixelproof.runs.record import UNLEVELLED, Record
+from pixelproof.spec import Settings
+
+
+class Barrage:
+    """Runs every attack by name of ``settings`` over samples; see ``run``.
+
+    ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``classifier`` decides.
+    """
+
+    def __init__(self, settings: Settings, classifier: Classifier, attacked: Classifier, device: torch.device) -> None:
+        self.settings, self.attacked, self.device = settings, attacked, device
+        self.verifier = verifier(classifier, device)
+        self.gradient_steps = 0
+        self._queries = 0
+
+    @property
+    def queries(self) -> int:
+        """Images asked so far, verifications included."""
+        return self._queries + self.verifier.queries
+
+    @property
+    def invalid(self) -> int:
+        """Answers to adversarial images so far that held NaN or infinite scores."""
+        return self.verifier.invalid
+
+    def run(self, samples: Sequence[Sample], done: Iterable[Record] = ()) -> Iterator[Round]:
+        """Attack ``samples`` except where a record is ``done``; yields after every cohort.
+
+        Samples of a cohort are attacked by the same calls, so one that is not through is done again as a whole; what
+        that finds equals what is recorded.
+        """
+        known = {(record.sample, record.search) for record in done}
+        for each in self.settings.attacks:
+            attack = read_attack(each.search)
+            size = len(samples) if attack.together else self.settings.batch_size
+            for start in range(0, len(samples), max(size, 1)):
+                cohort = samples[start : start + size]
+                missing = [(sample.index, each.search) not in known for sample in cohort]
+                if any(missing):
+                    before = self.queries
+                    outcomes = self._attack(attack, cohort)
+                    kept = [outcome for outcome, needed in zip(outcomes, missing, strict=True) if needed]
+                    yield Round(kept, self.queries - before, 0)
+
+    def _attack(self, attack: Attack, cohort: Sequence[Sample]) -> list[Outcome]:
+        """A record for each of ``cohort``, with its image where it is a success."""
+        begun = time.perf_counter()
+        oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
+        clean, goal = self._images(cohort), _goal(cohort, self.device)
+        found = attack(oracle, clean, goal, self._streams(attack, cohort))
+        judged = self._settled(attack, found.detach(), clean)
+        scores = self.verifier(judged.mul(255).round().permute(0, 2, 3, 1))
+        fooled, margins = goal.reached(scores), goal.loss("margin", scores)
+        self.gradient_steps += int(oracle.gradient_steps.sum())
+        self._queries += int(oracle.queries.sum())
+        seconds = (time.perf_counter() - begun) / len(cohort)
+        pixels = judged.mul(255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
+        outcomes: list[Outcome] = []
+        for k, sample in enumerate(cohort):
+            success = bool(fooled[k])
+            image = np.ascontiguousarray(pixels[k]) if success else None
+            predicted = int(scores[k].argmax()) if success else sample.label
+            record = Record(
+                sample=sample.index,
+                label=sample.label,
+                attack=attack.name,
+                search=attack.spelling,
+                threshold=UNLEVELLED,
+                target=sample.target,
+                success=success,
+                inherited_from=None,
+                predicted=predicted,
+                clean_confidence=sample.confidence,
+                confidence=float(scores[k].double().softmax(0)[predicted]) if success else sample.confidence,
+                margin=float(margins[k]),
+                queries=int(oracle.queries[k]) + 1,
+                gradient_steps=int(oracle.gradient_steps[k]),
+                gave_up=False,
+                restarts=0,
+                seconds=seconds,
+                seed=self.settings.seed,
+                **(
+                    dict.fromkeys(("l0", "l1", "l2", "linf"))
+                    if image is None
+                    else pixel_distances(image, sample.pixels)
+                ),
+            )
+            outcomes.append((record, image))
+        return outcomes
+
+    def _images(self, cohort: Sequence[Sample]) -> Tensor:
+        pixels = np.stack([sample.pixels for sample in cohort])
+        return torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+
+    def _streams(self, attack: Attack, cohort: Sequence[Sample]) -> Streams:
+        cpu, seed = torch.device("cpu"), self.settings.seed
+        return Streams([stream(cpu, seed, attack.spelling, sample.index) for sample in cohort], self.device)
+
+    def _settled(self, attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
+        """8-bit images inside the attack's budget; the clean image in place of what is not one."""
+        found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
+        if attack.budget is None:
+            return to_8_bit(found)
+        rounded = attack.budget.to_8_bit(found, clean)
+        inside = attack.budget.allows(rounded, clean)
+        return torch.where(inside[:, None, None, None], rounded, clean)
+
+
+def _goal(cohort: Sequence[Sample], device: torch.device) -> Goal:
+    labels = torch.tensor([sample.label for sample in cohort], device=device)
+    targets = [sample.target for sample in cohort if sample.target is not None]
+    return Goal(labels, torch.tensor(targets, device=device) if targets else None)
