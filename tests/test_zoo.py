@@ -22,7 +22,10 @@ PARAMETERS = {
     "preact-resnet18": 11_172_170,  # no count in the paper; derived in test_preact_resnet.py
     "preact-resnet18-pgd": 11_172_170,
     "resnet20": 269_722,  # table 6 of He et al.: 0.27 M
+    "resnet20-distilled": 269_722,
     "resnet20-fast": 269_722,
+    "resnet20-label-smoothing": 269_722,
+    "resnet20-noise": 269_722,
     "resnet20-pgd": 269_722,
     "resnet32": 464_154,  # 0.46 M
     "resnet56": 853_018,  # 0.85 M

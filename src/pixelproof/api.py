@@ -56,7 +56,8 @@ class Result:
 
     def adversarial(self, attack: str, threshold: int = UNLEVELLED) -> list[tuple[Record, UInt8Array]]:
         """Each success of ``attack`` at ``threshold`` with its image, uint8 H×W×C; an attack by name has none."""
-        chosen = [r for r in self.run.records() if attack in (r.attack, r.search) and r.threshold == threshold]
+        records = [r for r in self.run.records() if r.success and r.threshold == threshold]
+        chosen = [r for r in records if attack in (r.attack, r.search)]
         return [(r, image) for r in chosen if (image := self.run.adversarial(r)) is not None]
 
     def report(self, path: str | Path) -> Path:

@@ -15,7 +15,7 @@ from torch import Tensor
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
-from pixelproof.defences import PreprocessedClassifier
+from pixelproof.defences import PreprocessedClassifier, adaptive
 from pixelproof.engine import Barrage, Engine, Round, Sample
 from pixelproof.environment import environment
 from pixelproof.errors import InputError, RunError
@@ -119,6 +119,21 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
     engine = Engine(settings, classifier, _at_precision(classifier, spec.precision, _some(samples)), device)
     barrage = Barrage(settings, classifier, _attacked(classifier, spec, _some(samples)), device)
     _drive(run, engine, barrage, samples, listener)
+
+
+def is_finished(folder: Path, spec: AssessSpec, classifier: Classifier, data: ImageSet) -> bool:
+    """Whether the run of ``spec`` in ``folder`` is done. Raises ``RunError`` when it holds another finished one."""
+    if not (folder / FILE).exists():
+        return False
+    with RunStore.open(folder) as run:
+        manifest = run.manifest
+    if manifest.status != "finished":
+        return False  # ``begin`` takes it up, and checks it
+    settings = resolve(spec, data.shape, choose_device(spec.device).type)
+    identity = run_identity(settings.as_dict(), classifier.fingerprint, manifest.model.kind, data.content_hash)
+    if identity != manifest.identity:
+        raise RunError(f"{folder} holds another run (other model, data or settings); choose another --out.")
+    return True
 
 
 def _drive(run: RunStore, engine: Engine, barrage: Barrage, samples: list[Sample], listener: Listener) -> None:
@@ -230,11 +245,7 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
     assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
     assert spec.defence is not None
     bare = _at_precision(classifier.classifier, spec.precision, images)
-    if spec.way == "replayed":
-        return bare
-    from pixelproof.defences.adaptive import adaptive
-
-    return adaptive(bare, spec.defence)
+    return bare if spec.way == "replayed" else adaptive(bare, spec.defence)
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:

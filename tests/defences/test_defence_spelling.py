@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from pixelproof.defences import BitDepth, Chain, MedianFilter, TotalVariation, read_defence
+from pixelproof.defences import (
+    BitDepth,
+    Chain,
+    GaussianNoise,
+    HighConfidence,
+    Jpeg,
+    MedianFilter,
+    OutputNoise,
+    ReverseSigmoid,
+    Rounding,
+    SpatialSmoothing,
+    Thermometer,
+    TotalVariation,
+    read_defence,
+)
 from pixelproof.errors import InputError
 
 
@@ -23,6 +37,21 @@ from pixelproof.errors import InputError
         ("squeeze", Chain((BitDepth(5), MedianFilter(2)))),
         ("bits(5) + median(2)", Chain((BitDepth(5), MedianFilter(2)))),
         ("tvm+squeeze", Chain((TotalVariation(), BitDepth(5), MedianFilter(2)))),
+        ("jpeg", Jpeg(75)),
+        ("smooth", SpatialSmoothing(3)),
+        ("smooth(5)", SpatialSmoothing(5)),
+        ("noise", GaussianNoise(8.0)),
+        ("noise(12.75,seed=3)", GaussianNoise(12.75, 3)),
+        ("jpeg(75)+smooth(3)+tvm", Chain((Jpeg(75), SpatialSmoothing(3), TotalVariation()))),
+        ("jpeg + thermometer(8)", Chain((Jpeg(), Thermometer(8)))),
+        ("round(2)", Chain((), (Rounding(2),))),
+        ("high-confidence(0.9)", Chain((), (HighConfidence(0.9),))),
+        ("reverse-sigmoid(gamma=0.2)", Chain((), (ReverseSigmoid(1.0, 0.2),))),
+        ("noise+reverse-sigmoid", Chain((GaussianNoise(),), (ReverseSigmoid(),))),
+        (
+            "squeeze+output-noise(1e-1,seed=7)+round",
+            Chain((BitDepth(5), MedianFilter(2)), (OutputNoise(0.1, 7), Rounding(2))),
+        ),
     ],
 )
 def test_spellings(spelling, meant):
@@ -38,7 +67,7 @@ def test_spellings(spelling, meant):
     [
         (
             "blur",
-            r"There is no defence 'blur'; expected bits\(5\), median\(2\), squeeze \(both\), tvm\(keep=.*joined by",
+            r"no defence 'blur'; expected bits\(5\), median\(2\), .* of scores round\(2\), .*, or several joined by",
         ),
         ("", "There is no defence ''"),
         ("tvm+", "There is no defence ''"),
@@ -51,6 +80,14 @@ def test_spellings(spelling, meant):
         ("tvm(weight=)", "expected a number for weight"),
         ("tvm(keep=2)", r"needs 0 < keep ≤ 1, .* not 2\.0"),
         ("bits(9)", "1 to 8 bits was expected, not 9"),
+        ("jpeg(75.5)", "expected a whole number for quality"),
+        ("jpeg(0)", "quality of 1 to 100 was expected, not 0"),
+        ("noise(0)", "0 < sigma ≤ 255 was expected, not 0"),
+        ("round(2)+jpeg", r"'jpeg' changes images and round\(2\) scores, so it cannot come after; put defences of"),
+        ("jpeg+round+smooth(3)", r"'smooth\(3\)' changes images and round"),
+        ("thermometer+smooth", r"thermometer\(16\) gives no images, so smooth\(3\) cannot follow it"),
+        ("highconfidence", "There is no defence 'highconfidence'"),
+        ("output-noise(sigma=2)", "0 < sigma ≤ 1 was expected, not 2"),
     ],
 )
 def test_misspellings_say_what_there_is(spelling, text):

@@ -68,6 +68,24 @@ def test_bfloat16_searches_behind_the_defence_and_verifies(cli, tmp_path):
     assert cli("verify", tmp_path / "run").code == 0
 
 
+def test_a_combination_with_a_defence_of_the_output_runs_and_verifies(cli, tmp_path):
+    defence = "jpeg(75)+smooth(3)+noise(2)+round(2)"
+    run_tiny(tmp_path / "run", defence=defence, precision="bfloat16", **OPTIONS).close()
+    assert cli("verify", tmp_path / "run").code == 0
+    with RunStore.open(tmp_path / "run") as run:
+        assert run.manifest.model.name == "zoo:lenet + jpeg(75) + smooth(3) + noise(2) + round(2)"
+        assert run.manifest.model.kind == "probabilities"
+        assert not {"random-output", "batch-dependent"} & {finding.name for finding in run.manifest.findings}
+
+
+def test_a_model_that_cannot_read_a_thermometer_is_one_sentence_before_anything_is_run(cli, tmp_path):
+    answer = cli("assess", *ARGUMENTS, "--defence", "thermometer", "--out", tmp_path / "run")
+    assert answer.code == 2
+    assert "thermometer(16) turns 3×32×32 (C×H×W) into 48×32×32, which the model zoo:lenet cannot" in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_bfloat16_needs_a_torch_module_inside():
     images, labels = np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1])
     with pytest.raises(pp.InputError, match="only a torch module can be searched in bfloat16"):

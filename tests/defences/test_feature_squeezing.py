@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.ndimage import median_filter
 
-from pixelproof.defences import BitDepth, Chain, MedianFilter
+from pixelproof.defences import BitDepth, Chain, MedianFilter, SpatialSmoothing
 from pixelproof.errors import InputError
 
 
@@ -39,6 +39,23 @@ def test_median_against_scipy(size, shape):
     images = _images(*shape)
     expected = median_filter(images.numpy(), size=(1, 1, size, size), mode="reflect")
     assert torch.equal(MedianFilter(size)(images), torch.from_numpy(expected))
+
+
+def test_spatial_smoothing_is_the_median_of_3_by_3():
+    images = _images(2, 1, 7, 5)
+    assert torch.equal(SpatialSmoothing()(images), MedianFilter(3)(images))
+    assert (SpatialSmoothing().name, SpatialSmoothing(5).spelling) == ("smooth(3)", "smooth(5)")
+    with pytest.raises(InputError, match="was expected, not 1; choose"):
+        SpatialSmoothing(1)
+
+
+def test_against_art():
+    art = pytest.importorskip("art.defences.preprocessor")
+    images = _images(3, 3, 32, 32)
+    smoothed, _ = art.SpatialSmoothing(window_size=3, channels_first=True)(images.numpy())
+    assert torch.equal(SpatialSmoothing()(images), torch.from_numpy(smoothed))
+    squeezed, _ = art.FeatureSqueezing((0, 1), bit_depth=5)(images.numpy())
+    assert torch.allclose(BitDepth(5)(images), torch.from_numpy(squeezed).float(), atol=1e-7)
 
 
 def test_median_passes_gradients_to_the_value_chosen():

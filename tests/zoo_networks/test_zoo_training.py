@@ -37,8 +37,11 @@ def test_every_network_learns(name, tmp_path):
     seen = []
     epochs = 9 if name == "capsnet" else 4  # Adam's first steps are short
     card = _train(name, tmp_path, epochs=epochs, report=seen.append)
-    assert [each.epoch for each in seen] == [*range(1, epochs + 1)]
-    assert min(each.loss for each in seen[1:]) < seen[0].loss
+    trainings = 1 if registry.ZOO[name].recipe.temperature == 1 else 2
+    assert [each.epoch for each in seen] == [*range(1, trainings * epochs + 1)]
+    assert {each.epochs for each in seen} == {trainings * epochs}
+    last = seen[-epochs:]
+    assert min(each.loss for each in last[1:]) < last[0].loss
     weights = load_file(tmp_path / f"{name}.safetensors")
     assert weights.keys() == registry.ZOO[name].build(2).state_dict().keys()
     assert (card["name"], card["recipe"]["epochs"]) == (name, epochs)
@@ -50,7 +53,8 @@ def _interrupt(status):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", ["nin", "resnet20-fast"])  # one draws dropout, the other random starts
+#: One draws dropout, one random starts, one noise.
+@pytest.mark.parametrize("name", ["nin", "resnet20-fast", "resnet20-noise"])
 def test_an_interruption_changes_nothing(name, tmp_path):
     _train(name, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -89,7 +93,8 @@ def test_new_fields_leave_the_identity_of_older_trainings():
 
 def test_what_changes_the_outcome_changes_the_identity():
     recipe = Recipe(epochs=20)
-    recipes = [recipe, replace(recipe, optimiser="adam"), replace(recipe, epochs=21)]
+    others = [{"optimiser": "adam"}, {"epochs": 21}, {"noise": 8.0}, {"temperature": 20.0}, {"label_smoothing": 0.1}]
+    recipes = [recipe, *(replace(recipe, **other) for other in others)]
     every = [*map(_identity, recipes), _identity(recipe, "fast(epsilon=8,step=10)"), _identity(recipe, "pgd")]
     assert len(set(every)) == len(every)
 
@@ -164,6 +169,82 @@ def test_a_hardened_network_moves_images_by_8_steps():
     images, labels = next(trainer._batches())
     moved = adversary(trainer.network, images, labels, torch.Generator().manual_seed(0)) - images
     assert float(moved.abs().max()) == pytest.approx(8 / 255, rel=1e-4)
+
+
+# Noise and distillation
+
+
+def _hardened(teacher=None, name="lenet", **fields):
+    torch.manual_seed(0)
+    recipe = replace(registry.ZOO[name].recipe, **fields)
+    return training._Trainer(registry.ZOO[name].build(2), _images(200), recipe, 0, CPU, False, None, teacher)
+
+
+def test_noise_is_normal_in_grey_levels_and_new_in_every_epoch():
+    plain, noisy = _hardened(), _hardened(noise=10.0)
+    (clean, labels), (images, same) = next(plain._batches()), next(noisy._batches())
+    assert torch.equal(labels, same)
+    inside = (clean > 0.2) & (clean < 0.8)  # where nothing is cut off
+    moved = ((images - clean)[inside] * 255).double()
+    assert float(moved.mean()) == pytest.approx(0, abs=0.2)
+    assert float(moved.std()) == pytest.approx(10, rel=0.02)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    noisy.epoch = plain.epoch = 1
+    later = (next(noisy._batches())[0] - next(plain._batches())[0]).flatten()
+    assert abs(float(torch.corrcoef(torch.stack([(images - clean).flatten(), later]))[0, 1])) < 0.02
+
+
+class _Fixed(nn.Module):
+    """Answers every image with the same logits."""
+
+    def forward(self, images):
+        return torch.tensor([[3.0, 1.0]]).expand(len(images), 2)
+
+
+@torch.no_grad()
+def test_a_student_learns_the_teachers_probabilities_at_the_temperature():
+    student = _hardened(_Fixed(), temperature=4.0)
+    images, labels = next(student._batches())
+    logits = student.network(images)
+    soft = torch.softmax(torch.tensor([3.0, 1.0]) / 4, 0)
+    expected = -4 * (soft * torch.log_softmax(logits / 4, 1)).sum(1).mean()
+    assert float(student._loss(images, labels)) == pytest.approx(float(expected), rel=1e-5)
+    teacher = _hardened(temperature=4.0)
+    expected = 4 * nn.functional.cross_entropy(teacher.network(images) / 4, labels)
+    assert float(teacher._loss(images, labels)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_distillation_can_be_interrupted_in_either_half(tmp_path):
+    def stop_at(epoch):
+        def interrupt(status):
+            if status.epoch == epoch:
+                raise KeyboardInterrupt
+
+        return interrupt
+
+    name, weights = "resnet20-distilled", []
+    for folder, stops in (("whole", []), ("halves", [2, 4])):
+        for epoch in stops:
+            with pytest.raises(KeyboardInterrupt):
+                _train(name, tmp_path / folder, report=stop_at(epoch))
+        _train(name, tmp_path / folder)
+        weights.append((tmp_path / folder / f"{name}.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+    teacher, student = (torch.load(tmp_path / "whole" / each) for each in (training.TEACHER, training.CHECKPOINT))
+    assert not torch.equal(teacher["network"]["head.weight"], student["network"]["head.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("resnet20-noise", {"noise": 12.75}),
+        ("resnet20-label-smoothing", {"label_smoothing": 0.1}),
+        ("resnet20-distilled", {"temperature": 20.0}),
+    ],
+)
+def test_hardened_recipes_are_the_plain_one_but_for_one_field(name, field):
+    assert registry.ZOO[name].recipe == replace(registry.ZOO["resnet20"].recipe, **field)
 
 
 # What is stored

@@ -63,8 +63,8 @@ def worst_cases(records: Iterable[Record]) -> list[Record]:
     return list(found.values())
 
 
-def _rank(record: Record) -> float:
-    return record.l2 if record.success and record.l2 is not None else float("inf")
+def _rank(record: Record) -> tuple[bool, float]:
+    return not record.success, float("inf") if record.l2 is None else record.l2
 
 
 def _row(

@@ -32,6 +32,7 @@ class Oracle:
         self.queries = torch.zeros(samples, dtype=torch.int64)
         self.gradient_steps = torch.zeros(samples, dtype=torch.int64)
         self.eight_bit = eight_bit
+        self._calls = _calls(classifier)
 
     def log_scores(self, images: Tensor, rows: Tensor) -> Tensor:
         """Log-scores n×K (their differences are logit margins) of ``images``, float32 n×C×H×W in [0, 1]."""
@@ -54,7 +55,7 @@ class Oracle:
             with torch.enable_grad():
                 seen = self._seen(chunk).requires_grad_()
                 scores = self._differentiable(seen)
-                (gradient,) = torch.autograd.grad(loss(scores, part).sum(), seen)
+                gradient = self._backwards(loss(scores, part).sum(), seen)
             answers.append(scores.detach())
             gradients.append(gradient)
         self._count(self.queries, rows)
@@ -77,7 +78,7 @@ class Oracle:
                 else:
                     chosen = classes[start:stop]
                 columns = scores.gather(1, chosen).sum(0)
-                each = [torch.autograd.grad(c, seen, retain_graph=True)[0] for c in columns]
+                each = [self._backwards(column, seen, retain=True) for column in columns]
             answers.append(scores.detach())
             gradients.append(torch.stack(each, 1))
         self._count(self.queries, rows)
@@ -94,11 +95,28 @@ class Oracle:
     def _differentiable(self, images: Tensor) -> Tensor:
         scores = self._ask(images) if self.classifier.differentiable else images.detach()
         if not scores.requires_grad:
-            raise InputError(
-                f"The model {self.classifier.name} gives no gradients; use few-pixel or threshold, or an attack on "
-                "scores (square, nes, zoo) or on labels (boundary, hop-skip-jump)."
-            )
+            raise self._blind()
         return scores
 
+    def _backwards(self, value: Tensor, images: Tensor, retain: bool = False) -> Tensor:
+        (gradient,) = torch.autograd.grad(value, images, retain_graph=retain, allow_unused=True)
+        if gradient is None:  # the scores depend on weights alone: the images are cut off on their way
+            raise self._blind()
+        found: Tensor = gradient
+        return found
+
+    def _blind(self) -> InputError:
+        return InputError(
+            f"The model {self.classifier.name} gives no gradients; use few-pixel or threshold, or an attack on scores "
+            "(square, nes, zoo) or on labels (boundary, hop-skip-jump)."
+        )
+
     def _count(self, counter: Tensor, rows: Tensor, times: int = 1) -> None:
-        counter.index_add_(0, rows.cpu(), torch.full((len(rows),), times))
+        counter.index_add_(0, rows.cpu(), torch.full((len(rows),), times * self._calls))
+
+
+def _calls(classifier: object) -> int:
+    """Forward passes that one answer of ``classifier`` costs: more than one where it averages over draws."""
+    calls: int = getattr(classifier, "calls", 1)
+    inner = getattr(classifier, "classifier", None)
+    return calls if inner is None else calls * _calls(inner)

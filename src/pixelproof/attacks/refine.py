@@ -65,8 +65,8 @@ def drawn_nearer(oracle: Oracle, found: Tensor, clean: Tensor, goal: Goal, confi
     fool stays as it is. A query for each image, and for those that fool one for each halving.
     """
     found = found.clone()
-    rows = goal.rows
-    rows = rows[sure(goal, oracle.log_scores(found, rows), confidence)]
+    rows = goal.rows[(found != clean).flatten(1).any(1)]
+    rows = rows[sure(goal.of(rows), oracle.log_scores(found[rows], rows), confidence)]
     if len(rows) == 0:
         return found
     start, change = clean[rows], found[rows] - clean[rows]

@@ -8,7 +8,7 @@ import sys
 import typer
 
 import pixelproof
-from pixelproof.cli import assess, compare, demo, export, report, resume, study, train, transfer, verify
+from pixelproof.cli import assess, clever, compare, demo, export, grid, report, resume, study, train, transfer, verify
 from pixelproof.cli.console import fail
 from pixelproof.cli.memory import keep_freed_memory
 from pixelproof.errors import InputError, PixelproofError
@@ -31,8 +31,10 @@ app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("study")(study.study)
+app.command("grid")(grid.grid)
 app.command("compare")(compare.compare)
 app.command("transfer")(transfer.transfer)
+app.command("clever")(clever.clever)
 
 
 def _version(wanted: bool) -> None:

@@ -20,7 +20,8 @@ def assess(
     defence: Annotated[
         str | None,
         typer.Option(
-            help="What images go through before the model: tvm, squeeze, bits(5), median(2), or some joined by +."
+            help="What images go through before the model, or answers after it: jpeg(75), smooth(3), tvm, bits(5), "
+            "noise(8), round(2) …, or some joined by + (see the README)."
         ),
     ] = None,
     range_: Annotated[

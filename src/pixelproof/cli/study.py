@@ -20,6 +20,7 @@ def study(
 ) -> None:
     """Assess every network and defence of a study four ways and write one report; started again, it goes on."""
     from pixelproof.cli.console import console
+    from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
     from pixelproof.report.study_page import write_study
     from pixelproof.report.study_summary import study_summary
@@ -38,7 +39,9 @@ def study(
             say=lambda text: console.print(f"[yellow]missing[/]: {escape(text)}", soft_wrap=True),
         )
         page = write_study(view, out)
-        write_scoreboard(view, out / FILE, shlex.join([*words, *(["--data", _anywhere(data)] if data else []), *trust]))
+        write_scoreboard(
+            view, out / FILE, shlex.join([*words, *(["--data", without_place(data)] if data else []), *trust])
+        )
     except KeyboardInterrupt:
         console.print(
             f"Interrupted; nothing finished is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
@@ -47,9 +50,3 @@ def study(
     for sentence in study_summary(view):
         console.print(escape(sentence), soft_wrap=True)
     console.print(f"report: [bold]{escape(str(page))}[/]", soft_wrap=True)
-
-
-def _anywhere(data: str) -> str:
-    """The spelling of ``data`` for a scoreboard that others read: without its place on this machine."""
-    kind, colon, _ = data.partition(":")
-    return kind + colon + {"cifar10": "ROOT", "npz": "FILE", "folder": "DIR"}.get(kind, "") if colon else kind

@@ -1,24 +1,51 @@
-"""Defences: what is done to images before a classifier sees them, what detects attacks, and training against them."""
+"""Defences: what is done to images before a classifier sees them or to its scores, detectors, and hardened training."""
 
+from pixelproof.defences.adaptive import adaptive
 from pixelproof.defences.adversarial_training import Adversary, fast, pgd
+from pixelproof.defences.bpda import Bpda
+from pixelproof.defences.eot import ExpectedClassifier
 from pixelproof.defences.feature_squeezing import BitDepth, MedianFilter
+from pixelproof.defences.gaussian_noise import GaussianNoise
+from pixelproof.defences.high_confidence import HighConfidence
+from pixelproof.defences.jpeg import Jpeg
+from pixelproof.defences.measure import Cost, measure
+from pixelproof.defences.output_defence import OutputDefence
+from pixelproof.defences.output_noise import OutputNoise
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Chain, Preprocessor
+from pixelproof.defences.reverse_sigmoid import ReverseSigmoid
+from pixelproof.defences.rounding import Rounding
+from pixelproof.defences.spatial_smoothing import SpatialSmoothing
 from pixelproof.defences.spelling import defend, read_defence
 from pixelproof.defences.squeezing_detector import SqueezingDetector
+from pixelproof.defences.thermometer import Thermometer
 from pixelproof.defences.total_variation import TotalVariation
 
 __all__ = [
     "Adversary",
     "BitDepth",
+    "Bpda",
     "Chain",
+    "Cost",
+    "ExpectedClassifier",
+    "GaussianNoise",
+    "HighConfidence",
+    "Jpeg",
     "MedianFilter",
+    "OutputDefence",
+    "OutputNoise",
     "PreprocessedClassifier",
     "Preprocessor",
+    "ReverseSigmoid",
+    "Rounding",
+    "SpatialSmoothing",
     "SqueezingDetector",
+    "Thermometer",
     "TotalVariation",
+    "adaptive",
     "defend",
     "fast",
+    "measure",
     "pgd",
     "read_defence",
 ]

@@ -5,13 +5,14 @@ Guo, Rana, Cissé & van der Maaten, "Countering Adversarial Images using Input T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pixelproof.defences.kept_values import kept_values
+from pixelproof.defences.seeds import require_seed
 from pixelproof.errors import InputError
 
 #: ρ, the over-relaxation, below 2: 60 iterations come as close as 100 without.
@@ -44,8 +45,7 @@ class TotalVariation:
                 "Total variance minimisation needs 0 < keep ≤ 1, 1e-6 ≤ weight ≤ 1e6 and iterations ≥ 1, not "
                 f"{self.keep}, {self.weight} and {self.iterations}; keep=0.5 and weight=0.03 are the authors'."
             )
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"A seed from 0 to below 2⁶³ was expected, not {self.seed}; choose one of these.")
+        require_seed(self.seed)
 
     @property
     def name(self) -> str:
@@ -54,6 +54,10 @@ class TotalVariation:
     @property
     def spelling(self) -> str:
         return f"tvm(keep={self.keep},weight={self.weight},iterations={self.iterations},seed={self.seed})"
+
+    def with_seed(self, seed: int) -> TotalVariation:
+        """The same with other draws."""
+        return replace(self, seed=seed)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:

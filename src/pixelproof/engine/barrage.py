@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.streams import Streams
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.job import Outcome, Round, Sample
 from pixelproof.engine.streams import stream
 from pixelproof.models import Classifier
@@ -22,6 +25,53 @@ from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import UNLEVELLED, Record
 from pixelproof.spec import Settings
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What an attack on a cohort came to, sample by sample."""
+
+    images: UInt8Array  # N×H×W×C
+    successes: list[bool]
+    margins: list[float]
+    probabilities: Array  # N×K
+    queries: list[int]
+    gradient_steps: list[int]
+    seconds: float
+    seed: int
+
+    def outcome(self, attack: Attack, sample: Sample, k: int) -> Outcome:
+        """The record of ``sample``, the ``k``-th of the cohort, and its image unless nothing was changed.
+
+        The last try is kept too: behind a defence it may fool, though it did not fool here.
+        """
+        success, image = self.successes[k], self.images[k]
+        distances = pixel_distances(image, sample.pixels)
+        predicted = int(self.probabilities[k].argmax()) if success else sample.label
+        record = Record(
+            sample=sample.index,
+            label=sample.label,
+            attack=attack.name,
+            search=attack.spelling,
+            threshold=UNLEVELLED,
+            target=sample.target,
+            success=success,
+            inherited_from=None,
+            predicted=predicted,
+            clean_confidence=sample.confidence,
+            confidence=float(self.probabilities[k, predicted]) if success else sample.confidence,
+            margin=self.margins[k],
+            queries=self.queries[k],
+            gave_up=False,
+            restarts=0,
+            seconds=self.seconds,
+            seed=self.seed,
+            gradient_steps=self.gradient_steps[k],
+            **(distances if success else dict.fromkeys(distances)),
+        )
+        return record, image if distances["l0"] else None
 
 
 class Barrage:
@@ -66,50 +116,26 @@ class Barrage:
                     yield Round(kept, self.queries - before, 0)
 
     def _attack(self, attack: Attack, cohort: Sequence[Sample]) -> list[Outcome]:
-        """A record for each of ``cohort``, with its image where it is a success."""
+        """A record for each of ``cohort``, with its image."""
         begun = time.perf_counter()
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
-        found = attack(oracle, clean, goal, self._streams(attack, cohort))
-        judged = self._settled(attack, found.detach(), clean)
-        scores = self.verifier(judged.mul(255).round().permute(0, 2, 3, 1))
-        fooled, margins = goal.reached(scores), goal.loss("margin", scores)
+        found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
+        pixels = self._settled(attack, found, clean).mul(255).round().permute(0, 2, 3, 1)
+        scores = self.verifier(pixels)
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
-        seconds = (time.perf_counter() - begun) / len(cohort)
-        pixels = judged.mul(255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
-        outcomes: list[Outcome] = []
-        for k, sample in enumerate(cohort):
-            success = bool(fooled[k])
-            image = np.ascontiguousarray(pixels[k]) if success else None
-            predicted = int(scores[k].argmax()) if success else sample.label
-            record = Record(
-                sample=sample.index,
-                label=sample.label,
-                attack=attack.name,
-                search=attack.spelling,
-                threshold=UNLEVELLED,
-                target=sample.target,
-                success=success,
-                inherited_from=None,
-                predicted=predicted,
-                clean_confidence=sample.confidence,
-                confidence=float(scores[k].double().softmax(0)[predicted]) if success else sample.confidence,
-                margin=float(margins[k]),
-                queries=int(oracle.queries[k]) + 1,
-                gradient_steps=int(oracle.gradient_steps[k]),
-                gave_up=False,
-                restarts=0,
-                seconds=seconds,
-                seed=self.settings.seed,
-                **(
-                    dict.fromkeys(("l0", "l1", "l2", "linf"))
-                    if image is None
-                    else pixel_distances(image, sample.pixels)
-                ),
-            )
-            outcomes.append((record, image))
-        return outcomes
+        judged = _Judged(
+            images=np.ascontiguousarray(pixels.to("cpu", torch.uint8).numpy()),
+            successes=goal.reached(scores).tolist(),
+            margins=goal.loss("margin", scores).tolist(),
+            probabilities=scores.double().softmax(1).cpu().numpy(),
+            queries=(oracle.queries + 1).tolist(),
+            gradient_steps=oracle.gradient_steps.tolist(),
+            seconds=(time.perf_counter() - begun) / len(cohort),
+            seed=self.settings.seed,
+        )
+        return [judged.outcome(attack, sample, k) for k, sample in enumerate(cohort)]
 
     def _images(self, cohort: Sequence[Sample]) -> Tensor:
         pixels = np.stack([sample.pixels for sample in cohort])

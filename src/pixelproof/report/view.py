@@ -123,7 +123,6 @@ def _place(attack: str) -> tuple[int, str]:
 def read(run: RunStore) -> View:
     """The run as it stands now, finished or not."""
     folder = None if run.folder is None else run.folder.resolve().name
-    manifest, records = run.manifest, run.records()
-    order = {each["search"]: k for k, each in enumerate(manifest.settings.get("attacks", ()))}
-    named = sorted((r for r in records if not r.levelled), key=lambda r: order.get(r.search, len(order)))
-    return View(manifest, [r for r in records if r.levelled], folder, named)
+    records = run.records()
+    levelled, named = [r for r in records if r.levelled], [r for r in records if not r.levelled]
+    return View(run.manifest, levelled, folder, named)

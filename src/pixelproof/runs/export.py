@@ -60,7 +60,7 @@ def to_png(run: RunStore, folder: Path) -> int:
     images = {f"{sample:05d}-clean": run.clean(sample) for sample in run.manifest.selection.samples}
     for record in run.records():
         image = run.adversarial(record)
-        if image is not None:
+        if image is not None and record.success:
             images[f"{record.sample:05d}-{_slug(record)}"] = image
     for name, image in images.items():
         _picture(image).save(folder / f"{name}.png")

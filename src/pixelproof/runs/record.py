@@ -18,7 +18,8 @@ class Record:
 
     Distances are those of the adversarial image from the clean one in 8-bit units: ``l0`` counts pixels
     (positions), ``l1``, ``l2`` and ``linf`` are taken over all channel values 0–255. They are ``None`` where nothing
-    was found; then ``predicted`` is the class of the clean image and no image is stored.
+    was found; then ``predicted`` is the class of the clean image, and no image is stored but the last try of an attack
+    by name.
     """
 
     sample: int  # index in the source data

@@ -156,10 +156,20 @@ class RunStore:
         self._update(replace(manifest, timings={**manifest.timings, **total}, status=status))
 
     def records(self) -> list[Record]:
-        """All records in a fixed order: attack, search, threshold, then the order of the samples."""
-        order = {sample: k for k, sample in enumerate(self.manifest.selection.samples)}
+        """All records in a fixed order: attack, search, threshold, then the order of the samples.
+
+        Attacks by name come last, in the order of the settings.
+        """
+        manifest = self.manifest
+        order = {sample: k for k, sample in enumerate(manifest.selection.samples)}
+        named = {each["search"]: k for k, each in enumerate(manifest.settings.get("attacks", ()), 1)}
         found = [_record(row) for row in self._rows(f"SELECT {', '.join(_COLUMNS)} FROM records")]
-        return sorted(found, key=lambda r: (r.attack, r.search, r.threshold, order.get(r.sample, -1), r.sample))
+
+        def place(r: Record) -> tuple[int, str, str, int, int, int]:
+            first = 0 if r.levelled else named.get(r.search, len(named) + 1)
+            return first, r.attack, r.search, r.threshold, order.get(r.sample, -1), r.sample
+
+        return sorted(found, key=place)
 
     def altered(self) -> list[str]:
         """What was changed since it was written: one sentence a manifest or record whose digest does not fit."""
@@ -184,7 +194,7 @@ class RunStore:
         return self._unpack(rows[0][0], sample)
 
     def adversarial(self, record: Record) -> UInt8Array | None:
-        """The adversarial image of ``record``, uint8 H×W×C; None where none was found."""
+        """The image kept of ``record``, uint8 H×W×C: of a success, or the last try of an attack by name; else None."""
         rows = self._rows(
             "SELECT difference FROM images JOIN records ON records.id = images.record "
             "WHERE sample = ? AND attack = ? AND search = ? AND threshold = ?",

@@ -147,7 +147,7 @@ def _record(run: RunStore, record: Record, budgets: dict[str, tuple[str | None, 
     """What can be said of one record without the model."""
     image = run.adversarial(record)
     if not record.success:
-        stray = image is not None or record.l0 is not None
+        stray = (image is not None and record.levelled) or record.l0 is not None
         return [f"No success is claimed of {describe(record)}, yet an image or a distance is stored."] if stray else []
     if image is None:
         return [f"A success is claimed of {describe(record)}, but no image is stored."]

@@ -10,14 +10,13 @@ from pathlib import Path
 import torch
 
 from pixelproof.analysis.study import Assessed, Role, fast_rows, transfer_cells
-from pixelproof.assessment import Listener, begin, choose_device, execute, in_range
+from pixelproof.assessment import Listener, begin, choose_device, execute, in_range, is_finished
 from pixelproof.data import ImageSet, load_data
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import settle_kind
 from pixelproof.models.query import predictor
 from pixelproof.report.study_view import Demonstration, StudyRun, StudyView
 from pixelproof.runs import RunStore
-from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
 from pixelproof.spec import LARGEST_MAP, AssessSpec, resolve
 from pixelproof.study.answer_book import AnswerBook
@@ -97,7 +96,7 @@ class _Conductor:
     def run(self, subject: Subject, spec: AssessSpec, folder: Path, label: str, data: ImageSet | None = None) -> None:
         """Finish the run of ``spec`` in ``folder``, over ``data`` where that is not the study's."""
         images = self.data if data is None else data
-        if _finished(folder, spec, subject, images, self.device):
+        if is_finished(folder, spec, subject.classifier, images):
             return
         with begin(spec, subject.classifier, images, folder) as run, self.progress(label) as listener:
             execute(run, subject.classifier, listener)
@@ -193,17 +192,3 @@ def _check_shape(spec: AssessSpec, shape: tuple[int, int, int], device: torch.de
 def _samples(sources: Sequence[Source], but: str | None = None) -> frozenset[int]:
     """All samples attacked, but for those that only the source called ``but`` attacked."""
     return frozenset(sample for source in sources if source.label != but for sample in source.labels)
-
-
-def _finished(folder: Path, spec: AssessSpec, subject: Subject, data: ImageSet, device: torch.device) -> bool:
-    """Whether the run of ``spec`` is done. Raises ``RunError`` when the folder holds another finished one."""
-    if not (folder / FILE).exists():
-        return False
-    with RunStore.open(folder) as run:
-        manifest = run.manifest
-    if manifest.status != "finished":
-        return False  # ``begin`` takes it up, and checks it
-    settings, model = resolve(spec, data.shape, device.type), subject.classifier
-    if run_identity(settings.as_dict(), model.fingerprint, manifest.model.kind, data.content_hash) != manifest.identity:
-        raise RunError(f"{folder} holds another run (other model, data or settings); choose another --out.")
-    return True

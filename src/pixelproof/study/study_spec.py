@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pixelproof.analysis.study import Role
-from pixelproof.errors import InputError
 from pixelproof.spec import AssessSpec, DeviceChoice, Precision, make_spec
+from pixelproof.spec_file import read_spec_file
 
 #: In the order in which they are done.
 STUDY_ROLES: tuple[Role, ...] = ("levels", "de", "cma-es", "minimal")
@@ -140,16 +139,7 @@ def read_study(path: Path, data: str | None = None) -> StudySpec:
 
     Raises ``InputError`` with one sentence that names the file, the place in it and the trouble.
     """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no study {path}; expected a TOML file, so check its path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as TOML: {_small(str(error)).rstrip('.')}.") from error
-    try:
-        return StudySpec(**values | ({} if data is None else {"data": data}))
-    except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error)}") from error
+    return read_spec_file(StudySpec, path, "study", {} if data is None else {"data": data})
 
 
 def _name(network: NetworkSpec) -> str:
@@ -160,26 +150,3 @@ def _check_differ(values: list[str], complaint: str) -> None:
     for value in values:
         if values.count(value) > 1:
             raise ValueError(complaint.format(value))
-
-
-def _sentence(error: ValidationError) -> str:
-    """``networks, entry 2, model: it is missing.``"""
-    first = error.errors()[0]
-    parts = [f"entry {part + 1}" if isinstance(part, int) else str(part) for part in first["loc"]]
-    place = f"{', '.join(parts)}: " if parts else ""
-    if first["type"] == "extra_forbidden":
-        return f"{place}there is no such key; check its spelling and under which heading it stands."
-    if first["type"] == "missing":
-        return f"{place}it is missing; expected a value, so add one."
-    if first["type"] == "too_short":
-        return f"{place}there are none; expected at least one, so add one."
-    if first["type"] == "tuple_type" and first["loc"][-1] in ("networks", "defences"):
-        return f"{place}expected a list, so write [[{first['loc'][-1]}]] above each entry."
-    # Options of the command line are keys here.
-    text = re.sub(r"--(?=\w)", "", first["msg"].removeprefix("Value error, ")).rstrip(".")
-    given = "" if first["type"] == "value_error" else f" (given: {first['input']!r})"
-    return f"{place}{_small(text)}{given}."
-
-
-def _small(text: str) -> str:
-    return f"{text[:1].lower()}{text[1:]}"

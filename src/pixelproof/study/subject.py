@@ -12,7 +12,7 @@ from pixelproof.defences import defend, read_defence
 from pixelproof.errors import InputError
 from pixelproof.models import Classifier, load_model
 from pixelproof.study.study_spec import Member, StudySpec
-from pixelproof.zoo.registry import entry, weights_file
+from pixelproof.zoo.absent import absence
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ def open_subjects(study: StudySpec, trust_code: bool) -> tuple[list[Subject], Ma
     for preprocessor in dict.fromkeys(member.preprocessor for member in study.members):
         if preprocessor is not None:
             read_defence(preprocessor)
-    absent = {member.label: missing for member in study.members if (missing := _without_weights(member))}
+    absent = {member.label: missing for member in study.members if (missing := absence(member.model, member.label))}
     present = [member for member in study.members if member.label not in absent]
     if not present:
         raise InputError(
@@ -45,17 +45,3 @@ def open_subjects(study: StudySpec, trust_code: bool) -> tuple[list[Subject], Ma
 
 def _open(member: Member, device: torch.device, trust_code: bool) -> Classifier:
     return defend(load_model(member.model, trust_code=trust_code, device=device), member.preprocessor)
-
-
-def _without_weights(member: Member) -> str | None:
-    kind, _, name = member.model.partition(":")
-    if kind != "zoo":
-        return None
-    entry(name)
-    if weights_file(name).exists():
-        return None
-    which = "it" if member.label == name else name
-    return (
-        f"{member.label} is left out, as {which} has no weights here; train it: "
-        f"pixelproof train {name} --data cifar10:ROOT --out DIR."
-    )

@@ -55,9 +55,16 @@ ZOO: dict[str, Entry] = {
     "preact-resnet18": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE),
     "preact-resnet18-pgd": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE, "pgd"),
     "resnet20": Entry(lambda classes: resnet.CifarResNet(20, classes), resnet.RECIPE),
+    "resnet20-distilled": Entry(
+        lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, temperature=20.0)
+    ),
     "resnet20-fast": Entry(
         lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, epochs=20), "fast", _SMALL
     ),
+    "resnet20-label-smoothing": Entry(
+        lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, label_smoothing=0.1)
+    ),
+    "resnet20-noise": Entry(lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, noise=12.75)),
     "resnet20-pgd": Entry(
         lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, epochs=20), "pgd", _SMALL
     ),

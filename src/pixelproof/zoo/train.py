@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pixelproof.defences.adversarial_training import Adversary
 
 CHECKPOINT = "checkpoint.pt"
+TEACHER = "teacher.pt"  # the checkpoint of the first half of a distillation
 
 #: Weights are stored in half precision where that changes the test accuracy by no more.
 STORAGE_TOLERANCE = 0.0005
@@ -36,7 +37,7 @@ Perturb = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 
 #: Fields that recipes got after the first checkpoints were written; a recipe that leaves them alone has the identity it
 #: always had, so its training can still be taken up.
-_LATER = {"optimiser": "sgd"}
+_LATER = {"optimiser": "sgd", "noise": 0.0, "temperature": 1.0}
 
 
 @runtime_checkable
@@ -74,7 +75,8 @@ def train(
 
     A checkpoint is written after every epoch and taken up when ``out`` holds one of the same training; the outcome
     does not depend on interruptions. Mixed precision is bfloat16 autocast. A hardened network learns from batches that
-    its entry's adversary has perturbed. The card's accuracy is that of the weights as stored, on clean images. Raises
+    its entry's adversary has perturbed; a distilled one takes two trainings, whose epochs are reported as those of one.
+    The card's accuracy is that of the weights as stored, on clean images. Raises
     ``ModelError`` for an unknown name, ``DataError`` when the network does not fit the images, and ``RunError`` when
     ``out`` holds a checkpoint of another training.
     """
@@ -84,16 +86,25 @@ def train(
     device = device or torch.device("cpu")
     _check_data(name, train_set, test_set)
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    network = _placed(entry(name).build(train_set.classes), device)
     adversary = _adversary(name)
     described = adversary.name if adversary else None
     identity = _identity(name, train_set, recipe, seed, mixed_precision, described)
-    trainer = _Trainer(network, train_set, recipe, seed, device, mixed_precision, adversary)
-    trainer.resume(out / CHECKPOINT, identity)
-    while trainer.epoch < recipe.epochs:
-        trainer.run_epoch(report)
-        trainer.save(out / CHECKPOINT, identity)
+
+    def trained(checkpoint: str, report: Callable[[Progress], None], teacher: nn.Module | None = None) -> nn.Module:
+        torch.manual_seed(seed)
+        network = _placed(entry(name).build(train_set.classes), device)
+        trainer = _Trainer(network, train_set, recipe, seed, device, mixed_precision, adversary, teacher)
+        trainer.resume(out / checkpoint, identity)
+        while trainer.epoch < recipe.epochs:
+            trainer.run_epoch(report)
+            trainer.save(out / checkpoint, identity)
+        return network
+
+    if recipe.temperature == 1:
+        network = trained(CHECKPOINT, report)
+    else:
+        teacher = trained(TEACHER, _of_two(report, 0))
+        network = trained(CHECKPOINT, _of_two(report, 1), teacher)
     weights, storage, right = _to_store(network, test_set, device)
     card = {
         "name": name,
@@ -144,9 +155,10 @@ class _Trainer:
         device: torch.device,
         mixed: bool,
         adversary: Perturb | None = None,
+        teacher: nn.Module | None = None,
     ) -> None:
         self.network, self.recipe, self.seed, self.device, self.mixed = network, recipe, seed, device, mixed
-        self.adversary = adversary
+        self.adversary, self.teacher = adversary, teacher
         self.images = _images(data, slice(None)).to(device)
         self.labels = torch.from_numpy(data.labels.copy()).to(device)
         self.steps = max(1, len(data) // recipe.batch_size)
@@ -187,7 +199,18 @@ class _Trainer:
             if isinstance(self.network, BringsLoss):
                 return self.network.training_loss(images, labels)
             logits = self.network(images)
-        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        temperature = self.recipe.temperature
+        aim = labels if self.teacher is None else self._taught(self.teacher, images)
+        loss = F.cross_entropy(logits.float() / temperature, aim, label_smoothing=self.recipe.label_smoothing)
+        return loss * temperature  # so that gradients keep the size that they have at 1
+
+    @torch.no_grad()
+    def _taught(self, teacher: nn.Module, images: Tensor) -> Tensor:
+        """The teacher's probabilities N×K at the temperature, of the images as augmented (the paper: as stored)."""
+        teacher.eval()
+        with self._autocast():
+            logits: Tensor = teacher(images)
+        return (logits.float() / self.recipe.temperature).softmax(1)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
@@ -198,10 +221,13 @@ class _Trainer:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         rng = torch.Generator().manual_seed(self._epoch_seed())
         order = torch.randperm(len(self.images), generator=rng)
+        noise = torch.Generator().manual_seed(self._epoch_seed() + 2**30)  # a third stream
         size = min(self.recipe.batch_size, len(self.images))
         for step in range(self.steps):
             chosen = order[step * size : (step + 1) * size].to(self.device)
             images = _augment(self.images[chosen], self.recipe, rng).float().div(255)
+            if self.recipe.noise:
+                images = _noisy(images, self.recipe.noise / 255, noise)
             yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
     def save(self, path: Path, identity: str) -> None:
@@ -263,6 +289,21 @@ def _augment(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
     columns = torch.where(flips[:, None], columns.flip(1), columns) + shifts[1, :, None]
     lane = torch.arange(n, device=images.device)[:, None, None]
     return padded[lane, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _noisy(images: Tensor, sigma: float, rng: torch.Generator) -> Tensor:
+    noise = torch.randn(images.shape, generator=rng).to(images.device)
+    return (images + sigma * noise).clamp(0, 1)
+
+
+def _of_two(report: Callable[[Progress], None], before: int) -> Callable[[Progress], None]:
+    """``report`` for one of two trainings in a row, with ``before`` of them behind it."""
+
+    def told(progress: Progress) -> None:
+        epochs = progress.epochs
+        report(replace(progress, epoch=before * epochs + progress.epoch, epochs=2 * epochs))
+
+    return told
 
 
 def _images(data: ImageSet, where: slice) -> Tensor:

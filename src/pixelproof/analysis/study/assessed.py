@@ -21,7 +21,13 @@ Role = Literal["levels", "cma-es", "de", "minimal"]
 ROLES: tuple[Role, ...] = ("levels", "cma-es", "de", "minimal")
 _CMA_ES = {"cma-es", "sep-cma-es"}  # one choice of the user's: large dimensions get the separable form
 #: How the zoo's names of networks trained adversarially (AT) end, and what that defence is called.
-_TRAINED = {"-fast": "fast AT", "-pgd": "PGD AT"}
+_TRAINED = {
+    "-fast": "fast AT",
+    "-pgd": "PGD AT",
+    "-noise": "Gaussian augmentation",
+    "-label-smoothing": "label smoothing",
+    "-distilled": "distillation",
+}
 
 
 @dataclass(frozen=True)

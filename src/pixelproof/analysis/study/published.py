@@ -148,7 +148,9 @@ def is_adversarial_training(defence: str | None) -> bool:
 
 
 def _defence(defence: str) -> str | None:
-    return None if " + " in defence else _named(defence, _DEFENCES)  # the papers' defences stand alone
+    """The papers' name of ``defence``; none where several are joined, since the papers' stand alone."""
+    joined = "+" in re.sub(r"\([^)]*\)", "", defence)
+    return None if joined else _named(defence, _DEFENCES)
 
 
 def _named(name: str, known: Mapping[str, str]) -> str | None:

@@ -1,0 +1,9 @@
+"""The spelling of data for files that others read."""
+
+from __future__ import annotations
+
+
+def without_place(data: str) -> str:
+    """``data`` without its place on this machine: ``cifar10:ROOT``."""
+    kind, colon, _ = data.partition(":")
+    return kind + colon + {"cifar10": "ROOT", "npz": "FILE", "folder": "DIR"}.get(kind, "") if colon else kind

@@ -1,0 +1,60 @@
+"""Random numbers that follow from an image: the same for the same 8-bit image, unrelated for any other."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+BITS = 53  # of randomness in a draw
+
+_GAMMA = 0x9E3779B97F4A7C15 - 2**64  # int64 arithmetic wraps around, as the unsigned one it stands for does
+_FIRST = 0xBF58476D1CE4E5B9 - 2**64
+_SECOND = 0x94D049BB133111EB - 2**64
+_QUANTILE_BITS = 16
+
+
+def draws(images: Tensor, count: int, seed: int) -> Tensor:
+    """Whole numbers from 0 to below 2⁵³, N×``count``, for ``images`` N×C×H×W in [0, 1].
+
+    They are a function of ``seed`` and of the image rounded to 8 bits: the same in any batch, at any place in it and
+    on any device, and independent for images that differ, be it by one grey level of one value.
+    """
+    levels = images.detach().mul(255).round().to(torch.int64).flatten(1)
+    odd = _mixed(_places(levels.shape[1], images.device)) | 1  # times a difference below 256 never 0 modulo 2⁶⁴
+    state = _mixed((levels * odd).sum(1, keepdim=True) + seed)
+    return _shifted(_mixed(state + _places(count, images.device)), 64 - BITS)
+
+
+def normal_draws(images: Tensor, count: int, seed: int) -> Tensor:
+    """Standard normal numbers, float32 N×``count``, from ``draws``.
+
+    Each is one of 65,536 equally likely quantiles, none beyond 4.33: looked up, not computed, so that bits are the same
+    on any device.
+    """
+    return _quantiles(images.device)[draws(images, count, seed) >> (BITS - _QUANTILE_BITS)]
+
+
+def _places(count: int, device: torch.device) -> Tensor:
+    return torch.arange(1, count + 1, device=device) * _GAMMA
+
+
+@lru_cache
+def _quantiles(device: torch.device) -> Tensor:
+    count = 2**_QUANTILE_BITS
+    middles = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    quantiles: Tensor = torch.special.ndtri(middles)
+    return quantiles.float().to(device)
+
+
+def _mixed(state: Tensor) -> Tensor:
+    """What SplitMix64 (Steele, Lea & Flood 2014) puts out in each ``state``, int64."""
+    state = (state ^ _shifted(state, 30)) * _FIRST
+    state = (state ^ _shifted(state, 27)) * _SECOND
+    return state ^ _shifted(state, 31)
+
+
+def _shifted(state: Tensor, bits: int) -> Tensor:
+    """``state`` shifted right, zeros coming in; ``>>`` brings in the sign."""
+    return torch.bitwise_and(state >> bits, 2 ** (64 - bits) - 1)

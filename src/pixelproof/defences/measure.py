@@ -1,0 +1,59 @@
+"""What a defence costs: time, and accuracy on clean images."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pixelproof.defences.output_defence import told
+from pixelproof.defences.preprocessor import Chain, parts
+from pixelproof.defences.spelling import read_defence
+from pixelproof.errors import InputError
+from pixelproof.models.classifier import Classifier
+from pixelproof.models.scores import probabilities, resolve_kind
+
+_ROWS = 64  # of a call
+
+
+class Cost(NamedTuple):
+    """``milliseconds`` an image for the defence alone, the model's own time apart; ``accuracy`` behind it, 0 to 1."""
+
+    milliseconds: float
+    accuracy: float
+
+
+@torch.no_grad()
+def measure(defence: str | None, classifier: Classifier, images: Tensor, labels: Tensor) -> Cost:
+    """The cost of ``defence``, spelled as for ``read_defence``, before the undefended ``classifier``.
+
+    ``images`` float32 N×C×H×W in [0, 1], in calls of 64 and one more call beforehand that does not count; ``labels`` N
+    integers. Raises ``InputError`` when there are no images.
+    """
+    if not len(images):
+        raise InputError("There are no images to measure a defence on; give some clean ones.")
+    steps, outputs = ((), ()) if defence is None else parts(read_defence(defence))
+    preprocessor = Chain(steps)
+    preprocessor(images[:_ROWS])
+    seconds, right = 0.0, 0
+    for chunk, truth in zip(torch.split(images, _ROWS), torch.split(labels, _ROWS), strict=True):
+        begun = _now(chunk)
+        seen = preprocessor(chunk)
+        seconds += _now(chunk) - begun
+        scores = classifier.scores(seen)
+        if outputs:
+            kind = resolve_kind(classifier, scores)
+            begun = _now(chunk)
+            scores = told(outputs, probabilities(scores, kind), chunk)
+            seconds += _now(chunk) - begun
+        right += int((scores.argmax(1) == truth).sum())
+    return Cost(1000 * seconds / len(images), right / len(images))
+
+
+def _now(images: Tensor) -> float:
+    """The time when all work on the device of ``images`` is done."""
+    if images.is_cuda:
+        torch.cuda.synchronize(images.device)
+    return time.perf_counter()

@@ -1,0 +1,69 @@
+"""The cells of a grid as rows of a scoreboard, as they are kept in ``results/grid.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pixelproof.report.files import write_whole
+from pixelproof.report.grid_tables import where
+from pixelproof.report.grid_view import GridView
+
+FILE = "results.json"
+Row = dict[str, Any]
+
+
+def write_scoreboard(view: GridView, path: Path, command: str) -> Path:
+    """Write the rows of ``view`` to ``path``, with the environment of its last run; ``command`` made the grid."""
+    content = {
+        "environment": view.runs[-1].manifest.environment,
+        "attacks": {view.short[attack]: attack for attack in view.attacks},
+        "rows": [{**row, "command": command} for row in rows(view)],
+    }
+    return write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def rows(view: GridView) -> Iterator[Row]:
+    """A row for each cell, then one for each model and defence with its clean accuracy and cost."""
+    for cell in view.cells:
+        place, rate = cell.place, cell.fooled
+        low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
+        yield {
+            "claim": f"{view.short[place.attack]} on {where(place)}, {place.way}, target {place.target}",
+            "value": None if rate.value is None else round(100 * rate.value, 1),
+            "unit": "% of samples fooled",
+            "target": None,
+            "holds": None,
+            "model": place.model,
+            "defence": place.defence,
+            "way": place.way,
+            "attack": view.short[place.attack],
+            "aim": place.target,  # ``target`` is what a row is judged by
+            "successes": rate.successes,
+            "total": rate.total,
+            "interval": [low, high],
+            "mean_l2": _rounded(cell.mean_l2),
+            "mean_linf": _rounded(cell.mean_linf),
+            "mean_queries": _rounded(cell.mean_queries),
+            "mean_gradient_steps": _rounded(cell.mean_gradient_steps),
+            "seconds_per_image": _rounded(cell.seconds),
+        }
+    for cost in view.costs:
+        yield {
+            "claim": f"clean accuracy: {cost.model}{f' behind {cost.defence}' if cost.defence else ''}",
+            "value": None if cost.clean.value is None else round(100 * cost.clean.value, 1),
+            "unit": "% right",
+            "target": None,
+            "holds": None,
+            "model": cost.model,
+            "defence": cost.defence,
+            "successes": cost.clean.successes,
+            "total": cost.clean.total,
+            "milliseconds": _rounded(cost.milliseconds),
+        }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

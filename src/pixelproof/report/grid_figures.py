@@ -1,0 +1,110 @@
+"""The figures of a grid: bars by attack and target for each model and defence, and maps of defences × attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from pixelproof.analysis.grid import GridCell
+from pixelproof.report.figure import OTHER_SHADES, WIDTH, Figure
+from pixelproof.report.grid_tables import BARE, TARGET_TITLES, WAY_TITLES
+from pixelproof.report.grid_view import GridView
+
+_INK = "#1f2328"
+_LABELS = 128  # px for the names of defences
+_TARGETS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # apart for most eyes, after Okabe & Ito (2008)
+
+
+def grid_figures(view: GridView) -> list[Figure]:
+    """Bars for every model and way, then a map for every model, way and target."""
+    ways = list(dict.fromkeys(way for way, _ in view.settings))
+    models = list(dict.fromkeys(cell.place.model for cell in view.cells))
+    bars = [_bars(view, model, way) for model in models for way in ways]
+    maps = [_map(view, model, way, target) for model in models for way, target in view.settings]
+    return [*bars, *maps]
+
+
+def _bars(view: GridView, model: str, way: str) -> Figure:
+    """A strip of bars for each defence: attacks across, a colour for each target."""
+    targets = [target for found, target in view.settings if found == way]
+    found = [cell for target in targets for cell in view.at(way, target) if cell.place.model == model]
+    names = [TARGET_TITLES.get(target, f"class {target}") for target in targets]
+    defences = list(dict.fromkeys(cell.place.defence or BARE for cell in found))
+    values = [
+        {
+            "defence": cell.place.defence or BARE,
+            "attack": view.short[cell.place.attack],
+            "target": TARGET_TITLES.get(cell.place.target, f"class {cell.place.target}"),
+            "share": round(100 * (cell.fooled.value or 0.0), 3),
+        }
+        for cell in found
+    ]
+    colour = alt.Color(
+        "target:N",
+        title=None,
+        scale=alt.Scale(domain=names, range=[_TARGETS[k % len(_TARGETS)] for k in range(len(names))]),
+        legend=alt.Legend(columns=3) if len(names) > 1 else None,
+    )
+    share = alt.Y("share:Q", title="Fooled (%)", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(values=[0, 50, 100]))
+    head = alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start", labelFontSize=12, labelPadding=3)
+    strip = alt.Chart(alt.InlineData(values=values)).mark_bar()
+    strip = strip.encode(
+        x=alt.X("attack:N", sort=None, title=None, axis=alt.Axis(labelAngle=-40, ticks=False)),
+        xOffset=alt.XOffset("target:N", sort=names),
+        y=share,
+        color=colour,
+    ).properties(width=WIDTH - 70, height=64)
+    chart = strip.facet(row=alt.Row("defence:N", sort=defences, title=None, header=head)).properties(spacing=18)
+    title = f"{model}, {WAY_TITLES[way]}"
+    return Figure(
+        f"grid-bars-{model}-{way}",
+        f"{title}: success of the attacks",
+        f"Bars of the share of samples fooled by attack, one strip a defence, {title}; the tables have the numbers.",
+        "One strip a defence, named above it. The samples are those that the model behind that defence gets right.",
+        chart.to_dict(),
+    )
+
+
+def _map(view: GridView, model: str, way: str, target: str) -> Figure:
+    """Defences down, attacks across."""
+    cells = [cell for cell in view.at(way, target) if cell.place.model == model]
+    aim = TARGET_TITLES.get(target, f"class {target}")
+    return Figure(
+        f"grid-map-{model}-{way}-{target}",
+        f"{model}, {WAY_TITLES[way]}, {aim}",
+        f"Heat map of samples fooled by defence and attack: {model}, {WAY_TITLES[way]}, {aim}; numbers in the table.",
+        "Defences down, attacks across. Each cell: percent of samples fooled; the darker, the more.",
+        _heat(view, cells),
+    )
+
+
+def _heat(view: GridView, cells: Sequence[GridCell]) -> dict[str, Any]:
+    down = list(dict.fromkeys(cell.place.defence or BARE for cell in cells))
+    across = [view.short[attack] for attack in view.attacks]
+    values = [
+        {
+            "row": cell.place.defence or BARE,
+            "column": view.short[cell.place.attack],
+            "share": round(100 * cell.fooled.value, 3),
+            "text": f"{100 * cell.fooled.value:.0f}",
+        }
+        for cell in cells
+        if cell.fooled.value is not None
+    ]
+    step = max(22, min(40, (WIDTH - _LABELS - 20) // max(1, len(across))))
+    axis = alt.Axis(domain=False, ticks=False, labelLimit=_LABELS, labelPadding=6)
+    top = alt.Axis(domain=False, ticks=False, labelLimit=_LABELS, orient="top", labelAngle=-90)
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("column:N", sort=across, title=None, axis=top, scale=alt.Scale(domain=across)),
+        y=alt.Y("row:N", sort=down, title=None, axis=axis, scale=alt.Scale(domain=down)),
+    )
+    shades = alt.Scale(domain=[0, 100], range=list(OTHER_SHADES), interpolate="lab")
+    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
+        color=alt.Color("share:Q", scale=shades, legend=None)
+    )
+    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
+    marked = squares + base.mark_text(fontSize=11).encode(text="text:N", color=ink)
+    spec: dict[str, Any] = marked.properties(width=alt.Step(step), height=alt.Step(24)).to_dict()
+    return spec

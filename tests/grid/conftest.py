@@ -1,0 +1,45 @@
+"""A grid of seconds: LeNet, bare and behind two defences, two attacks and two targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pixelproof.grid.conduct import conduct
+from pixelproof.grid.grid_spec import GridSpec, read_grid
+from pixelproof.report.grid_page import write_grid
+from pixelproof.report.grid_view import GridView
+
+TOML = """
+data = "bundled"
+samples = 5
+attacks = ["fgsm(epsilon=2)", "fgsm(epsilon=24)"]
+targets = ["none", "next"]
+defences = ["none", "bits(3)", "bits(3)+smooth(3)", "smooth(3)"]
+ways = ["replayed", "adaptive", "end-to-end"]
+
+[[models]]
+model = "zoo:lenet"
+"""
+
+
+@pytest.fixture(scope="session")
+def grid_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("grid-spec") / "grid.toml"
+    path.write_text(TOML, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def grid(grid_file: Path) -> GridSpec:
+    return read_grid(grid_file)
+
+
+@pytest.fixture(scope="session")
+def gridded(grid: GridSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GridView]:
+    """The folder of a whole grid, with its page, and what it says: look, do not touch."""
+    out = tmp_path_factory.mktemp("gridded") / "grid"
+    view = conduct(grid, out)
+    write_grid(view, out)
+    return out, view
