@@ -11,7 +11,7 @@ DATA ?= $(if $(PIXELPROOF_CIFAR10),cifar10:$(PIXELPROOF_CIFAR10),bundled)
 # Of `make study`: STUDY=FILE.toml for another one; it goes on where it was interrupted. DATA as above.
 STUDY ?= studies/zoo.toml
 
-.PHONY: demo test check format readme bench study clean
+.PHONY: demo test check format readme bench study grid clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -50,6 +50,12 @@ $(VENV)/.peers: $(VENV)/.ready benchmarks/requirements.txt benchmarks/requiremen
 study: $(VENV)/.ready  ## every network with weights, one report: study-run/report.html, results/study.json
 	$(BIN)/pixelproof study $(STUDY) --out study-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
 	cp study-run/results.json results/study.json
+
+grid: $(VENV)/.ready  ## attacks × defences × targets, and the white-box table: results/grid.json, results/whitebox.json
+	$(BIN)/pixelproof grid examples/grid.toml --out grid-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
+	cp grid-run/results.json results/grid.json
+	$(BIN)/pixelproof grid examples/whitebox.toml --out whitebox-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
+	cp whitebox-run/results.json results/whitebox.json
 
 clean:
 	rm -rf $(VENV) demo-run

@@ -165,16 +165,9 @@ def _bench_cell(row: dict[str, Any] | None) -> str:
     return f"{row['value']:g} / {row['mean_queries']:,.0f}{stopped}"
 
 
-def conducted() -> dict[str, Any]:
-    """results/study.json; no rows before it is there."""
-    path = ROOT / "results" / "study.json"
-    board: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
-    return board
-
-
 def study() -> str:
     """The study's main table, and which of the papers' claims held."""
-    board = conducted()
+    board = board_of("study")
     rows = board["rows"]
     if not rows:
         return ""
@@ -204,7 +197,7 @@ def study() -> str:
 
 def transfer() -> str:
     """The study's transfer matrices."""
-    rows = [row for row in conducted()["rows"] if row["claim"].startswith("transfer: ")]
+    rows = [row for row in board_of("study")["rows"] if row["claim"].startswith("transfer: ")]
     lines: list[str] = []
     for attack, title in ATTACKS.items():
         own = {(row["source"], row["network"]): row["value"] for row in rows if row["attack"] == attack}
@@ -225,6 +218,65 @@ def _study_cell(row: dict[str, Any] | None) -> str:
     return f"**{row['value']:g}**" if row["bold"] else f"{row['value']:g}"
 
 
+def board_of(name: str) -> dict[str, Any]:
+    """results/NAME.json; no rows before it is there."""
+    path = ROOT / "results" / f"{name}.json"
+    board: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
+    return board
+
+
+def grid() -> str:
+    """What each attack fools behind each defence, untargeted, replayed as in the source study."""
+    board = board_of("grid")
+    rows = [row for row in board["rows"] if row.get("aim") == "none" and row["way"] in ("end-to-end", "replayed")]
+    if not rows:
+        return ""
+    made, attacks = board["environment"], list(dict.fromkeys(row["attack"] for row in rows))
+    clean = {(row["model"], row["defence"]): row["value"] for row in board["rows"] if row["claim"].startswith("clean ")}
+    found = {(row["model"], row["defence"], row["attack"]): row["value"] for row in rows}
+    samples = max(row["total"] for row in rows)
+    lines = [
+        f"`{rows[0]['command']}` ({made['processor']}, {made['threads']} thread, {made['date']}): per cent of up to "
+        f"{samples} samples fooled, untargeted, by images made against the bare model and shown to the defended one.",
+        "",
+        "| model | defence | clean | " + " | ".join(attacks) + " |",
+        "|---|---|---:|" + "---:|" * len(attacks),
+    ]
+    for (model, defence), right in clean.items():
+        cells = (found.get((model, defence, attack)) for attack in attacks)
+        texts = ("–" if value is None else f"{value:g}" for value in cells)
+        lines.append(f"| {model} | {defence or 'none'} | {right:g} % | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def whitebox() -> str:
+    """The white-box table: share fooled and mean L2, beside few-pixel and threshold."""
+    board = board_of("whitebox")
+    rows = [row for row in board["rows"] if row.get("aim") == "none" and row["attack"] != "worst case"]
+    if not rows:
+        return ""
+    made, models = board["environment"], list(dict.fromkeys(row["model"] for row in rows))
+    found = {(row["attack"], row["model"]): row for row in rows}
+    lines = [
+        f"`{rows[0]['command']}` ({made['processor']}, {made['threads']} thread, {made['date']}): per cent of "
+        f"{max(row['total'] for row in rows)} samples fooled, and in brackets the mean L2 distance of what fooled, "
+        "over all channel values in grey levels (0–255).",
+        "",
+        "| attack | " + " | ".join(models) + " |",
+        "|---|" + "---:|" * len(models),
+    ]
+    for attack in dict.fromkeys(row["attack"] for row in rows):
+        cells = [_whitebox_cell(found.get((attack, model))) for model in models]
+        lines.append(f"| {attack} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _whitebox_cell(row: dict[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "–"
+    return f"{row['value']:g} %" + (f" ({row['mean_l2']:.0f})" if row["mean_l2"] is not None else "")
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -234,6 +286,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "zoo": zoo,
     "study": study,
     "transfer": transfer,
+    "grid": grid,
+    "whitebox": whitebox,
 }
 
 

@@ -189,6 +189,7 @@ class AttackSettings:
     search: str
     norm: str | None
     epsilon: float | None  # in grey levels
+    version: str | None = None  # of the library whose attack it is
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ def _attack_settings(spelling: str) -> AttackSettings:
     attack = read_attack(spelling)
     budget = attack.budget
     norm, epsilon = (budget.norm, budget.epsilon) if budget else (None, None)
-    return AttackSettings(attack.name, spelling, norm, epsilon)
+    return AttackSettings(attack.name, spelling, norm, epsilon, attack.version)
 
 
 def _batch_size(shape: tuple[int, int, int], device: str) -> int:

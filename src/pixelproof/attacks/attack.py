@@ -38,6 +38,11 @@ class Attack(ABC):
         values = (f"{f.name}={_text(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
         return f"{self.name}({','.join(values)})"
 
+    @property
+    def version(self) -> str | None:
+        """That of the library whose attack it is; part of what decides its images."""
+        return None
+
     @abstractmethod
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         """Adversarial images for ``images``, both float32 N×C×H×W in [0, 1], in the same order.

@@ -1,0 +1,66 @@
+"""Attacks of the adversarial-library (``adv_lib``) of Jérôme Rony."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import isfunction
+from types import ModuleType
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.libraries.adapter import LibraryAttack, ball
+from pixelproof.attacks.libraries.counted import CountedModel
+
+#: Given targets, these return the images as they are.
+_UNTARGETED = frozenset({"apgd_targeted", "df", "fab", "sdf", "sigma_zero", "tr"})
+
+
+@dataclass(frozen=True)
+class AdvLibAttack(LibraryAttack):
+    """``adv:fmn(norm=inf,steps=100)``: a function of ``adv_lib.attacks``; lengths in units of 1, Greek names as there.
+
+    It is in no extra of ours, since it declares packages that cannot be built (visdom) or imported (torchvision, on a
+    CPU build of torch) and that no attack here uses: ``pip install --no-deps adv-lib tqdm``.
+    """
+
+    library: ClassVar[str] = "adv"
+    distribution: ClassVar[str] = "adv-lib"
+    install: ClassVar[str] = "pip install --no-deps adv-lib tqdm"
+    handed_over: ClassVar[frozenset[str]] = frozenset({"model", "inputs", "images", "labels", "targeted", "callback"})
+
+    @property
+    def budget(self) -> Budget | None:
+        """Of the attacks that have one; the ``ε`` of ``fab`` and the ``eps`` of ``tr`` are something else."""
+        values = self._values()
+        if self.attack == "pgd_linf":
+            return ball("Linf", values["ε"])
+        return ball(values["norm"], values["eps"]) if self.attack in ("apgd", "apgd_targeted") else None
+
+    def find(self, model: CountedModel, images: Tensor, aim: Tensor, targeted: bool, seed: int) -> object:
+        if targeted and self.attack in _UNTARGETED:
+            raise self._untargeted_only()
+        return self._attacks()[self.attack](model, images, aim, targeted=targeted, **dict(self.parameters))
+
+    def _attacks(self) -> Mapping[str, Callable[..., Any]]:
+        with _without("visdom", "torchvision"):
+            attacks = self._import("adv_lib.attacks")
+        return {name: each for name, each in vars(attacks).items() if isfunction(each)}
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Empty modules in place of those that are not loaded yet, while something that names them is imported."""
+    stubs = {name: ModuleType(name) for name in names if name not in sys.modules}
+    for stub in stubs.values():
+        stub.__dict__["models"] = None  # from torchvision import models
+    sys.modules.update(stubs)
+    try:
+        yield
+    finally:
+        for name in stubs:
+            del sys.modules[name]
