@@ -19,6 +19,7 @@ import torch
 
 from benchmarks import (
     against,
+    attacks,
     board,
     determinism,
     figure,
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "generality": generality.parts,
     "minimal": minimal.parts,
     "determinism": determinism.parts,
+    "attacks": attacks.parts,
 }
 
 
