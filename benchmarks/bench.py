@@ -21,6 +21,7 @@ from benchmarks import (
     against,
     attacks,
     board,
+    defences,
     determinism,
     figure,
     generality,
@@ -45,6 +46,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "minimal": minimal.parts,
     "determinism": determinism.parts,
     "attacks": attacks.parts,
+    "defences": defences.parts,
 }
 
 
