@@ -39,8 +39,11 @@ class Goal:
 
         ``cross-entropy``: −log p_t of the target, or log p_y of the label. ``margin``: z_y − max z_k, or
         max z_k − z_t (Carlini & Wagner, 2017, f₆); negative exactly where reached. ``dlr``: the difference of logits
-        ratio of Croce & Hein (2020), eqs. (6) and (7), negated.
+        ratio of Croce & Hein (2020), eqs. (6) and (7), negated; the margin where there are too few classes for it, three
+        untargeted and four targeted.
         """
+        if name == "dlr" and scores.shape[1] < (3 if self.targets is None else 4):
+            name = "margin"
         if name == "margin":
             return fitness("margin", scores, self.labels, self.targets)
         if name == "dlr":
@@ -56,7 +59,7 @@ def _dlr(scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
     right = scores.gather(1, labels[:, None]).squeeze(1)
     if targets is not None:
         aim = scores.gather(1, targets[:, None]).squeeze(1)
-        spread = ordered[:, 0] - (ordered[:, 2] + ordered[:, min(3, scores.shape[1] - 1)]) / 2
+        spread = ordered[:, 0] - (ordered[:, 2] + ordered[:, 3]) / 2
         return -(right - aim) / (spread + 1e-12)
     margin = fitness("margin", scores, labels, None)
     return -margin / (ordered[:, 0] - ordered[:, 2] + 1e-12)

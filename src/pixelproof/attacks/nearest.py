@@ -34,8 +34,9 @@ class Nearest:
 
     def fools(self, images: Tensor, rows: Tensor) -> Tensor:
         """Whether each of ``images`` n×C×H×W fools, one a sample: n bools, False where no query was left."""
-        fooling = self.left(rows) > 0
-        fooling[fooling.clone()] = self.answers(images[fooling], rows[fooling])
+        asked = self.left(rows) > 0
+        fooling = asked.clone()
+        fooling[asked] = self.answers(images[asked], rows[asked])
         self.keep(images[fooling], rows[fooling])
         return fooling
 

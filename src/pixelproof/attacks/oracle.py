@@ -102,8 +102,8 @@ class Oracle:
         (gradient,) = torch.autograd.grad(value, images, retain_graph=retain, allow_unused=True)
         if gradient is None:  # the scores depend on weights alone: the images are cut off on their way
             raise self._blind()
-        found: Tensor = gradient
-        return found
+        # Where a gradient overflows there is no direction; the image must not become what it is not.
+        return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
 
     def _blind(self) -> InputError:
         return InputError(

@@ -27,7 +27,8 @@ def distance(images: Tensor, clean: Tensor, norm: NearestNorm, eight_bit: bool) 
     """N distances, as shares of the value range, of ``images`` N×C×H×W, rounded if ``eight_bit``, from ``clean``."""
     change = (to_8_bit(images) if eight_bit else images) - clean
     order = {"l2": 2, "linf": torch.inf}[norm]
-    return torch.linalg.vector_norm(change.flatten(1), order, dim=1)
+    lengths: Tensor = torch.linalg.vector_norm(change.flatten(1), order, dim=1)
+    return lengths
 
 
 class Nearest:

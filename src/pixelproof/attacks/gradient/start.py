@@ -1,0 +1,26 @@
+"""Where attacks within a budget begin: anywhere in the ball, each place as likely as any other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.streams import Streams
+
+
+def random_start(clean: Tensor, budget: Budget, streams: Streams) -> Tensor:
+    """Images uniformly from the ball around each of ``clean`` N×C×H×W, then cut to [0, 1]; one stream an image."""
+    shape, size = clean.shape[1:], clean[0].numel()
+    if budget.norm == "linf":
+        change = 2 * streams.uniform(*shape) - 1
+    elif budget.norm == "l2":
+        direction = streams.normal(size)
+        radius = streams.uniform(1) ** (1 / size)
+        change = (direction * radius / direction.norm(dim=1, keepdim=True)).view_as(clean)
+    else:
+        # D of D + 1 exponential variables, divided by their sum, are uniform on the solid simplex.
+        lengths = -torch.log1p(-streams.uniform(size + 1))
+        signs = 2.0 * streams.integers(2, size) - 1
+        change = (signs * lengths[:, :-1] / lengths.sum(1, keepdim=True)).view_as(clean)
+    return budget.project(clean + change * budget.epsilon / 255, clean)
