@@ -67,7 +67,7 @@ class Budget:
         return rounded
 
     def _drawn_in(self, images: Tensor, clean: Tensor) -> Tensor:
-        """The longest part of each change that is inside once rounded, by halving intervals: length grows with scale."""
+        """The longest part of each change that is inside once rounded; its length grows with its scale."""
         change = images - clean
         scale, found, width = torch.zeros(len(images), 1, 1, 1, device=images.device), clean, 1.0
         for _ in range(_HALVINGS):

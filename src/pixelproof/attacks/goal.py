@@ -39,8 +39,8 @@ class Goal:
 
         ``cross-entropy``: −log p_t of the target, or log p_y of the label. ``margin``: z_y − max z_k, or
         max z_k − z_t (Carlini & Wagner, 2017, f₆); negative exactly where reached. ``dlr``: the difference of logits
-        ratio of Croce & Hein (2020), eqs. (6) and (7), negated; the margin where there are too few classes for it, three
-        untargeted and four targeted.
+        ratio of Croce & Hein (2020), eqs. (6) and (7), negated; the margin where there are too few classes for it (it
+        takes three, and four with targets).
         """
         if name == "dlr" and scores.shape[1] < (3 if self.targets is None else 4):
             name = "margin"
