@@ -48,5 +48,5 @@ def _again(record: Record, image: UInt8Array, clean: UInt8Array, scores: npt.NDA
         predicted=said if success else record.label,
         confidence=float(scores[said]) if success else record.clean_confidence,
         queries=record.queries + 1,
-        **(distances if success else dict.fromkeys(distances)),  # type: ignore[arg-type]
+        **(distances if success else dict.fromkeys(distances)),
     )

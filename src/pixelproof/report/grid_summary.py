@@ -89,10 +89,10 @@ def _clean(view: GridView) -> str:
     loss, cost = max(losses, key=lambda pair: pair[0])
     if loss <= 0:
         return "Where nobody attacks, no defence costs accuracy."
-    before, after = percent(bare[cost.model]), percent(cost.clean.value)
+    without, behind = percent(bare[cost.model]), percent(cost.clean.value)
     return (
-        f"Where nobody attacks, {cost.defence} costs {cost.model} most: {before} of the images right without it, "
-        f"{after} with it."
+        f"Where nobody attacks, {cost.defence} costs {cost.model} most: {without} of the images right without it, "
+        f"{behind} with it."
     )
 
 

@@ -42,6 +42,7 @@ class Entry:
 
 
 #: Madry et al. (2018, section 4) find the same: hardening takes capacity.
+_SHORT = "It learnt for 16 epochs, two hours of one core; networks of the papers learn for some hundred."
 _SMALL = (
     "The hardened networks of the papers have over a hundred times as many weights; so small a one pays for it here."
 )
@@ -51,7 +52,9 @@ ZOO: dict[str, Entry] = {
     "capsnet": Entry(lambda classes: capsnet.CapsNet(classes), capsnet.RECIPE),
     "densenet-bc-100-12": Entry(lambda classes: densenet.DenseNet(100, 12, classes), densenet.RECIPE),
     "lenet": Entry(lambda classes: lenet.LeNet(classes), lenet.RECIPE),
-    "nin": Entry(lambda classes: network_in_network.NetworkInNetwork(classes), network_in_network.RECIPE),
+    "nin": Entry(
+        lambda classes: network_in_network.NetworkInNetwork(classes), network_in_network.RECIPE, remark=_SHORT
+    ),
     "preact-resnet18": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE),
     "preact-resnet18-pgd": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE, "pgd"),
     "resnet20": Entry(lambda classes: resnet.CifarResNet(20, classes), resnet.RECIPE),
