@@ -41,8 +41,8 @@ class Entry:
     remark: str = ""
 
 
-#: Madry et al. (2018, section 4) find the same: hardening takes capacity.
 _SHORT = "It learnt for 16 epochs, two hours of one core; networks of the papers learn for some hundred."
+#: Madry et al. (2018, section 4) find the same: hardening takes capacity.
 _SMALL = (
     "The hardened networks of the papers have over a hundred times as many weights; so small a one pays for it here."
 )
