@@ -15,7 +15,7 @@ def assess(
         str,
         typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
     ],
-    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, npz:FILE or folder:DIR.")],
+    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, npz:FILE or folder:DIR.")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
     defence: Annotated[
         str | None,

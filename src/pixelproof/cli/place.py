@@ -6,4 +6,4 @@ from __future__ import annotations
 def without_place(data: str) -> str:
     """``data`` without its place on this machine: ``cifar10:ROOT``."""
     kind, colon, _ = data.partition(":")
-    return kind + colon + {"cifar10": "ROOT", "npz": "FILE", "folder": "DIR"}.get(kind, "") if colon else kind
+    return kind + colon + {"cifar10": "ROOT", "idx": "DIR", "npz": "FILE", "folder": "DIR"}.get(kind, "") if colon else kind

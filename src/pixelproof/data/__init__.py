@@ -3,6 +3,7 @@
 from pixelproof.data.bundled import load_bundled
 from pixelproof.data.cifar10 import load_cifar10
 from pixelproof.data.folder import load_folder
+from pixelproof.data.idx import load_idx
 from pixelproof.data.imageset import ImageSet, default_class_names
 from pixelproof.data.load import load_data
 from pixelproof.data.npz import load_npz
@@ -14,5 +15,6 @@ __all__ = [
     "load_cifar10",
     "load_data",
     "load_folder",
+    "load_idx",
     "load_npz",
 ]
