@@ -27,10 +27,9 @@ def load_idx(folder: Path, split: str = "test") -> ImageSet:
     images = _read(_find(folder, f"{prefix}-images", "idx3-ubyte"), 3)
     labels = _read(_find(folder, f"{prefix}-labels", "idx1-ubyte"), 1)
     numbers = labels.astype(np.int64)
+    name = f"{folder.resolve().name}-{split}"
     try:
-        return ImageSet(
-            images[..., np.newaxis], numbers, default_class_names(numbers), f"{folder.resolve().name}-{split}"
-        )
+        return ImageSet(images[..., np.newaxis], numbers, default_class_names(numbers), name)
     except DataError as error:
         raise DataError(f"The idx files in {folder} cannot be used: {error}") from error
 
