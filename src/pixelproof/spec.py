@@ -87,7 +87,7 @@ class AssessSpec(BaseModel):
     def _attacks(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
         """Each once, attacks by name with all their parameters."""
         if not attacks:
-            raise ValueError(f"name at least one attack, such as {' or '.join(get_args(AttackName))}")
+            raise ValueError(f"name at least one attack, such as {', '.join(get_args(AttackName))} or pgd(epsilon=8)")
         return tuple(dict.fromkeys(each if each in get_args(AttackName) else _spelled(each) for each in attacks))
 
     @property

@@ -110,7 +110,7 @@ def test_a_classifier_behind_them_gives_probabilities():
 
 
 def test_gradients_flow_through_those_that_have_some():
-    lenet, images = load_model("zoo:lenet"), torch.rand(2, 3, 32, 32, requires_grad=True)
+    lenet, images = load_model("zoo:lenet"), torch.full((2, 3, 32, 32), 0.5, requires_grad=True)
     for spelling in ("reverse-sigmoid", "output-noise", "smooth+output-noise"):
         (gradient,) = torch.autograd.grad(defend(lenet, spelling).scores(images)[:, 0].sum(), images)
         assert gradient.abs().sum() > 0

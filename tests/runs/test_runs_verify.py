@@ -117,6 +117,7 @@ COLUMNS = {
     "linf": "coalesce(linf, 0) + 1",
     "seconds": "seconds / 2",
     "seed": "seed + 1",
+    "gradient_steps": "gradient_steps + 1",
     "digest": "'0'",
 }
 

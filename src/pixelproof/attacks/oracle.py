@@ -22,16 +22,23 @@ class Oracle:
     ``queries`` and ``gradient_steps``, N integers each, count forward passes and backward passes of every image. What
     is asked about is always the nearest 8-bit image, since nothing else can be handed to a camera, a file or a server,
     and what fools only between grey levels fools nobody; gradients pass through the rounding unchanged.
-    ``eight_bit`` False leaves images as they are, for comparisons with libraries that do so.
+    ``eight_bit`` False leaves images as they are, for comparisons with libraries that do so. Where a gradient overflows
+    there is no direction, so it is 0, unless ``finite`` is False.
     """
 
     def __init__(
-        self, classifier: Classifier, batch_size: int, device: torch.device, samples: int, eight_bit: bool = True
+        self,
+        classifier: Classifier,
+        batch_size: int,
+        device: torch.device,
+        samples: int,
+        eight_bit: bool = True,
+        finite: bool = True,
     ) -> None:
         self.classifier, self.batch_size, self.device = classifier, batch_size, device
         self.queries = torch.zeros(samples, dtype=torch.int64)
         self.gradient_steps = torch.zeros(samples, dtype=torch.int64)
-        self.eight_bit = eight_bit
+        self.eight_bit, self.finite = eight_bit, finite
         self._calls = _calls(classifier)
 
     def log_scores(self, images: Tensor, rows: Tensor) -> Tensor:
@@ -102,8 +109,7 @@ class Oracle:
         (gradient,) = torch.autograd.grad(value, images, retain_graph=retain, allow_unused=True)
         if gradient is None:  # the scores depend on weights alone: the images are cut off on their way
             raise self._blind()
-        # Where a gradient overflows there is no direction; the image must not become what it is not.
-        return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
+        return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0) if self.finite else gradient
 
     def _blind(self) -> InputError:
         return InputError(

@@ -88,7 +88,7 @@ def clever(
     kind = resolve_kind(classifier, scores)
     logs = log_scores(scores, kind).double().gather(1, classes)
     margins = (logs[:, :1] - logs[:, 1:]).cpu().numpy()  # g(x₀), N×k
-    oracle = Oracle(classifier, batch_size, images.device, len(images), eight_bit=False)
+    oracle = Oracle(classifier, batch_size, images.device, len(images), eight_bit=False, finite=False)
     oracle.queries += 1
     if kind == "labels" or not differentiable:
         blind = _without_gradients(classifier, kind == "labels")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+_PLACES = {"cifar10": "ROOT", "idx": "DIR", "npz": "FILE", "folder": "DIR"}
+
 
 def without_place(data: str) -> str:
     """``data`` without its place on this machine: ``cifar10:ROOT``."""
     kind, colon, _ = data.partition(":")
-    return kind + colon + {"cifar10": "ROOT", "idx": "DIR", "npz": "FILE", "folder": "DIR"}.get(kind, "") if colon else kind
+    return kind + colon + _PLACES.get(kind, "") if colon else kind

@@ -148,9 +148,10 @@ def is_adversarial_training(defence: str | None) -> bool:
 
 
 def _defence(defence: str) -> str | None:
-    """The papers' name of ``defence``; none where several are joined, since the papers' stand alone."""
-    joined = "+" in re.sub(r"\([^)]*\)", "", defence)
-    return None if joined else _named(defence, _DEFENCES)
+    """The papers' name of ``defence``; none where different ones are joined, since the papers' stand alone."""
+    parts = re.sub(r"\([^)]*\)", "", defence).split("+")
+    names = {_named(part, _DEFENCES) for part in parts}
+    return names.pop() if len(names) == 1 else None
 
 
 def _named(name: str, known: Mapping[str, str]) -> str | None:
