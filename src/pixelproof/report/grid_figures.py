@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import altair as alt
 
-from pixelproof.analysis.grid import GridCell
 from pixelproof.report.figure import OTHER_SHADES, WIDTH, Figure
 from pixelproof.report.grid_tables import BARE, TARGET_TITLES, WAY_TITLES
 from pixelproof.report.grid_view import GridView
+from pixelproof.report.rate_map import rate_map
 
-_INK = "#1f2328"
 _LABELS = 128  # px for the names of defences
 _TARGETS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # apart for most eyes, after Okabe & Ito (2008)
 
@@ -76,35 +72,10 @@ def _map(view: GridView, model: str, way: str, target: str) -> Figure:
         f"{model}, {WAY_TITLES[way]}, {aim}",
         f"Heat map of samples fooled by defence and attack: {model}, {WAY_TITLES[way]}, {aim}; numbers in the table.",
         "Defences down, attacks across. Each cell: percent of samples fooled; the darker, the more.",
-        _heat(view, cells),
+        rate_map(
+            [(cell.place.defence or BARE, view.short[cell.place.attack], cell.fooled) for cell in cells],
+            OTHER_SHADES,
+            None,
+            _LABELS,
+        ),
     )
-
-
-def _heat(view: GridView, cells: Sequence[GridCell]) -> dict[str, Any]:
-    down = list(dict.fromkeys(cell.place.defence or BARE for cell in cells))
-    across = [view.short[attack] for attack in view.attacks]
-    values = [
-        {
-            "row": cell.place.defence or BARE,
-            "column": view.short[cell.place.attack],
-            "share": round(100 * cell.fooled.value, 3),
-            "text": f"{100 * cell.fooled.value:.0f}",
-        }
-        for cell in cells
-        if cell.fooled.value is not None
-    ]
-    step = max(22, min(40, (WIDTH - _LABELS - 20) // max(1, len(across))))
-    axis = alt.Axis(domain=False, ticks=False, labelLimit=_LABELS, labelPadding=6)
-    top = alt.Axis(domain=False, ticks=False, labelLimit=_LABELS, orient="top", labelAngle=-90)
-    base = alt.Chart(alt.InlineData(values=values)).encode(
-        x=alt.X("column:N", sort=across, title=None, axis=top, scale=alt.Scale(domain=across)),
-        y=alt.Y("row:N", sort=down, title=None, axis=axis, scale=alt.Scale(domain=down)),
-    )
-    shades = alt.Scale(domain=[0, 100], range=list(OTHER_SHADES), interpolate="lab")
-    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
-        color=alt.Color("share:Q", scale=shades, legend=None)
-    )
-    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
-    marked = squares + base.mark_text(fontSize=11).encode(text="text:N", color=ink)
-    spec: dict[str, Any] = marked.properties(width=alt.Step(step), height=alt.Step(24)).to_dict()
-    return spec

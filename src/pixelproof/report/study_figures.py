@@ -19,6 +19,7 @@ from pixelproof.analysis.study import (
 )
 from pixelproof.analysis.wording import attack_name, percent
 from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
+from pixelproof.report.rate_map import rate_map
 
 _LABELS = 118  # px for network names
 _INK = "#1f2328"
@@ -85,31 +86,7 @@ def _transfer(attack: str, cells: Sequence[TransferCell]) -> Figure:
 
 
 def _map(cells: Sequence[tuple[str, str, Rate | None]], attack: str, across: str) -> dict[str, Any]:
-    """A heat map of rates by row and column, in the order in which they come; cells without a rate are blank."""
-    down, over = list(dict.fromkeys(cell[0] for cell in cells)), list(dict.fromkeys(cell[1] for cell in cells))
-    step = max(22, min(40, (WIDTH - _LABELS - 20) // max(1, len(over))))
-    known = [(row, column, rate.value) for row, column, rate in cells if rate is not None and rate.value is not None]
-    values = [
-        {"row": row, "column": column, "share": round(100 * share, 3), "text": f"{100 * share:.0f}"}
-        for row, column, share in known
-    ]
-    axis = alt.Axis(domain=False, ticks=False, labelLimit=_LABELS, labelPadding=6)
-    top = alt.Axis(domain=False, ticks=False, labelLimit=_LABELS, orient="top", labelAngle=-90)
-    base = alt.Chart(alt.InlineData(values=values)).encode(
-        x=alt.X("column:N", sort=over, title=across, axis=top, scale=alt.Scale(domain=over)),
-        y=alt.Y("row:N", sort=down, title=None, axis=axis, scale=alt.Scale(domain=down)),
-    )
-    shades = alt.Scale(domain=[0, 100], range=list(SHADES[attack]), interpolate="lab")
-    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
-        color=alt.Color("share:Q", scale=shades, legend=None)
-    )
-    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
-    spec: dict[str, Any] = (
-        (squares + base.mark_text(fontSize=11).encode(text="text:N", color=ink))
-        .properties(width=alt.Step(step), height=alt.Step(24))
-        .to_dict()
-    )
-    return spec
+    return rate_map(cells, SHADES[attack], across, _LABELS)
 
 
 def _curves(attack: str, areas: Sequence[NetworkArea]) -> Figure:

@@ -21,8 +21,9 @@ from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.scores.square_windows import WINDOWS
 from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
-from pixelproof.search.square_search import HALVINGS, HORIZON, window_side
+from pixelproof.search.square_search import HORIZON, window_side
 
+HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # candidates after which p halves, of HORIZON
 AHEAD = 64  # candidates of a sample whose random numbers are drawn at once
 
 
@@ -31,7 +32,7 @@ class SquareAttack(Attack):
     """Squares inside the ball of radius ``epsilon``, in grey levels of ``norm``, kept where they lower the loss.
 
     ``queries`` of a sample at most; ``p_init`` is the share of the image that the first squares cover, which shrinks
-    as in the paper, scaled to ``queries``; 0.8 is AutoAttack's. The loss is the margin, or, targeted, cross-entropy.
+    on a schedule that is scaled to ``queries``; 0.8 is AutoAttack's. The loss is the margin, or, targeted, cross-entropy.
     """
 
     name: ClassVar[str] = "square"
@@ -77,7 +78,10 @@ class SquareAttack(Attack):
         return found
 
     def _share(self, asked: int) -> float:
-        """The share p of the image, after so many candidates: halved at the paper's times (section 3.2), scaled."""
+        """The share p of the image, after so many candidates: halved at the authors' times, scaled.
+
+        Their code, and AutoAttack, also halve at 500, which section 3.2 of the paper leaves out.
+        """
         return self.p_init / 2.0 ** bisect_left(HALVINGS, asked * HORIZON // self.queries)
 
     def _ask(self, oracle: Oracle, images: Tensor, clean: Tensor, goal: Goal, rows: Tensor) -> tuple[Tensor, Tensor]:
