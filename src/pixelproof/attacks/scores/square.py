@@ -32,7 +32,8 @@ class SquareAttack(Attack):
     """Squares inside the ball of radius ``epsilon``, in grey levels of ``norm``, kept where they lower the loss.
 
     ``queries`` of a sample at most; ``p_init`` is the share of the image that the first squares cover, which shrinks
-    on a schedule that is scaled to ``queries``; 0.8 is AutoAttack's. The loss is the margin, or, targeted, cross-entropy.
+    on a schedule that is scaled to ``queries``; 0.8 is AutoAttack's. The loss is the margin or, targeted, the
+    cross-entropy.
     """
 
     name: ClassVar[str] = "square"
