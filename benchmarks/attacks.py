@@ -19,8 +19,8 @@ from benchmarks.pictures import Pictures, correct
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.models import TorchClassifier
+from pixelproof.streams import Streams
 
 CPU = torch.device("cpu")
 #: Rounding errors of a norm in float32.

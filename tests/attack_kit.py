@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.models import Classifier, TorchClassifier
+from pixelproof.streams import Streams
 
 CPU = torch.device("cpu")
 

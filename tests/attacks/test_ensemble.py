@@ -20,8 +20,8 @@ from pixelproof.attacks.gradient.fab import FAB
 from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.gradient.pgd import PGD
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 
 @dataclass(frozen=True)

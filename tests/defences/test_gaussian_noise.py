@@ -7,8 +7,8 @@ import torch
 from scipy.stats import kstest
 
 from pixelproof.defences import GaussianNoise
-from pixelproof.defences.image_draws import normal_draws
 from pixelproof.errors import InputError
+from pixelproof.image_draws import normal_draws
 
 
 def _images(count: int, *, low: int = 0, high: int = 256, shape: tuple[int, ...] = (3, 16, 16)) -> torch.Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
+from pixelproof.streams import Streams
 
 Needs = Literal["gradients", "scores", "labels"]
 

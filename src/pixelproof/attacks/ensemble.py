@@ -17,8 +17,8 @@ from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 
 @dataclass(frozen=True)

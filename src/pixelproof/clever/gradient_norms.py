@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pixelproof.attacks.budget import Norm
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.clever.ball import ball_points
+from pixelproof.streams import Streams
 
 #: Of the norm p of images, the norm q of gradients: 1/p + 1/q = 1.
 DUAL: dict[Norm, float] = {"l1": torch.inf, "l2": 2, "linf": 1}

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from pixelproof.attacks.budget import Norm
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.clever.extreme_value import Float64Array, fit_reverse_weibull
 from pixelproof.clever.gradient_norms import largest_gradient_norms
 from pixelproof.engine.streams import stream
@@ -27,6 +26,7 @@ from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import FLOOR, log_scores, resolve_kind
 from pixelproof.runs.record import Finding
+from pixelproof.streams import Streams
 
 #: Radii in grey levels where none is given: 40, 2 and 0.1 in images of [0, 1]. Jankovic & Mayer (2022) use the 2.
 RADII: dict[Norm, float] = {"l1": 10_200, "l2": 510, "linf": 25.5}

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.defences.image_draws import normal_draws
 from pixelproof.defences.seeds import require_seed
 from pixelproof.errors import InputError
+from pixelproof.image_draws import normal_draws
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pixelproof.defences.image_draws import BITS, draws
+from pixelproof.image_draws import BITS, draws
 
 
 def kept_values(images: Tensor, probability: float, seed: int) -> Tensor:

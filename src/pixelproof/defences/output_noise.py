@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.defences.image_draws import normal_draws
 from pixelproof.defences.seeds import require_seed
 from pixelproof.errors import InputError
+from pixelproof.image_draws import normal_draws
 
 _STREAM = 2**61  # so that noise on the image with the same seed is other noise
 

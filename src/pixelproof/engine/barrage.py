@@ -16,7 +16,6 @@ from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.job import Outcome, Round, Sample
 from pixelproof.engine.streams import stream
@@ -25,6 +24,7 @@ from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import UNLEVELLED, Record
 from pixelproof.spec import Settings
+from pixelproof.streams import Streams
 
 Array = npt.NDArray[np.float64]
 

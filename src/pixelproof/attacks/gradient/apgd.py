@@ -22,8 +22,8 @@ from pixelproof.attacks.gradient.start import random_start
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 Objective = Literal["ce", "dlr", "targeted-dlr"]
 

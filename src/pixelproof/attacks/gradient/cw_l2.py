@@ -18,8 +18,8 @@ from pixelproof.attacks.gradient.adam import Adam
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.refine import Nearest, drawn_nearer
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 #: A tenth of a descent that leaves the mean loss above this share of the one before ends it.
 _PROGRESS = 0.99

@@ -18,8 +18,8 @@ from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.refine import NearestNorm, drawn_nearer
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 #: Steps end this share of the largest score beyond a boundary: on it, the noise of float32 would decide the class.
 _NOISE = 1e-4

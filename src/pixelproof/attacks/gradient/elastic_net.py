@@ -16,8 +16,8 @@ from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 Rule = Literal["en", "l1"]
 

@@ -19,8 +19,8 @@ from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.odds import log_odds
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 
 @dataclass(frozen=True)

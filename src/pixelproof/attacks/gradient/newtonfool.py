@@ -18,8 +18,8 @@ from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.refine import drawn_nearer
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 #: How far below chance the label's probability is led; at chance, of two classes either may be answered.
 _BEYOND = 1e-4

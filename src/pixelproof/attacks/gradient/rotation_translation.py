@@ -17,8 +17,8 @@ from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.warp import warp
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 #: Poses of a sample asked about at once, at most: doubled from 1, so that who falls to the first few pays for a few.
 _WIDTH = 16

@@ -16,7 +16,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.warp import warp
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
+from pixelproof.streams import Streams
 
 
 @dataclass(frozen=True)

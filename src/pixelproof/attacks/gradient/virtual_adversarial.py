@@ -19,8 +19,8 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from pixelproof.attacks.labels.start import fooling_starts
 from pixelproof.attacks.nearest import Nearest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 FIRST = 1e-3  # how finely the boundary is located before the walk, as a share of the way to it
 SIDEWAYS = 10  # every so many steps it is also asked whether the orthogonal part of one fools

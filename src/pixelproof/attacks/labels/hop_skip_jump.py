@@ -23,8 +23,8 @@ from pixelproof.attacks.labels.start import fooling_starts
 from pixelproof.attacks.nearest import Length, Nearest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 CHUNK = 32  # probes of a sample held in memory at once
 HALVINGS = 12  # of a step, before it is given up

@@ -17,8 +17,8 @@ from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.streams import Streams
 from pixelproof.errors import InputError
+from pixelproof.streams import Streams
 
 MOMENTUM = 0.9  # the authors' (table of hyperparameters)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.streams import Streams
+from pixelproof.streams import Streams
 
 
 class Windows(Protocol):

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 
 class Streams:
-    """One generator a sample, so that what a sample draws does not depend on which others are attacked beside it."""
+    """One generator a sample, so that what a sample draws does not depend on which others are beside it."""
 
     def __init__(self, generators: Sequence[Generator], device: torch.device) -> None:
         self._generators, self._device = list(generators), device
