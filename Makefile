@@ -11,7 +11,10 @@ DATA ?= $(if $(PIXELPROOF_CIFAR10),cifar10:$(PIXELPROOF_CIFAR10),bundled)
 # Of `make study`: STUDY=FILE.toml for another one; it goes on where it was interrupted. DATA as above.
 STUDY ?= studies/zoo.toml
 
-.PHONY: demo test check format readme bench study grid clean
+# Of `make thesis`: MNIST=DIR names the folder of its four official files.
+MNIST ?=
+
+.PHONY: demo test check format readme bench study grid thesis clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -56,6 +59,9 @@ grid: $(VENV)/.ready  ## attacks × defences × targets, and the white-box table
 	cp grid-run/results.json results/grid.json
 	$(BIN)/pixelproof grid examples/whitebox.toml --out whitebox-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
 	cp whitebox-run/results.json results/whitebox.json
+
+thesis: $(VENV)/.ready  ## five perturbations and PGD on several data sets, beside the published figures
+	$(BIN)/pixelproof thesis studies/thesis.toml --out thesis-run $(if $(MNIST),--data 'MNIST=idx:$(MNIST)')
 
 clean:
 	rm -rf $(VENV) demo-run

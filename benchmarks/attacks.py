@@ -70,7 +70,10 @@ PAIRS = {
     ),
     "cw-linf": Pair("cw-linf", "art:CarliniLInfMethod(max_iter=10,batch_size=16)", 16, near=torch.inf),
     "virtual-adversarial": Pair(
-        "virtual-adversarial(epsilon=128)", "art:VirtualAdversarialMethod(eps=128/255,max_iter=10,batch_size=32)", 32
+        # ART asks the model once for every value of the image in each iteration.
+        "virtual-adversarial(epsilon=128)",
+        "art:VirtualAdversarialMethod(eps=128/255,max_iter=3,batch_size=8)",
+        8,
     ),
     "jsma": Pair("jsma", "art:SaliencyMapMethod(theta=1.0,gamma=0.145,batch_size=8)", 8),
     "elastic-net": Pair(

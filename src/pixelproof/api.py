@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from pixelproof.analysis import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
-from pixelproof.assessment import begin, choose_device, execute, in_range
+from pixelproof.assessment import begin, choose_device, execute, prepared
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.defences import defend
@@ -92,7 +92,7 @@ def assess(
     normalisation is inside; ``kind`` says what the scores are where that cannot be seen.
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
-    ``pixelproof assess``: ``defence``, ``preset``, ``samples``, ``attacks``, ``way``, ``levels``, ``search``,
+    ``pixelproof assess``: ``defence``, ``corruption``, ``preset``, ``samples``, ``attacks``, ``way``, ``levels``, ``search``,
     ``max_queries``, ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
@@ -106,7 +106,7 @@ def assess(
     classifier = wrap_model(model, name=name, kind=kind, device=where)
     spec = make_spec(model=f"python:{classifier.name}", data="arrays", device=device, **options)
     defended = defend(classifier, spec.defence)
-    run = begin(spec, defended, in_range(data, spec.range), Path(out) if out is not None else None)
+    run = begin(spec, defended, prepared(data, spec), Path(out) if out is not None else None)
     execute(run, defended)
     return Result(run)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.corruptions import perturbed
 from pixelproof.data import ImageSet
 from pixelproof.defences import PreprocessedClassifier, adaptive
 from pixelproof.engine import Barrage, Engine, Round, Sample
@@ -62,6 +63,12 @@ def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
     if limits[1] > len(data):
         raise InputError(f"--range: {limits[0]}:{limits[1]} reaches past the {len(data)} images of {data.name}.")
     return data.take(slice(*limits))
+
+
+def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:
+    """The images of ``data`` that ``spec`` considers, corrupted where it says so. Raises ``InputError`` as it must."""
+    chosen = in_range(data, spec.range)
+    return chosen if spec.corruption is None else perturbed(chosen, spec.corruption, spec.seed)
 
 
 def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | None) -> RunStore:

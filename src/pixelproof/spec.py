@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -19,6 +20,7 @@ FitnessChoice = Literal["margin", "confidence"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Way = Literal["end-to-end", "replayed", "adaptive"]
 Precision = Literal["float32", "bfloat16"]
+Spec = TypeVar("Spec", bound=BaseModel)
 
 #: Above this dimension a full covariance matrix costs more than the model does, and learns too slowly to pay.
 FULL_COVARIANCE_LIMIT = 300
@@ -57,6 +59,7 @@ class AssessSpec(BaseModel):
     model: str
     defence: str | None = None  # what the model's images go through first
     data: str
+    corruption: str | None = None  # what happens to every image before anything else, as fog(3)
     range: tuple[int, int] | None = None
     samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are
     attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
@@ -153,8 +156,13 @@ class AssessSpec(BaseModel):
 
 def make_spec(**options: Any) -> AssessSpec:
     """The spec of ``options``. Raises ``InputError`` with one sentence that names the option and the trouble."""
+    return from_options(AssessSpec, options)
+
+
+def from_options(kind: type[Spec], options: Mapping[str, Any]) -> Spec:
+    """The spec of ``kind`` that ``options`` of the command line tell of; raises as ``make_spec`` does."""
     try:
-        return AssessSpec(**options)
+        return kind(**options)
     except ValidationError as error:
         first = error.errors()[0]
         text = first["msg"].removeprefix("Value error, ")

@@ -114,4 +114,4 @@ def test_targets_are_reached(attack: Attack) -> None:
 
 def test_a_virtual_adversarial_direction_has_no_target() -> None:
     with pytest.raises(InputError, match="no target"):
-        run(VirtualAdversarial(), linear_classifier(), grey_images(2), torch.tensor([0, 1]))
+        run(VirtualAdversarial(), linear_classifier(), grey_images(2), torch.tensor([1, 2]))

@@ -170,4 +170,4 @@ def test_bad_parameters_are_refused(make: Callable[[], Attack], part: str) -> No
 def test_newtonfool_refuses_targets() -> None:
     model, images = linear_classifier(), grey_images(1)
     with pytest.raises(InputError, match="cannot be targeted"):
-        run(NewtonFool(), model, images, torch.tensor([0]))
+        run(NewtonFool(), model, images, torch.tensor([1]))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from pixelproof.analysis import Rate
+from pixelproof.analysis.claim import Verdict
 from pixelproof.analysis.study import Assessed, Claim, claims, claims_of_published, spearman
-from pixelproof.analysis.study.claims import Verdict
 
 RunMaker = Callable[..., Assessed]
 ROBUST, MIDDLING, WEAK = [None, None, 4], [None, 3, 4], [1, 3, 3]

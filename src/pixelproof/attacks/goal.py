@@ -10,16 +10,24 @@ from torch import Tensor
 from torch.nn import functional
 
 from pixelproof.attacks.fitness import fitness, fooled
+from pixelproof.errors import InputError
 
 LossName = Literal["cross-entropy", "margin", "dlr"]
 
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """Away from ``labels`` (N integers), or, targeted, towards ``targets`` (N integers) and nothing else."""
+    """Away from ``labels`` (N integers), or, targeted, towards ``targets`` (N integers) and nothing else.
+
+    Raises ``InputError`` where a target is the label of its image, which would be reached without any attack.
+    """
 
     labels: Tensor
     targets: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.targets is not None and bool((self.targets == self.labels).any()):
+            raise InputError("A target is the label of its image; aim at another class.")
 
     @property
     def rows(self) -> Tensor:

@@ -173,10 +173,18 @@ def _answers(classifier: Classifier, images: Tensor, batch_size: int) -> tuple[T
     parts, differentiable = [], classifier.differentiable
     for chunk in torch.split(images.detach(), batch_size):
         with torch.set_grad_enabled(differentiable):
-            scores = classifier.scores(chunk.clone().requires_grad_(differentiable))
-        differentiable = differentiable and scores.requires_grad
+            seen = chunk.clone().requires_grad_(differentiable)
+            scores = classifier.scores(seen)
+        differentiable = differentiable and _flows(scores, seen)
         parts.append(scores.detach())
     return torch.cat(parts), differentiable
+
+
+def _flows(scores: Tensor, images: Tensor) -> bool:
+    """Whether gradients of ``scores`` reach ``images``, rather than end at the weights."""
+    if not scores.requires_grad:
+        return False
+    return torch.autograd.grad(scores.sum(), images, allow_unused=True)[0] is not None
 
 
 def _compared(labels: Tensor, targets: Tensor | None, classes: int) -> Tensor:

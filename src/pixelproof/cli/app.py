@@ -8,7 +8,22 @@ import sys
 import typer
 
 import pixelproof
-from pixelproof.cli import assess, clever, compare, demo, export, grid, report, resume, study, train, transfer, verify
+from pixelproof.cli import (
+    assess,
+    clever,
+    compare,
+    demo,
+    export,
+    grid,
+    perturb,
+    report,
+    resume,
+    study,
+    thesis,
+    train,
+    transfer,
+    verify,
+)
 from pixelproof.cli.console import fail
 from pixelproof.cli.memory import keep_freed_memory
 from pixelproof.errors import InputError, PixelproofError
@@ -32,6 +47,8 @@ app.command("export")(export.export)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("study")(study.study)
 app.command("grid")(grid.grid)
+app.command("perturb")(perturb.perturb)
+app.command("thesis")(thesis.thesis)
 app.command("compare")(compare.compare)
 app.command("transfer")(transfer.transfer)
 app.command("clever")(clever.clever)

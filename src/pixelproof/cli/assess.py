@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from pixelproof.cli.option_text import integer, limits, parts
 from pixelproof.errors import InputError
 
 
@@ -15,7 +16,7 @@ def assess(
         str,
         typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
     ],
-    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, npz:FILE or folder:DIR.")],
+    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")],
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
     defence: Annotated[
         str | None,
@@ -23,6 +24,14 @@ def assess(
             help="What images go through before the model, or answers after it: jpeg(75), smooth(3), tvm, bits(5), "
             "noise(8), round(2) …, or some joined by + (see the README)."
         ),
+    ] = None,
+    corruption: Annotated[
+        str | None,
+        typer.Option(help="What happens to every image first: fog(3), rotation(20), or some joined by +."),
+    ] = None,
+    with_: Annotated[
+        str | None,
+        typer.Option("--with", metavar="perturbations", help="Measure common perturbations too, on the same data."),
     ] = None,
     range_: Annotated[
         str | None,
@@ -89,20 +98,24 @@ def assess(
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
     from pixelproof.cli.console import show_findings
-    from pixelproof.cli.finish import run_and_finish
-    from pixelproof.cli.open import begin_run
+    from pixelproof.cli.finish import run_and_finish, write_documents
+    from pixelproof.cli.open import begin_run, open_data
+    from pixelproof.cli.perturbations import measure, tell
+    from pixelproof.perturb.journal import FOLDER
+    from pixelproof.perturb.perturb_spec import beside
     from pixelproof.spec import make_spec
 
     spec = make_spec(
         model=model,
         defence=defence,
         data=data,
-        range=_range(range_),
+        corruption=corruption,
+        range=limits(range_),
         samples=samples,
         attacks=split(attacks),
         way=way,
         search=search,
-        levels=[_integer("--levels", text) for text in _list(levels)],
+        levels=[integer("--levels", text) for text in parts(levels)],
         minimal=minimal,
         preset=preset,
         max_queries=max_queries,
@@ -115,27 +128,15 @@ def assess(
         precision=precision,
         trust_code=trust_code,
     )
+    if with_ not in (None, "perturbations"):
+        raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
+    also = beside(spec) if with_ else None
+    if also is not None:
+        also.settings(open_data(spec).shape)  # a mistake is found before the long work
     run, classifier = begin_run(spec, out)
     with run:
         show_findings(run.manifest.findings)
         run_and_finish(run, classifier, classifier.name)
-
-
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _integer(option: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise InputError(f"{option}: a whole number was expected, not {text!r}.") from error
-
-
-def _range(text: str | None) -> tuple[Any, ...] | None:
-    if text is None:
-        return None
-    start, colon, stop = text.partition(":")
-    if not colon:
-        raise InputError(f"--range: START:STOP was expected, as in 0:500, not {text!r}.")
-    return _integer("--range", start), _integer("--range", stop)
+        if also is not None:
+            tell(measure(also, classifier, open_data(spec), out / FOLDER), out / FOLDER)
+            write_documents(run)  # whose page speaks of them

@@ -14,7 +14,7 @@ def clever(
         str,
         typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
     ],
-    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, npz:FILE or folder:DIR.")],
+    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")],
     samples: Annotated[
         int | None,
         typer.Option(help="Correctly classified samples to score.", show_default="10, or all there are"),

@@ -22,6 +22,7 @@ def grid(
     from pixelproof.cli.console import console
     from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
+    from pixelproof.cli.share import share_progress
     from pixelproof.grid.conduct import conduct
     from pixelproof.grid.grid_spec import read_grid
     from pixelproof.grid.scoreboard import FILE, write_scoreboard
@@ -36,6 +37,7 @@ def grid(
             out,
             trust_code=trust_code,
             progress=run_progress,
+            clever_progress=share_progress,
             say=lambda text: console.print(f"[yellow]note[/]: {escape(text)}", soft_wrap=True),
         )
         page = write_grid(view, out)

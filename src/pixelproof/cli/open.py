@@ -10,6 +10,7 @@ from pixelproof.errors import RunError
 if TYPE_CHECKING:
     from pixelproof.data import ImageSet
     from pixelproof.models import Classifier
+    from pixelproof.perturb.perturb_spec import PerturbSpec
     from pixelproof.runs import RunStore
     from pixelproof.spec import AssessSpec
 
@@ -24,14 +25,14 @@ def begin_run(spec: AssessSpec, out: Path) -> tuple[RunStore, Classifier]:
 
 
 def open_data(spec: AssessSpec) -> ImageSet:
-    """The images in range of ``spec``."""
-    from pixelproof.assessment import in_range
+    """The images in range of ``spec``, corrupted where it says so."""
+    from pixelproof.assessment import prepared
     from pixelproof.data import load_data
 
-    return in_range(load_data(spec.data), spec.range)
+    return prepared(load_data(spec.data), spec)
 
 
-def open_model(spec: AssessSpec) -> Classifier:
+def open_model(spec: AssessSpec | PerturbSpec) -> Classifier:
     """The model of ``spec`` on its device, behind its defence."""
     from pixelproof.assessment import choose_device
     from pixelproof.defences import defend

@@ -29,10 +29,12 @@ class TrainCommand(TyperCommand):
 
 def train(
     name: Annotated[str, typer.Argument()],
-    data: Annotated[str, typer.Option(help="Training data: cifar10:ROOT, npz:FILE or folder:DIR.")],
+    data: Annotated[
+        str, typer.Option(help="Training data: cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the weights, the card and the checkpoint.")],
     test_data: Annotated[
-        str | None, typer.Option(help="Held-out data.", show_default="the test split, for cifar10:ROOT")
+        str | None, typer.Option(help="Held-out data.", show_default="the test split, for cifar10:ROOT and idx:DIR")
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs.", show_default="the recipe's")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the start and of the augmentation.")] = 0,
@@ -65,11 +67,12 @@ def train(
 
 
 def _data(data: str, test_data: str | None) -> tuple[ImageSet, ImageSet]:
-    from pixelproof.data import load_cifar10, load_data
+    from pixelproof.data import load_cifar10, load_data, load_idx
 
-    kind, _, root = data.partition(":")
-    if kind == "cifar10" and root:
-        return load_cifar10(Path(root), "train"), load_data(test_data or data)
+    kind, _, place = data.partition(":")
+    if kind in ("cifar10", "idx") and place:
+        load = load_cifar10 if kind == "cifar10" else load_idx
+        return load(Path(place).expanduser(), "train"), load_data(test_data or data)
     if test_data is None:
         raise InputError("--test-data: name the held-out images to measure the accuracy on.")
     return load_data(data), load_data(test_data)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
 import torch
 
 from pixelproof.analysis.grid import DefenceCost, GridCell, cells
+from pixelproof.analysis.grid_clever import CleverRow
 from pixelproof.analysis.intervals import Rate
+from pixelproof.analysis.wording import listed
 from pixelproof.assessment import begin, choose_device, execute, in_range, is_finished
 from pixelproof.attacks.named import read_attack
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend, measure
 from pixelproof.errors import InputError, RunError
-from pixelproof.grid.grid_spec import Block, GridSpec
+from pixelproof.grid.clever import ShareProgress, clever_rows, meaningless, surveyed, unseen
+from pixelproof.grid.grid_spec import Block, CleverSpec, GridSpec, slug
 from pixelproof.grid.replay import replayed
 from pixelproof.models import Classifier, load_model, settle_kind
 from pixelproof.models.query import predictor
@@ -27,7 +32,7 @@ from pixelproof.spec import AssessSpec, AttackName
 from pixelproof.study.conduct import Progress, quiet
 from pixelproof.zoo.absent import absence
 
-RUNS = "runs"
+RUNS, CLEVER = "runs", "clever"
 #: Clean images that accuracy and cost of a defence are measured on, at most.
 _CLEAN = 1_000
 
@@ -38,13 +43,14 @@ def conduct(
     *,
     trust_code: bool = False,
     progress: Progress = quiet,
+    clever_progress: ShareProgress = unseen,
     say: Callable[[str], None] = lambda _: None,
 ) -> GridView:
     """Do what is left of ``grid`` in the folder ``out``, and give everything there is to say of it.
 
-    Runs lie in ``out/runs/MODEL/DEFENCE/TARGET``; those that are finished are not done again, and one that was
-    interrupted goes on. ``say`` is told what a reader must know at once. Raises ``InputError`` as ``begin`` does, and
-    ``RunError`` when ``out`` holds something else.
+    Runs lie in ``out/runs/MODEL/DEFENCE/TARGET``, CLEVER's scores in ``out/clever``; those that are finished are not
+    done again, and a run that was interrupted goes on. ``say`` is told what a reader must know at once. Raises
+    ``InputError`` as ``begin`` does, and ``RunError`` when ``out`` holds something else.
     """
     if (out / FILE).exists():
         raise RunError(f"{out} holds a run, not a grid; choose another --out.")
@@ -57,14 +63,29 @@ def conduct(
         raise InputError(f"None of {', '.join(absent)} has weights here; train one, or name other models.")
     device = choose_device(grid.device)
     models = {each.label: load_model(each.model, trust_code=trust_code, device=device) for each in present}
-    for defence in grid.preprocessors:  # a mistake in the last one is found before hours of work on the first
-        defend(next(iter(models.values())), defence)
     data = in_range(load_data(grid.data), grid.range)
+    _rehearse(models.values(), grid.preprocessors, data.take(slice(0, 1)), device)
     conductor = _Conductor(grid, out, data, device, models, trust_code, progress)
     skipped = tuple(dict.fromkeys(filter(None, map(conductor.run, conductor.blocks))))
+    rows, blind = conductor.clever(grid.clever, clever_progress) if grid.clever else ((), ())
+    skipped += blind
     for sentence in skipped:
         say(sentence)
-    return conductor.view(absent, skipped)
+    return conductor.view(absent, skipped, rows)
+
+
+def _rehearse(models: Iterable[Classifier], defences: tuple[str, ...], one: ImageSet, device: torch.device) -> None:
+    """Ask every model behind every defence about one image, so that what fails does so before hours of work."""
+    image, _ = _on_device(one, device)
+    for model, defence in product(models, defences):
+        with torch.no_grad():
+            defend(copy(model), defence).scores(image)  # a copy, as one image is too few to settle the kind of scores
+
+
+def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images float32 N×C×H×W in [0, 1], and labels."""
+    images = torch.from_numpy(data.images.copy()).to(device).permute(0, 3, 1, 2).float() / 255
+    return images, torch.from_numpy(data.labels.copy()).to(device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +116,26 @@ class _Conductor:
                 execute(run, classifier, listener)
         return skipped
 
-    def view(self, absent: Mapping[str, str], skipped: tuple[str, ...]) -> GridView:
+    def clever(self, told: CleverSpec, progress: ShareProgress) -> tuple[tuple[CleverRow, ...], tuple[str, ...]]:
+        """Scores of every bare model beside the distances found; sentences on where they are meaningless."""
+        rows: list[CleverRow] = []
+        notes: list[str] = []
+        for block in self.blocks:
+            if block.defence is not None or block.target != self.grid.targets[0]:
+                continue
+            label, model = block.model.label, self.models[block.model.label]
+            path = self.out / CLEVER / f"{slug(label)}.json"
+            with RunStore.open(self.place(block)) as run, progress(f"CLEVER of {label}") as listener:
+                settle_kind(model, run.manifest.model.kind)
+                found = surveyed(told, run, model, self.data, path, listener)
+                rows += clever_rows(label, found, run)
+            notes += meaningless(label, found)
+            blind = [each for each in self.grid.preprocessors if not defend(model, each).differentiable]
+            if blind and model.differentiable:
+                notes.append(f"Behind {listed(blind)} there are no gradients, so CLEVER is meaningless there.")
+        return tuple(rows), tuple(dict.fromkeys(notes))
+
+    def view(self, absent: Mapping[str, str], skipped: tuple[str, ...], clever: tuple[CleverRow, ...] = ()) -> GridView:
         found: list[GridCell] = []
         runs: list[GridRun] = []
         for block in self.blocks:
@@ -108,7 +148,7 @@ class _Conductor:
                 found += cells(name, defence, block.way, block.target, run.records())
                 if block.defence is None and "replayed" in self.grid.ways:
                     found += self._replays(block, run)
-        return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped)
+        return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped, clever)
 
     def _replays(self, block: Block, run: RunStore) -> list[GridCell]:
         """What the images of a bare model's ``run`` come to behind every defence."""
@@ -121,8 +161,7 @@ class _Conductor:
 
     def _costs(self) -> list[DefenceCost]:
         some = self.data.take(slice(0, _CLEAN))
-        images = torch.from_numpy(some.images.copy()).to(self.device).permute(0, 3, 1, 2).float() / 255
-        labels = torch.from_numpy(some.labels.copy()).to(self.device)
+        images, labels = _on_device(some, self.device)
         costs = []
         for label, classifier in self.models.items():
             for defence in (None, *self.grid.preprocessors):

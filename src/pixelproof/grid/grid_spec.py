@@ -10,6 +10,8 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pixelproof.attacks.budget import Norm
+from pixelproof.clever.correlation import FEWEST
 from pixelproof.spec import AssessSpec, AttackName, DeviceChoice, Precision, Way, make_spec
 from pixelproof.spec_file import read_spec_file
 
@@ -28,6 +30,21 @@ class ModelSpec(BaseModel):
     @property
     def label(self) -> str:
         return self.name or self.model.removeprefix("zoo:")
+
+
+class CleverSpec(BaseModel):
+    """CLEVER of every bare model: random points, ``batches`` × ``batch_samples`` an image, up to ``radius`` away.
+
+    They are few here, as each costs a gradient for every class. The radius is in grey levels, None that of
+    ``pixelproof clever``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    norm: Norm = "l2"
+    radius: float | None = Field(None, gt=0, allow_inf_nan=False)
+    batches: int = Field(10, ge=2)
+    batch_samples: int = Field(20, ge=1)
 
 
 @dataclass(frozen=True)
@@ -70,6 +87,7 @@ class GridSpec(BaseModel):
     seed: int = 0
     device: DeviceChoice = "auto"
     precision: Precision = "float32"
+    clever: CleverSpec | None = None  # of the first of ``targets``
     models: tuple[ModelSpec, ...] = Field(min_length=1)
 
     @property
@@ -120,6 +138,12 @@ class GridSpec(BaseModel):
                 raise ValueError(
                     f"two models would have the folder {name}; give names that differ in letters or digits"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _enough(self) -> GridSpec:
+        if self.clever is not None and self.samples < FEWEST:
+            raise ValueError(f"clever correlates samples, so it needs {FEWEST} at least, not {self.samples}")
         return self
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ def write_scoreboard(view: GridView, path: Path, command: str) -> Path:
 
 
 def rows(view: GridView) -> Iterator[Row]:
-    """A row for each cell, then one for each model and defence with its clean accuracy and cost."""
+    """A row for each cell, one for each model and defence with its clean accuracy and cost, and those of CLEVER."""
     for cell in view.cells:
         place, rate = cell.place, cell.fooled
         low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
@@ -62,6 +62,22 @@ def rows(view: GridView) -> Iterator[Row]:
             "successes": cost.clean.successes,
             "total": cost.clean.total,
             "milliseconds": _rounded(cost.milliseconds),
+        }
+    for each in view.clever:
+        attack = view.short.get(each.attack, each.attack)
+        yield {
+            "claim": f"CLEVER of {each.model} beside the distances of {attack}, target {each.target}",
+            "value": _rounded(each.rho),
+            "unit": "Spearman's ρ",
+            "target": None,
+            "holds": None,
+            "model": each.model,
+            "attack": attack,
+            "norm": each.norm,
+            "mean_score": _rounded(each.mean_score),
+            "mean_distance": _rounded(each.mean_distance),
+            "successes": each.found.successes,
+            "total": each.found.total,
         }
 
 

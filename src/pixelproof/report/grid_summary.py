@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pixelproof.analysis.attempts import WORST
 from pixelproof.analysis.grid import GridCell, Standing, standings
 from pixelproof.analysis.wording import listed, percent, plural
+from pixelproof.report.grid_clever import clever_sentences
 from pixelproof.report.grid_tables import TARGET_TITLES, WAY_TITLES, where
 from pixelproof.report.grid_view import GridView
 
@@ -21,6 +22,7 @@ def grid_summary(view: GridView) -> list[str]:
         *(_combinations(view, way, target) for way, target in view.settings),
         _joining(view),
         _clean(view),
+        *clever_sentences(view),
         _trust(view),
     ]
     return [sentence for sentence in sentences if sentence]

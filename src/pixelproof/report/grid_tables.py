@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pixelproof.analysis.attempts import WORST
 from pixelproof.analysis.grid import GridCell, Place
 from pixelproof.analysis.intervals import Rate
+from pixelproof.report.grid_clever import clever_table
 from pixelproof.report.grid_view import GridView
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table
 
@@ -30,6 +31,7 @@ def all_grid_tables(view: GridView) -> list[Table]:
     tables = [
         *(success_table(view, *setting) for setting in view.settings),
         *(distance_table(view, *setting) for setting in view.settings),
+        clever_table(view),
         cost_table(view),
         attack_cost_table(view),
         attack_table(view),

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pixelproof.analysis.attempts import WORST
 from pixelproof.analysis.grid import DefenceCost, GridCell
+from pixelproof.analysis.grid_clever import CleverRow
 from pixelproof.analysis.wording import plural
 from pixelproof.runs import Finding, Manifest
 
@@ -30,7 +31,8 @@ class GridView:
     costs: tuple[DefenceCost, ...]
     runs: tuple[GridRun, ...]
     absent: Mapping[str, str] = field(default_factory=dict)  # by label, why a model is left out, one sentence
-    skipped: tuple[str, ...] = ()  # sentences on attacks that could not be tried
+    skipped: tuple[str, ...] = ()  # sentences on attacks that could not be tried, and where CLEVER means nothing
+    clever: tuple[CleverRow, ...] = ()
 
     @cached_property
     def attacks(self) -> list[str]:

@@ -11,12 +11,17 @@ from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
 from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
+from pixelproof.perturb.journal import FILE as JOURNAL
+from pixelproof.perturb.journal import FOLDER
 from pixelproof.report import tables
 from pixelproof.report.attempt_tables import WAYS, attempt_table
 from pixelproof.report.figures import class_figures, curve_figures
 from pixelproof.report.files import write_whole
 from pixelproof.report.gallery import gallery
 from pixelproof.report.page import drawn, style, template
+from pixelproof.report.perturb_summary import perturb_summary
+from pixelproof.report.perturb_tables import standing_table
+from pixelproof.report.perturb_view import read_perturbations
 from pixelproof.report.summary import summary
 from pixelproof.report.table import Table
 from pixelproof.report.view import View, read
@@ -80,10 +85,21 @@ def render(run: RunStore) -> str:
         classes=tables.class_table(view),
         changes=tables.change_table(view, _FREQUENT),
         gallery=gallery(view, run),
+        perturbations=_perturbations(run),
+        perturb_folder=FOLDER,
         details=_details(view),
         verify=f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{_trust(view)}",
         style=style(),
     )
+
+
+def _perturbations(run: RunStore) -> tuple[list[str], Table] | None:
+    """Sentences and a table on what was measured beside the attacks, where it was."""
+    folder = None if run.folder is None else run.folder / FOLDER
+    if folder is None or not (folder / JOURNAL).exists():
+        return None
+    view = read_perturbations(folder)
+    return perturb_summary(view), standing_table(view)
 
 
 def _trust(view: View) -> str:

@@ -19,13 +19,16 @@ _LARGEST = 256  # stored side; larger images are reduced
 _FACTORS = (100, 50, 20, 10, 5, 2, 1)
 
 
-def data_uri(image: UInt8Array) -> str:
-    """``image`` (H×W×C, C of 1 or 3; of any other C the first channel) as a PNG in a ``data:`` address."""
+def data_uri(image: UInt8Array, largest: int = _LARGEST) -> str:
+    """``image`` (H×W×C, C of 1 or 3; of any other C the first channel) as a PNG in a ``data:`` address.
+
+    Its longer side is reduced to ``largest`` px where it is longer.
+    """
     pixels = image if image.shape[2] == 3 else image[:, :, 0]
     out = io.BytesIO()
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    if max(picture.size) > _LARGEST:
-        picture.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BOX)
+    if max(picture.size) > largest:
+        picture.thumbnail((largest, largest), Image.Resampling.BOX)
     picture.save(out, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 

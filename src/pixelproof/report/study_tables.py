@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pixelproof.analysis import study
-from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.study import (
     NORMS,
     Assessed,
@@ -25,6 +24,7 @@ from pixelproof.analysis.study import (
 )
 from pixelproof.analysis.study.published import SOURCE
 from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, percent, plural
+from pixelproof.report.claim_tables import number_table, verdict_table
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table
 from pixelproof.report.tables import never_fooled
 
@@ -294,32 +294,12 @@ def published_table(rows: Iterable[Beside]) -> Table:
 def claim_table(claims: Sequence[Claim], published: Iterable[Claim] = ()) -> Table:
     """The verdicts, and those that the papers' own figures give by the same rules; rules and numbers below."""
     theirs = {claim.name: claim.verdict for claim in published}
-    columns = (
-        Column("Claim"),
-        Column("Here", "verdict"),
-        Column("By the papers' own figures", "verdict", key="published"),
-    )
-    rows = tuple((claim.text, claim.verdict, theirs.get(claim.name)) for claim in claims)
-    return Table("study-claims", "The papers' claims", columns, rows, tuple(map(_explained, claims)))
+    return verdict_table("study-claims", "The papers' claims", claims, "By the papers' own figures", theirs)
 
 
 def claim_number_table(claims: Iterable[Claim]) -> Table:
     """The numbers behind the verdicts, for programs."""
-    columns = (
-        Column("Claim"),
-        Column("Number"),
-        Column("Value", "decimal"),
-        Column("samples", "ratio", "Rate", "samples"),
-        Column("95 %", "interval", "Rate", "share"),
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for claim in claims:
-        for name, number in claim.numbers:
-            if isinstance(number, Rate):
-                rows.append((claim.name, name, number.value, number, number.interval))
-            else:
-                rows.append((claim.name, name, number, None, None))
-    return Table("study-claim-numbers", "The numbers behind the claims", columns, tuple(rows))
+    return number_table("study-claim-numbers", claims)
 
 
 def difference_table(differences: Iterable[Difference]) -> Table:
@@ -366,14 +346,3 @@ def _wins(duels: Iterable[Duel]) -> str:
 
 def _never(area: NetworkArea) -> str:
     return f"{area.label}, {never_fooled(area.minimal, 'sample')}"
-
-
-def _explained(claim: Claim) -> str:
-    """The rule, why it cannot be judged if so, and the numbers."""
-    numbers = "; ".join(f"{name}: {_number(value)}" for name, value in claim.numbers)
-    parts = (claim.text, f"Rule: {claim.rule}", claim.reason, f"Found: {numbers}." if numbers else "")
-    return " ".join(part for part in parts if part)
-
-
-def _number(value: Rate | float) -> str:
-    return f"{percent(value.value)} ({value.ratio})" if isinstance(value, Rate) else f"{value:.2f}".removesuffix(".00")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -9,6 +11,13 @@ from rich.text import Text
 from pixelproof.report.table import Table
 
 _UNBROKEN = "\u00a0%"
+
+
+def narrowed(table: Table, *keep: str) -> Table:
+    """``table`` with the columns alone whose CSV fields begin with one of ``keep``: a terminal has 80 characters."""
+    places = [k for k, column in enumerate(table.columns) if column.fields[0].startswith(keep)]
+    columns = tuple(table.columns[k] for k in places)
+    return replace(table, columns=columns, rows=tuple(tuple(row[k] for k in places) for row in table.rows))
 
 
 def terminal_table(table: Table) -> RichTable:

@@ -19,5 +19,5 @@ def absence(model: str, label: str) -> str | None:
     which = "it" if label == name else name
     return (
         f"{label} is left out, as {which} has no weights here; train it: "
-        f"pixelproof train {name} --data cifar10:ROOT --out DIR."
+        f"pixelproof train {name} {entry(name).data} --out DIR."
     )

@@ -32,13 +32,16 @@ class Entry:
 
     ``adversary`` names what perturbs every batch in adversarial training, as it comes from
     ``pixelproof.defences.adversarial_training``: ``fast`` or ``pgd``, with ε = 8/255. ``remark`` stands on the card:
-    why the accuracy is not what a paper reports.
+    why the accuracy is not what a paper reports. ``shape`` is the height, width and channels of the images it learns
+    from, ``data`` the options of ``pixelproof train`` that name them.
     """
 
     build: Callable[[int], nn.Module]
     recipe: Recipe
     adversary: Literal["fast", "pgd"] | None = None
     remark: str = ""
+    shape: tuple[int, int, int] = (32, 32, 3)
+    data: str = "--data cifar10:ROOT"
 
 
 _SHORT = "It learnt for 16 epochs, two hours of one core; networks of the papers learn for some hundred."
@@ -46,6 +49,9 @@ _SHORT = "It learnt for 16 epochs, two hours of one core; networks of the papers
 _SMALL = (
     "The hardened networks of the papers have over a hundred times as many weights; so small a one pays for it here."
 )
+
+#: Digits and pentominoes are others when mirrored.
+_GREY_RECIPE = replace(resnet.RECIPE, epochs=4, padding=2, flip=False)
 
 ZOO: dict[str, Entry] = {
     "all-cnn": Entry(lambda classes: all_cnn.AllCNN(classes), all_cnn.RECIPE),
@@ -67,7 +73,17 @@ ZOO: dict[str, Entry] = {
     "resnet20-label-smoothing": Entry(
         lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, label_smoothing=0.1)
     ),
+    "resnet20-mnist": Entry(
+        lambda classes: resnet.CifarResNet(20, classes), _GREY_RECIPE, shape=(28, 28, 1), data="--data idx:DIR"
+    ),
     "resnet20-noise": Entry(lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, noise=12.75)),
+    "resnet20-pentomino": Entry(
+        lambda classes: resnet.CifarResNet(20, classes),
+        # No crops: they would cut shapes at the border off.
+        replace(_GREY_RECIPE, epochs=6, padding=0, optimiser="adam", max_learning_rate=0.003, weight_decay=0.0),
+        shape=(32, 32, 1),
+        data="--data pentomino:200000 --test-data pentomino:5000,seed=1",
+    ),
     "resnet20-pgd": Entry(
         lambda classes: resnet.CifarResNet(20, classes), replace(resnet.RECIPE, epochs=20), "pgd", _SMALL
     ),
@@ -102,7 +118,7 @@ def load(name: str) -> nn.Module:
     path = weights_file(name)
     if not path.exists():
         raise ModelError(
-            f"The zoo's {name} has no bundled weights; train it: pixelproof train {name} --data cifar10:ROOT --out DIR."
+            f"The zoo's {name} has no bundled weights; train it: pixelproof train {name} {entry(name).data} --out DIR."
         )
     network.load_state_dict(load_file(path))  # copies into the network's own float32, also from float16
     return network.eval()

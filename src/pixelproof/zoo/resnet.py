@@ -34,7 +34,8 @@ class ResidualBlock(nn.Module):
 class CifarResNet(nn.Module):
     """ResNet of depth 6n + 2 with widths 16, 32, 64; depth 20 has 269,722 parameters for 10 classes.
 
-    Input: float32 N×3×32×32 in [0, 1]. Output: logits N×classes.
+    Input: float32 N×3×H×W in [0, 1], or N×1×H×W, taken as three equal colours; the paper's is 32×32. Output: logits
+    N×classes.
     """
 
     def __init__(self, depth: int = 20, classes: int = 10) -> None:
@@ -58,5 +59,6 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.blocks(self.stem(self.normalise(x))).mean((2, 3)))
+        coloured = x.expand(-1, 3, -1, -1)
+        logits: Tensor = self.head(self.blocks(self.stem(self.normalise(coloured))).mean((2, 3)))
         return logits

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import pixelproof
+from pixelproof.analysis.wording import plural
 from pixelproof.data.imageset import ImageSet
 from pixelproof.errors import DataError, RunError
 from pixelproof.zoo.recipe import Recipe
@@ -311,11 +312,12 @@ def _images(data: ImageSet, where: slice) -> Tensor:
 
 
 def _check_data(name: str, train_set: ImageSet, test_set: ImageSet) -> None:
-    height, width, channels = train_set.shape
-    if (height, width, channels) != (32, 32, 3):
+    height, width, channels = entry(name).shape
+    if train_set.shape != entry(name).shape:
+        found = "×".join(map(str, train_set.shape[:2]))
         raise DataError(
-            f"The zoo's {name} takes images of 32×32 pixels in 3 colours, but {train_set.name} has {height}×{width} "
-            f"in {channels}; resize or convert them."
+            f"The zoo's {name} takes images of {height}×{width} pixels in {plural(channels, 'colour')}, but "
+            f"{train_set.name} has {found} in {train_set.shape[2]}; resize or convert them."
         )
     if test_set.shape != train_set.shape or test_set.classes > train_set.classes:
         raise DataError(

@@ -83,7 +83,7 @@ def test_parameters_and_goals_that_it_does_not_know():
     attack = library_attack("adv:fab(norm=2,ε=0.1)")
     assert attack.budget is None  # its ε bounds nothing
     with pytest.raises(InputError, match="knows no targets"):
-        run(attack, linear_classifier(), grey_images(2), torch.tensor([0, 1]))
+        run(attack, linear_classifier(), grey_images(2), torch.tensor([1, 2]))
 
 
 @needs_library

@@ -111,7 +111,7 @@ def test_what_foolbox_does_not_have(spelling, told):
 @pytest.mark.parametrize(
     ("spelling", "targets", "told"),
     [
-        ("foolbox:FGSM(epsilon=8)", [0, 1, 2], "cannot be targeted"),
+        ("foolbox:FGSM(epsilon=8)", [1, 2, 3], "cannot be targeted"),
         ("foolbox:GenAttack(epsilon=8)", None, "cannot be untargeted"),
     ],
 )

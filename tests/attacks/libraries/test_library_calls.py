@@ -154,7 +154,7 @@ def test_parameters_that_the_library_refuses_are_told():
 
 def test_targets_that_it_knows_nothing_of_are_refused():
     with pytest.raises(InputError, match="knows no targets"):
-        run(library_attack("torchattacks:Noise(std=1)"), linear_classifier(), grey_images(2), torch.tensor([0, 1]))
+        run(library_attack("torchattacks:Noise(std=1)"), linear_classifier(), grey_images(2), torch.tensor([1, 2]))
 
 
 def test_gradients_of_a_model_without_any_are_refused_and_scores_are_not():

@@ -43,4 +43,4 @@ def test_budgets(spelling, budget):
 @pytest.mark.parametrize("name", ["APGD", "FAB"])
 def test_attacks_without_targets(name):
     with pytest.raises(InputError, match="knows no targets"):
-        run(library_attack(f"torchattacks:{name}"), linear_classifier(), grey_images(2), torch.tensor([0, 1]))
+        run(library_attack(f"torchattacks:{name}"), linear_classifier(), grey_images(2), torch.tensor([1, 2]))

@@ -1,8 +1,9 @@
 """The analyses of the dual assessment's study, as pure functions of its runs: no torch, no files."""
 
+from pixelproof.analysis.claim import Claim
 from pixelproof.analysis.study.areas import NetworkArea, areas
 from pixelproof.analysis.study.assessed import NORMS, ROLES, Assessed, Level, Plan, Role, in_role, level_runs, one_each
-from pixelproof.analysis.study.claims import Claim, claims, claims_of_published
+from pixelproof.analysis.study.claims import claims, claims_of_published
 from pixelproof.analysis.study.class_maps import ClassMap, class_maps
 from pixelproof.analysis.study.comparable import Difference, comparable, comparable_study
 from pixelproof.analysis.study.correlation import spearman

@@ -6,10 +6,10 @@ The rules are ours, stated with each claim; the papers give none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
-from typing import Literal
 
+from pixelproof.analysis.claim import Claim, Number
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.study.areas import areas
 from pixelproof.analysis.study.assessed import NORMS, ROLES, Assessed, in_role, level_runs
@@ -20,32 +20,12 @@ from pixelproof.analysis.study.main_table import Line, MainTable, main_table
 from pixelproof.analysis.study.published import PUBLISHED, is_adversarial_training, published_lines
 from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, allowance, listed
 
-Verdict = Literal["held", "not held", "cannot be said"]
-Number = tuple[str, Rate | float]  # its name, with the unit of a plain one
 Areas = Mapping[tuple[str, str], float]  # by label and norm
 
 AGREES = 0.8  # a rank correlation from which on two rankings count as the same
 _FEWEST_RANKED = 3  # two networks have a rank correlation of 1 or -1, whatever they are
 _SHORT = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}
 _EASY, _HARD = ("bird", "cat"), ("frog", "truck")
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the papers say, whether it holds here by ``rule``, and from which ``numbers``."""
-
-    name: str
-    text: str
-    rule: str
-    verdict: Verdict = "cannot be said"
-    reason: str = ""  # why it cannot be said
-    numbers: tuple[Number, ...] = ()
-
-    def judged(self, held: bool, numbers: Iterable[Number]) -> Claim:
-        return replace(self, verdict="held" if held else "not held", numbers=tuple(numbers))
-
-    def undecided(self, reason: str, numbers: Iterable[Number] = ()) -> Claim:
-        return replace(self, reason=reason, numbers=tuple(numbers))
 
 
 _NONE_SAFE = Claim(

@@ -1,0 +1,52 @@
+"""Measuring perturbations and telling of them, alone or after an assessment."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from pixelproof.cli.console import console
+
+if TYPE_CHECKING:
+    from pixelproof.data import ImageSet
+    from pixelproof.models import Classifier
+    from pixelproof.perturb.perturb_spec import PerturbSpec
+    from pixelproof.report.perturb_view import PerturbView
+
+
+def measure(spec: PerturbSpec, classifier: Classifier, images: ImageSet, out: Path) -> PerturbView:
+    """Do what is left of ``spec`` in ``out`` and write its page there."""
+    from pixelproof.cli.share import share_progress
+    from pixelproof.perturb.conduct import conduct
+    from pixelproof.report.perturb_page import write_perturbations
+    from pixelproof.report.perturb_view import perturb_view
+
+    try:
+        with share_progress(f"{classifier.name}, perturbations") as progress:
+            view = perturb_view(conduct(spec, classifier, images, out, progress))
+    except KeyboardInterrupt:
+        command = shlex.join(["pixelproof", *sys.argv[1:]])
+        console.print(
+            f"Interrupted; nothing measured is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
+        )
+        raise
+    write_perturbations(view, out)
+    return view
+
+
+def tell(view: PerturbView, out: Path) -> None:
+    """Print the tables, the summary and where the page lies."""
+    from pixelproof.report.perturb_summary import perturb_summary
+    from pixelproof.report.perturb_tables import error_table, standing_table
+    from pixelproof.report.terminal_table import narrowed, terminal_table
+
+    console.print(terminal_table(narrowed(standing_table(view), "perturbation", "accuracy", "difference", "worst")))
+    if view.mean_corruption_error is not None:
+        console.print(terminal_table(error_table(view)))
+    for sentence in perturb_summary(view):
+        console.print(escape(sentence), soft_wrap=True)
+    console.print(f"report: [bold]{escape(str(out / 'report.html'))}[/]", soft_wrap=True)

@@ -1,0 +1,57 @@
+"""Shot noise: light comes in photons, and a dark or short exposure counts few.
+
+Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pixelproof.corruptions.noise_draws import BITS, looked_up, value_draws
+from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+
+_QUANTILE_BITS = 12
+_MOST = 1e6  # photons in white: beyond it the noise is a quarter of a grey level
+
+
+@dataclass(frozen=True)
+class ShotNoise(SeverityCorruption):
+    """Puts a Poisson number of photons in the place of every value. Constant: one over their mean number in white.
+
+    Images have 256 levels, so there are 256 distributions, and 4,096 equally likely quantiles of each in one table.
+    """
+
+    name: ClassVar[str] = "shot-noise"
+    still: ClassVar[tuple[float, ...]] = (0.0,)
+    tables: ClassVar[dict[Table, Rows]] = {
+        "imagenet": ((1 / 60,), (1 / 25,), (1 / 12,), (1 / 5,), (1 / 3,)),
+        "cifar": ((1 / 500,), (1 / 250,), (1 / 100,), (1 / 75,), (1 / 50,)),
+    }
+
+    def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
+        (photon,) = self.constants(strength)
+        which = value_draws(images, seed) >> (BITS - _QUANTILE_BITS)
+        which += images.mul(255).round_().int() << _QUANTILE_BITS
+        return looked_up(_quantiles(min(1 / photon, _MOST), images.device), which)
+
+
+@lru_cache(5)
+def _quantiles(white: float, device: torch.device) -> Tensor:
+    """Photon numbers over those of ``white``: of level 0, level 1 … 255, in a row."""
+    means = torch.arange(256, dtype=torch.float64)[:, None] * (white / 255)
+    reach = 7 * white**0.5 + 10
+    first = (means - reach).floor_().clamp_(min=0)
+    numbers = first + torch.arange(int(2 * reach) + 2)
+    below = torch.exp(torch.xlogy(numbers, means) - means - torch.lgamma(numbers + 1)).cumsum(1)
+    # A number is passed by each quantile, the middle of its part, that lies above the probability of it or less.
+    passed = below.mul_(2**_QUANTILE_BITS).add_(0.5).floor_().clamp_(max=2**_QUANTILE_BITS).long()
+    steps = torch.zeros(256, 2**_QUANTILE_BITS + 1, dtype=torch.int32)
+    steps.scatter_add_(1, passed, torch.ones_like(passed, dtype=torch.int32))
+    counts = steps[:, :-1].cumsum(1, dtype=torch.int32)
+    values: Tensor = (first + counts) / white
+    return values.float().flatten().to(device)

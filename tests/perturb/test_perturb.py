@@ -1,0 +1,207 @@
+"""pixelproof perturb, from the command line to the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from html_page import Page
+from pixelproof.assessment import choose_device
+from pixelproof.corruptions import Rotation
+from pixelproof.data import load_data
+from pixelproof.errors import InputError
+from pixelproof.models import load_model
+from pixelproof.models.query import verifier
+from pixelproof.perturb.conduct import chosen_positions, conduct
+from pixelproof.perturb.journal import FILE, Journal
+from pixelproof.perturb.measure import Subject, cell, least_strengths
+from pixelproof.perturb.perturb_spec import PERTURBATIONS, PerturbSpec
+from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.perturb_tables import all_perturb_tables
+from pixelproof.report.perturb_view import PerturbView, perturb_view, read_perturbations
+from pixelproof.spec import from_options
+from tiny_run import Cli
+
+ONLY = ("rotation", "rgb-randomise", "gaussian-noise", "fog")
+SPEC = {
+    "model": "zoo:lenet",
+    "data": "bundled",
+    "samples": 24,
+    "only": ONLY,
+    "severities": (1, 3, 5),
+    "minimal": 4,
+    "worst_case": 3,
+}
+ARGUMENTS = ("--model", "zoo:lenet", "--data", "bundled", "--samples", "12", "--only", "rotation,fog")
+
+
+def spec(**options: object) -> PerturbSpec:
+    return from_options(PerturbSpec, {**SPEC, **options})
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PerturbView]:
+    out = tmp_path_factory.mktemp("perturbed") / "run"
+    view = perturb_view(conduct(spec(), load_model("zoo:lenet"), load_data("bundled"), out))
+    write_perturbations(view, out)
+    return out, view
+
+
+def subject(count: int = 24) -> Subject:
+    data = load_data("bundled").take(slice(0, count))
+    images = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
+    scorer = verifier(load_model("zoo:lenet"), choose_device("cpu"))
+    return Subject(scorer, images, torch.from_numpy(data.labels.copy()))
+
+
+def test_every_setting_has_a_cell(measured: tuple[Path, PerturbView]):
+    _, view = measured
+    assert [(c.perturbation, c.strength) for c in view.cells] == [
+        *(("rotation", s) for s in (-60.0, 20.0, 100.0, 180.0)),
+        *(("rgb-randomise", s) for s in (0.2, 0.5, 0.99)),
+        *(("gaussian-noise", float(s)) for s in (1, 3, 5)),
+        *(("fog", float(s)) for s in (1, 3, 5)),
+    ]
+    assert view.finished
+    assert view.worst_case is not None
+
+
+def test_answers_and_distances_are_those_of_the_changed_images(measured: tuple[Path, PerturbView]):
+    """Told again by hand for one cell: the model asked itself, distances by NumPy on whole grey levels."""
+    _, view = measured
+    asked = subject()
+    turned = Rotation()(asked.images, 20.0)
+    with torch.no_grad():
+        answers = load_model("zoo:lenet").scores(turned).argmax(1).tolist()
+    found = view.cells[1]
+    assert found.strength == 20.0
+    assert list(found.answers) == answers
+    change = (turned - asked.images).mul(255).round().numpy().reshape(24, -1)
+    assert found.l1 == pytest.approx(np.abs(change).sum(1))
+    assert found.l2 == pytest.approx(np.sqrt((change**2).sum(1)), abs=1e-3)
+    assert found.linf == pytest.approx(np.abs(change).max(1))
+
+
+def test_a_sample_is_measured_alone_as_among_others():
+    asked, noise = subject(), PERTURBATIONS["gaussian-noise"](table="cifar")  # type: ignore[call-arg]
+    together = cell(asked, noise, 3.0, seed=1)
+    alone = cell(Subject(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
+    assert alone.answers == together.answers[7:8]
+    assert alone.l2 == together.l2[7:8]
+    assert cell(asked, noise, 3.0, seed=2).l2 != together.l2
+
+
+def test_least_strengths_are_the_first_that_make_wrong():
+    """Against brute force: every strength asked of every sample."""
+    asked, turn = subject(12), Rotation()
+    found = least_strengths(asked, turn, 90.0, 6, seed=0)
+    wrong = torch.stack([asked.answers(turn(asked.images, 15.0 * k)) != asked.labels for k in range(1, 7)])
+    for sample, strength in enumerate(found):
+        steps = wrong[:, sample].nonzero().flatten().tolist()
+        assert strength == (15.0 * (steps[0] + 1) if steps else None)
+    assert len(set(found)) > 2
+
+
+def test_least_strengths_are_of_samples_right_when_clean(measured: tuple[Path, PerturbView]):
+    _, view = measured
+    right = [
+        i for i, said, label in zip(view.head["samples"], view.head["clean"], view.labels, strict=True) if said == label
+    ]
+    assert {len(each.found) for each in view.least} == {len(right)}
+    assert [(each.perturbation, each.towards) for each in view.least] == [
+        ("rotation", -180.0),
+        ("rotation", 180.0),
+        ("rgb-randomise", 1.0),
+        ("gaussian-noise", 5.0),
+        ("fog", 5.0),
+    ]
+
+
+def test_interrupted_and_taken_up_it_is_the_same(measured: tuple[Path, PerturbView], tmp_path: Path):
+    out, view = measured
+    lines = (out / FILE).read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / FILE).write_text("".join(lines[:5]) + lines[5][:20], "utf-8")
+    again = perturb_view(conduct(spec(), load_model("zoo:lenet"), load_data("bundled"), tmp_path))
+    assert [c.answers for c in again.cells] == [c.answers for c in view.cells]
+    assert [c.l2 for c in again.cells] == [c.l2 for c in view.cells]
+    assert again.least == view.least
+    assert again.worst_case == view.worst_case
+
+
+def test_the_page(measured: tuple[Path, PerturbView]):
+    out, view = measured
+    text = (out / "report.html").read_text("utf-8")
+    page = Page(text)
+    assert "http" not in text.replace("https://arxiv.org", "").replace("http://www.w3.org", "")
+    pictures = [each for each in page.all("img") if str(each["src"]).startswith("data:image/png")]
+    assert len(pictures) == len(view.cells) + 4
+    assert all(each["alt"] for each in pictures)
+    for table in all_perturb_tables(view):
+        assert (out / "tables" / f"{table.name}.csv").exists()
+    assert (out / "figures" / "perturb-bars.svg").exists()
+    assert read_perturbations(out).cells == view.cells
+
+
+def test_on_the_command_line(cli: Cli, tmp_path: Path):
+    answer = cli("perturb", *ARGUMENTS, "--out", tmp_path / "run")
+    assert answer.code == 0
+    assert "Rotation" in answer.out
+    assert "report:" in answer.out
+    head = Journal.open(tmp_path / "run").head
+    assert head["table"] == "cifar"
+    assert len(head["samples"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--suite", "nothing"), "--suite"),
+        (("--only", "rain"), "it has rotation"),
+        (("--severities", "1,6"), "severities lie from 1 to 5"),
+        (("--severities", "much"), "a number was expected"),
+        (("--samples", "5", "--per-class", "1"), "leave one out"),
+        (("--samples", "5000"), "lower --samples"),
+        (("--per-class", "500"), "lower --per-class"),
+        (("--gate", "99.9"), "below the gate"),
+        (("--range", "0:5000"), "reaches past"),
+    ],
+)
+def test_mistakes_are_named(cli: Cli, tmp_path: Path, options: tuple[str, ...], said: str):
+    answer = cli("perturb", "--model", "zoo:lenet", "--data", "bundled", *options, "--out", tmp_path / "run")
+    assert answer.code == 2
+    assert said in " ".join(answer.err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_too_small_are_refused():
+    with pytest.raises(InputError, match="16×16"):
+        spec(only=("fog",)).settings((12, 12, 3))
+
+
+def test_one_image_of_every_class():
+    labels = np.array([2, 2, 0, 1, 0, 1])
+    assert chosen_positions(labels, spec(samples=None, per_class=1)).tolist() == [2, 3, 0]
+
+
+def test_the_table_follows_the_suite_and_the_size():
+    def table(suite: str, size: int) -> str:
+        (setting,) = spec(suite=suite, only=("fog",)).settings((size, size, 3))
+        return str(setting.corruption.table)  # type: ignore[attr-defined]
+
+    assert table("all", 32) == "cifar"
+    assert table("all", 224) == "imagenet"
+    assert table("imagenet-c", 32) == "imagenet"
+    assert table("cifar-c", 224) == "cifar"
+
+
+def test_all_of_a_suite_is_finite_json(tmp_path: Path):
+    """Twenty-four perturbations on two images; nothing NaN."""
+    whole = spec(samples=2, only=(), severities=(5,), minimal=None, worst_case=None)
+    journal = conduct(whole, load_model("zoo:lenet"), load_data("bundled"), None)
+    names = {each["perturbation"] for each in journal.of("cell")}
+    assert names == set(PERTURBATIONS)
+    json.dumps(journal.lines, allow_nan=False)
