@@ -4,12 +4,11 @@ Images per second are of processor time. Success is judged here, in float32, on 
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks import networks
 from benchmarks.judged import at_least, at_most
@@ -229,7 +228,8 @@ def _agreement(options: Options, name: str) -> list[Row]:
     images = torch.from_numpy(pictures.images.copy()).permute(0, 3, 1, 2).float() / 255
     labels = torch.from_numpy(pictures.labels.copy())
     begun = time.process_time()
-    found = _autoattack(package, name, classifier.scores, epsilon / 255, queries, images, labels)
+    module = networks.load(networks.main_network())
+    found = _autoattack(package, name, module, epsilon / 255, queries, images, labels)
     seconds = (time.process_time() - begun) / len(images)
     answers = classifier.scores(found).argmax(1)
     theirs = Made(answers != labels, {}, 0.0, seconds)
@@ -239,16 +239,16 @@ def _agreement(options: Options, name: str) -> list[Row]:
 
 
 def _autoattack(
-    package: object, name: str, scores: Callable[[Tensor], Tensor], epsilon: float, queries: int, x: Tensor, y: Tensor
+    package: object, name: str, module: nn.Module, epsilon: float, queries: int, x: Tensor, y: Tensor
 ) -> Tensor:
     kind = package.AutoAttack  # type: ignore[attr-defined]
-    attack = kind(scores, norm="Linf", eps=epsilon, version="custom", device="cpu", seed=0, verbose=False)
-    attack.attacks_to_run = ["apgd-ce" if name == "apgd" else "square"]
+    attacks = ["apgd-ce" if name == "apgd" else "square"]
+    attack = kind(module, norm="Linf", eps=epsilon, version="custom", attacks=attacks, device="cpu", seed=0)
     attack.apgd.n_restarts = 1
     if queries:
         attack.square.n_queries = queries
-    found: Tensor = attack.run_standard_evaluation(x, y, bs=100)
-    return found
+    found: tuple[Tensor, Tensor] = attack.run_standard_evaluation(x, y, batch_size=100)
+    return found[0]
 
 
 def _extras(own: str, other: str, ours: Made, theirs: Made, images: int) -> Row:

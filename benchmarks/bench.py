@@ -21,6 +21,7 @@ from benchmarks import (
     against,
     attacks,
     board,
+    corruptions,
     defences,
     determinism,
     figure,
@@ -47,6 +48,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "determinism": determinism.parts,
     "attacks": attacks.parts,
     "defences": defences.parts,
+    "corruptions": corruptions.parts,
 }
 
 

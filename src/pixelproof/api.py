@@ -92,8 +92,9 @@ def assess(
     normalisation is inside; ``kind`` says what the scores are where that cannot be seen.
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
-    ``pixelproof assess``: ``defence``, ``corruption``, ``preset``, ``samples``, ``attacks``, ``way``, ``levels``, ``search``,
-    ``max_queries``, ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
+    ``pixelproof assess``: ``defence``, ``corruption``, ``preset``, ``samples``, ``attacks``, ``way``, ``levels``,
+    ``search``, ``max_queries``, ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``,
+    ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
     unknown = [option for option in ("data", "trust_code") if option in options]

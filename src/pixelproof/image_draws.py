@@ -33,7 +33,7 @@ def normal_draws(images: Tensor, count: int, seed: int) -> Tensor:
     Each is one of 65,536 equally likely quantiles, none beyond 4.33: looked up, not computed, so that bits are the same
     on any device.
     """
-    return _quantiles(images.device)[draws(images, count, seed) >> (BITS - _QUANTILE_BITS)]
+    return quantiles(images.device)[draws(images, count, seed) >> (BITS - _QUANTILE_BITS)]
 
 
 def _places(count: int, device: torch.device) -> Tensor:
@@ -41,11 +41,12 @@ def _places(count: int, device: torch.device) -> Tensor:
 
 
 @lru_cache
-def _quantiles(device: torch.device) -> Tensor:
+def quantiles(device: torch.device) -> Tensor:
+    """65,536 equally likely quantiles of the standard normal distribution, float32, from the least."""
     count = 2**_QUANTILE_BITS
     middles = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    quantiles: Tensor = torch.special.ndtri(middles)
-    return quantiles.float().to(device)
+    found: Tensor = torch.special.ndtri(middles)
+    return found.float().to(device)
 
 
 def _mixed(state: Tensor) -> Tensor:

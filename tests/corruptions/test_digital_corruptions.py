@@ -25,8 +25,8 @@ from pixelproof.corruptions.brightness_shift import BrightnessShift
 from pixelproof.corruptions.contrast_shift import ContrastShift
 from pixelproof.corruptions.elastic_transform import ElasticTransform
 from pixelproof.corruptions.jpeg_compression import JpegCompression
+from pixelproof.corruptions.noise_draws import normal_numbers, uniform_numbers
 from pixelproof.corruptions.pixelate import Pixelate
-from pixelproof.corruptions.random_fields import normal_numbers, uniform_numbers
 from pixelproof.corruptions.saturate import Saturate
 from pixelproof.corruptions.suites import CORRUPTIONS, EXTRA, STANDARD
 

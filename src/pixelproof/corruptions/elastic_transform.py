@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.random_fields import uniform_numbers
+from pixelproof.corruptions.noise_draws import uniform_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
 
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from pixelproof.corruptions.noise_draws import uniform_numbers
 from pixelproof.corruptions.plasma_fractal import plasma_fractal
-from pixelproof.corruptions.random_fields import uniform_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
 
 #: How much bluer frost is than grey of its brightness, in red, green and blue.

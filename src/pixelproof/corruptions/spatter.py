@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from pixelproof.corruptions.edge_distance import canny_edges, distance_to
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.random_fields import normal_numbers
+from pixelproof.corruptions.noise_draws import normal_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
 
 _WATER = (175 / 255, 238 / 255, 238 / 255)  # pale turquoise

@@ -1,4 +1,4 @@
-"""Perturbations as they are typed: ``fog(3)``, ``rotation(20)``, or some after another, ``fog(3)+jpeg-compression(2)``."""
+"""Perturbations as they are typed: ``fog(3)``, ``rotation(20)``, or one after another, ``fog(3)+jitter(0.05)``."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from math import radians
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.gradient.rotation_translation import posed
 from pixelproof.corruptions.thesis.brightness import brightened
 from pixelproof.errors import InputError
 from pixelproof.image_draws import BITS, draws
+from pixelproof.image_warp import posed
 
 #: Candidates of an image asked about at once, at most: doubled from 1, so that who falls to the first few pays for few.
 _WIDTH = 16

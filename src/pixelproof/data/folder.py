@@ -36,24 +36,26 @@ class _Header:
     mode: str
 
 
-def load_folder(folder: Path) -> ImageSet:
+def load_folder(folder: Path, size: int | None = None) -> ImageSet:
     """The images of ``folder/CLASS/FILE``: classes and files in sorted order, named by subfolder.
 
     PNG, JPEG, BMP, WebP and the first frame of a GIF are read, as stored (EXIF rotation is not applied), 8
-    bits a channel, all of one size. They stay grey (C = 1) when all are, otherwise all become RGB. Hidden
-    files and files that are no images are passed over. Raises ``DataError`` naming the file when one is
-    corrupt, of another size, of more than 8 bits, transparent or in the wrong place, and when a class folder
-    has no image.
+    bits a channel, all of one size; with a ``size``, of any, and then the middle square of each is resized to
+    ``size``×``size`` (bilinear, antialiased), as is done with Imagenette and Imagewoof. They stay grey (C = 1)
+    when all are, otherwise all become RGB. Hidden files and files that are no images are passed over. Raises
+    ``DataError`` naming the file when one is corrupt, of another size, of more than 8 bits, transparent or in
+    the wrong place, and when a class folder has no image.
     """
     classes = _classes(folder)
     files = [(path, label) for label, each in enumerate(classes) for path in _images_in(each)]
     headers = [_header(path) for path, _ in files]
-    _check_sizes(headers)
-    width, height = headers[0].size
+    if size is None:
+        _check_sizes(headers)
+    width, height = headers[0].size if size is None else (size, size)
     grey = all(header.mode in _GREY for header in headers)
     images = np.empty((len(files), height, width, 1 if grey else 3), np.uint8)
     for place, header in zip(images, headers, strict=True):
-        place[...] = _pixels(header.path, grey)
+        place[...] = _pixels(header.path, grey, (width, height))
     images.setflags(write=False)
     labels = np.array([label for _, label in files], np.int64)
     return ImageSet(images, labels, tuple(each.name for each in classes), folder.resolve().name)
@@ -113,12 +115,13 @@ def _check_sizes(headers: list[_Header]) -> None:
         if other.size != first.size:
             raise DataError(
                 f"All images must have one size, but {first.path} is {first.size[0]}×{first.size[1]} and "
-                f"{other.path} is {other.size[0]}×{other.size[1]}; resize them to what the model expects."
+                f"{other.path} is {other.size[0]}×{other.size[1]}; resize them to what the "
+                "model expects, or write folder:DIR,size=N."
             )
 
 
-def _pixels(path: Path, grey: bool) -> UInt8Array:
-    """The pixels of ``path``, uint8 H×W×C with C = 1 when ``grey``, else 3."""
+def _pixels(path: Path, grey: bool, size: tuple[int, int]) -> UInt8Array:
+    """The pixels of ``path`` at ``size`` (W, H), uint8 H×W×C with C = 1 when ``grey``, else 3."""
     try:
         with Image.open(path, formats=_FORMATS) as image:
             image.load()
@@ -127,12 +130,21 @@ def _pixels(path: Path, grey: bool) -> UInt8Array:
                 255,
             ):
                 raise DataError(f"{path} has transparent pixels; expected opaque images, so flatten it.")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
+            pixels = np.asarray(_at(size, image.convert("L" if grey else "RGB")))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, DataError):
             raise
         raise _unreadable(path, error) from error
     return pixels[:, :, np.newaxis] if grey else pixels
+
+
+def _at(size: tuple[int, int], image: Image.Image) -> Image.Image:
+    """``image`` as it is where it has ``size`` (W, H), else its middle square resized to that."""
+    if image.size == size:
+        return image
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side)).resize(size, Image.Resampling.BILINEAR)
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pixelproof.data.bundled import load_bundled
@@ -15,6 +16,8 @@ from pixelproof.errors import DataError
 
 SPELLINGS = "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR"
 
+_SIZED = re.compile(r"(.+),size=([1-9]\d*)")
+
 
 def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     """The images that ``spec`` names.
@@ -22,8 +25,9 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     ``bundled``: 1,000 CIFAR-10 test images that come with the package. ``cifar10:ROOT``: CIFAR-10's test split,
     downloaded into ROOT when it is not there and ``allow_download`` is true. ``idx:DIR``: the test split of MNIST or
     Fashion-MNIST in their official files. ``pentomino:N`` or ``pentomino:N,size=32,seed=0,channels=1``: N images made
-    here. ``npz:FILE``: arrays in one NumPy archive. ``folder:DIR``: one subfolder of images a class. Raises
-    ``DataError`` when the spelling is unknown or the data are unusable.
+    here. ``npz:FILE``: arrays in one NumPy archive. ``folder:DIR``: one subfolder of images a class;
+    ``folder:DIR,size=N`` resizes their middle squares to N×N. Raises ``DataError`` when the spelling is unknown or the
+    data are unusable.
     """
     kind, _, place = spec.partition(":")
     if kind == "bundled" and not place:
@@ -39,4 +43,7 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
         return load_cifar10(path, "test", allow_download=allow_download)
     if kind == "idx":
         return load_idx(path)
-    return load_npz(path) if kind == "npz" else load_folder(path)
+    if kind == "npz":
+        return load_npz(path)
+    sized = _SIZED.fullmatch(str(path))
+    return load_folder(Path(sized[1]), int(sized[2])) if sized else load_folder(path)

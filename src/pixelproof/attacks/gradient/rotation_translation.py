@@ -15,9 +15,9 @@ from torch import Tensor
 
 from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.warp import warp
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
+from pixelproof.image_warp import posed
 from pixelproof.streams import Streams
 
 #: Poses of a sample asked about at once, at most: doubled from 1, so that who falls to the first few pays for a few.
@@ -84,18 +84,6 @@ class RotationTranslation(Attack):
         grid = torch.cartesian_prod(turns, moves, moves)
         mildest_first = grid.square().sum(1).sort(stable=True).indices
         return (grid[mildest_first] * reach).expand(len(images), -1, -1)
-
-
-def posed(images: Tensor, poses: Tensor) -> Tensor:
-    """``images`` n×C×H×W turned about their middle, then moved right and down, by ``poses`` n×3 (radians, pixels)."""
-    height, width = images.shape[2:]
-    x = torch.arange(width, device=images.device) - (width - 1) / 2
-    y = torch.arange(height, device=images.device)[:, None] - (height - 1) / 2
-    angle, right, down = poses.T[:, :, None, None]
-    across, along = x - right, y - down
-    source_x = angle.cos() * across + angle.sin() * along
-    source_y = angle.cos() * along - angle.sin() * across
-    return warp(images, torch.stack([source_x - x, source_y - y], 3), "zeros")
 
 
 def _spread(count: int) -> Tensor:

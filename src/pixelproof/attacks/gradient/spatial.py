@@ -13,9 +13,9 @@ from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.warp import warp
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
+from pixelproof.image_warp import warp
 from pixelproof.streams import Streams
 
 

@@ -19,3 +19,15 @@ def warp(images: Tensor, shift: Tensor, outside: str) -> Tensor:
     size = torch.tensor([width, height], device=images.device)
     places = (2 * (torch.stack([x, y], 2) + shift) + 1) / size - 1  # −1 and 1 are the outer edges of the image
     return functional.grid_sample(images, places, padding_mode=outside, align_corners=False)
+
+
+def posed(images: Tensor, poses: Tensor) -> Tensor:
+    """``images`` n×C×H×W turned about their middle, then moved right and down, by ``poses`` n×3 (radians, pixels)."""
+    height, width = images.shape[2:]
+    x = torch.arange(width, device=images.device) - (width - 1) / 2
+    y = torch.arange(height, device=images.device)[:, None] - (height - 1) / 2
+    angle, right, down = poses.T[:, :, None, None]
+    across, along = x - right, y - down
+    source_x = angle.cos() * across + angle.sin() * along
+    source_y = angle.cos() * along - angle.sin() * across
+    return warp(images, torch.stack([source_x - x, source_y - y], 3), "zeros")
