@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import pixelproof as pp
+from pixelproof.data.pentomino import SHAPES
 from pixelproof.zoo import registry
 from pixelproof.zoo.resnet import CifarResNet
 from pixelproof.zoo.train import accuracy
@@ -25,14 +26,16 @@ PARAMETERS = {
     "resnet20-distilled": 269_722,
     "resnet20-fast": 269_722,
     "resnet20-label-smoothing": 269_722,
+    "resnet20-mnist": 269_722,
     "resnet20-noise": 269_722,
+    "resnet20-pentomino": 269_722,
     "resnet20-pgd": 269_722,
     "resnet32": 464_154,  # 0.46 M
     "resnet56": 853_018,  # 0.85 M
     "wide-resnet-16-8": 10_961_370,  # table 4 of Zagoruyko & Komodakis: 11.0 M
 }
 #: Test accuracies that the bundled weights reach at least.
-ACCURACY = {"lenet": 0.72, "resnet20": 0.905}
+ACCURACY = {"lenet": 0.72, "resnet20": 0.905, "resnet20-mnist": 0.98, "resnet20-pentomino": 0.9}
 #: What the networks of Vargas & Kotyan (2019, tables IV and V) reach.
 PUBLISHED = {
     "all-cnn": 0.8846,
@@ -52,6 +55,13 @@ BUNDLED = [
     )
     for name in sorted(registry.ZOO)
 ]
+
+#: Classes, training and test images of networks that are not of CIFAR-10.
+OTHERS = {
+    "resnet20-mnist": (tuple(f"class {k}" for k in range(10)), 60_000, 10_000),
+    "resnet20-pentomino": (tuple(SHAPES), 200_000, 5_000),
+}
+OF_CIFAR = [each for each in BUNDLED if each.values[0] not in OTHERS]
 
 
 def test_the_zoo_is_what_is_tested_here():
@@ -91,12 +101,20 @@ def test_the_card_speaks_of_these_weights(name):
     assert card["weights_sha256"] == hashlib.sha256(registry.weights_file(name).read_bytes()).hexdigest()
     assert card["name"] == name
     assert card["parameters"] == PARAMETERS[name]
-    assert card["classes"] == list(pp.load_data("bundled").class_names)
-    assert card["data"]["images"] == 50_000
-    assert card["test"]["images"] == 10_000
+    classes, learnt, tested = OTHERS.get(name, (pp.load_data("bundled").class_names, 50_000, 10_000))
+    assert card["classes"] == list(classes)
+    assert card["data"]["images"] == learnt
+    assert card["test"]["images"] == tested
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.skipif(not registry.weights_file("resnet20-pentomino").exists(), reason="it is not trained yet")
+def test_the_accuracy_on_pentominoes_is_that_of_the_card():
+    data = pp.load_data("pentomino:1000,seed=1")  # the first of the card's own
+    measured = accuracy(registry.load("resnet20-pentomino"), data, torch.device("cpu"))
+    assert measured == pytest.approx(registry.card("resnet20-pentomino")["accuracy"], abs=0.03)
+
+
+@pytest.mark.parametrize("name", OF_CIFAR)
 def test_the_accuracy_on_the_bundled_images_is_that_of_the_card(name):
     measured = accuracy(registry.load(name), pp.load_data("bundled"), torch.device("cpu"))
     assert measured == pytest.approx(registry.card(name)["accuracy"], abs=0.03)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from pixelproof.cli.console import console
+from pixelproof.cli.place import without_place
 
 if TYPE_CHECKING:
     from pixelproof.data import ImageSet
@@ -22,6 +23,7 @@ def measure(spec: PerturbSpec, classifier: Classifier, images: ImageSet, out: Pa
     """Do what is left of ``spec`` in ``out`` and write its page there."""
     from pixelproof.cli.share import share_progress
     from pixelproof.perturb.conduct import conduct
+    from pixelproof.perturb.scoreboard import FILE, write_scoreboard
     from pixelproof.report.perturb_page import write_perturbations
     from pixelproof.report.perturb_view import perturb_view
 
@@ -35,7 +37,19 @@ def measure(spec: PerturbSpec, classifier: Classifier, images: ImageSet, out: Pa
         )
         raise
     write_perturbations(view, out)
+    write_scoreboard(view, out / FILE, _command(spec, out))
     return view
+
+
+def _command(spec: PerturbSpec, out: Path) -> str:
+    """The command line that measures the same, without places of this machine."""
+    values = {**spec.model_dump(exclude_defaults=True), "data": without_place(spec.data), "out": out.name}
+    values.pop("trust_code", None)
+    words = ["pixelproof", "perturb"]
+    for name, value in values.items():
+        text = ",".join(f"{each}" for each in value) if isinstance(value, tuple) else f"{value}"
+        words += [f"--{name.replace('_', '-')}", text.replace(",", ":") if name == "range" else text]
+    return shlex.join(words)
 
 
 def tell(view: PerturbView, out: Path) -> None:

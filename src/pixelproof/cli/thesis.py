@@ -24,12 +24,14 @@ def thesis(
 ) -> None:
     """Perturb several data sets as a thesis did and set its table beside ours; started again, it goes on."""
     from pixelproof.cli.console import console
+    from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
     from pixelproof.errors import InputError
     from pixelproof.report.terminal_table import terminal_table
     from pixelproof.report.thesis_page import thesis_summary, write_thesis
     from pixelproof.report.thesis_tables import perturbation_table, pgd_table
     from pixelproof.thesis.conduct import conduct_thesis
+    from pixelproof.thesis.scoreboard import FILE, write_scoreboard
     from pixelproof.thesis.thesis_spec import read_thesis
 
     pairs = [each.partition("=") for each in data or ()]
@@ -45,6 +47,8 @@ def thesis(
             say=lambda text: console.print(f"[yellow]missing[/]: {escape(text)}", soft_wrap=True),
         )
         page = write_thesis(view, out)
+        given = (f" --data {shlex.quote(f'{name}={without_place(place)}')}" for name, _, place in pairs)
+        write_scoreboard(view, out / FILE, f"pixelproof thesis {spec} --out {out.name}{''.join(given)}")
     except KeyboardInterrupt:
         command = shlex.join(["pixelproof", *sys.argv[1:]])
         console.print(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 _SIZE, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2  # of images in [0, 1]
@@ -19,20 +18,24 @@ def ssim(images: Tensor, others: Tensor) -> Tensor:
 
     Both are float32 N×C×H×W in [0, 1], at least 11×11.
     """
-    x, y = images.double(), others.double()
-    mean_x, mean_y = _window(x), _window(y)
-    spread_x, spread_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
-    common = _window(x * y) - mean_x * mean_y
-    light = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
-    structure = (2 * common + _C2) / (spread_x + spread_y + _C2)
+    both = torch.stack([images, others])
+    means = _windowed(both)
+    spreads = _windowed(both * both) - means * means
+    common = _windowed(images * others) - means[0] * means[1]
+    light = (2 * means[0] * means[1] + _C1) / (means[0] ** 2 + means[1] ** 2 + _C1)
+    structure = (2 * common + _C2) / (spreads[0] + spreads[1] + _C2)
     return (light * structure).flatten(1).mean(1)
 
 
-def _window(images: Tensor) -> Tensor:
-    """Means of ``images`` N×C×H×W under the window, at each of its places inside."""
-    offsets = torch.arange(_SIZE, device=images.device, dtype=images.dtype) - _SIZE // 2
-    weights = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
-    weights = weights / weights.sum()
-    flat = images.flatten(0, 1).unsqueeze(1)
-    rows = F.conv2d(flat, weights.view(1, 1, -1, 1))
-    return F.conv2d(rows, weights.view(1, 1, 1, -1)).view(*images.shape[:2], rows.shape[2], -1)
+def _windowed(images: Tensor) -> Tensor:
+    """Means of ``images`` …×H×W under the window, at each of its places inside: rows, then columns, as products."""
+    height, width = images.shape[-2:]
+    return _places(height, images).T @ images @ _places(width, images)
+
+
+def _places(length: int, like: Tensor) -> Tensor:
+    """The window at every place along ``length`` pixels, a column each: ``length``×(``length`` − 10)."""
+    count = length - _SIZE + 1
+    distance = torch.arange(length)[:, None] - torch.arange(count) - _SIZE // 2
+    weights = torch.exp(-(distance**2) / (2 * _SIGMA**2)) * (distance.abs() <= _SIZE // 2)
+    return (weights / weights[:, :1].sum()).to(like)

@@ -75,7 +75,7 @@ class PerturbView:
 
     @cached_property
     def references(self) -> References | None:
-        return references(self.head["table"], len(self.head["class_names"]))
+        return references(self.head["table"], self.head["class_names"])
 
     @cached_property
     def corruption_errors(self) -> list[CorruptionError]:
