@@ -14,7 +14,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test check format readme bench study grid thesis clean
+.PHONY: demo test check format readme bench study grid perturb thesis clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -60,8 +60,13 @@ grid: $(VENV)/.ready  ## attacks × defences × targets, and the white-box table
 	$(BIN)/pixelproof grid examples/whitebox.toml --out whitebox-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
 	cp whitebox-run/results.json results/whitebox.json
 
+perturb: $(VENV)/.ready  ## every corruption on the bundled ResNet-20: results/perturb.json
+	$(BIN)/pixelproof perturb --model zoo:resnet20 --suite cifar-c --out perturb-run --data '$(DATA)'
+	cp perturb-run/results.json results/perturb.json
+
 thesis: $(VENV)/.ready  ## five perturbations and PGD on several data sets, beside the published figures
 	$(BIN)/pixelproof thesis studies/thesis.toml --out thesis-run $(if $(MNIST),--data 'MNIST=idx:$(MNIST)')
+	cp thesis-run/results.json results/thesis.json
 
 clean:
 	rm -rf $(VENV) demo-run

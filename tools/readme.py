@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pixelproof.zoo.registry import ZOO
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
@@ -83,12 +85,13 @@ def paper() -> str:
 
 def zoo() -> str:
     """Accuracy and size of the bundled networks, from their cards."""
-    lines = ["| network | parameters | CIFAR-10 test accuracy | command |", "|---|---:|---:|---|"]
+    lines = ["| network | parameters | test set | right | command |", "|---|---:|---|---:|---|"]
     remarks = []
     for path in sorted(WEIGHTS.glob("*.json")):
         card = json.loads(path.read_text("utf-8"))
-        command = f"`pixelproof train {card['name']} --data cifar10:ROOT --out DIR`"
-        lines.append(f"| {card['name']} | {card['parameters']:,} | {100 * card['accuracy']:.2f} % | {command} |")
+        command = f"`pixelproof train {card['name']} {ZOO[card['name']].data} --out DIR`"
+        own = f"{card['test']['name']} | {100 * card['accuracy']:.2f} %"
+        lines.append(f"| {card['name']} | {card['parameters']:,} | {own} | {command} |")
         remarks += [f"\n{card['name']}: {card['remark']}"] if card.get("remark") else []
     return "\n".join([*lines, *remarks])
 
@@ -277,6 +280,52 @@ def _whitebox_cell(row: dict[str, Any] | None) -> str:
     return f"{row['value']:g} %" + (f" ({row['mean_l2']:.0f})" if row["mean_l2"] is not None else "")
 
 
+def perturb() -> str:
+    """Accuracy of the zoo's ResNet-20 by corruption and severity."""
+    board = board_of("perturb")
+    rows = [row for row in board["rows"] if "by_strength" in row]
+    if not rows:
+        return ""
+    made, strengths = board["environment"], list(rows[0]["by_strength"])
+    known = {row["claim"]: row for row in board["rows"]}
+    clean, mean = known["clean accuracy"], known["mean corruption error"]
+    lines = [
+        f"`{rows[0]['command']}` ({made['processor']}, {made['threads']} thread, {made['date']}): per cent right of "
+        f"{clean['total']:,} images, {clean['value']:g} when clean; mean corruption error {mean['value']:.1f} %, "
+        f"{mean['relative']:.1f} of it beyond the error on clean images.",
+        "",
+        f"| corruption, severity | {' | '.join(strengths)} | mean | ms an image |",
+        "|---|" + "---:|" * (len(strengths) + 2),
+    ]
+    for row in rows:
+        cells = " | ".join(f"{row['by_strength'][each]:.1f}" for each in strengths)
+        lines.append(f"| {row['perturbation']} | {cells} | {row['value']:.1f} | {row['milliseconds']:.2f} |")
+    return "\n".join(lines)
+
+
+def thesis() -> str:
+    """The thesis's two tables in one, ours above the published figures, and its claims."""
+    board = board_of("thesis")
+    rows = [row for row in board["rows"] if row["claim"].startswith("perturbed: ")]
+    if not rows:
+        return ""
+    made = board["environment"]
+    lines = [
+        f"`{rows[0]['command']}` ({made['processor']}, {made['threads']} thread, {made['date']}):",
+        "",
+        "| data | | clean | perturbed | after PGD | seconds: perturbing, PGD |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        figures = f"{row['clean']:.1f} % | {row['value']:.1f} % | {row['pgd']:.1f} %"
+        seconds = f"{row['perturb_seconds']:.1f}, {row['pgd_seconds']:.0f}"
+        lines.append(f"| {row['data']} | ours, {row['samples']} samples | {figures} | {seconds} |")
+        if row["published"] is not None:
+            lines.append(f"| {row['data']} | published, 10 | {' | '.join(f'{x:.1f} %' for x in row['published'])} | |")
+    claims = (row for row in board["rows"] if row["claim"].startswith("claim: "))
+    return "\n".join([*lines, "", *(f"- {row['value']}: {row['claim'].removeprefix('claim: ')}" for row in claims)])
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -288,6 +337,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "transfer": transfer,
     "grid": grid,
     "whitebox": whitebox,
+    "perturb": perturb,
+    "thesis": thesis,
 }
 
 
