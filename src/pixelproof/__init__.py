@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from pixelproof.api import Result as Result
     from pixelproof.api import assess as assess
+    from pixelproof.api import measure_perturbations as measure_perturbations
     from pixelproof.data import ImageSet as ImageSet
     from pixelproof.data import load_data as load_data
     from pixelproof.errors import DataError as DataError
@@ -46,6 +47,7 @@ _HOME = {
     "load_data": "pixelproof.data",
     "load_model": "pixelproof.models",
     "load_weights": "pixelproof.models",
+    "measure_perturbations": "pixelproof.api",
 }
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "load_data",
     "load_model",
     "load_weights",
+    "measure_perturbations",
 ]
 
 

@@ -1,4 +1,4 @@
-"""pixelproof from Python: ``assess(model, images, labels)`` and what it returns."""
+"""pixelproof from Python: ``assess`` and ``measure_perturbations``, and what they return."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.defences import defend
 from pixelproof.errors import DataError, InputError
 from pixelproof.models import ScoreKind, wrap_model
+from pixelproof.perturb.conduct import conduct
+from pixelproof.perturb.perturb_spec import PerturbSpec
 from pixelproof.report import levels_html, write_report
+from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.perturb_view import PerturbView, perturb_view
 from pixelproof.report.view import read
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.export import to_frame
 from pixelproof.runs.record import UNLEVELLED
-from pixelproof.spec import make_spec
+from pixelproof.spec import from_options, make_spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,12 +101,8 @@ def assess(
     ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
-    unknown = [option for option in ("data", "trust_code") if option in options]
-    if unknown:
-        raise InputError(f"From Python there is no option {unknown[0]}; hand over the model and the images themselves.")
-    pixels, integers = _as_uint8(_on_cpu(images)), np.asarray(_on_cpu(labels))
-    names = tuple(class_names) if class_names is not None else _names(integers)
-    data = ImageSet(pixels, integers, names, "arrays")
+    _check_options(options)
+    data = _arrays(images, labels, class_names)
     where = choose_device(device)
     classifier = wrap_model(model, name=name, kind=kind, device=where)
     spec = make_spec(model=f"python:{classifier.name}", data="arrays", device=device, **options)
@@ -110,6 +110,51 @@ def assess(
     run = begin(spec, defended, prepared(data, spec), Path(out) if out is not None else None)
     execute(run, defended)
     return Result(run)
+
+
+def measure_perturbations(
+    model: object,
+    images: npt.ArrayLike | torch.Tensor,
+    labels: npt.ArrayLike | torch.Tensor,
+    *,
+    class_names: Sequence[str] | None = None,
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    **options: Any,
+) -> PerturbView:
+    """Measure ``model`` under common perturbations; what it returns has ``standings``, ``cells`` and the rest.
+
+    The arguments are those of ``assess``. ``out``: a folder for the measurements, which are continued when found there,
+    and their page. ``options`` are those of ``pixelproof perturb``: ``suite``, ``only``, ``severities``, ``samples``,
+    ``per_class``, ``minimal``, ``worst_case``, ``gate``, ``defence``, ``range``, ``shuffle``, ``seed``. Raises
+    ``InputError`` with one sentence when something cannot be done.
+    """
+    _check_options(options)
+    data = _arrays(images, labels, class_names)
+    classifier = wrap_model(model, name=name, kind=kind, device=choose_device(device))
+    given = {**options, "model": f"python:{classifier.name}", "data": "arrays", "device": device}
+    spec = from_options(PerturbSpec, given)
+    folder = Path(out) if out is not None else None
+    view = perturb_view(conduct(spec, defend(classifier, spec.defence), data, folder))
+    if folder is not None:
+        write_perturbations(view, folder)
+    return view
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    unknown = [option for option in ("data", "trust_code") if option in options]
+    if unknown:
+        raise InputError(f"From Python there is no option {unknown[0]}; hand over the model and the images themselves.")
+
+
+def _arrays(
+    images: npt.ArrayLike | torch.Tensor, labels: npt.ArrayLike | torch.Tensor, class_names: Sequence[str] | None
+) -> ImageSet:
+    pixels, integers = _as_uint8(_on_cpu(images)), np.asarray(_on_cpu(labels))
+    names = tuple(class_names) if class_names is not None else _names(integers)
+    return ImageSet(pixels, integers, names, "arrays")
 
 
 def _names(labels: npt.NDArray[Any]) -> tuple[str, ...]:

@@ -84,3 +84,21 @@ def test_perturbed_is_each_step_in_order():
     turn, fog = PERTURBATIONS["rotation"](), PERTURBATIONS["fog"](table="cifar")  # type: ignore[call-arg]
     expected = turn(fog(images, 2.0, 5), 10.0, 5).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     assert np.array_equal(perturbed(data, "fog(2)+rotation(10)", 5).images, expected)
+
+
+def test_perturbations_from_python(tmp_path: Path):
+    data = load_data("bundled").take(slice(0, 10))
+    view = pixelproof.measure_perturbations(
+        load_model("zoo:lenet"),
+        data.images,
+        data.labels,
+        only=("fog", "rotation"),
+        severities=(5,),
+        out=tmp_path / "run",
+    )
+    assert [cell.perturbation for cell in view.cells] == ["fog", *["rotation"] * 4]
+    assert (tmp_path / "run" / "report.html").exists()
+    with pytest.raises(InputError, match="no option data"):
+        pixelproof.measure_perturbations(load_model("zoo:lenet"), data.images, data.labels, data="bundled")
+    with pytest.raises(InputError, match="suite"):
+        pixelproof.measure_perturbations(load_model("zoo:lenet"), data.images, data.labels, suite="none")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixelproof.analysis.intervals import Rate
 
 if TYPE_CHECKING:
-    from pixelproof.clever.correlation import RankCorrelation
+    from pixelproof.analysis.rank_correlation import RankCorrelation
 
 #: Of a row that takes each sample's smallest distance over all attacks.
 ANY = "any attack"

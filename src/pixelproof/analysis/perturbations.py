@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from pixelproof.analysis.intervals import Rate
-from pixelproof.clever.correlation import FEWEST, RankCorrelation, rank_correlation
+from pixelproof.analysis.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 
 Distance = Literal["l1", "l2", "linf", "ssim"]
 

@@ -13,7 +13,7 @@ from statistics import fmean
 from pixelproof.analysis.claim import Claim, Number
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.perturbations import Distance, Standing
-from pixelproof.clever.correlation import RankCorrelation
+from pixelproof.analysis.rank_correlation import RankCorrelation
 
 
 @dataclass(frozen=True)

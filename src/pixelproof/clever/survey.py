@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from pixelproof.analysis.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from pixelproof.assessment import choose_device
 from pixelproof.attacks.budget import Norm
-from pixelproof.clever.correlation import FEWEST, RankCorrelation, rank_correlation
 from pixelproof.clever.distances import smallest_distances
 from pixelproof.clever.score import CleverScore, check_numbers, clever, default_radius
 from pixelproof.data import ImageSet

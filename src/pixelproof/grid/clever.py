@@ -10,8 +10,8 @@ from typing import Any
 
 from pixelproof.analysis.grid import attack_label
 from pixelproof.analysis.grid_clever import ANY, CleverRow, clever_row, paired
+from pixelproof.analysis.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from pixelproof.attacks.budget import Norm
-from pixelproof.clever.correlation import FEWEST, RankCorrelation, rank_correlation
 from pixelproof.clever.distances import smallest_distances
 from pixelproof.clever.score import default_radius
 from pixelproof.clever.survey import survey

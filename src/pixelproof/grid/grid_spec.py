@@ -10,8 +10,8 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pixelproof.analysis.rank_correlation import FEWEST
 from pixelproof.attacks.budget import Norm
-from pixelproof.clever.correlation import FEWEST
 from pixelproof.spec import AssessSpec, AttackName, DeviceChoice, Precision, Way, make_spec
 from pixelproof.spec_file import read_spec_file
 

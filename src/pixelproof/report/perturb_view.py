@@ -22,8 +22,8 @@ from pixelproof.analysis.perturbations import (
     mean_corruption_error,
     standings,
 )
+from pixelproof.analysis.rank_correlation import RankCorrelation
 from pixelproof.analysis.reference_errors import STANDARD, references
-from pixelproof.clever.correlation import RankCorrelation
 from pixelproof.perturb.journal import Journal
 from pixelproof.runs.record import Finding
 
