@@ -18,10 +18,10 @@ def ssim(images: Tensor, others: Tensor) -> Tensor:
 
     Both are float32 N×C×H×W in [0, 1], at least 11×11.
     """
-    both = torch.stack([images, others])
+    both = torch.stack([images, others]).double()  # small differences of large numbers follow
     means = _windowed(both)
     spreads = _windowed(both * both) - means * means
-    common = _windowed(images * others) - means[0] * means[1]
+    common = _windowed(both[0] * both[1]) - means[0] * means[1]
     light = (2 * means[0] * means[1] + _C1) / (means[0] ** 2 + means[1] ** 2 + _C1)
     structure = (2 * common + _C2) / (spreads[0] + spreads[1] + _C2)
     return (light * structure).flatten(1).mean(1)
@@ -36,6 +36,6 @@ def _windowed(images: Tensor) -> Tensor:
 def _places(length: int, like: Tensor) -> Tensor:
     """The window at every place along ``length`` pixels, a column each: ``length``×(``length`` − 10)."""
     count = length - _SIZE + 1
-    distance = torch.arange(length)[:, None] - torch.arange(count) - _SIZE // 2
+    distance = torch.arange(length, dtype=torch.float64)[:, None] - torch.arange(count) - _SIZE // 2
     weights = torch.exp(-(distance**2) / (2 * _SIGMA**2)) * (distance.abs() <= _SIZE // 2)
     return (weights / weights[:, :1].sum()).to(like)

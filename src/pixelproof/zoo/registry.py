@@ -80,7 +80,7 @@ ZOO: dict[str, Entry] = {
     "resnet20-pentomino": Entry(
         lambda classes: resnet.CifarResNet(20, classes),
         # No crops: they would cut shapes at the border off.
-        replace(_GREY_RECIPE, epochs=6, padding=0, optimiser="adam", max_learning_rate=0.003, weight_decay=0.0),
+        replace(_GREY_RECIPE, epochs=2, padding=0, optimiser="adam", max_learning_rate=0.003, weight_decay=0.0),
         shape=(32, 32, 1),
         data="--data pentomino:200000 --test-data pentomino:5000,seed=1",
     ),
