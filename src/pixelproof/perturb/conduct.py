@@ -14,7 +14,7 @@ import torch
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.perturbations import Least
 from pixelproof.assessment import choose_device, in_range
-from pixelproof.corruptions import SpatialWorstCase
+from pixelproof.corruptions import SeverityCorruption, SpatialWorstCase
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.data.order import consideration_order
@@ -58,19 +58,8 @@ def conduct(
     clean = tuple(subject.answers(subject.images).tolist())
     right = Rate(sum(a == b for a, b in zip(clean, chosen.labels.tolist(), strict=True)), len(chosen))
     _check_gate(spec.gate, right)
-    options = spec.model_dump(mode="json", exclude=_FREE)
-    resolved = [(asdict(each.corruption), each.corruption.name, each.strengths) for each in settings]
     head = {
-        "identity": run_identity(
-            {**options, "settings": resolved}, classifier.fingerprint, classifier.kind, data.content_hash
-        ),
-        "spec": spec.model_dump(mode="json"),
-        "model": classifier.name,
-        "data": data.name,
-        "class_names": list(data.class_names),
-        "shape": list(data.shape),
-        "table": next((each.corruption.table for each in settings if hasattr(each.corruption, "table")), None),
-        "planned": sum(len(each.strengths) for each in settings),
+        **_head(spec, settings, classifier, data),
         "samples": chosen.indices.tolist(),
         "labels": chosen.labels.tolist(),
         "clean": list(clean),
@@ -81,6 +70,23 @@ def conduct(
     journal = Journal.begin(out, head)
     _Conductor(spec, settings, subject, clean, journal, progress).run()
     return journal
+
+
+def _head(spec: PerturbSpec, settings: list[Setting], classifier: Classifier, data: ImageSet) -> dict[str, Any]:
+    """What the measurements are of, with the identity that tells them from others."""
+    options = spec.model_dump(mode="json", exclude=_FREE)
+    options["settings"] = [(asdict(each.corruption), each.corruption.name, each.strengths) for each in settings]
+    tables = [each.corruption.table for each in settings if isinstance(each.corruption, SeverityCorruption)]
+    return {
+        "identity": run_identity(options, classifier.fingerprint, classifier.kind, data.content_hash),
+        "spec": spec.model_dump(mode="json"),
+        "model": classifier.name,
+        "data": data.name,
+        "class_names": list(data.class_names),
+        "shape": list(data.shape),
+        "table": tables[0] if tables else None,
+        "planned": sum(len(each.strengths) for each in settings),
+    }
 
 
 def chosen_positions(labels: Int64Array, spec: PerturbSpec) -> Int64Array:
