@@ -41,7 +41,7 @@ def grid(
             say=lambda text: console.print(f"[yellow]note[/]: {escape(text)}", soft_wrap=True),
         )
         page = write_grid(view, out)
-        anywhere = shlex.join([*words, *(["--data", without_place(data)] if data else []), *trust])
+        anywhere = shlex.join([*words[:-1], out.name, *(["--data", without_place(data)] if data else []), *trust])
         write_scoreboard(view, out / FILE, anywhere)
     except KeyboardInterrupt:
         console.print(

@@ -39,9 +39,8 @@ def study(
             say=lambda text: console.print(f"[yellow]missing[/]: {escape(text)}", soft_wrap=True),
         )
         page = write_study(view, out)
-        write_scoreboard(
-            view, out / FILE, shlex.join([*words, *(["--data", without_place(data)] if data else []), *trust])
-        )
+        anywhere = [*words[:-1], out.name, *(["--data", without_place(data)] if data else []), *trust]
+        write_scoreboard(view, out / FILE, shlex.join(anywhere))
     except KeyboardInterrupt:
         console.print(
             f"Interrupted; nothing finished is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
