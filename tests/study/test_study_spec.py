@@ -52,7 +52,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
 
 def test_the_study_in_the_repository_is_one() -> None:
     study = read_study(ROOT / "studies" / "zoo.toml")
-    assert (study.preset, study.samples, study.levels, study.minimal) == ("quick", 100, (1, 3, 5, 10), 127)
+    assert (study.preset, study.samples, study.levels, study.minimal) == ("quick", 50, (1, 3, 5, 10), 127)
     assert len([member for member in study.members if member.defence is None]) >= 7
     assert {"fast AT", "tvm", "bits(5)"} <= {member.defence for member in study.members}
 
