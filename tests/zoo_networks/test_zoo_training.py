@@ -20,16 +20,17 @@ from pixelproof.zoo.recipe import Recipe
 CPU = torch.device("cpu")
 
 
-def _images(n=8, classes=2):
+def _images(n=8, classes=2, shape=(32, 32, 3)):
     """Noise around one shade a class."""
     labels = np.arange(n) % classes
-    noise = np.random.default_rng(n).integers(0, 60, (n, 32, 32, 3))
+    noise = np.random.default_rng(n).integers(0, 60, (n, *shape))
     shades = (noise + 190 * labels[:, None, None, None] // (classes - 1)).astype(np.uint8)
     return pp.ImageSet(shades, labels, tuple("abcdefghij"[:classes]), "shades")
 
 
 def _train(name, out, **options):
-    return training.train(name, _images(), _images(4), out, **{"epochs": 2, **options})
+    shape = registry.entry(name).shape
+    return training.train(name, _images(shape=shape), _images(4, shape=shape), out, **{"epochs": 2, **options})
 
 
 @pytest.mark.parametrize("name", registry.ZOO)
@@ -291,7 +292,7 @@ def test_all_weights_together_stay_small():
 @pytest.mark.parametrize("name", registry.ZOO)
 def test_a_network_without_weights_tells_how_to_train_it(name, monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "weights_file", lambda name: tmp_path / f"{name}.safetensors")
-    with pytest.raises(pp.ModelError, match=f"pixelproof train {name} --data cifar10:ROOT --out DIR"):
+    with pytest.raises(pp.ModelError, match=f"pixelproof train {name} {registry.entry(name).data} --out DIR"):
         pp.load_model(f"zoo:{name}")
 
 

@@ -27,8 +27,8 @@ def thesis(
     from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
     from pixelproof.errors import InputError
-    from pixelproof.report.terminal_table import terminal_table
-    from pixelproof.report.thesis_page import thesis_summary, write_thesis
+    from pixelproof.report.terminal_table import narrowed, terminal_table
+    from pixelproof.report.thesis_page import differences, thesis_summary, write_thesis
     from pixelproof.report.thesis_tables import perturbation_table, pgd_table
     from pixelproof.thesis.conduct import conduct_thesis
     from pixelproof.thesis.scoreboard import FILE, write_scoreboard
@@ -56,9 +56,9 @@ def thesis(
         )
         raise
     for table in (perturbation_table(view), pgd_table(view)):
-        console.print(terminal_table(table))
+        console.print(terminal_table(narrowed(table, "data", "whose", "clean", "perturbed", "pgd", "diff", "seconds")))
     for claim in view.claims:
         console.print(f"[bold]{claim.verdict}[/]: {escape(claim.text)}", soft_wrap=True)
-    for sentence in thesis_summary(view):
+    for sentence in (*thesis_summary(view), *differences(view)):
         console.print(escape(sentence), soft_wrap=True)
     console.print(f"report: [bold]{escape(str(page))}[/]", soft_wrap=True)

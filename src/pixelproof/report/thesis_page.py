@@ -41,7 +41,7 @@ def write_thesis(view: ThesisView, folder: Path) -> Path:
             f"{plural(view.spec['per_class'], 'image')} a class",
         ],
         summary=thesis_summary(view),
-        differences=_differences(view),
+        differences=differences(view),
         tables={table.name: table for table in tables},
         chapters=_chapters(view),
         environment=environment,
@@ -61,12 +61,10 @@ def thesis_summary(view: ThesisView) -> list[str]:
             f"{percent(weakest.accuracy)}), {percent(each.pgd.value)} after PGD."
         )
     held = [claim for claim in view.claims if claim.verdict == "held"]
-    failed = [claim.text.rstrip(".").lower() for claim in view.claims if claim.verdict == "not held"]
-    text = f"{len(held)} of {plural(len(view.claims), 'claim')} of the thesis hold here"
-    return [*sentences, f"{text}; not held: {listed(failed)}." if failed else f"{text}."]
+    return [*sentences, f"{len(held)} of the thesis’s {plural(len(view.claims), 'claim')} held here."]
 
 
-def _differences(view: ThesisView) -> list[str]:
+def differences(view: ThesisView) -> list[str]:
     """Why ours and the published figures differ."""
     names = listed([each.name for each in view.subjects if each.name in PUBLISHED])
     few = view.spec["per_class"]
@@ -77,10 +75,24 @@ def _differences(view: ThesisView) -> list[str]:
         f"{plural(few, 'image')} of every class.",
         "Its percentages are finer than ten images allow, and its Pentomino rises under attack (89.98 to 98.19 %), so "
         "they cannot be shares of right answers alone; ours are.",
+        f"Jitter of 0.05 moves pixels by up to that share of half the image’s side: {_reaches(view)}, but 4 in "
+        "images of 160 pixels.",
+        *(
+            f"{percent(each.test.value)} of our Pentomino test set are right, of the thesis’s 90 %: how hard a data "
+            "set is depends on the network."
+            for each in view.subjects
+            if each.name == "Pentomino"
+        ),
         "Our perturbations are those of the library that it names, with right angles exact and all images rounded to 8 "
         "bits; our PGD sees 8-bit images too, and starts at the image as its does.",
         *([f"Of its data sets {names} can be compared; pictures and splits are not the same files."] if names else []),
     ]
+
+
+def _reaches(view: ThesisView) -> str:
+    """``0.8 pixels in CIFAR-10's``, for every data set."""
+    shapes = {each.name: seen.head["shape"] for each, seen in zip(view.subjects, view.perturbations, strict=True)}
+    return listed([f"{0.05 * (max(shape[:2]) - 1) / 2:.1f} pixels in {name}" for name, shape in shapes.items()])
 
 
 def _chapters(view: ThesisView) -> list[Chapter]:
