@@ -92,8 +92,9 @@ PAIRS = {
     "square": Pair(
         "square(epsilon=2,queries=1000)", "art:SquareAttack(eps=2/255,max_iter=1000,batch_size=32)", 32, epsilon=2
     ),
-    "zoo": Pair("zoo(queries=5000)", "art:ZooAttack(max_iter=20,binary_search_steps=1,use_resize=False)", 4),
-    "boundary": Pair("boundary(queries=2000)", "art:BoundaryAttack(max_iter=150,num_trial=10)", 4, near=2),
+    # With a tenth of these iterations ART's fools nothing.
+    "zoo": Pair("zoo(queries=4000)", "art:ZooAttack(max_iter=200,binary_search_steps=1,use_resize=False)", 4),
+    "boundary": Pair("boundary(queries=1500)", "art:BoundaryAttack(max_iter=150,num_trial=10)", 16, near=2),
     "hop-skip-jump": Pair(
         "hop-skip-jump(queries=2000)", "art:HopSkipJump(max_iter=8,max_eval=1000,init_eval=100)", 8, near=2
     ),
