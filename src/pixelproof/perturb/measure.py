@@ -33,16 +33,20 @@ class Subject:
         """Their classes N."""
         return self.scores(images).argmax(1)
 
-    def parts(self) -> list[Tensor]:
-        """The rows of the images, in parts that fit the memory."""
-        rows = torch.arange(len(self.images), device=self.images.device)
+    @property
+    def rows(self) -> Tensor:
+        """The numbers of the images."""
+        return torch.arange(len(self.images), device=self.images.device)
+
+    def parts(self, rows: Tensor) -> list[Tensor]:
+        """``rows`` in parts whose images fit the memory."""
         return list(torch.split(rows, max(1, _VALUES // self.images[0].numel())))
 
 
 def cell(subject: Subject, corruption: Corruption, strength: float, seed: int) -> Cell:
     """All samples at one strength."""
     answers, columns, seconds = [], [], 0.0
-    for rows in subject.parts():
+    for rows in subject.parts(subject.rows):
         clean = subject.images[rows]
         begun = _now(clean.device)
         changed = corruption(clean, strength, seed)
@@ -72,10 +76,10 @@ def least_strengths(
     Every step is asked, as accuracy need not fall steadily; samples that are wrong ask no further.
     """
     found: list[float | None] = [None] * len(subject.images)
-    left = torch.arange(len(subject.images), device=subject.images.device)
+    left = subject.rows
     for strength in ladder(corruption.none, towards, steps)[1:]:
         still = []
-        for rows in torch.split(left, max(1, _VALUES // subject.images[0].numel())):
+        for rows in subject.parts(left):
             wrong = subject.answers(corruption(subject.images[rows], strength, seed)) != subject.labels[rows]
             for row in rows[wrong].tolist():
                 found[row] = strength

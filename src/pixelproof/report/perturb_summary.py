@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from pixelproof.analysis.perturbations import Standing
 from pixelproof.analysis.wording import listed, percent, plural
-from pixelproof.report.perturb_view import PerturbView, name_of
+from pixelproof.report.perturb_view import DISTANCE_TITLES, PerturbView, name_of
 
 _FEW_SAMPLES = 100
-_DISTANCES = {"l1": "L1", "l2": "L2", "linf": "L∞", "ssim": "SSIM"}
 _NAMED = 2
 
 
@@ -88,7 +87,7 @@ def _distances(view: PerturbView) -> str:
     known = {key: found for key, found in view.correlations.items() if found.rho is not None}
     if not known:
         return ""
-    said = listed([f"{_DISTANCES[key]} {found.rho:+.2f}" for key, found in known.items()])
+    said = listed([f"{DISTANCE_TITLES[key]} {found.rho:+.2f}" for key, found in known.items()])
     return f"Rank correlation of accuracy with distance: {said}; −1 for a distance would mean that it tells all."
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pixelproof.analysis.wording import plural
-from pixelproof.report.perturb_view import PerturbView, title_of
+from pixelproof.report.perturb_view import DISTANCE_TITLES, PerturbView, title_of
 from pixelproof.report.table import Bold, Cell, Column, Table
 
-_DISTANCES = {"l1": "L1", "l2": "L2", "linf": "L∞", "ssim": "SSIM"}
 _UNITS = (
     "L1, L2 and L∞: mean distances to the clean image over all channel values, in grey levels (0–255). SSIM: "
     "structural similarity, 1 for the same image."
@@ -149,7 +148,7 @@ def correlation_table(view: PerturbView) -> Table:
     rows = []
     for distance, found in view.correlations.items():
         between = "–" if found.low is None or found.high is None else f"[{found.low:.2f}, {found.high:.2f}]"
-        rows.append((_DISTANCES[distance], found.rho, between, found.p_value))
+        rows.append((DISTANCE_TITLES[distance], found.rho, between, found.p_value))
     notes = (f"Spearman’s ρ over {plural(len(view.cells), 'cell')} of perturbation and strength; bootstrap interval.",)
     return Table("perturb-correlations", "Accuracy and distances", columns, tuple(rows), notes)
 
@@ -162,7 +161,7 @@ def cell_table(view: PerturbView) -> Table:
         Column("right", "ratio", "Accuracy", "right"),
         Column("share", "share", "Accuracy", "accuracy"),
         Column("95 %", "interval", "Accuracy", "accuracy"),
-        *(Column(name, "decimal", "Mean change", f"mean_{key}") for key, name in _DISTANCES.items()),
+        *(Column(name, "decimal", "Mean change", f"mean_{key}") for key, name in DISTANCE_TITLES.items()),
         Column("ms an image", "decimal", key="milliseconds"),
     )
     rows = []

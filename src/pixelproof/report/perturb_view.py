@@ -27,6 +27,9 @@ from pixelproof.analysis.reference_errors import STANDARD, references
 from pixelproof.perturb.journal import Journal
 from pixelproof.runs.record import Finding
 
+#: How the distances are written.
+DISTANCE_TITLES: Mapping[Distance, str] = {"l1": "L1", "l2": "L2", "linf": "L∞", "ssim": "SSIM"}
+
 
 @dataclass(frozen=True)
 class WorstCase:
