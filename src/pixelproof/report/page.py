@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pixelproof.report.figure import Figure
@@ -18,9 +18,15 @@ _ENLARGED = 1.2  # figures on the page, where there is room
 @cache
 def template(name: str) -> Template:
     """The template in the file ``name``, which escapes all that it is given."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["unbroken"] = _unbroken
-    return environment.from_string(_resource(name))
+    return environment.get_template(name)
 
 
 def style() -> Markup:
