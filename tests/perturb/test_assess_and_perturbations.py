@@ -14,8 +14,9 @@ from pixelproof.corruptions import PERTURBATIONS, perturbed
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
 from pixelproof.models import load_model
-from pixelproof.perturb.journal import FOLDER, Journal
+from pixelproof.perturb import FOLDER, JOURNAL
 from pixelproof.runs import RunStore
+from pixelproof.runs.journal import Journal
 from tiny_run import TINY_ARGUMENTS, Cli
 
 
@@ -23,7 +24,7 @@ def test_perturbations_beside_an_assessment(cli: Cli, tmp_path: Path):
     out = tmp_path / "run"
     answer = cli("assess", *TINY_ARGUMENTS, "--with", "perturbations", "--out", out)
     assert answer.code == 0
-    journal = Journal.open(out / FOLDER)
+    journal = Journal.open(out / FOLDER / JOURNAL)
     assert {each["perturbation"] for each in journal.of("cell")} == set(PERTURBATIONS)
     assert len(journal.head["samples"]) == 30  # all in range, not only those attacked
     page = Page((out / "report.html").read_text("utf-8"))

@@ -16,13 +16,14 @@ from pixelproof.data import load_data
 from pixelproof.errors import InputError
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
+from pixelproof.perturb import JOURNAL as FILE
 from pixelproof.perturb.conduct import chosen_positions, conduct
-from pixelproof.perturb.journal import FILE, Journal
 from pixelproof.perturb.measure import Subject, cell, least_strengths
 from pixelproof.perturb.perturb_spec import PERTURBATIONS, PerturbSpec
 from pixelproof.report.perturb_page import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.report.perturb_view import PerturbView, perturb_view, read_perturbations
+from pixelproof.runs.journal import Journal
 from pixelproof.spec import from_options
 from tiny_run import Cli
 
@@ -151,7 +152,7 @@ def test_on_the_command_line(cli: Cli, tmp_path: Path):
     assert answer.code == 0
     assert "Rotation" in answer.out
     assert "report:" in answer.out
-    head = Journal.open(tmp_path / "run").head
+    head = Journal.open(tmp_path / "run" / FILE).head
     assert head["table"] == "cifar"
     assert len(head["samples"]) == 12
 

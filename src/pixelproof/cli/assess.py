@@ -101,7 +101,7 @@ def assess(
     from pixelproof.cli.finish import run_and_finish, write_documents
     from pixelproof.cli.open import begin_run, open_data
     from pixelproof.cli.perturbations import measure, tell
-    from pixelproof.perturb.journal import FOLDER
+    from pixelproof.perturb import FOLDER
     from pixelproof.perturb.perturb_spec import beside
     from pixelproof.spec import make_spec
 

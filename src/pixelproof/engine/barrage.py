@@ -11,8 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import to_8_bit
+from pixelproof.attacks.attack import Attack, settled
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
@@ -121,7 +120,7 @@ class Barrage:
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
-        pixels = self._settled(attack, found, clean).mul(255).round().permute(0, 2, 3, 1)
+        pixels = settled(attack, found, clean).mul(255).round().permute(0, 2, 3, 1)
         scores = self.verifier(pixels)
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
@@ -144,15 +143,6 @@ class Barrage:
     def _streams(self, attack: Attack, cohort: Sequence[Sample]) -> Streams:
         cpu, seed = torch.device("cpu"), self.settings.seed
         return Streams([stream(cpu, seed, attack.spelling, sample.index) for sample in cohort], self.device)
-
-    def _settled(self, attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
-        """8-bit images inside the attack's budget; the clean image in place of what is not one."""
-        found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
-        if attack.budget is None:
-            return to_8_bit(found)
-        rounded = attack.budget.to_8_bit(found, clean)
-        inside = attack.budget.allows(rounded, clean)
-        return torch.where(inside[:, None, None, None], rounded, clean)
 
 
 def _goal(cohort: Sequence[Sample], device: torch.device) -> Goal:

@@ -22,12 +22,13 @@ from pixelproof.environment import environment
 from pixelproof.errors import InputError
 from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer, verifier
-from pixelproof.perturb.journal import Journal
+from pixelproof.perturb import JOURNAL
 from pixelproof.perturb.measure import Subject, cell, least_strengths
 from pixelproof.perturb.perturb_spec import DEFAULT_SAMPLES, PerturbSpec, Setting
 from pixelproof.preflight import preflight
 from pixelproof.report.picture import data_uri
 from pixelproof.runs.identity import run_identity
+from pixelproof.runs.journal import Journal
 
 #: Stored side of the pictures in strips, in px.
 _PICTURE = 96
@@ -67,7 +68,7 @@ def conduct(
         "findings": [asdict(finding) for finding in found.findings],
         "environment": environment(device),
     }
-    journal = Journal.begin(out, head)
+    journal = Journal.begin(None if out is None else out / JOURNAL, head)
     _Conductor(spec, settings, subject, clean, journal, progress).run()
     return journal
 

@@ -11,8 +11,7 @@ from pixelproof.analysis.duality import duality_rows
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.levels import highest_safe_level
 from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
-from pixelproof.perturb.journal import FILE as JOURNAL
-from pixelproof.perturb.journal import FOLDER
+from pixelproof.perturb import FOLDER, JOURNAL
 from pixelproof.report import tables
 from pixelproof.report.attempt_tables import WAYS, attempt_table
 from pixelproof.report.figures import class_figures, curve_figures

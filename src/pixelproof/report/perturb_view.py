@@ -24,7 +24,8 @@ from pixelproof.analysis.perturbations import (
 )
 from pixelproof.analysis.rank_correlation import RankCorrelation
 from pixelproof.analysis.reference_errors import STANDARD, references
-from pixelproof.perturb.journal import Journal
+from pixelproof.perturb import JOURNAL
+from pixelproof.runs.journal import Journal
 from pixelproof.runs.record import Finding
 
 #: How the distances are written.
@@ -95,7 +96,7 @@ class PerturbView:
 
 def read_perturbations(folder: Path) -> PerturbView:
     """The view of the journal in ``folder``. Raises ``RunError`` where there is none."""
-    return perturb_view(Journal.open(folder))
+    return perturb_view(Journal.open(folder / JOURNAL))
 
 
 def perturb_view(journal: Journal) -> PerturbView:

@@ -9,9 +9,6 @@ from typing import Any
 
 from pixelproof.errors import RunError
 
-FILE = "perturbations.jsonl"
-#: The folder in that of a run where its perturbations lie.
-FOLDER = "perturbations"
 Line = dict[str, Any]
 
 
@@ -22,31 +19,32 @@ class Journal:
         self._path, self.lines = path, lines
 
     @classmethod
-    def begin(cls, folder: Path | None, head: Line) -> Journal:
-        """The journal of ``head`` in ``folder`` (None: in memory), taken up where there is one.
+    def begin(cls, path: Path | None, head: Line) -> Journal:
+        """The journal of ``head`` at ``path`` (None: in memory), taken up where there is one.
 
         Raises ``RunError`` when the one there has another ``identity``.
         """
-        if folder is None:
+        if path is None:
             return cls(None, [head])
-        if (folder / FILE).exists():
-            found = cls.open(folder)
+        if path.exists():
+            found = cls.open(path)
             if found.lines[0]["identity"] != head["identity"]:
-                raise RunError(f"{folder} holds other perturbations (other model, data or settings); choose another.")
+                raise RunError(
+                    f"{path.parent} holds other {path.stem} (other model, data or settings); choose another folder."
+                )
             return found
-        folder.mkdir(parents=True, exist_ok=True)
-        journal = cls(folder / FILE, [])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        journal = cls(path, [])
         journal.add(head)
         return journal
 
     @classmethod
-    def open(cls, folder: Path) -> Journal:
-        """The journal in ``folder``. Raises ``RunError`` when there is none or it is damaged."""
-        path = folder / FILE
+    def open(cls, path: Path) -> Journal:
+        """The journal at ``path``. Raises ``RunError`` when there is none or it is damaged."""
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise RunError(f"{folder} has no {FILE}; pixelproof perturb writes it.") from error
+            raise RunError(f"{path.parent} has no {path.name}; measure first, which writes it.") from error
         whole = content[: content.rfind(b"\n") + 1]
         try:
             lines = [json.loads(line) for line in whole.splitlines()]
