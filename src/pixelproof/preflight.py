@@ -54,18 +54,20 @@ def preflight(
     device: torch.device,
     gate: float = 0.9,
     limit: int = 1000,
+    refuse_chance: bool = True,
 ) -> Preflight:
     """Look for wrong wiring: ask ``classifier`` about up to ``limit`` images, spread evenly over the set.
 
     ``gate`` is the accuracy (0 to 1) below which a warning is given. A kind of scores nobody gave is settled
     here. Raises ``ModelError`` when the scores are not finite, count too few classes, are the same for every
-    image, are not of the kind declared, or are right no more often than chance; the sentence gives the likely
-    reason if one is found.
+    image, are not of the kind declared, or, unless ``refuse_chance`` is False, are right no more often than chance; the
+    sentence gives the likely reason if one is found.
     """
     check = _Check(classifier, data, batch_size, device, limit)
     check.refuse_unusable()
     hint = check.value_range()
-    check.refuse_chance(hint)
+    if refuse_chance:
+        check.refuse_chance(hint)
     found = (*check.about_model(), *check.about_accuracy(gate), *([hint] if hint else []))
     return Preflight(
         findings=found,
@@ -233,8 +235,8 @@ class _Check:
         if not self._above_chance():
             yield _warning(
                 "at-chance",
-                f"The model is right on {self._share(self.right)}, which so few images cannot tell from "
-                f"chance among {self.classes} classes; give at least {FEW_IMAGES} images.",
+                f"The model is right on {self._share(self.right)}, which cannot be told from chance among "
+                f"{self.classes} classes; check its wiring, or give more images.",
             )
         elif self.right < gate * self.checked:
             yield _warning(

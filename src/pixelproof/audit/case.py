@@ -1,0 +1,260 @@
+"""What an audit is about, and everything measured in it, each thing once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelproof.analysis.intervals import Rate
+from pixelproof.attacks.attack import settled
+from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.audit.attacked import Attacked, View
+from pixelproof.audit.claim import Claim
+from pixelproof.audit.effort import Effort
+from pixelproof.data import ImageSet
+from pixelproof.data.imageset import Int64Array
+from pixelproof.defences.eot import ExpectedClassifier
+from pixelproof.defences.opened import opened
+from pixelproof.engine.streams import stream
+from pixelproof.errors import InputError
+from pixelproof.models import Classifier
+from pixelproof.models.query import Scorer
+from pixelproof.runs.journal import Journal
+from pixelproof.runs.record import Finding
+from pixelproof.streams import Streams
+
+#: Images of a call, in attacks and judgements alike.
+BATCH = 64
+_ATTACK = "attack|"
+
+
+class Case:
+    """The claim, the model, the data, and the journal of what was measured.
+
+    ``classifier`` is the model as it was handed over, its defence included. Samples are ``effort.samples`` images drawn
+    at random from ``data`` by ``seed``; they are numbered 0, 1, … in that order. ``random``: the same images get other
+    answers at every call.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        effort: Effort,
+        classifier: Classifier,
+        data: ImageSet,
+        journal: Journal,
+        *,
+        seed: int,
+        device: torch.device,
+        findings: Sequence[Finding] = (),
+        random: bool = False,
+        stored: Sequence[str] = (),
+    ) -> None:
+        self.claim, self.threat, self.effort = claim, claim.threat, effort
+        self.classifier, self.data, self.journal = classifier, data, journal
+        self.seed, self.device, self.findings, self.random = seed, device, tuple(findings), random
+        self.stored = tuple(stored)  # folders of runs whose adversarial images are shown to this model
+        self._known = {each["key"]: each["value"] for each in journal.of("evidence")}
+
+    # What is attacked.
+
+    @cached_property
+    def order(self) -> Int64Array:
+        """All positions of ``data``, shuffled; the samples are the first of them."""
+        return np.random.default_rng(self.seed).permutation(len(self.data))
+
+    @cached_property
+    def samples(self) -> ImageSet:
+        return self.data.take(self.order[: self.effort.samples])
+
+    @cached_property
+    def images(self) -> Tensor:
+        """The samples, float32 N×C×H×W in [0, 1] on the device."""
+        pixels = torch.from_numpy(self.samples.images.copy()).to(self.device)
+        return (pixels.permute(0, 3, 1, 2).float() / 255).contiguous()
+
+    @cached_property
+    def labels(self) -> Tensor:
+        return torch.from_numpy(self.samples.labels.copy()).to(self.device)
+
+    @cached_property
+    def clean(self) -> tuple[int, ...]:
+        """The answers to the samples without any attack."""
+        found: list[int] = self.once("clean answers", lambda: self.answers(self.images).tolist())
+        return tuple(found)
+
+    @property
+    def right(self) -> list[int]:
+        """The samples that are classified correctly without any attack."""
+        return [row for row, (a, b) in enumerate(zip(self.clean, self.labels.tolist(), strict=True)) if a == b]
+
+    # The model, as it decides and as attackers see it.
+
+    @cached_property
+    def judge(self) -> Classifier:
+        """What decides: the model, or the mean of many answers where it answers at random."""
+        return ExpectedClassifier([self.classifier] * self.effort.draws) if self.random else self.classifier
+
+    @cached_property
+    def opened(self) -> tuple[Classifier, tuple[str, ...]]:
+        """The model laid open to gradients, and what had to be done for it."""
+        found = opened(self.classifier, random=self.random, draws=self.effort.draws)
+        return found.classifier, found.steps
+
+    def view(self, view: View) -> Classifier:
+        return self.classifier if view == "plain" else self.opened[0]
+
+    def blind(self, view: View = "plain") -> str:
+        """Why gradients cannot be had of the model so seen; empty where they can be."""
+        key = f"gradients|{view}"
+        found: str = self.once(key, lambda: self._no_gradient(self.oracle(1, view)))
+        return found
+
+    def permits(self, needs: str) -> bool:
+        """Whether the threat model's attacker may use an attack that ``needs`` gradients, scores or labels."""
+        return needs != "gradients" or self.threat.knowledge == "white-box"
+
+    def oracle(self, samples: int, view: View = "plain", *, eight_bit: bool = True, finite: bool = True) -> Oracle:
+        return Oracle(self.view(view), BATCH, self.device, samples, eight_bit, finite)
+
+    def log_scores(self, images: Tensor) -> Tensor:
+        """Log-scores N×K that decide about ``images`` N×C×H×W in [0, 1] of whole grey levels."""
+        return Scorer(self.judge, BATCH, self.device)(images.mul(255).round().permute(0, 2, 3, 1))
+
+    def answers(self, images: Tensor) -> Tensor:
+        return self.log_scores(images).argmax(1)
+
+    # Attacks.
+
+    def goal(self, rows: Tensor) -> Goal:
+        """What attackers want of the samples ``rows``: targets are drawn at random where the threat is targeted."""
+        labels = self.labels[rows]
+        if self.threat.goal == "untargeted":
+            return Goal(labels)
+        classes = len(self.data.class_names)
+        shift = 1 + self.streams("target", rows).integers(classes - 1, 1).squeeze(1)
+        return Goal(labels, (labels + shift) % classes)
+
+    def streams(self, key: str, rows: Tensor) -> Streams:
+        cpu = torch.device("cpu")
+        return Streams([stream(cpu, self.seed, "audit", key, row) for row in rows.tolist()], self.device)
+
+    def within(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Whether each of ``images``, 8-bit ones of the samples ``rows``, lies in the threat model's ball: n bools."""
+        clean, norm = self.images[rows], self.threat.norm
+        if norm == "l0":
+            changed = ((images - clean).abs() > 0.5 / 255).any(1).flatten(1).sum(1)
+            return changed <= self.threat.epsilon
+        return Budget(norm, self.threat.epsilon).allows(images, clean)
+
+    def attacked(
+        self, spelling: str, view: View = "open", rows: Sequence[int] | None = None, key: str = ""
+    ) -> Attacked:
+        """What the attack so spelled does to the samples ``rows`` (None: all). ``key`` tells apart what is alike.
+
+        Raises ``InputError`` where the attack needs more than the model gives.
+        """
+        chosen = tuple(range(len(self.samples))) if rows is None else tuple(rows)
+        return self.attempt(f"{spelling}|{view}|{key}", lambda: self._attacked(spelling, view, chosen, key), chosen)
+
+    def attempt(self, key: str, measure: Callable[[], Attacked], rows: Sequence[int]) -> Attacked:
+        """What ``measure`` finds on ``rows``, kept beside all other attacks, so that it counts in the worst case."""
+        value = self.once(f"{_ATTACK}{key}|{_span(rows)}", lambda: asdict(measure()))
+        return _attacked(value)
+
+    @property
+    def attempts(self) -> list[Attacked]:
+        """Every attack so far."""
+        return [_attacked(value) for key, value in self._known.items() if key.startswith(_ATTACK)]
+
+    def worst_case(self, counts: Callable[[Attacked], bool] = lambda _: True) -> Rate:
+        """The samples that withstood all attacks so far for which ``counts`` holds, within the threat model."""
+        fallen = set(range(len(self.samples))) - set(self.right)
+        return self.standing(frozenset(fallen).union(*(each.broken for each in self.attempts if counts(each))))
+
+    def standing(self, broken: frozenset[int]) -> Rate:
+        return Rate(len(self.samples) - len(broken), len(self.samples))
+
+    def _attacked(self, spelling: str, view: View, chosen: tuple[int, ...], key: str) -> Attacked:
+        attack, begun, right = read_attack(spelling), time.perf_counter(), set(self.right)
+        fooled, within = dict.fromkeys(chosen, True), dict.fromkeys(chosen, True)
+        tried = [row for row in chosen if row in right]
+        queries = steps = 0
+        size = max(1, len(tried)) if attack.together else BATCH
+        for start in range(0, len(tried), size):
+            part = tried[start : start + size]
+            rows = torch.tensor(part, device=self.device)
+            oracle, goal, clean = self.oracle(len(part), view), self.goal(rows), self.images[rows]
+            found = attack(oracle, clean, goal, self.streams(f"{spelling}|{key}", rows)).detach()
+            images = settled(attack, found, clean)
+            reached, inside = goal.reached(self.log_scores(images)), self.within(images, rows)
+            if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
+                reached &= inside
+            fooled.update(zip(part, reached.tolist(), strict=True))
+            within.update(zip(part, inside.tolist(), strict=True))
+            queries += int(oracle.queries.sum())
+            steps += int(oracle.gradient_steps.sum())
+        return Attacked(
+            attack=spelling,
+            view=view,
+            needs=attack.needs,
+            rows=chosen,
+            fooled=tuple(fooled[row] for row in chosen),
+            within=tuple(within[row] for row in chosen),
+            queries=queries / max(1, len(tried)),
+            gradient_steps=steps / max(1, len(tried)),
+            seconds=time.perf_counter() - begun,
+        )
+
+    def _no_gradient(self, oracle: Oracle) -> str:
+        rows = torch.zeros(1, dtype=torch.int64, device=self.device)
+        try:
+            oracle.gradient(self.images[:1], rows, lambda scores, _: scores.sum(1))
+        except InputError as error:
+            return str(error)
+        return ""
+
+    # Evidence.
+
+    def once(self, key: str, measure: Callable[[], Any]) -> Any:
+        """The value of JSON that ``measure`` gives, from the journal where it stands there already.
+
+        What a random model draws in it follows from the seed and ``key`` alone, in whatever order things are measured.
+        """
+        if key not in self._known:
+            with _drawing(self.device, self.seed, key):
+                value = json.loads(json.dumps(measure()))
+            self.journal.add({"evidence": {"key": key, "value": value}})
+            self._known[key] = value
+        return self._known[key]
+
+
+@contextmanager
+def _drawing(device: torch.device, seed: int, key: str) -> Iterator[None]:
+    """The global stream of random numbers, begun anew inside and put back after."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(stream(torch.device("cpu"), seed, "audit", key).initial_seed())
+        yield
+
+
+def _attacked(value: dict[str, Any]) -> Attacked:
+    return Attacked(**{key: tuple(each) if isinstance(each, list) else each for key, each in value.items()})
+
+
+def _span(rows: Sequence[int]) -> str:
+    """``0-99`` for consecutive rows, otherwise all of them."""
+    if rows and list(rows) == list(range(rows[0], rows[-1] + 1)):
+        return f"{rows[0]}-{rows[-1]}"
+    return ",".join(map(str, rows))
