@@ -122,6 +122,11 @@ class Case:
         found: str = self.once(key, lambda: self._no_gradient(self.oracle(1, view)))
         return found
 
+    @property
+    def naive(self) -> View:
+        """How one sees the model who does not know its defence: as it is, if gradients can be had there at all."""
+        return "open" if self.blind("plain") else "plain"
+
     def permits(self, needs: str) -> bool:
         """Whether the threat model's attacker may use an attack that ``needs`` gradients, scores or labels."""
         return needs != "gradients" or self.threat.knowledge == "white-box"
@@ -250,7 +255,8 @@ def _drawing(device: torch.device, seed: int, key: str) -> Iterator[None]:
 
 
 def _attacked(value: dict[str, Any]) -> Attacked:
-    return Attacked(**{key: tuple(each) if isinstance(each, list) else each for key, each in value.items()})
+    known: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in value.items()}
+    return Attacked(**known)
 
 
 def _span(rows: Sequence[int]) -> str:

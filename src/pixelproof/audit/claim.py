@@ -18,7 +18,7 @@ Norm = Literal["l0", "l1", "l2", "linf"]
 
 
 class Threat(BaseModel):
-    """Whom the model is said to withstand. ``epsilon`` is in grey levels (1/255) of ``norm``; of L0 it counts pixels."""
+    """Whom the model is said to withstand. ``epsilon`` is in grey levels (1/255) of ``norm``; L0 counts pixels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,8 +76,8 @@ class Claim(BaseModel):
     def _ordered(self) -> Claim:
         if self.robust_accuracy > self.clean_accuracy:
             raise ValueError(
-                f"robust_accuracy {self.robust_accuracy:g} lies above clean_accuracy {self.clean_accuracy:g}: no attack "
-                "makes a model better, so check both"
+                f"robust_accuracy {self.robust_accuracy:g} lies above clean_accuracy {self.clean_accuracy:g}: no "
+                "attack makes a model better, so check both"
             )
         return self
 

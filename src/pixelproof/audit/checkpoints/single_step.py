@@ -10,8 +10,8 @@ from pixelproof.audit.paired import more_often
 
 def judge(case: Case) -> Answer:
     """Fails where one step fools significantly more samples than twenty that begin from the same image."""
-    once = case.attacked(single_step(case.threat), "plain")
-    often = case.attacked(iterative(case.threat), "plain")
+    once = case.attacked(single_step(case.threat), case.naive)
+    often = case.attacked(iterative(case.threat), case.naive)
     numbers = (("Right after one step (FGSM)", str(once.right)), ("Right after 20 steps (PGD)", str(often.right)))
     only_once, only_often = len(once.broken - often.broken), len(often.broken - once.broken)
     counts = f"{only_once} samples are fooled by one step alone, {only_often} by twenty alone"
