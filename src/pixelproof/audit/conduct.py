@@ -86,8 +86,14 @@ def _answer_all(case: Case, chosen: list[Checkpoint], progress: Progress) -> Non
     answered = {each["number"] for each in case.journal.of("answer")}
     for done, checkpoint in enumerate(chosen, 1):
         if checkpoint.number not in answered:
-            case.journal.add({"answer": _named(checkpoint, _answer(checkpoint, case))})
+            case.journal.add({"answer": answered(checkpoint, case)})
         progress(done / len(chosen))
+
+
+def answered(checkpoint: Checkpoint, case: Case) -> dict[str, Any]:
+    """What ``checkpoint`` answers about ``case``, with its own words, as it is kept."""
+    told = {name: getattr(checkpoint, name) for name in ("number", "name", "title", "asks", "source")}
+    return {**told, **asdict(_answer(checkpoint, case))}
 
 
 def _answer(checkpoint: Checkpoint, case: Case) -> Answer:
@@ -102,8 +108,3 @@ def _answer(checkpoint: Checkpoint, case: Case) -> Answer:
         return checkpoint.judge(case)
     except InputError as error:  # an attack that has no form in this norm, or not for this model
         return Answer("skipped", f"This could not be measured. {error}")
-
-
-def _named(checkpoint: Checkpoint, answer: Answer) -> dict[str, Any]:
-    told = {name: getattr(checkpoint, name) for name in ("number", "name", "title", "asks", "source")}
-    return {**told, **asdict(answer)}

@@ -1,0 +1,82 @@
+"""Small audits in memory: the bundled LeNet, few samples, few queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+
+from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.checkpoints import CHECKPOINTS
+from pixelproof.audit.claim import Claim
+from pixelproof.audit.conduct import answered
+from pixelproof.audit.effort import Effort
+from pixelproof.data import ImageSet, load_data
+from pixelproof.models import Classifier, load_model
+from pixelproof.models.wrap import wrap_model
+from pixelproof.preflight import RANDOM_OUTPUT, preflight
+from pixelproof.runs.journal import Journal
+
+TINY = Effort(
+    clean=500,
+    samples=40,
+    iterations=40,
+    restarts=2,
+    queries=200,
+    label_samples=8,
+    label_queries=200,
+    noise_samples=3,
+    noise_draws=500,
+    level_samples=2,
+    perturbed=50,
+    draws=4,
+    substitute_epochs=3,
+    surface=7,
+)
+CPU = torch.device("cpu")
+#: Of the bundled LeNet (76 % of the bundled images; under PGD of 20 steps within 1 grey level about 30 %).
+HONEST: Mapping[str, Any] = {
+    "clean_accuracy": 76.0,
+    "robust_accuracy": 25.0,
+    "threat": {"goal": "untargeted", "knowledge": "white-box", "norm": "linf", "epsilon": 1},
+    "evaluation": {"attack": "autoattack", "norm": "linf", "epsilon": 1, "iterations": 100, "adaptive": True},
+}
+
+
+def claim(**changes: Any) -> Claim:
+    """The honest claim of the bundled LeNet, changed: ``claim(robust_accuracy=90, threat={"epsilon": 2})``."""
+    values: dict[str, Any] = {key: dict(each) if isinstance(each, dict) else each for key, each in HONEST.items()}
+    for key, each in changes.items():
+        values[key] = {**values[key], **each} if isinstance(each, dict) else each
+    return Claim(**values)
+
+
+@cache
+def bundled() -> ImageSet:
+    return load_data("bundled")
+
+
+def lenet() -> torch.nn.Module:
+    """The module itself, for flaws to be put around it."""
+    found: torch.nn.Module = load_model("zoo:lenet").module  # type: ignore[attr-defined]
+    return found
+
+
+def case(model: object = None, told: Claim | None = None, effort: Effort = TINY, **options: Any) -> Case:
+    """An audit about to begin, in memory; ``model`` is what people hand over, by default the bundled LeNet."""
+    classifier: Classifier = load_model("zoo:lenet") if model is None else wrap_model(model)
+    data = options.pop("data", bundled())
+    found = preflight(classifier, data, batch_size=BATCH, device=CPU, limit=effort.clean, refuse_chance=False).findings
+    random = any(finding.name == RANDOM_OUTPUT for finding in found)
+    journal = Journal.begin(None, {"identity": "kit"})
+    return Case(
+        told or claim(), effort, classifier, data, journal, seed=0, device=CPU, findings=found, random=random, **options
+    )
+
+
+def ask(number: int, audit: Case) -> dict[str, Any]:
+    """What the checkpoint of this ``number`` answers."""
+    (chosen,) = [each for each in CHECKPOINTS if each.number == number]
+    return answered(chosen, audit)
