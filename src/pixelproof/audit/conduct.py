@@ -83,9 +83,9 @@ def conduct(
 
 
 def _answer_all(case: Case, chosen: list[Checkpoint], progress: Progress) -> None:
-    answered = {each["number"] for each in case.journal.of("answer")}
+    known = {each["number"] for each in case.journal.of("answer")}
     for done, checkpoint in enumerate(chosen, 1):
-        if checkpoint.number not in answered:
+        if checkpoint.number not in known:
             case.journal.add({"answer": answered(checkpoint, case)})
         progress(done / len(chosen))
 
