@@ -54,7 +54,7 @@ _SMALL = (
 _GREY_RECIPE = replace(resnet.RECIPE, epochs=4, padding=2, flip=False)
 
 ZOO: dict[str, Entry] = {
-    "all-cnn": Entry(lambda classes: all_cnn.AllCNN(classes), all_cnn.RECIPE),
+    "all-cnn": Entry(lambda classes: all_cnn.AllCNN(classes), all_cnn.RECIPE, remark=_SHORT),
     "capsnet": Entry(lambda classes: capsnet.CapsNet(classes), capsnet.RECIPE),
     "densenet-bc-100-12": Entry(lambda classes: densenet.DenseNet(100, 12, classes), densenet.RECIPE),
     "lenet": Entry(lambda classes: lenet.LeNet(classes), lenet.RECIPE),
