@@ -326,6 +326,24 @@ def thesis() -> str:
     return "\n".join([*lines, "", *(f"- {row['value']}: {row['claim'].removeprefix('claim: ')}" for row in claims)])
 
 
+def audit_kit() -> str:
+    """Flaws × checkpoints, the one meant for each flaw in bold."""
+    path = ROOT / "results" / "audit-kit.json"
+    if not path.exists():
+        return ""
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    signs = {"pass": "·", "warn": "w", "fail": "✗", "person": "?", "skipped": ""}
+    numbers = list(rows[0]["verdicts"])
+    lines = [f"`{rows[0]['command']}`; ✗ fails, w warns, · passes, blank: could not be asked.", ""]
+    lines += [f"| | {' | '.join(numbers)} |", f"|---|{':-:|' * len(numbers)}"]
+    for row in rows:
+        cells = [signs[row["verdicts"][each]] for each in numbers]
+        cells = [f"**{c}**" if each == str(row["target"]) else c for c, each in zip(cells, numbers, strict=True)]
+        name = row["flaw"] if row["target"] else row["claim"].partition(":")[0].replace("_", " ")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -339,6 +357,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "whitebox": whitebox,
     "perturb": perturb,
     "thesis": thesis,
+    "audit-kit": audit_kit,
 }
 
 

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from pixelproof.api import Result as Result
     from pixelproof.api import assess as assess
+    from pixelproof.api import audit_claim as audit_claim
     from pixelproof.api import measure_perturbations as measure_perturbations
     from pixelproof.data import ImageSet as ImageSet
     from pixelproof.data import load_data as load_data
@@ -44,6 +45,7 @@ _HOME = {
     "Result": "pixelproof.api",
     "RunStore": "pixelproof.runs",
     "assess": "pixelproof.api",
+    "audit_claim": "pixelproof.api",
     "load_data": "pixelproof.data",
     "load_model": "pixelproof.models",
     "load_weights": "pixelproof.models",
@@ -62,6 +64,7 @@ __all__ = [
     "RunStore",
     "VerificationError",
     "assess",
+    "audit_claim",
     "load_data",
     "load_model",
     "load_weights",

@@ -1,8 +1,8 @@
-"""pixelproof from Python: ``assess`` and ``measure_perturbations``, and what they return."""
+"""pixelproof from Python: ``assess``, ``measure_perturbations`` and ``audit_claim``, and what they return."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,9 @@ import torch
 
 from pixelproof.analysis import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
 from pixelproof.assessment import begin, choose_device, execute, prepared
+from pixelproof.audit import conduct as audit
+from pixelproof.audit.audit_spec import AuditSpec
+from pixelproof.audit.claim import Claim, read_claim
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.defences import defend
@@ -20,6 +23,8 @@ from pixelproof.models import ScoreKind, wrap_model
 from pixelproof.perturb.conduct import conduct
 from pixelproof.perturb.perturb_spec import PerturbSpec
 from pixelproof.report import levels_html, write_report
+from pixelproof.report.audit_page import write_audit
+from pixelproof.report.audit_view import AuditView, audit_view
 from pixelproof.report.perturb_page import write_perturbations
 from pixelproof.report.perturb_view import PerturbView, perturb_view
 from pixelproof.report.view import read
@@ -27,6 +32,7 @@ from pixelproof.runs import Record, RunStore
 from pixelproof.runs.export import to_frame
 from pixelproof.runs.record import UNLEVELLED
 from pixelproof.spec import from_options, make_spec
+from pixelproof.spec_file import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +147,44 @@ def measure_perturbations(
     if folder is not None:
         write_perturbations(view, folder)
     return view
+
+
+def audit_claim(
+    model: object,
+    images: npt.ArrayLike | torch.Tensor,
+    labels: npt.ArrayLike | torch.Tensor,
+    claim: Claim | Mapping[str, Any] | str | Path,
+    *,
+    class_names: Sequence[str] | None = None,
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    **options: Any,
+) -> AuditView:
+    """Test a ``claim`` of robustness; what it returns has ``verdict``, ``judgement``, ``answers`` and the rest.
+
+    The arguments are those of ``assess``. ``claim``: a mapping with the keys of a claim file, or the path of one.
+    ``out``: a folder for what is measured, which is continued when found there, and for the review. ``options`` are
+    those of ``pixelproof audit``: ``defence``, ``preset``, ``only``, ``samples``, ``iterations``, ``stored``,
+    ``range``, ``seed``. Raises ``InputError`` with one sentence when something cannot be done.
+    """
+    _check_options(options)
+    data, claimed = _arrays(images, labels, class_names), _claim(claim)
+    classifier = wrap_model(model, name=name, kind=kind, device=choose_device(device))
+    given = {**options, "model": f"python:{classifier.name}", "data": "arrays", "claim": "python", "device": device}
+    spec = from_options(AuditSpec, given)
+    folder = Path(out) if out is not None else None
+    view = audit_view(audit.conduct(spec, claimed, defend(classifier, spec.defence), data, folder))
+    if folder is not None:
+        write_audit(view, folder)
+    return view
+
+
+def _claim(claim: Claim | Mapping[str, Any] | str | Path) -> Claim:
+    if isinstance(claim, Claim):
+        return claim
+    return checked(Claim, claim, "claim") if isinstance(claim, Mapping) else read_claim(Path(claim))
 
 
 def _check_options(options: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ def test_the_study_in_the_repository_is_one() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "data: it is missing; expected a value, so add one."),
+        ("", "data and networks are missing; expected a value for each, so add them."),
         (START, "networks: it is missing; expected a value, so add one."),
         (f"{START}networks = []\n", "networks: there are none; expected at least one, so add one."),
         (f'{START}[networks]\nmodel = "m"\n', "networks: expected a list, so write [[networks]] above each entry."),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.audit.attacked import Attacked, View
 from pixelproof.audit.claim import Claim
+from pixelproof.audit.detector import detector_of
 from pixelproof.audit.effort import Effort
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array
 from pixelproof.defences.eot import ExpectedClassifier
-from pixelproof.defences.opened import opened
+from pixelproof.defences.opened import Opened, opened
 from pixelproof.engine.streams import stream
 from pixelproof.errors import InputError
 from pixelproof.models import Classifier
@@ -37,6 +38,8 @@ from pixelproof.streams import Streams
 
 #: Images of a call, in attacks and judgements alike.
 BATCH = 64
+#: Images that tell which layers let no gradient through.
+_PROBED = 8
 _ATTACK = "attack|"
 
 
@@ -97,8 +100,12 @@ class Case:
 
     @property
     def right(self) -> list[int]:
-        """The samples that are classified correctly without any attack."""
-        return [row for row, (a, b) in enumerate(zip(self.clean, self.labels.tolist(), strict=True)) if a == b]
+        """The samples that stand without any attack: classified correctly or, where there is a detector, rejected."""
+        wrong = (torch.tensor(self.clean) != self.labels.cpu()).nonzero().squeeze(1).tolist()
+        if wrong and self.detector is not None:
+            told: list[bool] = self.once("clean rejected", lambda: self.rejected(self.images).tolist())
+            wrong = [row for row in wrong if not told[row]]
+        return sorted(set(range(len(self.samples))) - set(wrong))
 
     # The model, as it decides and as attackers see it.
 
@@ -108,13 +115,12 @@ class Case:
         return ExpectedClassifier([self.classifier] * self.effort.draws) if self.random else self.classifier
 
     @cached_property
-    def opened(self) -> tuple[Classifier, tuple[str, ...]]:
+    def opened(self) -> Opened:
         """The model laid open to gradients, and what had to be done for it."""
-        found = opened(self.classifier, random=self.random, draws=self.effort.draws)
-        return found.classifier, found.steps
+        return opened(self.classifier, self.images[:_PROBED], random=self.random, draws=self.effort.draws)
 
     def view(self, view: View) -> Classifier:
-        return self.classifier if view == "plain" else self.opened[0]
+        return self.classifier if view == "plain" else self.opened.classifier
 
     def blind(self, view: View = "plain") -> str:
         """Why gradients cannot be had of the model so seen; empty where they can be."""
@@ -141,6 +147,22 @@ class Case:
     def answers(self, images: Tensor) -> Tensor:
         return self.log_scores(images).argmax(1)
 
+    @cached_property
+    def detector(self) -> Classifier | None:
+        """Who rejects images (class 1 of two), if anybody does; as ``judge``, a mean where the model is random."""
+        found = detector_of(self.classifier)
+        return ExpectedClassifier([found] * self.effort.draws) if found and self.random else found
+
+    def rejected(self, images: Tensor) -> Tensor:
+        """Whether the model's detector rejects each of ``images``, N×C×H×W in [0, 1] of whole grey levels: N bools."""
+        if self.detector is None:
+            return torch.zeros(len(images), dtype=torch.bool, device=self.device)
+        return Scorer(self.detector, BATCH, self.device)(images.mul(255).round().permute(0, 2, 3, 1)).argmax(1) == 1
+
+    def reached(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Whether each of ``images``, of the samples ``rows``, is a success of the threat's goal: not if rejected."""
+        return self.goal(rows).reached(self.log_scores(images)) & ~self.rejected(images)
+
     # Attacks.
 
     def goal(self, rows: Tensor) -> Goal:
@@ -165,14 +187,21 @@ class Case:
         return Budget(norm, self.threat.epsilon).allows(images, clean)
 
     def attacked(
-        self, spelling: str, view: View = "open", rows: Sequence[int] | None = None, key: str = ""
+        self,
+        spelling: str,
+        view: View = "open",
+        rows: Sequence[int] | None = None,
+        key: str = "",
+        on: Classifier | None = None,
     ) -> Attacked:
         """What the attack so spelled does to the samples ``rows`` (None: all). ``key`` tells apart what is alike.
 
+        It may be made against another classifier, ``on``, which ``key`` then names; the model decides all the same.
         Raises ``InputError`` where the attack needs more than the model gives.
         """
         chosen = tuple(range(len(self.samples))) if rows is None else tuple(rows)
-        return self.attempt(f"{spelling}|{view}|{key}", lambda: self._attacked(spelling, view, chosen, key), chosen)
+        found = partial(self._attacked, spelling, view, chosen, key, on)
+        return self.attempt(f"{spelling}|{view}|{key}", found, chosen)
 
     def attempt(self, key: str, measure: Callable[[], Attacked], rows: Sequence[int]) -> Attacked:
         """What ``measure`` finds on ``rows``, kept beside all other attacks, so that it counts in the worst case."""
@@ -192,7 +221,10 @@ class Case:
     def standing(self, broken: frozenset[int]) -> Rate:
         return Rate(len(self.samples) - len(broken), len(self.samples))
 
-    def _attacked(self, spelling: str, view: View, chosen: tuple[int, ...], key: str) -> Attacked:
+    def _attacked(
+        self, spelling: str, view: View, chosen: tuple[int, ...], key: str, on: Classifier | None
+    ) -> Attacked:
+        against = self.view(view) if on is None else on
         attack, begun, right = read_attack(spelling), time.perf_counter(), set(self.right)
         fooled, within = dict.fromkeys(chosen, True), dict.fromkeys(chosen, True)
         tried = [row for row in chosen if row in right]
@@ -201,10 +233,11 @@ class Case:
         for start in range(0, len(tried), size):
             part = tried[start : start + size]
             rows = torch.tensor(part, device=self.device)
-            oracle, goal, clean = self.oracle(len(part), view), self.goal(rows), self.images[rows]
+            oracle = Oracle(against, BATCH, self.device, len(part))
+            goal, clean = self.goal(rows), self.images[rows]
             found = attack(oracle, clean, goal, self.streams(f"{spelling}|{key}", rows)).detach()
             images = settled(attack, found, clean)
-            reached, inside = goal.reached(self.log_scores(images)), self.within(images, rows)
+            reached, inside = self.reached(images, rows), self.within(images, rows)
             if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
                 reached &= inside
             fooled.update(zip(part, reached.tolist(), strict=True))

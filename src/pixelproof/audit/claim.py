@@ -5,16 +5,46 @@ Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, 
 
 from __future__ import annotations
 
+import re
+from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from pixelproof.spec_file import read_spec_file
 
 Goal = Literal["untargeted", "targeted"]
 Knowledge = Literal["white-box", "grey-box", "black-box"]
 Norm = Literal["l0", "l1", "l2", "linf"]
+
+
+def _length(value: float) -> float:
+    if not 0 < value < inf:
+        raise ValueError(f"a number above 0 was expected, not {value:g}; lengths are in grey levels, so 8 is 8/255")
+    return value
+
+
+def _percent(value: float) -> float:
+    if not 0 <= value <= 100:
+        raise ValueError(f"a number from 0 to 100 was expected, not {value:g}; accuracies are in percent")
+    return value
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch(r"([0-9a-f]{64})?", value.lower()):
+        raise ValueError(f"64 hexadecimal digits were expected, not {value!r}; copy them as pixelproof prints them")
+    return value.lower()
+
+
+Length = Annotated[float, AfterValidator(_length)]  # in grey levels (1/255)
+Percent = Annotated[float, AfterValidator(_percent)]
+Digest = Annotated[str, AfterValidator(_digest)]  # a SHA-256; empty: not told
+
+
+def _check_range(norm: Norm | None, epsilon: float | None) -> None:
+    if norm == "linf" and epsilon is not None and epsilon > 255:
+        raise ValueError(f"an L∞ epsilon is at most 255 grey levels, the whole range, not {epsilon:g}; 8/255 is 8")
 
 
 class Threat(BaseModel):
@@ -25,8 +55,13 @@ class Threat(BaseModel):
     goal: Goal
     knowledge: Knowledge
     norm: Norm
-    epsilon: float = Field(gt=0)
+    epsilon: Length
     queries: int | None = Field(None, ge=1)  # None: as many as the attacker likes
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Threat:
+        _check_range(self.norm, self.epsilon)
+        return self
 
 
 class Evaluation(BaseModel):
@@ -34,17 +69,22 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    attack: str = Field(min_length=1)  # as people call it
+    attack: str = Field(min_length=1)  # as people call it, or as pixelproof spells it
     norm: Norm | None = None
-    epsilon: float | None = Field(None, gt=0)  # in grey levels, as the threat's
+    epsilon: Length | None = None  # in grey levels, as the threat's
     goal: Goal | None = None
     iterations: int | None = Field(None, ge=1)
     restarts: int | None = Field(None, ge=1)
-    step: float | None = Field(None, gt=0)  # in grey levels
+    step: Length | None = None  # in grey levels
     draws: int | None = Field(None, ge=1)  # of a random defence, that every step was averaged over (EOT)
     adaptive: bool = False  # the attack knew the defence: BPDA past what has no gradient
     detector: Literal["attacked", "ignored"] | None = None  # whether the attack aimed at the detector too
     samples: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Evaluation:
+        _check_range(self.norm, self.epsilon)
+        return self
 
 
 class Comparison(BaseModel):
@@ -53,7 +93,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    robust_accuracy: float = Field(ge=0, le=100)
+    robust_accuracy: Percent
     threat: Threat
 
 
@@ -62,15 +102,24 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    clean_accuracy: float = Field(ge=0, le=100)
-    robust_accuracy: float = Field(ge=0, le=100)
+    clean_accuracy: Percent
+    robust_accuracy: Percent
     threat: Threat
     evaluation: Evaluation
     comparisons: tuple[Comparison, ...] = ()
     data: str = ""  # what it was measured on, as people call it
-    data_sha256: str = ""  # as pixelproof prints it
-    model_sha256: str = ""  # the model's fingerprint, as pixelproof prints it
+    data_sha256: Digest = ""  # as pixelproof prints it
+    model_sha256: Digest = ""  # the model's fingerprint, as pixelproof prints it
     source: str = ""  # where the claim stands
+
+    @model_validator(mode="after")
+    def _in_percent(self) -> Claim:
+        if 0 < self.clean_accuracy <= 1:
+            raise ValueError(
+                f"clean_accuracy {self.clean_accuracy:g} is a share; accuracies are in percent, so write "
+                f"{100 * self.clean_accuracy:g}, and robust_accuracy likewise"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> Claim:

@@ -15,6 +15,7 @@ from pixelproof.audit.checkpoint import Answer, Checkpoint
 from pixelproof.audit.checkpoints import CHECKPOINTS
 from pixelproof.audit.claim import Claim
 from pixelproof.audit.effort import Effort
+from pixelproof.audit.measures.withstood import so_far
 from pixelproof.data import ImageSet
 from pixelproof.environment import environment
 from pixelproof.errors import InputError
@@ -88,6 +89,8 @@ def _answer_all(case: Case, chosen: list[Checkpoint], progress: Progress) -> Non
         if checkpoint.number not in known:
             case.journal.add({"answer": answered(checkpoint, case)})
         progress(done / len(chosen))
+    if any(checkpoint.number not in known for checkpoint in chosen) and (found := so_far(case)) is not None:
+        case.journal.add({"withstood": asdict(found.rate)})
 
 
 def answered(checkpoint: Checkpoint, case: Case) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 import pixelproof
 from pixelproof.cli import (
     assess,
+    audit,
     clever,
     compare,
     demo,
@@ -48,6 +49,7 @@ app.command("train", cls=train.TrainCommand)(train.train)
 app.command("study")(study.study)
 app.command("grid")(grid.grid)
 app.command("perturb")(perturb.perturb)
+app.command("audit")(audit.audit)
 app.command("thesis")(thesis.thesis)
 app.command("compare")(compare.compare)
 app.command("transfer")(transfer.transfer)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pixelproof.errors import RunError
 
 if TYPE_CHECKING:
+    from pixelproof.audit.audit_spec import AuditSpec
     from pixelproof.data import ImageSet
     from pixelproof.models import Classifier
     from pixelproof.perturb.perturb_spec import PerturbSpec
@@ -32,7 +33,7 @@ def open_data(spec: AssessSpec) -> ImageSet:
     return prepared(load_data(spec.data), spec)
 
 
-def open_model(spec: AssessSpec | PerturbSpec) -> Classifier:
+def open_model(spec: AssessSpec | PerturbSpec | AuditSpec) -> Classifier:
     """The model of ``spec`` on its device, behind its defence."""
     from pixelproof.assessment import choose_device
     from pixelproof.defences import defend

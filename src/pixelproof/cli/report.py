@@ -1,4 +1,4 @@
-"""pixelproof report: write the report of a run again."""
+"""pixelproof report: write the report of a run, or of an audit, again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,34 @@ class FigureFormat(StrEnum):
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="The folder of the run.")],
+    run: Annotated[Path, typer.Argument(help="The folder of the run or audit.")],
     figures: Annotated[list[FigureFormat] | None, typer.Option(help="Also write the figures in this format.")] = None,
 ) -> None:
-    """Print the level table of a run and write its report, tables and, where asked, figures."""
+    """Print the level table of a run and write its report, tables and, where asked, figures; or those of an audit."""
+    from pixelproof.audit import JOURNAL
     from pixelproof.cli.finish import show
     from pixelproof.report import write_figures
     from pixelproof.runs import RunStore
 
+    if (run / JOURNAL).exists():
+        _of_audit(run, figures or [])
+        return
     with RunStore.open(run) as store:
         show(store)
         if figures:
             write_figures(store, run / "figures", formats=tuple(f.value for f in figures))
+
+
+def _of_audit(folder: Path, figures: list[FigureFormat]) -> None:
+    from pixelproof.cli.audit import tell
+    from pixelproof.report.audit_figures import audit_figures
+    from pixelproof.report.audit_page import write_audit
+    from pixelproof.report.audit_view import read_audit
+    from pixelproof.report.files import write_whole
+
+    view = read_audit(folder)
+    write_audit(view, folder)
+    for figure in audit_figures(view) if figures else ():
+        for each in figures:
+            write_whole(folder / "figures" / f"{figure.name}.{each.value}", getattr(figure, each.value)())
+    tell(view, folder)

@@ -31,9 +31,14 @@ def adaptive(classifier: Classifier, defence: str, draws: int = 10) -> Classifie
     What fools this model has still to fool the defended one (``defend``), which decides. Raises ``InputError`` for a
     bad spelling or ``draws`` below 1.
     """
+    return laid_open(classifier, read_defence(defence), draws)
+
+
+def laid_open(classifier: Classifier, preprocessor: Preprocessor, draws: int = 10) -> Classifier:
+    """``adaptive`` for a ``preprocessor`` that is at hand, and may be anybody's. Raises ``InputError`` as it does."""
     if draws < 1:
         raise InputError(f"At least 1 draw of a random defence was expected, not {draws}; 10 is usual.")
-    steps, _ = parts(read_defence(defence))
+    steps, _ = parts(preprocessor)
     random = [isinstance(step, Seeded) for step in steps]
     if not any(random):
         return _behind(classifier, steps)

@@ -53,8 +53,13 @@ class Bpda:
         if not (torch.is_grad_enabled() and images.requires_grad):
             return exact
         near = self.preprocessor.stand_in(images) if isinstance(self.preprocessor, HasStandIn) else images
-        passed: Tensor = _InPlaceOf.apply(near, exact)  # type: ignore[no-untyped-call]
-        return passed
+        return in_place_of(near, exact)
+
+
+def in_place_of(near: Tensor, exact: Tensor) -> Tensor:
+    """The values of ``exact`` with the gradients of ``near``, of the same shape."""
+    passed: Tensor = _InPlaceOf.apply(near, exact)  # type: ignore[no-untyped-call]
+    return passed
 
 
 class _InPlaceOf(torch.autograd.Function):

@@ -1,0 +1,1 @@
+"""What checkpoints measure that is no attack by name; each file holds one measurement."""

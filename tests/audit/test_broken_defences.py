@@ -1,0 +1,110 @@
+"""The kit of broken defences, small: each flaw is found at the checkpoint meant for it, and honest models fail at none.
+
+The defences stand before the bundled LeNet here, and claims say what their own flawed evaluations measured on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import pytest
+from audit_kit import TINY, bundled
+from tools.audit_matrix import KIT, Entry, entries, holds, matrix
+
+from pixelproof.audit.audit_spec import AuditSpec
+from pixelproof.audit.claim import Claim
+from pixelproof.audit.conduct import conduct
+from pixelproof.models import Classifier, load_model
+from pixelproof.models.wrap import wrap_model
+
+ENTRIES = {entry.name: entry for entry in entries()}
+FLAWS = [name for name, entry in ENTRIES.items() if entry.checkpoint]
+HONEST = [name for name, entry in ENTRIES.items() if not entry.checkpoint]
+
+#: Clean and robust accuracy claimed, in percent: what the evaluations in the claims' files come to before LeNet, within
+#: 2 grey levels, on 300 images (and within 1 where the claim is honest).
+LENET: Mapping[str, tuple[float, float]] = {
+    "saturated": (75.3, 74.0),
+    "quantised": (74.7, 72.3),
+    "thermometer": (74.0, 74.0),
+    "random_resize_pad": (67.0, 53.3),
+    "jpeg": (70.3, 67.3),
+    "detector": (75.3, 75.0),
+    "labels_only": (75.3, 75.3),
+    "rugged": (73.7, 59.7),
+    "too_few_iterations": (75.3, 60.3),
+    "epsilon_by_255": (75.3, 75.3),
+    "clean_overstated": (88.0, 5.0),
+    "other_norm": (75.3, 9.0),
+    "honest_network": (75.3, 7.3),
+    "honest_smoothing": (72.0, 15.0),
+}
+#: Where LeNet will not do: it has no batch normalisation; and hardened networks are ResNet-20 alone.
+LARGE = {"training_mode", "honest_adversarial_training"}
+FEW = replace(TINY, samples=16, clean=300, iterations=20, level_samples=1, label_samples=3, noise_samples=1)
+NOISY = replace(TINY, samples=30, draws=8)
+
+
+def told(entry: Entry) -> Claim:
+    """The claim of ``entry``, about LeNet."""
+    if entry.name in LARGE:
+        return entry.claim
+    clean, robust = LENET[entry.name]
+    values: dict[str, Any] = entry.claim.model_dump(exclude_defaults=True)
+    scale = 2 / values["threat"]["epsilon"]
+    values["threat"]["epsilon"] = 2
+    for name in ("epsilon", "step"):
+        if name in values["evaluation"]:
+            values["evaluation"][name] *= scale
+    return Claim(**{**values, "clean_accuracy": clean, "robust_accuracy": robust})
+
+
+def model(entry: Entry) -> Classifier:
+    if entry.name in LARGE:
+        return entry.load()
+    if entry.model.startswith("zoo:"):
+        return load_model("zoo:lenet")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(KIT)
+        return wrap_model(import_module(entry.model.partition(".")[0]).load("lenet"))
+
+
+def effort(entry: Entry) -> Any:
+    if entry.name in LARGE:
+        return FEW
+    return NOISY if entry.name in ("random_resize_pad", "honest_smoothing") else TINY
+
+
+@cache
+def verdicts(name: str) -> dict[int, str]:
+    """Every checkpoint's verdict on the entry of that name."""
+    entry = ENTRIES[name]
+    spec = AuditSpec(model=entry.model, data="bundled", claim=f"{name}.toml")
+    journal = conduct(spec, told(entry), model(entry), bundled(), None, effort(entry))
+    return {each["number"]: each["verdict"] for each in journal.of("answer")}
+
+
+@pytest.mark.xdist_group("broken-defences")
+@pytest.mark.parametrize("name", FLAWS)
+def test_the_flaw_is_found_at_the_checkpoint_meant_for_it(name: str):
+    assert verdicts(name)[ENTRIES[name].checkpoint] == "fail"
+
+
+@pytest.mark.xdist_group("broken-defences")
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_model_fails_at_no_checkpoint(name: str):
+    assert [number for number, verdict in verdicts(name).items() if verdict == "fail"] == []
+
+
+@pytest.mark.xdist_group("broken-defences")
+def test_the_matrix_of_flaws_and_checkpoints(capsys: pytest.CaptureFixture[str]):
+    found = {name: verdicts(name) for name in ENTRIES}
+    with capsys.disabled():
+        print(f"\n{matrix(found)}")
+    assert len(FLAWS) == 13
+    assert all(set(each) == set(range(1, 21)) for each in found.values())
+    assert all(holds(ENTRIES[name], each) for name, each in found.items())

@@ -1,0 +1,80 @@
+"""Checkpoint 8: attacks without gradients do not beat those with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from audit_kit import TINY, ask, claim, lenet
+from audit_kit import case as anew
+from torch import Tensor, nn
+
+from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.case import Case
+from pixelproof.audit.claim import Claim
+from pixelproof.audit.effort import Effort
+
+LIGHT = replace(TINY, samples=24, iterations=8, queries=60, label_queries=60)
+
+
+def case(model: object = None, told: Claim | None = None, effort: Effort = LIGHT) -> Case:
+    return anew(model, told, effort)
+
+
+class Flat(nn.Module):
+    """Right as ever, with gradients of 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = lenet()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(images.detach() + 0 * images)
+
+
+class Noisy(nn.Module):
+    """Randomised smoothing with one draw an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = lenet()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(images + 0.03 * torch.randn_like(images))
+
+
+def test_an_honest_network_passes():
+    answer = ask(8, case())
+    assert answer["verdict"] == "pass"
+    assert "0 are fooled only by attacks without gradients" in answer["finding"]
+    assert {bar["group"] for bar in answer["plots"][0]["rows"]} == {"with gradients", "without"}
+
+
+@pytest.mark.parametrize(("knowledge", "verdict"), [("white-box", "fail"), ("black-box", "warn")])
+def test_masked_gradients_fail_or_stand_beside_a_black_box_claim(knowledge, verdict):
+    answer = ask(8, case(Flat().eval(), claim(threat={"epsilon": 8, "knowledge": knowledge})))
+    assert answer["verdict"] == verdict
+    assert "Attacks without gradients do better" in answer["finding"]
+    assert ("beside the claim" in answer["finding"]) == (verdict == "warn")
+
+
+def test_a_random_model_passes():
+    audit = case(Noisy().eval(), effort=replace(LIGHT, samples=16, iterations=4, draws=2))
+    assert audit.random
+    assert ask(8, audit)["verdict"] == "pass"
+
+
+def test_other_attempts_without_gradients_count():
+    audit = case(Flat().eval(), claim(threat={"epsilon": 1}))
+    every = tuple(range(24))
+    transfer = Attacked("transfer", "plain", "labels", every, (True,) * 24, (True,) * 24, 1.0, 0.0, 0.0)
+    audit.attempt("transfer", lambda: transfer, every)
+    answer = ask(8, audit)
+    assert answer["verdict"] == "fail"
+    assert ("Right after transfer", "0/24 = 0.0 % [0.0, 13.8]") in answer["numbers"]
+
+
+def test_in_l1_only_the_samples_attacked_by_both_are_compared():
+    told = claim(threat={"norm": "l1", "epsilon": 300}, evaluation={"norm": "l1"})
+    assert "of 8 samples" in ask(8, case(told=told))["finding"]
