@@ -101,6 +101,10 @@ def test_torn_and_taken_up_it_gives_the_same_answers(ask, tmp_path: Path):
     assert found(folder) == []
     assert ask().code == 0
     assert found(folder) == answers
+    journal.write_text("".join(journal.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
+    assert Journal.open(journal).of("withstood") == []
+    ask()
+    assert len(Journal.open(journal).of("withstood")) == 1
     kept = Journal.open(journal).lines
     assert [json.dumps(line) for line in kept[:4]] == [json.dumps(json.loads(line)) for line in lines[:4]]
 

@@ -156,6 +156,13 @@ def test_places_are_named_as_people_write_them(places: tuple[float, ...], said: 
     assert all(f">{text}<" in svg for text in said)
 
 
+def test_lines_of_many_points_differ_by_their_dashes():
+    rows = tuple({"x": x, "y": x + k, "line": f"line {k}"} for k in range(2) for x in range(1, 50))
+    many, few = figure(replace(CURVE, rows=rows)).svg(), figure(CURVE).svg()
+    assert 'stroke-dasharray="2,2"' in many
+    assert 'stroke-dasharray="2,2"' not in few
+
+
 def test_bars_stand_in_the_order_given():
     svg = figure(BARS).svg()
     places = [svg.index(f">{name}<") for name in ("airplane", "cat", "&lt;b&gt;ship&lt;/b&gt;")]

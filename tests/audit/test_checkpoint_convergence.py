@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from audit_kit import TINY, ask, case, claim
+from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
 
 from pixelproof.audit.measures.descent import descend
@@ -83,3 +83,20 @@ def test_a_descent_ends_when_two_doublings_change_nothing():
     found = descend(case(), 0.1, (10, 20, 40, 80, 160), (10, 20, 40, 80, 160))
     assert found.watched[-1] < 160
     assert found.broken(20) == found.broken(160)
+
+
+def test_a_random_model_does_not_fail():
+    class Noisy(nn.Module):
+        """Randomised smoothing with one draw an answer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = lenet()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.inner(images + 0.05 * torch.randn_like(images))
+
+    told = claim(threat={"epsilon": 2}, evaluation={"attack": "pgd", "iterations": 20})
+    audit = case(Noisy().eval(), told, replace(MANY, iterations=25))
+    assert audit.random
+    assert ask(6, audit)["verdict"] in ("pass", "warn")

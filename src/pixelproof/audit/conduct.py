@@ -89,7 +89,8 @@ def _answer_all(case: Case, chosen: list[Checkpoint], progress: Progress) -> Non
         if checkpoint.number not in known:
             case.journal.add({"answer": answered(checkpoint, case)})
         progress(done / len(chosen))
-    if any(checkpoint.number not in known for checkpoint in chosen) and (found := so_far(case)) is not None:
+    told = case.journal.of("withstood") and known.issuperset(checkpoint.number for checkpoint in chosen)
+    if not told and (found := so_far(case)) is not None:
         case.journal.add({"withstood": asdict(found.rate)})
 
 

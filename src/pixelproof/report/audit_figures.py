@@ -14,9 +14,10 @@ from pixelproof.report.audit_figure_words import Row, in_words
 from pixelproof.report.audit_view import AuditView
 from pixelproof.report.figure import WIDTH, Figure
 
-#: Apart for all eyes in hue and lightness, and each line has its shape of point besides.
+#: Apart for all eyes in hue and lightness, and each line has its shape of point besides, or its dashes.
 _COLOURS = ["#1b4f91", "#cf6a12", "#3d7a4a", "#8a4fa3", "#b3261e", "#59636e"]
 _SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
+_DASHES = [[1, 0], [2, 2], [7, 4], [7, 3, 2, 3], [12, 4], [4, 2]]
 _INK, _RULE = "#1f2328", "#b3261e"
 _INNER = WIDTH - 70  # px of a horizontal axis, room for the labels of the other left
 _NAMES = 140  # px for the names of bars
@@ -60,7 +61,7 @@ def _names(rows: Sequence[Row], key: str) -> list[str]:
     return list(dict.fromkeys(str(row.get(key, "")) for row in rows))
 
 
-def _apart(names: Sequence[str], values: Sequence[str]) -> alt.Scale:
+def _apart(names: Sequence[str], values: Sequence[Any]) -> alt.Scale:
     """A scale that gives each of ``names`` its own of ``values``, begun again where they run out."""
     return alt.Scale(domain=list(names), range=[values[k % len(values)] for k in range(len(names))])
 
@@ -74,31 +75,34 @@ def _bounded(rows: Sequence[Row]) -> list[Row]:
 
 def _line(plot: Plot, rows: Sequence[Row]) -> dict[str, Any]:
     """Lines with their intervals as bands, and what they are held against."""
-    names, places = _names(rows, "line"), sorted({row["x"] for row in rows})
-    bounded = _bounded(rows)
+    names, places, bounded = _names(rows, "line"), sorted({row["x"] for row in rows}), _bounded(rows)
     heights = [row["y"] for row in rows] + [row[key] for row in bounded for key in ("low", "high")]
-    if plot.rule is not None:
-        heights.append(plot.rule[0])
+    heights += [] if plot.rule is None else [plot.rule[0]]
     scale = alt.Scale(zero=False, nice=False, padding=8, type=_scale(plot, places))
     named = places if len(places) <= _TICKS else alt.Undefined
     axis = alt.Axis(grid=False, labelOverlap=True, format="~s" if places[-1] >= 10_000 else ".4~f", values=named)
-    x = alt.X("x:Q", title=plot.x, scale=scale, axis=axis)
+    legend = alt.Legend(labelLimit=_INNER, symbolOpacity=1) if len(names) > 1 else None
+    colour = alt.Color("line:N", title=None, scale=_apart(names, _COLOURS), legend=legend)
+
+    def x(field: str) -> alt.X:
+        return alt.X(f"{field}:Q", title=plot.x, scale=scale, axis=axis)
 
     def y(field: str) -> alt.Y:
         return alt.Y(f"{field}:Q", title=plot.y, scale=_share(plot.y, heights))
 
-    shown = len(names) > 1
-    legend = alt.Legend(labelLimit=_INNER, symbolOpacity=1) if shown else None
-    colour = alt.Color("line:N", title=None, scale=_apart(names, _COLOURS), legend=legend)
-    shape = alt.Shape("line:N", title=None, scale=_apart(names, _SHAPES), legend=legend)
-    values = [{"line": "", **row} for row in rows]
-    base = alt.Chart(alt.InlineData(values=values)).encode(x=x, color=colour)
-    layers = [base.mark_line(strokeWidth=2).encode(y=y("y"))]
+    def base(some: Sequence[Row]) -> alt.Chart:
+        values = [{"line": "", **row} for row in some]
+        return alt.Chart(alt.InlineData(values=values)).encode(x=x("x"), color=colour)
+
+    line = base(rows).mark_line(strokeWidth=2).encode(y=y("y"))
     if len(places) <= 3 * _TICKS:
-        layers.append(base.mark_point(filled=True, size=45, opacity=1).encode(y=y("y"), shape=shape))
+        shape = alt.Shape("line:N", title=None, scale=_apart(names, _SHAPES), legend=legend)
+        layers = [line, base(rows).mark_point(filled=True, size=45, opacity=1).encode(y=y("y"), shape=shape)]
+    else:
+        dash = alt.StrokeDash("line:N", title=None, scale=_apart(names, _DASHES), legend=legend)
+        layers = [line.encode(strokeDash=dash)]
     if bounded:
-        bands = alt.Chart(alt.InlineData(values=[{"line": "", **row} for row in bounded])).encode(x=x, color=colour)
-        band = bands.mark_area(opacity=0.14) if len(places) > 1 else bands.mark_rule()
+        band = base(bounded).mark_area(opacity=0.14) if len(places) > 1 else base(bounded).mark_rule()
         layers.insert(0, band.encode(y=y("low"), y2="high:Q"))
     if plot.rule is not None:
         top = plot.rule[0] >= min(heights) + 0.9 * (max([*heights, 100]) - min(heights))
@@ -106,9 +110,8 @@ def _line(plot: Plot, rows: Sequence[Row]) -> dict[str, Any]:
         layers += _held(plot.rule, {"y": y("at")}, where, align="right", dy=11 if top else -7)
     if plot.mark is not None:
         left = plot.mark[0] < places[len(places) // 2]
-        at = alt.X("at:Q", title=plot.x, scale=scale, axis=axis)
-        side: dict[str, Any] = {"align": "left", "dx": 5} if left else {"align": "right", "dx": -5}
-        layers += _held(plot.mark, {"x": at}, {"x": at, "y": alt.value(8)}, **side)
+        where = {"x": x("at"), "y": alt.value(8)}
+        layers += _held(plot.mark, {"x": x("at")}, where, align="left" if left else "right", dx=5 if left else -5)
     return _spec(alt.layer(*layers).properties(width=_INNER, height=220))
 
 

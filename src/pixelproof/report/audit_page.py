@@ -87,7 +87,7 @@ def write_audit(view: AuditView, folder: Path) -> Path:
 
 def _tiles(view: AuditView) -> list[Tile]:
     threat, found, counts = view.claim.threat, view.withstood, view.judgement.counts
-    measured = Tile("Measured", "–", "nothing was attacked")
+    measured = Tile("Measured", "–", "nothing was attacked" if view.finished else "not known yet")
     if found is not None:
         measured = Tile(
             "Measured", percent(found.value), f"{found.ratio} withstood every attack; 95 % {found.interval}"

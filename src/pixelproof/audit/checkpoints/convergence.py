@@ -11,7 +11,7 @@ from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.measures.attacker import beside
 from pixelproof.audit.measures.descent import Descent, descend
-from pixelproof.audit.paired import interval, more_often
+from pixelproof.audit.paired import interval, more_often, overstated
 from pixelproof.errors import InputError
 
 _FIRST = 10  # iterations, doubled from here on
@@ -23,7 +23,8 @@ def judge(case: Case) -> Answer:
     """Fails where the claim's own number of iterations fools significantly fewer than more of them do.
 
     The descent is on the model laid open, as a careful evaluator has it. A claim no higher than what stays right in the
-    end was not measured by too few iterations, whatever number it tells.
+    end was not measured by too few iterations, whatever number it tells; of a random model, whose judgements vary, one
+    not significantly higher.
     """
     doublings, told = _doublings(case.effort.iterations), _told(case)
     watch = sorted({*doublings, *([told] if told and told < doublings[-1] else [])})
@@ -60,7 +61,8 @@ def _too_few(case: Case, told: int, curve: Descent) -> Answer | None:
         return None
     own, final = _own(case, told, curve), curve.broken(last)
     right, end = case.standing(own), case.standing(final)
-    higher = case.claim.robust_accuracy > 100 * (end.value or 0)
+    claimed = case.claim.robust_accuracy
+    higher = overstated(claimed, end) if case.random else claimed > 100 * (end.value or 0)
     if not (higher and more_often(len(final - own), len(own - final))):
         return None
     finding = (
@@ -76,8 +78,10 @@ def _own(case: Case, told: int, curve: Descent) -> frozenset[int]:
     evaluation, epsilon = case.claim.evaluation, case.threat.epsilon
     step = evaluation.step or epsilon * max(_STEP, _REACH / told)
     restarts = min(evaluation.restarts or 1, case.effort.restarts)
-    if step == _STEP * epsilon and restarts == 1:
+    if step == _STEP * epsilon and (restarts == 1 or case.random):
         return curve.broken(told)
+    if restarts == 1 or case.random:  # where PGD stops at the first answer that is wrong by luck
+        return descend(case, step, [told]).broken(told)
     return case.attacked(iterative(case.threat, told, step, restarts), "open").broken
 
 

@@ -23,7 +23,8 @@ def judge(case: Case) -> Answer:
     """Fails where all settings together fool significantly more than the claim's, and its accuracy lies above theirs.
 
     The claim's setting is the one with its step; where it tells none, the best of all. The model is laid open, and
-    settings are tried on what the first of them left standing.
+    settings are tried on what the first of them left standing. A random model is warned of at most: more settings ask
+    more often, until an answer is wrong by luck.
     """
     base = case.attacked(iterative(case.threat), "open")
     broken = {base.attack: base.broken, **_others(case, base)}
@@ -61,7 +62,7 @@ def _judged(case: Case, missed: int, more: int, rates: Mapping[str, Rate]) -> An
     """``missed``: samples that only other settings than the claim's fool; ``more``: than the base."""
     *_, right = rates.values()
     claimed = case.claim.robust_accuracy
-    if more_often(missed, 0) and overstated(claimed, right):
+    if more_often(missed, 0) and overstated(claimed, right) and not case.random:
         finding = (
             f"Other restarts and steps fool {plural(missed, 'sample')} that the claim's setting does not; together "
             f"they leave {right} right, where {claimed:g} % is claimed."

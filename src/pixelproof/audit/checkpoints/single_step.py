@@ -30,6 +30,6 @@ CHECKPOINT = Checkpoint(
     title="Iterative attacks beat single-step ones",
     asks="Does an attack of many steps fool at least what one step fools?",
     needs="gradients",
-    source="Tekwani & Parmar, section III-F; Carlini et al., section 3.6",
+    source="Tekwani & Parmar, section III-F; Carlini et al., section 5.2",
     judge=judge,
 )

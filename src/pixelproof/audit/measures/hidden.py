@@ -37,7 +37,7 @@ def _of_scores(case: Case) -> str:
     scores = torch.cat(parts).double().cpu()
     if case.classifier.kind == "labels" or detect_kind(scores) == "labels":
         return "labels alone"
-    return _first_alone(scores) or _rounded(scores)
+    return _rounded(scores) or _first_alone(scores)
 
 
 def _first_alone(scores: Tensor) -> str:
