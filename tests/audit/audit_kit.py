@@ -41,7 +41,15 @@ HONEST: Mapping[str, Any] = {
     "clean_accuracy": 76.0,
     "robust_accuracy": 25.0,
     "threat": {"goal": "untargeted", "knowledge": "white-box", "norm": "linf", "epsilon": 1},
-    "evaluation": {"attack": "autoattack", "norm": "linf", "epsilon": 1, "iterations": 100, "adaptive": True},
+    "evaluation": {
+        "attack": "autoattack",
+        "norm": "linf",
+        "epsilon": 1,
+        "iterations": 100,
+        "adaptive": True,
+        "goal": "untargeted",
+        "samples": 1000,
+    },
 }
 
 

@@ -24,7 +24,8 @@ def test_a_claim_is_a_mapping_a_file_or_a_claim(tmp_path: Path):
     path.write_text(
         "clean_accuracy = 76\nrobust_accuracy = 25\n"
         '[threat]\ngoal = "untargeted"\nknowledge = "white-box"\nnorm = "linf"\nepsilon = 1\n'
-        '[evaluation]\nattack = "autoattack"\nnorm = "linf"\nepsilon = 1\niterations = 100\nadaptive = true\n',
+        '[evaluation]\nattack = "autoattack"\nnorm = "linf"\nepsilon = 1\niterations = 100\nadaptive = true\n'
+        'goal = "untargeted"\nsamples = 1000\n',
         "utf-8",
     )
     views = [audited(told) for told in (HONEST, path, str(path), claim())]

@@ -202,8 +202,8 @@ def test_the_claim_in_words():
         "Of all samples, 91.5 % are said to be classified correctly, and 25 % still to be so under attack.",
         "The attacker is a black-box one, who sees the model’s answers alone, wants one certain wrong answer "
         "(targeted), may change 1 pixel (L0), and has 1,000 queries.",
-        "It was evaluated with autoattack: L∞, ε = 8 grey levels; 1 iteration; 5 restarts; 30 draws a step; "
-        "not adapted to a defence.",
+        "It was evaluated with autoattack: L∞, ε = 8 grey levels; untargeted; 1 iteration; 5 restarts; "
+        "30 draws a step; not adapted to a defence; 1,000 samples.",
         "It is set beside Theirs, 20 % under attack (L∞, ε = 1 grey level, white-box, untargeted).",
     ]
 

@@ -78,10 +78,11 @@ def test_levels_are_measured_once():
 
 def test_targets_are_the_threats_own():
     audit = case(
-        told=claim(threat={"goal": "targeted", "norm": "l0", "epsilon": 10}), effort=replace(TINY, level_samples=2)
+        told=claim(threat={"goal": "targeted", "norm": "l0", "epsilon": 10}), effort=replace(TINY, level_samples=4)
     )
     found = levels(audit)["few-pixel", 10]
-    assert len(found.rows) == 2
+    attacked = [fooled for row, fooled in zip(found.rows, found.fooled, strict=True) if row in audit.right]
+    assert any(attacked)  # which needs the class that this audit drew, and no other
 
 
 def test_random_labels_without_gradients_are_no_obstacle():

@@ -21,7 +21,23 @@ from pixelproof.zoo import train as training
 from pixelproof.zoo.registry import weights_file
 from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents, found_in
 
-COMMANDS = ["assess", "demo", "resume", "verify", "report", "export", "train", "study", "compare", "transfer"]
+COMMANDS = [
+    "assess",
+    "demo",
+    "resume",
+    "verify",
+    "report",
+    "export",
+    "train",
+    "study",
+    "compare",
+    "transfer",
+    "grid",
+    "perturb",
+    "thesis",
+    "clever",
+    "audit",
+]
 
 
 def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

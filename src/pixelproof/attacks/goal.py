@@ -36,7 +36,7 @@ class Goal:
 
     def of(self, rows: Tensor) -> Goal:
         """The goal of some images, by their ``rows``."""
-        return Goal(self.labels[rows], None if self.targets is None else self.targets[rows])
+        return type(self)(self.labels[rows], None if self.targets is None else self.targets[rows])
 
     def reached(self, scores: Tensor) -> Tensor:
         """Whether ``scores`` N×K are those of a success: N bools. Invalid scores never are."""
@@ -59,6 +59,13 @@ class Goal:
         aim = self.labels if self.targets is None else self.targets
         entropy = functional.cross_entropy(scores, aim, reduction="none")
         return -entropy if self.targets is None else entropy
+
+
+class Unhurried(Goal):
+    """A goal that no answer ends the way to: where answers are random, the first success may be luck."""
+
+    def reached(self, scores: Tensor) -> Tensor:
+        return torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
 
 
 def _dlr(scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelproof.audit.checkpoint import Answer, Plot
+from pixelproof.runs.journal import Journal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,12 @@ class Answered(Answer):
     def label(self) -> str:
         """As sentences name it: ``4 (single-step)``."""
         return f"{self.number} ({self.name})"
+
+
+def planned(journal: Journal) -> frozenset[int]:
+    """The checkpoints asked for so far, in the last sitting and those before it."""
+    sittings: list[Any] = [journal.head["planned"], *journal.of("planned")]
+    return frozenset(number for sitting in sittings for number in sitting)
 
 
 def read_answer(value: Mapping[str, Any]) -> Answered:

@@ -17,7 +17,7 @@ from torch import Tensor
 from pixelproof.analysis.intervals import Rate
 from pixelproof.attacks.attack import settled
 from pixelproof.attacks.budget import Budget
-from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.goal import Goal, Unhurried
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.audit.attacked import Attacked, View
@@ -130,8 +130,12 @@ class Case:
 
     @property
     def naive(self) -> View:
-        """How one sees the model who does not know its defence: as it is, if gradients can be had there at all."""
-        return "open" if self.blind("plain") else "plain"
+        """How one sees the model who does not know its defence: as it is, if gradients can be had there at all.
+
+        A random one is laid open all the same, since an attack on single answers shows luck rather than gradients; so
+        is one where that changes nothing, as the attack is then made once for both views.
+        """
+        return "open" if self.random or not self.opened.steps or self.blind("plain") else "plain"
 
     def permits(self, needs: str) -> bool:
         """Whether the threat model's attacker may use an attack that ``needs`` gradients, scores or labels."""
@@ -235,6 +239,8 @@ class Case:
             rows = torch.tensor(part, device=self.device)
             oracle = Oracle(against, BATCH, self.device, len(part))
             goal, clean = self.goal(rows), self.images[rows]
+            if self.random and attack.needs == "gradients":
+                goal = Unhurried(goal.labels, goal.targets)
             found = attack(oracle, clean, goal, self.streams(f"{spelling}|{key}", rows)).detach()
             images = settled(attack, found, clean)
             reached, inside = self.reached(images, rows), self.within(images, rows)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pixelproof.assessment import choose_device, in_range
 from pixelproof.audit import JOURNAL
+from pixelproof.audit.answered import planned
 from pixelproof.audit.audit_spec import AuditSpec
 from pixelproof.audit.case import BATCH, Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint
@@ -67,6 +68,8 @@ def conduct(
         "environment": environment(device),
     }
     journal = Journal.begin(None if out is None else out / JOURNAL, head)
+    if not planned(journal).issuperset(each.number for each in chosen):
+        journal.add({"planned": head["planned"]})
     case = Case(
         claim,
         effort,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,7 @@ class Judgement:
 
 
 def judgement(
-    answers: Sequence[Answered], planned: Sequence[int], robust_accuracy: float, withstood: Rate | None
+    answers: Sequence[Answered], planned: Collection[int], robust_accuracy: float, withstood: Rate | None
 ) -> Judgement:
     """Over ``answers`` to the checkpoints ``planned``.
 

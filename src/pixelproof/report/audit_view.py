@@ -10,7 +10,7 @@ from typing import Any
 
 from pixelproof.analysis.intervals import Rate
 from pixelproof.audit import JOURNAL
-from pixelproof.audit.answered import Answered, read_answer
+from pixelproof.audit.answered import Answered, planned, read_answer
 from pixelproof.audit.attacked import Attacked
 from pixelproof.audit.claim import Claim
 from pixelproof.audit.judgement import Judgement, Overall, judgement
@@ -26,6 +26,7 @@ class AuditView:
     """
 
     head: Mapping[str, Any]
+    planned: frozenset[int]
     answers: tuple[Answered, ...]
     attacks: tuple[Attacked, ...]
     withstood: Rate | None
@@ -36,7 +37,7 @@ class AuditView:
 
     @cached_property
     def judgement(self) -> Judgement:
-        return judgement(self.answers, self.head["planned"], self.claim.robust_accuracy, self.withstood)
+        return judgement(self.answers, self.planned, self.claim.robust_accuracy, self.withstood)
 
     @property
     def verdict(self) -> Overall:
@@ -45,7 +46,7 @@ class AuditView:
 
     @property
     def finished(self) -> bool:
-        return set(self.head["planned"]) <= {each.number for each in self.answers}
+        return self.planned <= {each.number for each in self.answers}
 
     @property
     def failed(self) -> list[Answered]:
@@ -82,7 +83,11 @@ def audit_view(journal: Journal) -> AuditView:
     answers = sorted(map(read_answer, journal.of("answer")), key=lambda each: each.number)
     rates = [Rate(**each) for each in journal.of("withstood")]
     return AuditView(
-        journal.head, tuple(answers), tuple(map(_attack, _attempts(journal))), rates[-1] if rates else None
+        journal.head,
+        planned(journal),
+        tuple(answers),
+        tuple(map(_attack, _attempts(journal))),
+        rates[-1] if rates else None,
     )
 
 

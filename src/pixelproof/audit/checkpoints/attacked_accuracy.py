@@ -45,7 +45,8 @@ def _attacks(case: Case) -> list[Attacked]:
     """The strongest that there are for this model, and those that the threat model permits if others are stronger."""
     if case.threat.norm == "l0" and case.attempts:
         return case.attempts
-    found = [] if case.blind("open") else [case.attacked(each, "open") for each in strongest(case.threat, case.effort)]
+    spellings = () if case.blind("open") else strongest(case.threat, case.effort, random=case.random)
+    found = [case.attacked(each, "open") for each in spellings]
     return found if any(case.permits(each.needs) for each in found) else [*found, *black_box(case)]
 
 

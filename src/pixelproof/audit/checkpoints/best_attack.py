@@ -72,7 +72,8 @@ def _notes(found: Withstood) -> tuple[str, ...]:
 
 
 def _plot(found: Withstood, best: Sequence[Attacked], claimed: float) -> Plot:
-    rates = [("all together", found.rate), *((_name(each), _right(each)) for each in best)]
+    whole = [each for each in best if len(each.rows) == found.samples]  # rates over fewer samples are of another kind
+    rates = [("all together", found.rate), *((_name(each), _right(each)) for each in whole)]
     return Plot(
         name="best-attack",
         title="What each attack leaves",

@@ -15,7 +15,7 @@ from pixelproof.audit.arsenal import iterative
 from pixelproof.audit.attacked import Attacked
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.audit.measures.attacker import beside, plain_sight
+from pixelproof.audit.measures.attacker import beside
 from pixelproof.audit.paired import interval, more_often, overstated, understated
 from pixelproof.errors import InputError
 
@@ -71,11 +71,11 @@ def _epsilons(case: Case) -> list[float]:
 
 def _attacked(case: Case, epsilon: float) -> Attacked:
     if epsilon == case.threat.epsilon:
-        return case.attacked(iterative(case.threat), plain_sight(case))
+        return case.attacked(iterative(case.threat), case.naive)
     if epsilon <= _FACTORS[-1] * case.threat.epsilon:
-        return case.attacked(iterative(case.threat, epsilon=epsilon), plain_sight(case))
+        return case.attacked(iterative(case.threat, epsilon=epsilon), case.naive)
     last = iterative(case.threat, _LAST_ITERATIONS, restarts=_LAST_RESTARTS, epsilon=epsilon)
-    return case.attacked(last, plain_sight(case))
+    return case.attacked(last, case.naive)
 
 
 # What is wrong with it.

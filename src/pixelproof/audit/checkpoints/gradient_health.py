@@ -59,7 +59,7 @@ def judge(case: Case) -> Answer:
 def _view(case: Case) -> View:
     """The model as it is, unless it has no gradients so, or the evaluation says that it knew of what hides them."""
     known = bool(case.opened.passed) and case.claim.evaluation.adaptive
-    return "open" if known else case.naive
+    return "open" if known or case.blind("plain") else "plain"
 
 
 def _many(count: int, total: int, share: float = _MANY) -> bool:

@@ -5,26 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pixelproof.audit.arsenal import iterative, on_labels, on_scores, strongest
-from pixelproof.audit.attacked import Attacked, View
+from pixelproof.audit.attacked import Attacked
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer
 
 _BESIDE = "The threat model's attacker has no gradients, so this stands beside the claim, not against it."
 
 
-def plain_sight(case: Case) -> View:
-    """The model as it is, unless laying it open changes nothing, which is then measured once, or answers are random.
-
-    Against random answers an attack on single ones stops at the first that is wrong by luck, and so shows nothing of
-    the gradient.
-    """
-    return "open" if case.random or not case.opened[1] else case.naive
-
-
 def white_box(case: Case) -> list[Attacked]:
     """The attacks by gradients on the model in plain sight, weak and strong. Raises ``InputError`` for L0."""
-    spellings = (iterative(case.threat), *strongest(case.threat, case.effort))
-    return [case.attacked(each, plain_sight(case)) for each in spellings]
+    spellings = (iterative(case.threat), *strongest(case.threat, case.effort, random=case.random))
+    return [case.attacked(each, case.naive) for each in spellings]
 
 
 def black_box(case: Case) -> list[Attacked]:

@@ -105,7 +105,7 @@ def _unaware(case: Case) -> dict[str, list[int]]:
     attack = read_attack(on_scores(case.threat, case.effort) if blind else iterative(case.threat))
     rows = torch.tensor(attacked_rows(case), device=case.device)
     clean, goal = case.images[rows], case.goal(rows)
-    oracle = case.oracle(len(rows), case.naive)
+    oracle = case.oracle(len(rows), "open" if case.blind("plain") else "plain")
     images = settled(attack, attack(oracle, clean, goal, case.streams("unaware", rows)).detach(), clean)
     fooled = goal.reached(case.log_scores(images)) & case.within(images, rows)
     return {

@@ -72,7 +72,7 @@ def _attack(case: Case) -> None:
     if threat.norm == "l0":
         return
     if case.permits("gradients") and not case.blind("open"):
-        for spelling in strongest(threat, effort):
+        for spelling in strongest(threat, effort, random=case.random):
             case.attacked(spelling)
     elif case.classifier.kind != "labels" and threat.norm in ("linf", "l2"):
         case.attacked(on_scores(threat, effort), "plain")
