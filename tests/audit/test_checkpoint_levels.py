@@ -12,7 +12,7 @@ from torch import nn
 from pixelproof.audit.measures.levels import levels
 from pixelproof.data import ImageSet
 
-MORE = replace(TINY, level_samples=12)
+MORE = replace(TINY, level_samples=8)
 
 
 class OnePixel(nn.Module):
@@ -46,7 +46,7 @@ def test_one_norm_that_stands_does_not_hide_the_other_that_falls():
     assert answer["verdict"] == "warn"
     assert "against relying on one norm" in answer["finding"]
     found = levels(audit)
-    assert found["threshold", 10].right.successes == 12
+    assert found["threshold", 10].right.successes == 8
     assert found["few-pixel", 1].right.successes == 0
 
 
@@ -57,7 +57,7 @@ def test_a_level_within_the_claim_refutes_it():
 
 
 def test_levels_are_attacks_where_they_lie_within_the_threat():
-    audit = case(told=claim(threat={"norm": "l0", "epsilon": 3}), effort=replace(TINY, level_samples=6))
+    audit = case(told=claim(threat={"norm": "l0", "epsilon": 3}), effort=replace(TINY, level_samples=4))
     found = levels(audit)
     assert len(audit.attempts) == len(found) == 8
     assert found["few-pixel", 3].broken >= found["few-pixel", 1].broken
@@ -78,7 +78,7 @@ def test_levels_are_measured_once():
 
 def test_targets_are_the_threats_own():
     audit = case(
-        told=claim(threat={"goal": "targeted", "norm": "l0", "epsilon": 10}), effort=replace(TINY, level_samples=4)
+        told=claim(threat={"goal": "targeted", "norm": "l0", "epsilon": 10}), effort=replace(TINY, level_samples=3)
     )
     found = levels(audit)["few-pixel", 10]
     attacked = [fooled for row, fooled in zip(found.rows, found.fooled, strict=True) if row in audit.right]

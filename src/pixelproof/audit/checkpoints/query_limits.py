@@ -132,6 +132,6 @@ CHECKPOINT = Checkpoint(
     title="A limit on queries is not what the claim rests on",
     asks="How does success grow with the queries that an attacker has?",
     needs="labels",
-    source="Tekwani & Parmar, section III-C2; Carlini et al., section 2.2",
+    source="Tekwani & Parmar, section III-C2",
     judge=judge,
 )

@@ -1,8 +1,7 @@
 """Few-pixel (L0) and threshold (L∞) levels of the first samples.
 
-Vargas & Kotyan, "Understanding the One-Pixel Attack: Propagation Maps and Locality Analysis", 2019, and Kotyan &
-Vargas, "Adversarial robustness assessment: Why in evaluation both L0 and L∞ attacks are necessary", PLOS ONE 2022:
-networks that stand in one of the two norms fall in the other, so both are measured, at the same levels th.
+Kotyan & Vargas, "Adversarial robustness assessment: Why in evaluation both L0 and L∞ attacks are necessary", PLOS ONE
+2022: networks that stand in one of the two norms may fall in the other, so both are measured, at the same levels th.
 """
 
 from __future__ import annotations
