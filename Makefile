@@ -14,7 +14,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test check format readme bench study grid perturb thesis clean
+.PHONY: demo test check format readme bench study grid perturb thesis audit-kit clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -67,6 +67,9 @@ perturb: $(VENV)/.ready  ## every corruption on the bundled ResNet-20: results/p
 thesis: $(VENV)/.ready  ## five perturbations and PGD on several data sets, beside the published figures
 	$(BIN)/pixelproof thesis studies/thesis.toml --out thesis-run $(if $(MNIST),--data 'MNIST=idx:$(MNIST)')
 	cp thesis-run/results.json results/thesis.json
+
+audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, audited: results/audit-kit.json
+	$(BIN)/python tools/audit_matrix.py
 
 clean:
 	rm -rf $(VENV) demo-run

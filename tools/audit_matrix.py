@@ -30,6 +30,8 @@ from pixelproof.report.files import write_whole
 ROOT = Path(__file__).parent.parent
 KIT = ROOT / "examples" / "broken_defences"
 RESULTS = ROOT / "results" / "audit-kit.json"
+SAMPLES = 60  # attacked in each audit: flaws are large
+COMMAND = "python tools/audit_matrix.py"
 LETTERS = {"pass": "·", "warn": "w", "fail": "F", "person": "?", "skipped": "–"}
 
 
@@ -77,7 +79,7 @@ def matrix(found: dict[str, dict[int, str]]) -> str:
     return "\n".join([*lines, "F fail, w warn, · pass, – could not be asked; [ ] the checkpoint meant for the flaw"])
 
 
-def audit(entry: Entry, data: ImageSet, out: Path, samples: int | None) -> dict[int, str]:
+def audit(entry: Entry, data: ImageSet, out: Path, samples: int) -> dict[int, str]:
     spec = AuditSpec(model=entry.model, data=data.name, claim=f"{entry.name}.toml", samples=samples)
     view = audit_view(conduct(spec, entry.claim, entry.load(), data, out))
     write_audit(view, out)
@@ -89,7 +91,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("audit-kit-run"))
     parser.add_argument("--data", default="bundled")
-    parser.add_argument("--samples", type=int)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
     told = parser.parse_args()
     data = load_data(told.data)
     found: dict[str, dict[int, str]] = {}
@@ -118,7 +120,7 @@ def _row(entry: Entry, verdicts: dict[int, str], seconds: float) -> dict[str, An
         "holds": holds(entry, verdicts),
         "verdicts": {str(number): verdict for number, verdict in verdicts.items()},
         "seconds": round(seconds, 1),
-        "command": "python tools/audit_matrix.py",
+        "command": COMMAND,
     }
 
 
