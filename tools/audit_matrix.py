@@ -71,7 +71,7 @@ def matrix(found: dict[str, dict[int, str]]) -> str:
     lines = [f"{'':28}" + "".join(f"{number:>4}" for number in numbers)]
     for entry in entries():
         if entry.name in found:
-            cells = ((LETTERS[found[entry.name][n]], n) for n in numbers)
+            cells = ((LETTERS[found[entry.name].get(n, "skipped")], n) for n in numbers)
             lines.append(
                 f"{entry.name:28}"
                 + "".join(f"[{c}]".rjust(4) if n == entry.checkpoint else f"{c:>3} " for c, n in cells)

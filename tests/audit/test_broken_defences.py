@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
 from audit_kit import TINY, bundled
 from tools.audit_matrix import KIT, Entry, entries, holds, matrix
@@ -43,10 +44,13 @@ LENET: Mapping[str, tuple[float, float]] = {
     "honest_network": (75.3, 7.3),
     "honest_smoothing": (72.0, 15.0),
 }
+DATA = bundled().take(np.arange(0, 1000, 4))  # a substitute learns the longer, the more there is to learn from
 #: Where LeNet will not do: it has no batch normalisation; and hardened networks are ResNet-20 alone.
 LARGE = {"training_mode", "honest_adversarial_training"}
-FEW = replace(TINY, samples=16, clean=300, iterations=20, level_samples=1, label_samples=3, noise_samples=1)
-NOISY = replace(TINY, samples=30, draws=8)
+SHORT = replace(TINY, iterations=20, queries=100, label_samples=4, label_queries=100, noise_draws=200, level_samples=1)
+FEW = replace(SHORT, samples=12, iterations=10, clean=250)
+NOISY = replace(SHORT, samples=24, iterations=10, draws=5)
+ASKING = replace(SHORT, label_samples=20, label_queries=400)
 
 
 def told(entry: Entry) -> Claim:
@@ -55,8 +59,9 @@ def told(entry: Entry) -> Claim:
         return entry.claim
     clean, robust = LENET[entry.name]
     values: dict[str, Any] = entry.claim.model_dump(exclude_defaults=True)
-    scale = 2 / values["threat"]["epsilon"]
-    values["threat"]["epsilon"] = 2
+    epsilon = 8 if entry.name == "labels_only" else 2
+    scale = epsilon / values["threat"]["epsilon"]
+    values["threat"]["epsilon"] = epsilon
     for name in ("epsilon", "step"):
         if name in values["evaluation"]:
             values["evaluation"][name] *= scale
@@ -76,15 +81,22 @@ def model(entry: Entry) -> Classifier:
 def effort(entry: Entry) -> Any:
     if entry.name in LARGE:
         return FEW
-    return NOISY if entry.name in ("random_resize_pad", "honest_smoothing") else TINY
+    if entry.name == "labels_only":
+        return ASKING
+    return NOISY if entry.name in ("random_resize_pad", "honest_smoothing") else SHORT
+
+
+def asked(entry: Entry) -> tuple[int, ...]:
+    """All checkpoints; of large networks not the dear ones, which are others' business."""
+    return tuple(number for number in range(1, 21) if entry.name not in LARGE or number not in (8, 15, 16))
 
 
 @cache
 def verdicts(name: str) -> dict[int, str]:
     """Every checkpoint's verdict on the entry of that name."""
     entry = ENTRIES[name]
-    spec = AuditSpec(model=entry.model, data="bundled", claim=f"{name}.toml")
-    journal = conduct(spec, told(entry), model(entry), bundled(), None, effort(entry))
+    spec = AuditSpec(model=entry.model, data="bundled", claim=f"{name}.toml", only=asked(entry))
+    journal = conduct(spec, told(entry), model(entry), DATA, None, effort(entry))
     return {each["number"]: each["verdict"] for each in journal.of("answer")}
 
 
@@ -106,5 +118,5 @@ def test_the_matrix_of_flaws_and_checkpoints(capsys: pytest.CaptureFixture[str])
     with capsys.disabled():
         print(f"\n{matrix(found)}")
     assert len(FLAWS) == 13
-    assert all(set(each) == set(range(1, 21)) for each in found.values())
+    assert all(tuple(each) == asked(ENTRIES[name]) for name, each in found.items())
     assert all(holds(ENTRIES[name], each) for name, each in found.items())
