@@ -48,13 +48,13 @@ def test_the_example_passes() -> None:
 @pytest.mark.parametrize(
     ("threat", "evaluation", "words"),
     [
-        ({}, {"norm": "l2"}, "Robustness in linf is claimed, but it was measured in l2."),
+        ({}, {"norm": "l2"}, "Robustness in L∞ is claimed, but it was measured in L2."),
         ({}, {"epsilon": 4}, "Robustness up to an epsilon of 8 is claimed, but only 4 was measured."),
         ({}, {"epsilon": 8 / 255}, "only 0.0313725 was measured. That is a 255th of it"),
         ({}, {"goal": "targeted"}, "the attack was targeted"),
         ({}, {"attack": "square"}, "a white-box attacker is to be withstood, but square uses scores alone"),
         ({}, {"attack": "Hop-Skip-Jump"}, "hop-skip-jump uses labels alone"),
-        ({}, {"attack": "pgd(norm=l2,epsilon=8)", "norm": None}, "it was measured in l2"),
+        ({}, {"attack": "pgd(norm=l2,epsilon=8)", "norm": None}, "it was measured in L2"),
         ({}, {"attack": "pgd(epsilon=2)", "epsilon": None}, "only 2 was measured"),
         ({"epsilon": 8 / 255}, {"epsilon": 8 / 255}, "it allows no attack. As a share of the range it would be 8."),
     ],
@@ -114,5 +114,5 @@ def test_all_faults_are_told() -> None:
     answer = asked(evaluation={"norm": "l2", "goal": "targeted", "attack": "boundary", "samples": None})
     assert answer["verdict"] == "fail"
     told = [answer["finding"], *answer["notes"]]
-    for words in ("measured in l2", "was targeted", "labels alone", "samples is not told"):
+    for words in ("measured in L2", "was targeted", "labels alone", "samples is not told"):
         assert sum(words in each for each in told) == 1, words

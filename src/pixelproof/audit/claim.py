@@ -6,6 +6,7 @@ Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
@@ -45,6 +46,10 @@ Digest = Annotated[str, AfterValidator(_digest)]  # a SHA-256; empty: not told
 def _check_range(norm: Norm | None, epsilon: float | None) -> None:
     if norm == "linf" and epsilon is not None and epsilon > 255:
         raise ValueError(f"an L∞ epsilon is at most 255 grey levels, the whole range, not {epsilon:g}; 8/255 is 8")
+
+
+#: How the norms are written.
+NORMS: Mapping[Norm, str] = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
 
 
 class Threat(BaseModel):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pixelproof.analysis.wording import count, listed, plural
-from pixelproof.audit.claim import Claim, Comparison, Evaluation, Norm, Threat
+from pixelproof.audit.claim import NORMS, Claim, Comparison, Evaluation, Norm, Threat
 
-NORMS: dict[Norm, str] = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
 _KNOWS = {
     "white-box": "knows the model and its defence whole",
     "grey-box": "knows the model and its defence in part",

@@ -80,7 +80,9 @@ def read_audit(folder: Path) -> AuditView:
 
 
 def audit_view(journal: Journal) -> AuditView:
-    answers = sorted(map(read_answer, journal.of("answer")), key=lambda each: each.number)
+    threat = journal.head["claim"]["threat"]
+    ball = f"norm={threat['norm']},epsilon={threat['epsilon']:g}"
+    answers = sorted((read_answer(_short(each, ball)) for each in journal.of("answer")), key=lambda each: each.number)
     rates = [Rate(**each) for each in journal.of("withstood")]
     return AuditView(
         journal.head,
@@ -89,6 +91,15 @@ def audit_view(journal: Journal) -> AuditView:
         tuple(map(_attack, _attempts(journal))),
         rates[-1] if rates else None,
     )
+
+
+def _short(value: Any, ball: str) -> Any:
+    """``value`` without the threat model's own ball in the names of attacks, which all have it if no other."""
+    if isinstance(value, str):
+        return value.replace(f"({ball})", "").replace(f"({ball},", "(")
+    if isinstance(value, Mapping):
+        return {key: _short(each, ball) for key, each in value.items()}
+    return [_short(each, ball) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _attempts(journal: Journal) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, attack_name
 from pixelproof.audit.attacked import Attacked
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
+from pixelproof.audit.claim import NORMS
 from pixelproof.audit.measures.levels import LEVELS, Level, levels
 from pixelproof.audit.paired import interval, overstated
 
@@ -20,7 +21,7 @@ def judge(case: Case) -> Answer:
     """Fails where a level within the claim refutes it; warns where the other norm falls at a level of the claim's."""
     found, claimed, own = levels(case), case.claim.robust_accuracy, _OF.get(case.threat.norm)
     numbers = (
-        ("Robust accuracy claimed", f"{claimed:g} %, {case.threat.norm} of {case.threat.epsilon:g}"),
+        ("Robust accuracy claimed", f"{claimed:g} %, {NORMS[case.threat.norm]} of {case.threat.epsilon:g}"),
         *((f"Right at {_name(level)}", str(_right(each))) for level, each in found.items()),
     )
     plots = (_plot(case, found),)
@@ -37,8 +38,8 @@ def judge(case: Case) -> Answer:
     if fallen:
         first = min(fallen, key=lambda level: level[1])
         finding = (
-            f"{claimed:g} % is claimed in {case.threat.norm}; at {_name(first)} {_right(found[first])} stay right. "
-            "This says nothing against the claim, but against relying on one norm."
+            f"{claimed:g} % is claimed in {NORMS[case.threat.norm]}; at {_name(first)} {_right(found[first])} stay "
+            "right. This says nothing against the claim, but against relying on one norm."
         )
         remedy = "State the accuracy in both norms, and do not call robust in general what stands in one."
         return Answer("warn", finding, remedy, numbers, plots)

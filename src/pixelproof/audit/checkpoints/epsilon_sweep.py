@@ -15,7 +15,9 @@ from pixelproof.audit.arsenal import iterative
 from pixelproof.audit.attacked import Attacked
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
+from pixelproof.audit.claim import NORMS
 from pixelproof.audit.measures.attacker import beside
+from pixelproof.audit.measures.clean import clean_answers, clean_labels, right
 from pixelproof.audit.paired import interval, more_often, overstated, understated
 from pixelproof.errors import InputError
 
@@ -83,7 +85,8 @@ def _attacked(case: Case, epsilon: float) -> Attacked:
 
 def _scale(case: Case, curve: Mapping[float, Rate]) -> Iterator[Answer]:
     """A claim that is measured nowhere near its epsilon, but is at a 255th of it."""
-    claimed, clean, measured = case.claim.robust_accuracy, curve[0], curve[case.threat.epsilon]
+    claimed, measured = case.claim.robust_accuracy, curve[case.threat.epsilon]
+    clean = right(clean_answers(case), clean_labels(case))  # of more images than the samples, to tell it from the claim
     drop = 100 * ((clean.value or 0) - (measured.value or 0))
     if case.claim.clean_accuracy - claimed > _SMALL_DROP * drop:
         return
@@ -143,7 +146,7 @@ def _plot(case: Case, curve: Mapping[float, Rate]) -> Plot:
         name="epsilon-sweep",
         title="Accuracy against epsilon",
         kind="line",
-        x=f"Epsilon, grey levels of {case.threat.norm}",
+        x=f"Epsilon, grey levels of {NORMS[case.threat.norm]}",
         y="Samples right, %",
         rows=tuple(rows),
         caption="PGD within growing epsilon, up to the diameter of the space of images; bands are 99 % intervals.",

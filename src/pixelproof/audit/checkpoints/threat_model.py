@@ -9,7 +9,7 @@ from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.named import NAMES, read_attack
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint
-from pixelproof.audit.claim import Claim, Comparison, Evaluation, Threat
+from pixelproof.audit.claim import NORMS, Claim, Comparison, Evaluation, Threat
 from pixelproof.audit.remarks import Remark, summed
 from pixelproof.errors import InputError
 
@@ -45,7 +45,7 @@ def judge(case: Case) -> Answer:
 def _told(threat: Threat) -> str:
     queries = "any number of queries" if threat.queries is None else f"at most {threat.queries:,} queries"
     unit = "pixels" if threat.norm == "l0" else "grey levels"
-    return f"{threat.goal}, {threat.knowledge}, {threat.norm}, epsilon {threat.epsilon:g} {unit}, {queries}"
+    return f"{threat.goal}, {threat.knowledge}, {NORMS[threat.norm]}, epsilon {threat.epsilon:g} {unit}, {queries}"
 
 
 def _spelled(text: str) -> Attack | None:
@@ -79,12 +79,13 @@ def _of_threat(threat: Threat) -> Iterator[Remark]:
 def _of_ball(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
     """The norm and epsilon of the evaluation, from its keys and from the attack's spelling."""
     threat, told = claim.threat, claim.evaluation
-    norms = {told.norm, _spelled_norm(told, spelled)} - {None, threat.norm}
-    if norms:
+    others = {told.norm, _spelled_norm(told, spelled)} - {None, threat.norm}
+    if others:
+        measured = listed(sorted(title for norm, title in NORMS.items() if norm in others))
         yield Remark(
             "fail",
-            f"Robustness in {threat.norm} is claimed, but it was measured in {listed(sorted(map(str, norms)))}.",
-            f"Measure it in {threat.norm}, or claim it for the norm that was measured.",
+            f"Robustness in {NORMS[threat.norm]} is claimed, but it was measured in {measured}.",
+            f"Measure it in {NORMS[threat.norm]}, or claim it for the norm that was measured.",
         )
         return
     epsilons = [each for each in (told.epsilon, _spelled_epsilon(told, spelled)) if each is not None]
