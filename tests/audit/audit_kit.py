@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoints import CHECKPOINTS
 from pixelproof.audit.claim import Claim
 from pixelproof.audit.conduct import answered

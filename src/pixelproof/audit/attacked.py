@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pixelproof.analysis.intervals import Rate
 
@@ -29,6 +30,12 @@ class Attacked:
     queries: float
     gradient_steps: float
     seconds: float
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Self:
+        """What a journal holds of it."""
+        known: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in value.items()}
+        return cls(**known)
 
     @property
     def right(self) -> Rate:

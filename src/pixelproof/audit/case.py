@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,12 +14,12 @@ import torch
 from torch import Tensor
 
 from pixelproof.analysis.intervals import Rate
-from pixelproof.attacks.attack import settled
 from pixelproof.attacks.budget import Budget
-from pixelproof.attacks.goal import Goal, Unhurried
+from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.audit.attacked import Attacked, View
+from pixelproof.audit.attacking import BATCH, attack_samples
 from pixelproof.audit.claim import Claim
 from pixelproof.audit.detector import detector_of
 from pixelproof.audit.effort import Effort
@@ -36,8 +35,6 @@ from pixelproof.runs.journal import Journal
 from pixelproof.runs.record import Finding
 from pixelproof.streams import Streams
 
-#: Images of a call, in attacks and judgements alike.
-BATCH = 64
 #: Images that tell which layers let no gradient through.
 _PROBED = 8
 _ATTACK = "attack|"
@@ -204,63 +201,22 @@ class Case:
         Raises ``InputError`` where the attack needs more than the model gives.
         """
         chosen = tuple(range(len(self.samples))) if rows is None else tuple(rows)
-        found = partial(self._attacked, spelling, view, chosen, key, on)
+        attack, against = read_attack(spelling), self.view(view) if on is None else on
+        found = partial(attack_samples, self, attack, spelling, view, against, chosen, f"{spelling}|{key}")
         return self.attempt(f"{spelling}|{view}|{key}", found, chosen)
 
     def attempt(self, key: str, measure: Callable[[], Attacked], rows: Sequence[int]) -> Attacked:
         """What ``measure`` finds on ``rows``, kept beside all other attacks, so that it counts in the worst case."""
         value = self.once(f"{_ATTACK}{key}|{_span(rows)}", lambda: asdict(measure()))
-        return _attacked(value)
+        return Attacked.read(value)
 
     @property
     def attempts(self) -> list[Attacked]:
         """Every attack so far."""
-        return [_attacked(value) for key, value in self._known.items() if key.startswith(_ATTACK)]
-
-    def worst_case(self, counts: Callable[[Attacked], bool] = lambda _: True) -> Rate:
-        """The samples that withstood all attacks so far for which ``counts`` holds, within the threat model."""
-        fallen = set(range(len(self.samples))) - set(self.right)
-        return self.standing(frozenset(fallen).union(*(each.broken for each in self.attempts if counts(each))))
+        return [Attacked.read(value) for key, value in self._known.items() if key.startswith(_ATTACK)]
 
     def standing(self, broken: frozenset[int]) -> Rate:
         return Rate(len(self.samples) - len(broken), len(self.samples))
-
-    def _attacked(
-        self, spelling: str, view: View, chosen: tuple[int, ...], key: str, on: Classifier | None
-    ) -> Attacked:
-        against = self.view(view) if on is None else on
-        attack, begun, right = read_attack(spelling), time.perf_counter(), set(self.right)
-        fooled, within = dict.fromkeys(chosen, True), dict.fromkeys(chosen, True)
-        tried = [row for row in chosen if row in right]
-        queries = steps = 0
-        size = max(1, len(tried)) if attack.together else BATCH
-        for start in range(0, len(tried), size):
-            part = tried[start : start + size]
-            rows = torch.tensor(part, device=self.device)
-            oracle = Oracle(against, BATCH, self.device, len(part))
-            goal, clean = self.goal(rows), self.images[rows]
-            if self.random and attack.needs == "gradients":
-                goal = Unhurried(goal.labels, goal.targets)
-            found = attack(oracle, clean, goal, self.streams(f"{spelling}|{key}", rows)).detach()
-            images = settled(attack, found, clean)
-            reached, inside = self.reached(images, rows), self.within(images, rows)
-            if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
-                reached &= inside
-            fooled.update(zip(part, reached.tolist(), strict=True))
-            within.update(zip(part, inside.tolist(), strict=True))
-            queries += int(oracle.queries.sum())
-            steps += int(oracle.gradient_steps.sum())
-        return Attacked(
-            attack=spelling,
-            view=view,
-            needs=attack.needs,
-            rows=chosen,
-            fooled=tuple(fooled[row] for row in chosen),
-            within=tuple(within[row] for row in chosen),
-            queries=queries / max(1, len(tried)),
-            gradient_steps=steps / max(1, len(tried)),
-            seconds=time.perf_counter() - begun,
-        )
 
     def _no_gradient(self, oracle: Oracle) -> str:
         rows = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -291,11 +247,6 @@ def _drawing(device: torch.device, seed: int, key: str) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(stream(torch.device("cpu"), seed, "audit", key).initial_seed())
         yield
-
-
-def _attacked(value: dict[str, Any]) -> Attacked:
-    known: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in value.items()}
-    return Attacked(**known)
 
 
 def _span(rows: Sequence[int]) -> str:

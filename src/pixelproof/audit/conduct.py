@@ -10,8 +10,9 @@ from typing import Any
 from pixelproof.assessment import choose_device, in_range
 from pixelproof.audit import JOURNAL
 from pixelproof.audit.answered import planned
+from pixelproof.audit.attacking import BATCH
 from pixelproof.audit.audit_spec import AuditSpec
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint
 from pixelproof.audit.checkpoints import CHECKPOINTS
 from pixelproof.audit.claim import Claim

@@ -88,7 +88,7 @@ def audit_view(journal: Journal) -> AuditView:
         journal.head,
         planned(journal),
         tuple(answers),
-        tuple(map(_attack, _attempts(journal))),
+        tuple(map(Attacked.read, _attempts(journal))),
         rates[-1] if rates else None,
     )
 
@@ -104,8 +104,3 @@ def _short(value: Any, ball: str) -> Any:
 
 def _attempts(journal: Journal) -> list[dict[str, Any]]:
     return [each["value"] for each in journal.of("evidence") if each["key"].startswith("attack|")]
-
-
-def _attack(value: Mapping[str, Any]) -> Attacked:
-    known: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in value.items()}
-    return Attacked(**known)

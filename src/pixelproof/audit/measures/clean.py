@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from pixelproof.analysis.intervals import Rate
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 from pixelproof.data.imageset import Int64Array
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.models.call import CallableClassifier

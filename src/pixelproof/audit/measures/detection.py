@@ -19,7 +19,8 @@ from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.audit.arsenal import iterative, on_scores, strongest
 from pixelproof.audit.attacked import Attacked
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 from pixelproof.audit.detector import detector_of
 from pixelproof.defences.opened import opened
 from pixelproof.errors import InputError

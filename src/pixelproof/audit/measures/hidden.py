@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from pixelproof.analysis.wording import listed
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import detect_kind

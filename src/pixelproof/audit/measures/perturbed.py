@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from pixelproof.analysis.intervals import Rate
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 from pixelproof.corruptions import make, table_for
 from pixelproof.models.query import Scorer
 from pixelproof.perturb.measure import Subject, cell

@@ -10,7 +10,8 @@ from torch import Tensor
 from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 
 
 class WatchedOracle(Oracle):

@@ -20,7 +20,8 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.audit.attacked import Attacked
-from pixelproof.audit.case import BATCH, Case
+from pixelproof.audit.attacking import BATCH
+from pixelproof.audit.case import Case
 from pixelproof.audit.measures.momentum import Momentum
 from pixelproof.engine.streams import stream
 from pixelproof.errors import InputError
