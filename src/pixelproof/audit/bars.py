@@ -1,4 +1,4 @@
-"""Rates as bars of a figure, with the intervals by which claims are judged."""
+"""Rates as rows of a figure, with the intervals by which claims are judged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.audit.paired import interval
 
 
-def bar(name: str, rate: Rate) -> dict[str, object]:
-    """A row of ``Plot``, in percent, with the 99 % interval."""
+def band(rate: Rate) -> dict[str, object]:
+    """How high a row of ``Plot`` is, in percent, with the 99 % interval."""
     found = interval(rate)
-    return {"name": name, "y": 100 * (rate.value or 0.0), "low": 100 * found.low, "high": 100 * found.high}
+    return {"y": 100 * (rate.value or 0.0), "low": 100 * found.low, "high": 100 * found.high}
+
+
+def bar(name: str, rate: Rate) -> dict[str, object]:
+    """A row of bars."""
+    return {"name": name, **band(rate)}

@@ -6,10 +6,11 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.wording import listed
 from pixelproof.audit.arsenal import strongest
 from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.bars import bar
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.measures.attacker import black_box
-from pixelproof.audit.paired import interval, overstated, understated
+from pixelproof.audit.paired import overstated, understated
 from pixelproof.errors import InputError
 
 
@@ -71,15 +72,10 @@ def _plot(case: Case, attacks: list[Attacked], rate: Rate) -> Plot:
         kind="bar",
         x="Attack",
         y="Samples right, %",
-        rows=tuple(_bar(name, each) for name, each in bars),
+        rows=tuple(bar(name, each) for name, each in bars),
         caption="Samples that stay right, with the 99 % intervals by which the claim is judged.",
         rule=(case.claim.robust_accuracy, "claimed"),
     )
-
-
-def _bar(name: str, rate: Rate) -> dict[str, object]:
-    found = interval(rate)
-    return {"name": name, "y": 100 * (rate.value or 0), "low": 100 * found.low, "high": 100 * found.high}
 
 
 CHECKPOINT = Checkpoint(

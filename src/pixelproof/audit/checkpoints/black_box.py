@@ -8,10 +8,11 @@ from dataclasses import replace
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.wording import plural
 from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.bars import bar
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.measures.attacker import beside, black_box, white_box
-from pixelproof.audit.paired import interval, more_often
+from pixelproof.audit.paired import more_often
 
 
 def judge(case: Case) -> Answer:
@@ -58,11 +59,8 @@ def _judged(only_black: int, only_white: int, rows: int) -> Answer:
 
 
 def _plot(rates: Mapping[str, Rate], white: Mapping[str, Attacked]) -> Plot:
-    rows = []
-    for name, rate in rates.items():
-        band, group = interval(rate), "with gradients" if name in white else "without"
-        y = {"y": 100 * (rate.value or 0), "low": 100 * band.low, "high": 100 * band.high}
-        rows.append({"name": name, **y, "group": group})
+    groups = {name: "with gradients" if name in white else "without" for name in rates}
+    rows = [{**bar(name, rate), "group": groups[name]} for name, rate in rates.items()]
     return Plot(
         name="black-box",
         title="Accuracy with and without gradients",

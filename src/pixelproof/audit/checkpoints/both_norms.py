@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, attack_name
 from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.bars import band
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.claim import NORMS
 from pixelproof.audit.measures.levels import LEVELS, Level, levels
-from pixelproof.audit.paired import interval, overstated
+from pixelproof.audit.paired import overstated
 
 #: The attack whose levels are those of a norm.
 _OF = {"l0": "few-pixel", "linf": "threshold"}
@@ -76,10 +77,7 @@ def _plot(case: Case, found: Mapping[Level, Attacked]) -> Plot:
 
 
 def _point(attack: str, th: int, attacked: Attacked) -> dict[str, object]:
-    rate = _right(attacked)
-    band = interval(rate)
-    y = {"y": 100 * (rate.value or 0.0), "low": 100 * band.low, "high": 100 * band.high}
-    return {"x": th, **y, "line": attack_name(attack)}
+    return {"x": th, **band(_right(attacked)), "line": attack_name(attack)}
 
 
 CHECKPOINT = Checkpoint(

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pixelproof.analysis.wording import count, plural
 from pixelproof.attacks.named import read_attack
 from pixelproof.audit.arsenal import iterative
+from pixelproof.audit.bars import band
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.measures.attacker import beside
 from pixelproof.audit.measures.descent import Descent, descend
-from pixelproof.audit.paired import interval, more_often, overstated
+from pixelproof.audit.paired import more_often, overstated
 from pixelproof.errors import InputError
 
 _FIRST = 10  # iterations, doubled from here on
@@ -104,12 +105,7 @@ def _shape(curve: Descent, doublings: list[int]) -> Answer:
 
 
 def _plot(case: Case, curve: Descent, told: int | None) -> Plot:
-    rows = []
-    for iterations in curve.watched:
-        rate = curve.right(iterations)
-        band = interval(rate)
-        y = {"y": 100 * (rate.value or 0), "low": 100 * band.low, "high": 100 * band.high}
-        rows.append({"x": iterations, **y, "line": "PGD"})
+    rows = [{"x": each, **band(curve.right(each)), "line": "PGD"} for each in curve.watched]
     return Plot(
         name="convergence",
         title="Accuracy against iterations",

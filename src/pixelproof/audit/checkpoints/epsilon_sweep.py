@@ -13,12 +13,13 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.wording import percent, plural
 from pixelproof.audit.arsenal import iterative
 from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.bars import band
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.claim import NORMS
 from pixelproof.audit.measures.attacker import beside
 from pixelproof.audit.measures.clean import clean_answers, clean_labels, right
-from pixelproof.audit.paired import interval, more_often, overstated, understated
+from pixelproof.audit.paired import more_often, overstated, understated
 from pixelproof.errors import InputError
 
 _FACTORS = (0.25, 0.5, 1, 2, 4)
@@ -136,12 +137,7 @@ def _fooled(found: Attacked) -> frozenset[int]:
 
 
 def _plot(case: Case, curve: Mapping[float, Rate]) -> Plot:
-    rows = []
-    for epsilon, rate in curve.items():
-        if epsilon:
-            band = interval(rate)
-            y = {"y": 100 * (rate.value or 0), "low": 100 * band.low, "high": 100 * band.high}
-            rows.append({"x": epsilon, **y, "line": "PGD"})
+    rows = [{"x": epsilon, **band(rate), "line": "PGD"} for epsilon, rate in curve.items() if epsilon]
     return Plot(
         name="epsilon-sweep",
         title="Accuracy against epsilon",

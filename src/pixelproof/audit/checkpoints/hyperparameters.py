@@ -9,10 +9,11 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.wording import plural
 from pixelproof.audit.arsenal import iterative
 from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.bars import bar
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.measures.attacker import beside
-from pixelproof.audit.paired import interval, more_often, overstated
+from pixelproof.audit.paired import more_often, overstated
 
 #: Steps, in epsilons, with the iterations that let the shorter ones get about.
 _STEPS = ((0.05, 40), (0.1, 30), (0.5, 20), (1.0, 20))
@@ -78,10 +79,7 @@ def _judged(case: Case, missed: int, more: int, rates: Mapping[str, Rate]) -> An
 
 
 def _plot(case: Case, rates: Mapping[str, Rate]) -> Plot:
-    rows = []
-    for name, rate in rates.items():
-        band = interval(rate)
-        rows.append({"name": name, "y": 100 * (rate.value or 0), "low": 100 * band.low, "high": 100 * band.high})
+    rows = [bar(name, rate) for name, rate in rates.items()]
     return Plot(
         name="hyperparameters",
         title="Accuracy by settings of the attack",

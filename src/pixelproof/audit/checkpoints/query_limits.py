@@ -10,10 +10,11 @@ from pixelproof.analysis.intervals import Rate
 from pixelproof.analysis.wording import count, plural
 from pixelproof.audit.arsenal import on_labels, on_scores
 from pixelproof.audit.attacked import Attacked
+from pixelproof.audit.bars import band
 from pixelproof.audit.case import Case
 from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot
 from pixelproof.audit.measures.query_curve import queries_to_fool
-from pixelproof.audit.paired import interval, more_often, overstated
+from pixelproof.audit.paired import more_often, overstated
 from pixelproof.errors import InputError
 
 _NORMS = ("linf", "l2")  # that attacks on scores have a form in
@@ -120,10 +121,7 @@ def _plot(case: Case, tried: _Tried) -> Plot:
 
 
 def _point(queries: int, tried: _Tried) -> dict[str, object]:
-    rate = tried.right(queries)
-    band = interval(rate)
-    y = {"y": 100 * (rate.value or 0.0), "low": 100 * band.low, "high": 100 * band.high}
-    return {"x": queries, **y, "line": tried.within.attack}
+    return {"x": queries, **band(tried.right(queries)), "line": tried.within.attack}
 
 
 CHECKPOINT = Checkpoint(
