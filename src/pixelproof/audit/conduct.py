@@ -23,6 +23,7 @@ from pixelproof.environment import environment
 from pixelproof.errors import InputError
 from pixelproof.models import Classifier
 from pixelproof.preflight import RANDOM_OUTPUT, preflight
+from pixelproof.runs import RunStore
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.journal import Journal
 
@@ -47,6 +48,8 @@ def conduct(
     anything is written.
     """
     device, effort = choose_device(spec.device), effort or spec.effort
+    for folder in spec.stored:
+        RunStore.open(Path(folder)).close()  # whatever is wrong with it is said before hours of work
     usable = in_range(data, spec.range)
     found = preflight(classifier, usable, batch_size=BATCH, device=device, limit=effort.clean, refuse_chance=False)
     chosen = [each for each in CHECKPOINTS if not spec.only or each.number in spec.only]

@@ -120,7 +120,7 @@ class _Run:
 
     def _judge(self, shown: Tensor, iterations: int) -> int:
         """How many of ``shown`` are fooled; those take no further part."""
-        fooled = self.goal.of(self.places).reached(self.case.log_scores(shown))
+        fooled = self.case.reached(shown, self.rows)
         self.found[self.places[fooled]] = shown[fooled]
         for row in self.rows[fooled].tolist():
             self.fell[row] = iterations
@@ -132,7 +132,7 @@ class _Run:
 
     def _confirm(self) -> None:
         """Judge once more what fell: of the several judgements of an image, one may have been wrong by luck."""
-        fooled = self.goal.reached(self.case.log_scores(self.found))
+        fooled = self.case.reached(self.found, torch.tensor(self.case.right, device=self.found.device))
         for row, again in zip(self.case.right, fooled.tolist(), strict=True):
             self.fell[row] = self.fell[row] if again else None
 

@@ -41,7 +41,7 @@ def _measured(case: Case, rows: tuple[int, ...], draws: int, name: str, budget: 
     begun, samples = time.perf_counter(), torch.tensor(rows, device=case.device)
     oracle = case.oracle(len(rows))
     worst = _smallest_margins(case, oracle, samples, draws, name, budget)
-    fooled = case.goal(samples).reached(case.log_scores(worst))
+    fooled = case.reached(worst, samples)
     return Attacked(
         attack=name,
         view="plain",
