@@ -54,6 +54,7 @@ def highest(probabilities: torch.Tensor) -> torch.Tensor:
         (lambda p: (p * 100).round() / 100, "scores rounded to 2 decimals"),
         (lambda p: (p * 16).round() / 16, "scores of few distinct values"),
         (lambda p: torch.log(p + 0.1), ""),
+        (lambda p: 1e4 * torch.log(p + 1e-6), ""),  # single precision alone rounds these to some decimals
     ],
 )
 def test_what_is_kept_back_is_found(change, words):

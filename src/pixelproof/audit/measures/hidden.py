@@ -15,6 +15,7 @@ from pixelproof.models.scores import detect_kind
 _ASKED = 200  # samples whose scores are looked at, at most
 _MOST = 0.9  # share of them that show it, where something is hidden
 _DECIMALS = 3  # of rounded scores, at most
+_FINE = 1e5  # above it single precision itself rounds to about whole numbers
 _DISTINCT = 0.1  # distinct values among all scores, as a share, below which they are coarse
 
 
@@ -52,7 +53,8 @@ def _first_alone(scores: Tensor) -> str:
 def _rounded(scores: Tensor) -> str:
     for decimals in range(_DECIMALS + 1):
         scaled = scores * 10**decimals
-        exact = ((scaled - scaled.round()).abs() <= 1e-6 * scaled.abs().clamp(min=1)).all(1)
+        exact = (scaled - scaled.round()).abs() <= 1e-6 * scaled.abs().clamp(min=1)
+        exact = (exact & (scaled.abs() < _FINE)).all(1)
         if exact.double().mean() >= _MOST:
             return f"scores rounded to {decimals} decimals"
     coarse = int(scores.flatten().sort().values.diff().count_nonzero()) < _DISTINCT * scores.numel()
