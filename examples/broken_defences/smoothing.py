@@ -23,5 +23,5 @@ class Smoothed(nn.Module):
         return scores.unflatten(0, (len(images), self.draws)).mean(1)
 
 
-def load(base: str = "resnet20-fast") -> nn.Module:
+def load(base: str = "lenet") -> nn.Module:
     return Smoothed(network(base), sigma=8 / 255, draws=2).eval()

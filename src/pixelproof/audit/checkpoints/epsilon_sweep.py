@@ -77,7 +77,8 @@ def _attacked(case: Case, epsilon: float) -> Attacked:
         return case.attacked(iterative(case.threat), case.naive)
     if epsilon <= _FACTORS[-1] * case.threat.epsilon:
         return case.attacked(iterative(case.threat, epsilon=epsilon), case.naive)
-    last = iterative(case.threat, _LAST_ITERATIONS, restarts=_LAST_RESTARTS, epsilon=epsilon)
+    restarts = 1 if case.random else _LAST_RESTARTS  # against random answers each of them goes on to the end
+    last = iterative(case.threat, _LAST_ITERATIONS, restarts=restarts, epsilon=epsilon)
     return case.attacked(last, case.naive)
 
 

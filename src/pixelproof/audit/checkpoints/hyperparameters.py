@@ -41,7 +41,8 @@ def judge(case: Case) -> Answer:
 def _others(case: Case, base: Attacked) -> dict[str, frozenset[int]]:
     """What the base and each other setting fool together."""
     epsilon, standing = case.threat.epsilon, [row for row in base.rows if row not in base.broken]
-    settings = [iterative(case.threat, restarts=case.effort.restarts)] if case.effort.restarts > 1 else []
+    restarts = min(2, case.effort.restarts) if case.random else case.effort.restarts  # each goes on to the end there
+    settings = [iterative(case.threat, restarts=restarts)] if restarts > 1 else []
     settings += [iterative(case.threat, iterations, share * epsilon) for share, iterations in _STEPS]
     if not standing:
         return {}
