@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pixelproof.analysis.intervals import Rate
@@ -24,15 +24,17 @@ _QUESTIONS = (
 def judge(case: Case) -> Answer:
     """Fails where the claim lies above what the attacks of this audit leave together."""
     found, claimed = withstood(case), case.claim.robust_accuracy
-    best = _strongest(found.attacks)
+    opened = bool(case.opened.steps)
+    best = _strongest([each for each in found.attacks if len(each.rows) == found.samples] or found.attacks)[:_SHOWN]
+    beside = _strongest(found.beside)[:_SHOWN]
     counted = "the strongest of them, as answers are random" if case.random else "taken sample by sample"
     numbers = (
         ("Robust accuracy claimed", f"{claimed:g} %, under {case.claim.evaluation.attack}"),
         (f"Right under {plural(len(found.attacks), 'attack')}", f"{found.rate}, {counted}"),
-        *((f"Right after {_name(each)}", str(_right(each))) for each in best[:_SHOWN]),
-        *((f"Beyond the threat model: {_name(each)}", str(_right(each))) for each in _strongest(found.beside)[:_SHOWN]),
+        *((f"Right after {_name(each, opened)}", str(_right(each))) for each in best),
+        *((f"Beyond the threat model: {_name(each, opened)}", str(_right(each))) for each in beside),
     )
-    plots = (_plot(found, best[:_SHOWN], claimed),)
+    plots = (_plot(found, {_name(each, opened): _right(each) for each in best}, claimed),)
     made = plural(len(found.attacks), "attack")
     text = f"{claimed:g} % is claimed. Under {made} of this audit {found.rate} of the samples stay right."
     answer = Answer("pass", text, numbers=numbers, plots=plots, questions=_QUESTIONS, notes=_notes(found))
@@ -56,12 +58,13 @@ def _strongest(attempts: Sequence[Attacked]) -> list[Attacked]:
     """
     inside = [each for each in attempts if each.fooled.count(True) == len(each.broken)]
     ordered = sorted(inside, key=lambda each: (-len(each.rows), _right(each).successes))
-    named = {_name(each): each for each in reversed(ordered)}
-    return [each for each in ordered if named[_name(each)] is each]
+    named = {(each.attack, each.view): each for each in reversed(ordered)}
+    return [each for each in ordered if named[each.attack, each.view] is each]
 
 
-def _name(attempt: Attacked) -> str:
-    return attempt.attack if attempt.view == "plain" else f"{attempt.attack}, laid open"
+def _name(attempt: Attacked, opened: bool) -> str:
+    """``opened``: something had to be done to lay the model open."""
+    return f"{attempt.attack}, laid open" if opened and attempt.view == "open" else attempt.attack
 
 
 def _notes(found: Withstood) -> tuple[str, ...]:
@@ -71,16 +74,15 @@ def _notes(found: Withstood) -> tuple[str, ...]:
     return (f"Beside the claim: {number} made with more than the threat model's attacker has.",)
 
 
-def _plot(found: Withstood, best: Sequence[Attacked], claimed: float) -> Plot:
-    whole = [each for each in best if len(each.rows) == found.samples]  # rates over fewer samples are of another kind
-    rates = [("all together", found.rate), *((_name(each), _right(each)) for each in whole)]
+def _plot(found: Withstood, best: Mapping[str, Rate], claimed: float) -> Plot:
+    rates = {"all together": found.rate, **best}
     return Plot(
         name="best-attack",
         title="What each attack leaves",
         kind="bar",
         x="Attack",
         y="Samples right, %",
-        rows=tuple(bar(name, rate) for name, rate in rates),
+        rows=tuple(bar(name, rate) for name, rate in rates.items()),
         caption="Attacks that the threat model permits, the strongest first, with 99 % intervals.",
         rule=(claimed, "claimed"),
     )
