@@ -138,7 +138,7 @@ def test_a_quantiser_fails_unless_the_evaluation_knew_of_it():
     assert "exactly 0" in answer["finding"]
     answer = ask(10, case(model, claim(evaluation={"adaptive": True})))
     assert answer["verdict"] == "pass"
-    assert "past 0 (Quantise)" in answer["finding"]
+    assert "past layer 0 (Quantise)" in answer["finding"]
 
 
 @pytest.mark.parametrize(

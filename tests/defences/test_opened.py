@@ -71,7 +71,7 @@ def test_layers_behind_defences_are_passed_too():
     images = grey_images(3)
     whole = PreprocessedClassifier(PreprocessedClassifier(inner, Jpeg()), Posterise())
     found = opened(whole, images, random=False, draws=3)
-    assert found.passed == ("posterise", "jpeg(75)", "0 (Round)")
+    assert found.passed == ("posterise", "jpeg(75)", "layer 0 (Round)")
     assert isinstance(found.classifier.preprocessor, Bpda)
     assert torch.equal(found.classifier.scores(images), whole.scores(images))
     assert _gradient(found.classifier, images).all()

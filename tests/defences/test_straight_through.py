@@ -66,7 +66,7 @@ def test_past_a_quantiser_values_stay_and_gradients_are_those_behind_it(layer):
     images, inner = grey_images(6), Curved()
     model = TorchClassifier(nn.Sequential(layer, inner), kind="logits")
     found, passed, stuck = straight_through(model, images)
-    assert (passed, stuck) == ((f"0 ({type(layer).__name__})",), ())
+    assert (passed, stuck) == ((f"layer 0 ({type(layer).__name__})",), ())
     assert torch.equal(found.scores(images), model.scores(images))
     assert torch.equal(found.scores(images.clone().requires_grad_()), model.scores(images))
     expected = _gradient(inner, layer(images.clone()))
@@ -117,7 +117,7 @@ def test_as_little_as_possible_is_passed():
     model = TorchClassifier(nn.Sequential(block, Curved()), kind="logits")
     images = grey_images(4)
     found, passed, _ = straight_through(model, images)
-    assert passed == ("0.1 (Quantise)",)
+    assert passed == ("layer 0.1 (Quantise)",)
     seen = weigh(images).detach()
     expected = torch.einsum("oi,nohw->nihw", weigh.weight[:, :, 0, 0], _gradient(model.module[1], block[1](seen)))
     assert torch.allclose(_gradient(found, images), expected, rtol=1e-4, atol=1e-6)
@@ -134,16 +134,16 @@ def test_a_block_that_cuts_off_its_own_layers_is_passed_as_a_whole():
             return self.inner(images)
 
     model = TorchClassifier(nn.Sequential(Frozen(), Curved()), kind="logits")
-    assert straight_through(model, grey_images(4)).passed == ("0 (Frozen)",)
+    assert straight_through(model, grey_images(4)).passed == ("layer 0 (Frozen)",)
 
 
 def test_what_changes_the_shape_needs_a_stand_in():
     images = grey_images(4)
     model = TorchClassifier(nn.Sequential(Encode(), Curved(6)), kind="logits")
-    assert straight_through(model, images) == (model, (), ("0 (Encode)",))
+    assert straight_through(model, images) == (model, (), ("layer 0 (Encode)",))
     named = TorchClassifier(nn.Sequential(NamedEncode(), Curved(6)), kind="logits")
     found, passed, stuck = straight_through(named, images)
-    assert (passed, stuck) == (("0 (NamedEncode)",), ())
+    assert (passed, stuck) == (("layer 0 (NamedEncode)",), ())
     inner = _gradient(model.module[1], Encode()(images))
     assert torch.allclose(_gradient(found, images), inner[:, :3] + 3 * inner[:, 3:], rtol=1e-4, atol=1e-7)
 

@@ -81,7 +81,7 @@ def _pass(module: nn.Module, inputs: dict[str, Tensor]) -> tuple[tuple[str, ...]
         outcome = _outcome(layer, given)
         if outcome is None or not _blank(*outcome):
             continue
-        label = f"{name} ({type(layer).__name__})" if name else f"forward ({type(layer).__name__})"
+        label = f"layer {name} ({type(layer).__name__})" if name else f"forward ({type(layer).__name__})"
         if isinstance(layer, HasStandIn) or outcome[0].shape == outcome[1].shape:
             passed, stuck = _outside(name, passed), _outside(name, stuck)
             passed[name] = label
