@@ -133,7 +133,7 @@ def test_a_branch_that_cannot_be_passed_is_a_warning():
 
     answer = ask(12, case(Branched()))
     assert answer["verdict"] == "warn"
-    assert "No gradient passes means (Means)" in answer["finding"]
+    assert "No gradient passes layer means (Means)" in answer["finding"]
 
 
 def test_without_gradients_or_in_l0_it_is_skipped():
