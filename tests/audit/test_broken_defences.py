@@ -46,8 +46,8 @@ DATA = bundled().take(np.arange(0, 1000, 4))  # a substitute learns the longer, 
 #: Where LeNet will not do: it has no batch normalisation; and hardened networks are ResNet-20 alone.
 LARGE = {"training_mode", "honest_adversarial_training"}
 SHORT = replace(TINY, iterations=20, queries=100, label_samples=4, label_queries=100, noise_draws=200, level_samples=1)
-FEW = replace(SHORT, samples=12, iterations=10, clean=250)
-NOISY = replace(SHORT, samples=24, iterations=10, draws=5)
+FEW = replace(SHORT, samples=8, iterations=10, clean=200, restarts=1)
+NOISY = replace(SHORT, samples=24, iterations=10, draws=4)
 ASKING = replace(SHORT, label_samples=20, label_queries=400)
 
 
