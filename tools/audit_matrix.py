@@ -76,7 +76,12 @@ def matrix(found: dict[str, dict[int, str]]) -> str:
                 f"{entry.name:28}"
                 + "".join(f"[{c}]".rjust(4) if n == entry.checkpoint else f"{c:>3} " for c, n in cells)
             )
-    return "\n".join([*lines, "F fail, w warn, · pass, – could not be asked; [ ] the checkpoint meant for the flaw"])
+    return "\n".join(
+        [
+            *lines,
+            "F fail, w warn, · pass, ? needs a person, – could not be asked; [ ] the checkpoint meant for the flaw",
+        ]
+    )
 
 
 def audit(entry: Entry, data: ImageSet, out: Path, samples: int) -> dict[int, str]:

@@ -334,7 +334,7 @@ def audit_kit() -> str:
     rows = json.loads(path.read_text("utf-8"))["rows"]
     signs = {"pass": "·", "warn": "w", "fail": "✗", "person": "?", "skipped": ""}
     numbers = list(rows[0]["verdicts"])
-    lines = [f"`{rows[0]['command']}`; ✗ fails, w warns, · passes, blank: could not be asked.", ""]
+    lines = [f"`{rows[0]['command']}`; ✗ fails, w warns, · passes, ? needs a person, blank: could not be asked.", ""]
     lines += [f"| | {' | '.join(numbers)} |", f"|---|{':-:|' * len(numbers)}"]
     for row in rows:
         cells = [signs[row["verdicts"][each]] for each in numbers]

@@ -73,8 +73,9 @@ def under(audit: Case, **changes: Any) -> Case:
     return again
 
 
-def test_a_model_without_a_detector_is_skipped_unless_the_claim_names_one():
-    assert ask(19, case())["verdict"] == "skipped"
+def test_a_model_without_a_detector_is_a_persons_unless_the_claim_names_one():
+    assert (answer := ask(19, case()))["verdict"] == "person"
+    assert answer["questions"]
     answer = ask(19, case(None, claim(evaluation={"detector": "attacked"})))
     assert answer["verdict"] == "warn"
     assert "handed over has none" in answer["finding"]

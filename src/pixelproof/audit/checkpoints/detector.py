@@ -9,6 +9,10 @@ from pixelproof.audit.checkpoint import Answer, Checkpoint, Plot, Verdict
 from pixelproof.audit.measures.detection import Unaware, aware, unaware
 from pixelproof.audit.paired import more_often, overstated
 
+_QUESTION = (
+    "Does anything reject images before or behind the model where it is used, and did an attack have to pass it?"
+)
+
 
 def judge(case: Case) -> Answer:
     """Fails where the evaluation did not aim at the detector, and aiming at it takes the claim down."""
@@ -47,7 +51,7 @@ def judge(case: Case) -> Answer:
 
 def _without(told: str | None) -> Answer:
     if told is None:
-        return Answer("skipped", "The model brings no detector, and the claim speaks of none.")
+        return Answer("person", "The model brings no detector, and the claim speaks of none.", questions=(_QUESTION,))
     return Answer(
         "warn",
         f"The claim says that a detector was {told}, but the model handed over has none.",
