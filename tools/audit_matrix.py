@@ -3,7 +3,7 @@
 Usage: python tools/audit_matrix.py [--out audit-kit-run] [--data bundled] [--samples N] [NAME …]
 
 Rows are flaws, columns checkpoints. Audits go on where they were interrupted. What is found is written to
-results/audit-kit.json, unless only some are named.
+results/audit-kit.json, beside what was found of others before.
 """
 
 import argparse
@@ -100,23 +100,31 @@ def main() -> None:
     told = parser.parse_args()
     data = load_data(told.data)
     found: dict[str, dict[int, str]] = {}
-    rows: list[dict[str, Any]] = []
+    rows = _known()
     for entry in entries():
         if told.names and entry.name not in told.names:
             continue
         begun = time.perf_counter()
         found[entry.name] = audit(entry, data, told.out / entry.name, told.samples)
-        rows.append(_row(entry, found[entry.name], time.perf_counter() - begun))
-        print(f"{entry.name}: {rows[-1]['value']} ({rows[-1]['seconds']:.0f} s)", flush=True)
+        rows[entry.name] = _row(entry, found[entry.name])
+        print(f"{entry.name}: {rows[entry.name]['value']} ({time.perf_counter() - begun:.0f} s)", flush=True)
     print(matrix(found))
-    if not told.names:
-        content = {"environment": environment(torch.device("cpu")), "rows": rows}
-        write_whole(RESULTS, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    ordered = [rows[entry.name] for entry in entries() if entry.name in rows]
+    content = {"environment": environment(torch.device("cpu")), "rows": ordered}
+    write_whole(RESULTS, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def _row(entry: Entry, verdicts: dict[int, str], seconds: float) -> dict[str, Any]:
+def _known() -> dict[str, dict[str, Any]]:
+    """The rows of earlier calls, by the name of their entry."""
+    if not RESULTS.exists():
+        return {}
+    return {row["name"]: row for row in json.loads(RESULTS.read_text("utf-8"))["rows"]}
+
+
+def _row(entry: Entry, verdicts: dict[int, str]) -> dict[str, Any]:
     failed = [number for number, verdict in verdicts.items() if verdict == "fail"]
     return {
+        "name": entry.name,
         "claim": f"{entry.name}: " + ("fails at none" if entry.checkpoint is None else f"fails at {entry.checkpoint}"),
         "flaw": entry.flaw,
         "value": f"fails at {', '.join(map(str, failed)) or 'none'}",
@@ -124,7 +132,6 @@ def _row(entry: Entry, verdicts: dict[int, str], seconds: float) -> dict[str, An
         "target": entry.checkpoint,
         "holds": holds(entry, verdicts),
         "verdicts": {str(number): verdict for number, verdict in verdicts.items()},
-        "seconds": round(seconds, 1),
         "command": COMMAND,
     }
 
