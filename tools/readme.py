@@ -364,7 +364,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 def rendered(text: str) -> str:
     """``text`` with every block written anew."""
     return re.sub(
-        r"(<!-- results:(\w+) -->\n).*?(<!-- end -->)",
+        r"(<!-- results:([\w-]+) -->\n).*?(<!-- end -->)",
         lambda found: found[1] + (BLOCKS[found[2]]() + "\n").lstrip("\n") + found[3],
         text,
         flags=re.DOTALL,

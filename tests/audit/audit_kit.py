@@ -73,6 +73,28 @@ def lenet() -> torch.nn.Module:
     return found
 
 
+class Flat(torch.nn.Module):
+    """Right as ever, with gradients of 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = lenet()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.inner(images.detach() + 0 * images)
+
+
+class Noisy(torch.nn.Module):
+    """Randomised smoothing with one draw an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = lenet()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.inner(images + 0.03 * torch.randn_like(images))
+
+
 def case(model: object = None, told: Claim | None = None, effort: Effort = TINY, **options: Any) -> Case:
     """An audit about to begin, in memory; ``model`` is what people hand over, by default the bundled LeNet."""
     classifier: Classifier = load_model("zoo:lenet") if model is None else wrap_model(model)

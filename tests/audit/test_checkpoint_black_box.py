@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import torch
-from audit_kit import TINY, ask, claim, lenet
+from audit_kit import TINY, Flat, Noisy, ask, claim
 from audit_kit import case as anew
-from torch import Tensor, nn
 
 from pixelproof.audit.attacked import Attacked
 from pixelproof.audit.case import Case
@@ -20,28 +18,6 @@ LIGHT = replace(TINY, samples=24, iterations=8, queries=60, label_queries=60)
 
 def case(model: object = None, told: Claim | None = None, effort: Effort = LIGHT) -> Case:
     return anew(model, told, effort)
-
-
-class Flat(nn.Module):
-    """Right as ever, with gradients of 0."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = lenet()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.inner(images.detach() + 0 * images)
-
-
-class Noisy(nn.Module):
-    """Randomised smoothing with one draw an answer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = lenet()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.inner(images + 0.03 * torch.randn_like(images))
 
 
 def test_an_honest_network_passes():

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import TINY, ask, case, claim, lenet
-from torch import Tensor, nn
+from audit_kit import TINY, Flat, Noisy, ask, case, claim, lenet
 from torch.nn.functional import one_hot
 
 from pixelproof.attacks.budget import Budget
@@ -15,26 +14,6 @@ from pixelproof.audit.measures.noise import _noisy, noise
 from pixelproof.models.wrap import wrap_model
 
 LIGHT = replace(TINY, samples=24, iterations=5, noise_samples=10, noise_draws=200)
-
-
-class Flat(nn.Module):
-    """Right as ever, with gradients of 0; what is changed evenly in all channels is not seen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = lenet()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.inner(images.detach() + 0 * images)
-
-
-class Noisy(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.inner = lenet()
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.inner(images + 0.03 * torch.randn_like(images))
 
 
 def test_an_honest_network_passes_with_the_number_of_draws():
