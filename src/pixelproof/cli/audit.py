@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,23 +83,15 @@ def _measure(spec: AuditSpec, claim: Path, out: Path) -> AuditView:
     from pixelproof.audit.claim import read_claim
     from pixelproof.audit.conduct import conduct
     from pixelproof.audit.scoreboard import FILE, write_scoreboard
-    from pixelproof.cli.console import console
     from pixelproof.cli.open import open_model
-    from pixelproof.cli.share import share_progress
+    from pixelproof.cli.share import continued_by_itself, share_progress
     from pixelproof.data import load_data
     from pixelproof.report.audit_page import write_audit
     from pixelproof.report.audit_view import audit_view
 
     claimed, classifier, images = read_claim(claim), open_model(spec), load_data(spec.data)
-    try:
-        with share_progress(f"{classifier.name}, checkpoints") as progress:
-            view = audit_view(conduct(spec, claimed, classifier, images, out, progress=progress))
-    except KeyboardInterrupt:
-        command = shlex.join(["pixelproof", *sys.argv[1:]])
-        console.print(
-            f"Interrupted; nothing measured is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
-        )
-        raise
+    with continued_by_itself(), share_progress(f"{classifier.name}, checkpoints") as progress:
+        view = audit_view(conduct(spec, claimed, classifier, images, out, progress=progress))
     write_audit(view, out)
     write_scoreboard(view, out / FILE, _command(spec, out))
     return view

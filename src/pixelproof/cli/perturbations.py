@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,21 +20,14 @@ if TYPE_CHECKING:
 
 def measure(spec: PerturbSpec, classifier: Classifier, images: ImageSet, out: Path) -> PerturbView:
     """Do what is left of ``spec`` in ``out`` and write its page there."""
-    from pixelproof.cli.share import share_progress
+    from pixelproof.cli.share import continued_by_itself, share_progress
     from pixelproof.perturb.conduct import conduct
     from pixelproof.perturb.scoreboard import FILE, write_scoreboard
     from pixelproof.report.perturb_page import write_perturbations
     from pixelproof.report.perturb_view import perturb_view
 
-    try:
-        with share_progress(f"{classifier.name}, perturbations") as progress:
-            view = perturb_view(conduct(spec, classifier, images, out, progress))
-    except KeyboardInterrupt:
-        command = shlex.join(["pixelproof", *sys.argv[1:]])
-        console.print(
-            f"Interrupted; nothing measured is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
-        )
-        raise
+    with continued_by_itself(), share_progress(f"{classifier.name}, perturbations") as progress:
+        view = perturb_view(conduct(spec, classifier, images, out, progress))
     write_perturbations(view, out)
     write_scoreboard(view, out / FILE, _command(spec, out))
     return view

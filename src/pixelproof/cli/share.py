@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,19 @@ def share_progress(label: str) -> Iterator[Callable[[float], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(escape(label), total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+@contextmanager
+def continued_by_itself() -> Iterator[None]:
+    """Says, where a job inside is interrupted, that the same command goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["pixelproof", *sys.argv[1:]])
+        console.print(
+            f"Interrupted; nothing measured is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
+        )
+        raise
 
 
 def _plain(label: str) -> Callable[[float], None]:
