@@ -19,7 +19,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models import TorchClassifier
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 CPU = torch.device("cpu")
 #: Rounding errors of a norm in float32.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from benchmarks.options import Options, Row
-from pixelproof.environment import environment
+from pixelproof.runs.environment import environment
 
 RESULTS = Options.out
 

@@ -13,8 +13,8 @@ from benchmarks.judged import at_least
 from benchmarks.missing import optional
 from benchmarks.options import Options, Parts, Row
 from benchmarks.pictures import correct
-from pixelproof.clever import clever
 from pixelproof.defences import read_defence
+from pixelproof.jobs.clever import clever
 from pixelproof.models import TorchClassifier
 
 #: Of a CLEVER score: L2 radius in [0, 1] units, batches, and points of a batch.

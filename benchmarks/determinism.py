@@ -17,11 +17,11 @@ from benchmarks.judged import equal
 from benchmarks.options import Options, Parts, Row
 from benchmarks.ours import need
 from benchmarks.pictures import Pictures, correct
-from pixelproof.assessment import Progress, begin, execute
 from pixelproof.data import ImageSet, default_class_names
+from pixelproof.jobs.assess import Progress, begin, execute
+from pixelproof.jobs.assess_spec import AssessSpec, make_spec
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
-from pixelproof.spec import AssessSpec, make_spec
 
 #: Search, attack, threshold; few images, as bits either agree or do not.
 CASES = (

@@ -11,8 +11,8 @@ from benchmarks import networks
 from benchmarks.check import to_unit
 from benchmarks.ours import timed
 from benchmarks.pictures import Pictures
+from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.models import wrap_model
-from pixelproof.spec import make_spec, resolve
 
 
 def peak_beside_model(network: str, pictures: Pictures, threads: int, **options: Any) -> tuple[float, float]:

@@ -14,12 +14,12 @@ import pixelproof as pp
 from benchmarks.check import stands
 from benchmarks.missing import MissingError
 from benchmarks.pictures import Pictures
-from pixelproof.assessment import begin, choose_device, execute
 from pixelproof.data import ImageSet
+from pixelproof.jobs.assess import begin, choose_device, execute
+from pixelproof.jobs.assess_spec import SearchChoice, make_spec
+from pixelproof.jobs.selection import DEFAULT_SAMPLES
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
-from pixelproof.selection import DEFAULT_SAMPLES
-from pixelproof.spec import SearchChoice, make_spec
 
 #: The model-free search that stands for the published best of each attack.
 MODEL_FREE = {"few-pixel": "sparse-random", "threshold": "square"}

@@ -20,7 +20,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models import TorchClassifier
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 from pixelproof.zoo.lenet import LeNet
 
 HELD_OUT, EPOCHS, EPSILON = 300, 10, 8

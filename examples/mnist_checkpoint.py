@@ -29,7 +29,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models import TorchClassifier
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 EPSILON = 0.3 * 255
 PGD = f"pgd(epsilon={EPSILON},step={0.01 * 255},iterations=50,restarts=10)"

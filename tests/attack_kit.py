@@ -9,7 +9,7 @@ from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models import Classifier, TorchClassifier
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 CPU = torch.device("cpu")
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from pixelproof.data import ImageSet
 from pixelproof.errors import ModelError
+from pixelproof.jobs.preflight import Preflight, preflight
 from pixelproof.models import TorchClassifier, wrap_model
-from pixelproof.preflight import Preflight, preflight
 
 CPU = torch.device("cpu")
 LEVELS = torch.tensor([40, 100, 160, 220]) / 255

@@ -8,11 +8,12 @@ import torch
 
 import pixelproof as pp
 from pixelproof.data import ImageSet
+from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
+from pixelproof.jobs.assess_spec import make_spec, resolve
+from pixelproof.jobs.selection import restore, select
 from pixelproof.models import CallableClassifier
 from pixelproof.models.query import Scorer
-from pixelproof.selection import restore, select
-from pixelproof.spec import Settings, make_spec, resolve
 
 N, CLASSES = 150, 4
 #: The grey value tells the class, but for every third image, where it tells the next one.

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from pixelproof.engine.settings import SearchSettings, Settings
 from pixelproof.errors import InputError
-from pixelproof.spec import ATTACK_OF, COHORT, SearchSettings, Settings, make_spec, resolve
+from pixelproof.jobs.assess_spec import ATTACK_OF, COHORT, make_spec, resolve
 
 CIFAR = (32, 32, 3)
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pixelproof.assessment import execute
 from pixelproof.cli.open import begin_run
+from pixelproof.jobs.assess import execute
+from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.runs import Record, RunStore
-from pixelproof.spec import make_spec
 
 #: LeNet on a few bundled images; there are failures, successes and inherited successes among its 20 records.
 TINY = {"model": "zoo:lenet", "data": "bundled", "range": (0, 30), "samples": 5, "levels": (1, 10), "max_queries": 60}

@@ -16,16 +16,16 @@ from typing import Any
 
 import torch
 
-from pixelproof.audit.audit_spec import AuditSpec
-from pixelproof.audit.checkpoints import CHECKPOINTS
-from pixelproof.audit.claim import Claim, read_claim
-from pixelproof.audit.conduct import conduct
 from pixelproof.data import ImageSet, load_data
-from pixelproof.environment import environment
+from pixelproof.files import write_whole
+from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
+from pixelproof.jobs.audit.claim import Claim, read_claim
+from pixelproof.jobs.audit.conduct import conduct
+from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models import Classifier, load_model
 from pixelproof.report.audit_page import write_audit
-from pixelproof.report.audit_view import audit_view
-from pixelproof.report.files import write_whole
+from pixelproof.results.audit_view import audit_view
+from pixelproof.runs.environment import environment
 
 ROOT = Path(__file__).parent.parent
 KIT = ROOT / "examples" / "broken_defences"

@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from pixelproof.analysis import level_rows
 from pixelproof.data import load_cifar10
+from pixelproof.results import level_rows
 from pixelproof.runs import Manifest, RunStore
 from pixelproof.zoo.train import accuracy
 

@@ -10,29 +10,29 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pixelproof.analysis import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
-from pixelproof.assessment import begin, choose_device, execute, prepared
-from pixelproof.audit import conduct as audit
-from pixelproof.audit.audit_spec import AuditSpec
-from pixelproof.audit.claim import Claim, read_claim
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.defences import defend
 from pixelproof.errors import DataError, InputError
+from pixelproof.jobs.assess import begin, choose_device, execute, prepared
+from pixelproof.jobs.assess_spec import from_options, make_spec
+from pixelproof.jobs.audit import conduct as audit
+from pixelproof.jobs.audit.claim import Claim, read_claim
+from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.perturb.job import conduct
+from pixelproof.jobs.perturb.spec import PerturbSpec
+from pixelproof.jobs.spec_file import checked
 from pixelproof.models import ScoreKind, wrap_model
-from pixelproof.perturb.conduct import conduct
-from pixelproof.perturb.perturb_spec import PerturbSpec
 from pixelproof.report import levels_html, write_report
 from pixelproof.report.audit_page import write_audit
-from pixelproof.report.audit_view import AuditView, audit_view
 from pixelproof.report.perturb_page import write_perturbations
-from pixelproof.report.perturb_view import PerturbView, perturb_view
-from pixelproof.report.view import read
+from pixelproof.results import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
+from pixelproof.results.audit_view import AuditView, audit_view
+from pixelproof.results.perturb_view import PerturbView, perturb_view
+from pixelproof.results.view import read
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.export import to_frame
 from pixelproof.runs.record import UNLEVELLED
-from pixelproof.spec import from_options, make_spec
-from pixelproof.spec_file import checked
 
 if TYPE_CHECKING:
     import pandas as pd

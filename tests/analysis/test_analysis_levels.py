@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pixelproof.analysis import LevelRow, Rate, claims, highest_safe_level, level_rows, robust_accuracy
+from pixelproof.results import LevelRow, Rate, claims, highest_safe_level, level_rows, robust_accuracy
 from pixelproof.runs.record import Record, Selection
 
 RecordMaker = Callable[..., Record]

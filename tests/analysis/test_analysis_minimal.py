@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelproof.analysis import (
+from pixelproof.results import (
     LevelRow,
     MinimalThresholds,
     Rate,
@@ -22,7 +22,7 @@ from pixelproof.analysis import (
     level_rows,
     minimal_thresholds,
 )
-from pixelproof.analysis.levels import given_up
+from pixelproof.results.levels import given_up
 from pixelproof.runs.record import Record, Selection
 
 RecordMaker = Callable[..., Record]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pixelproof.analysis import (
+from pixelproof.results import (
     Change,
     DualityRow,
     Rate,
@@ -20,8 +20,8 @@ from pixelproof.analysis import (
     pooled_by_class,
     query_curves,
 )
-from pixelproof.analysis.wording import attack_name, count, decimal, listed, percent, plural, safe_name
 from pixelproof.runs.record import Record
+from pixelproof.wording import attack_name, count, decimal, listed, percent, plural, safe_name
 
 RecordMaker = Callable[..., Record]
 

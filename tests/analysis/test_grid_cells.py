@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conftest import BLANK
-from pixelproof.analysis.attempts import WORST, attempt_rows, worst_cases
-from pixelproof.analysis.grid import cells, standings
+from pixelproof.results.attempts import WORST, attempt_rows, worst_cases
+from pixelproof.results.grid import cells, standings
 from pixelproof.runs.record import UNLEVELLED, Record, Selection
 
 

@@ -21,7 +21,7 @@ from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.gradient.pgd import PGD
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

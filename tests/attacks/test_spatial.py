@@ -8,7 +8,7 @@ import torch
 from attack_kit import answers, grey_images, linear_classifier, oracle, run, streams
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.spatial import Spatial, roughness
-from pixelproof.image_warp import warp
+from pixelproof.corruptions.warp import warp
 
 
 def test_roughness_is_the_flow_loss_of_the_paper() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from audit_kit import HONEST, TINY
 
-from pixelproof.audit import JOURNAL
-from pixelproof.audit.answered import Answered, read_answer
-from pixelproof.audit.attacked import Attacked
-from pixelproof.audit.checkpoint import Answer, Plot
-from pixelproof.audit.claim import Claim
+from pixelproof.jobs.audit import JOURNAL
+from pixelproof.jobs.audit.answered import Answered, read_answer
+from pixelproof.jobs.audit.attacked import Attacked
+from pixelproof.jobs.audit.checkpoint import Answer, Plot
+from pixelproof.jobs.audit.claim import Claim
 from pixelproof.runs.journal import Journal
 
 SAMPLES = 40

@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from pixelproof.audit.attacking import BATCH
-from pixelproof.audit.case import Case
-from pixelproof.audit.checkpoints import CHECKPOINTS
-from pixelproof.audit.claim import Claim
-from pixelproof.audit.conduct import answered
-from pixelproof.audit.effort import Effort
 from pixelproof.data import ImageSet, load_data
+from pixelproof.jobs.audit.attacking import BATCH
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
+from pixelproof.jobs.audit.claim import Claim
+from pixelproof.jobs.audit.conduct import answered
+from pixelproof.jobs.audit.effort import Effort
+from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier, load_model
 from pixelproof.models.wrap import wrap_model
-from pixelproof.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.runs.journal import Journal
 
 TINY = Effort(

@@ -11,14 +11,14 @@ from audit_journal import write_journal
 from audit_kit import TINY, bundled, claim, lenet
 
 from html_page import Page
-from pixelproof.audit import JOURNAL
-from pixelproof.audit.audit_spec import AuditSpec
-from pixelproof.audit.checkpoints import CHECKPOINTS
-from pixelproof.audit.conduct import conduct
 from pixelproof.cli.audit import _command
+from pixelproof.jobs.audit import JOURNAL
+from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
+from pixelproof.jobs.audit.conduct import conduct
+from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models.wrap import wrap_model
 from pixelproof.report.audit_page import write_audit
-from pixelproof.report.audit_view import AuditView, read_audit
+from pixelproof.results.audit_view import AuditView, read_audit
 from pixelproof.runs.journal import Journal
 from tiny_run import Answer, Cli
 
@@ -119,7 +119,7 @@ def test_interrupted_it_says_how_to_continue(ask, monkeypatch: pytest.MonkeyPatc
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pixelproof.audit.conduct._answer_all", interrupt)
+    monkeypatch.setattr("pixelproof.jobs.audit.conduct._answer_all", interrupt)
     answer = ask()
     assert answer.code == 130
     assert "nothing measured is lost. Continue with: pixelproof audit --model zoo:lenet" in answer.out

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from audit_journal import ANSWERS, answered, write_journal
 
-from pixelproof.analysis.intervals import Rate
-from pixelproof.audit.checkpoint import Answer
-from pixelproof.audit.judgement import Judgement, judgement
-from pixelproof.report.audit_view import audit_view
+from pixelproof.jobs.audit.checkpoint import Answer
+from pixelproof.jobs.audit.judgement import Judgement, judgement
+from pixelproof.results.audit_view import audit_view
+from pixelproof.results.intervals import Rate
 
 
 def judged(*verdicts: str, planned: int | None = None, withstood: Rate | None = None) -> Judgement:

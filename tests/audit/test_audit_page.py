@@ -13,14 +13,14 @@ from audit_journal import ANSWERS, BARS, CURVE, SURFACE, value, write_journal
 from audit_kit import claim
 
 from html_page import Page
-from pixelproof.audit.answered import read_answer
-from pixelproof.audit.checkpoint import Answer, Plot
-from pixelproof.audit.scoreboard import write_scoreboard
+from pixelproof.jobs.audit.answered import read_answer
+from pixelproof.jobs.audit.checkpoint import Answer, Plot
+from pixelproof.jobs.audit.scoreboard import write_scoreboard
 from pixelproof.report.audit_claim import claim_sentences
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_page import SIGNS, write_audit
-from pixelproof.report.audit_view import AuditView, audit_view, read_audit
 from pixelproof.report.figure import Figure
+from pixelproof.results.audit_view import AuditView, audit_view, read_audit
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import pytest
 from audit_kit import TINY, bundled
 from tools.audit_matrix import KIT, Entry, entries, holds, matrix
 
-from pixelproof.audit.audit_spec import AuditSpec
-from pixelproof.audit.claim import Claim
-from pixelproof.audit.conduct import conduct
+from pixelproof.jobs.audit.claim import Claim
+from pixelproof.jobs.audit.conduct import conduct
+from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models import Classifier, load_model
 from pixelproof.models.wrap import wrap_model
 

@@ -13,8 +13,8 @@ import torch
 from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.audit.case import Case
 from pixelproof.defences import BitDepth, Jpeg, PreprocessedClassifier, defend
+from pixelproof.jobs.audit.case import Case
 from pixelproof.models import TorchClassifier, load_model
 
 SMALL = replace(TINY, clean=40, draws=4)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from audit_kit import TINY, ask, case, claim, lenet
 
-from pixelproof.audit.case import Case
+from pixelproof.jobs.audit.case import Case
 from pixelproof.models.wrap import wrap_model
 
 

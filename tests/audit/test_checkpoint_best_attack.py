@@ -8,9 +8,9 @@ import torch
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.audit.attacked import Attacked
-from pixelproof.audit.case import Case
-from pixelproof.audit.measures.withstood import withstood
+from pixelproof.jobs.audit.attacked import Attacked
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.measures.withstood import withstood
 
 SMALL = replace(TINY, samples=30, iterations=5, queries=60, label_samples=4, label_queries=60)
 #: Of the bundled LeNet about a quarter withstand all.

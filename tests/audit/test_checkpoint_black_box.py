@@ -8,10 +8,10 @@ import pytest
 from audit_kit import TINY, Flat, Noisy, ask, claim
 from audit_kit import case as anew
 
-from pixelproof.audit.attacked import Attacked
-from pixelproof.audit.case import Case
-from pixelproof.audit.claim import Claim
-from pixelproof.audit.effort import Effort
+from pixelproof.jobs.audit.attacked import Attacked
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.claim import Claim
+from pixelproof.jobs.audit.effort import Effort
 
 LIGHT = replace(TINY, samples=24, iterations=8, queries=60, label_queries=60)
 

@@ -10,8 +10,8 @@ import torch
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
 
-from pixelproof.audit.measures.descent import descend
 from pixelproof.data import ImageSet
+from pixelproof.jobs.audit.measures.descent import descend
 
 MANY = replace(TINY, samples=60)
 

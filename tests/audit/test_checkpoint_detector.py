@@ -13,11 +13,11 @@ import torch
 from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.audit.case import Case
-from pixelproof.audit.detector import detector_of
-from pixelproof.audit.measures.detection import Rejecting
 from pixelproof.defences import Jpeg, PreprocessedClassifier
 from pixelproof.errors import InputError
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.detector import detector_of
+from pixelproof.jobs.audit.measures.detection import Rejecting
 from pixelproof.models import TorchClassifier
 
 SMALL = replace(TINY, clean=40, draws=4)

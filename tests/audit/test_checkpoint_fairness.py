@@ -9,8 +9,8 @@ import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.analysis.intervals import Interval, Rate
-from pixelproof.audit.measures.classes import by_class, difference
+from pixelproof.jobs.audit.measures.classes import by_class, difference
+from pixelproof.results.intervals import Interval, Rate
 
 SMALL = replace(TINY, clean=1_000, samples=20, iterations=5)
 

@@ -11,9 +11,9 @@ import torch
 from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.audit.measures.gradient_health import health
-from pixelproof.audit.measures.surface import offsets, surface
 from pixelproof.defences import Jpeg, PreprocessedClassifier, defend
+from pixelproof.jobs.audit.measures.gradient_health import health
+from pixelproof.jobs.audit.measures.surface import offsets, surface
 from pixelproof.models import load_model
 
 SMALL = replace(TINY, clean=40, draws=4)

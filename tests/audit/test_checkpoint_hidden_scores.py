@@ -8,8 +8,8 @@ import pytest
 import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 
-from pixelproof.audit.measures.hidden import hidden
 from pixelproof.defences import defend
+from pixelproof.jobs.audit.measures.hidden import hidden
 from pixelproof.models import load_model
 
 #: Enough samples that labels alone can refute a claim of 75 %.

@@ -9,8 +9,8 @@ import torch
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
 
-from pixelproof.audit.measures.levels import levels
 from pixelproof.data import ImageSet
+from pixelproof.jobs.audit.measures.levels import levels
 
 MORE = replace(TINY, level_samples=8)
 

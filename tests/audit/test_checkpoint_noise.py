@@ -10,7 +10,7 @@ from audit_kit import TINY, Flat, Noisy, ask, case, claim, lenet
 from torch.nn.functional import one_hot
 
 from pixelproof.attacks.budget import Budget
-from pixelproof.audit.measures.noise import _noisy, noise
+from pixelproof.jobs.audit.measures.noise import _noisy, noise
 from pixelproof.models.wrap import wrap_model
 
 LIGHT = replace(TINY, samples=24, iterations=5, noise_samples=10, noise_draws=200)

@@ -6,8 +6,8 @@ import torch
 from audit_kit import ask, case, claim, lenet
 
 from pixelproof.attacks.named import read_attack
-from pixelproof.audit.arsenal import on_scores
-from pixelproof.audit.measures.query_curve import queries_to_fool
+from pixelproof.jobs.audit.arsenal import on_scores
+from pixelproof.jobs.audit.measures.query_curve import queries_to_fool
 
 ROWS = range(40)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from audit_kit import ask, case, claim
 
-from pixelproof.audit.case import Case
-from pixelproof.audit.claim import Claim, read_claim
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.claim import Claim, read_claim
 
 TOLD = {"attack": "AutoAttack", "norm": "linf", "epsilon": 8, "goal": "untargeted", "iterations": 100, "samples": 1000}
 THREAT = {"goal": "untargeted", "knowledge": "white-box", "norm": "linf", "epsilon": 8}

@@ -9,12 +9,12 @@ import pytest
 import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 
-from pixelproof.assessment import begin, execute
-from pixelproof.audit.case import Case
-from pixelproof.audit.claim import Claim
-from pixelproof.audit.measures.stored import stored
+from pixelproof.jobs.assess import begin, execute
+from pixelproof.jobs.assess_spec import make_spec
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.claim import Claim
+from pixelproof.jobs.audit.measures.stored import stored
 from pixelproof.models import load_model
-from pixelproof.spec import make_spec
 
 FAST = replace(TINY, samples=20, iterations=10, substitute_epochs=1)
 

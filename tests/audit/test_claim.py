@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.audit.claim import Claim, read_claim
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
+from pixelproof.jobs.audit.claim import Claim, read_claim
 from pixelproof.models import load_model
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "claim.toml"

@@ -11,9 +11,9 @@ from torch import nn
 
 from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
-from pixelproof.audit.measures.momentum import ITERATIONS, Momentum
-from pixelproof.audit.measures.substitute import transfer
 from pixelproof.data import ImageSet
+from pixelproof.jobs.audit.measures.momentum import ITERATIONS, Momentum
+from pixelproof.jobs.audit.measures.substitute import transfer
 
 ATTACK = Momentum("MI-FGSM", "cross-entropy", decay=1)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from pixelproof.clever import rank_correlation
 from pixelproof.errors import InputError
+from pixelproof.jobs.clever import rank_correlation
 
 
 def test_the_value_is_scipys_also_with_ties() -> None:

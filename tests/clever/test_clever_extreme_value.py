@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import gumbel_r, weibull_max
 
-from pixelproof.clever import extreme_value
-from pixelproof.clever.extreme_value import PENALTY, fit_reverse_weibull
+from pixelproof.jobs.clever import extreme_value
+from pixelproof.jobs.clever.extreme_value import PENALTY, fit_reverse_weibull
 
 
 def draws(shape: float, location: float, scale: float, rows: int, count: int, seed: int = 0) -> np.ndarray:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier
 from pixelproof.attacks.budget import Norm
-from pixelproof.clever import clever
 from pixelproof.errors import InputError
+from pixelproof.jobs.clever import clever
 from pixelproof.models import TorchClassifier
 from pixelproof.models.classifier import ScoreKind
 

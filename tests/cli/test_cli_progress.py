@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pixelproof.assessment import Progress
 from pixelproof.cli import progress, train_progress
+from pixelproof.jobs.assess import Progress
 from pixelproof.zoo.train import Progress as TrainingProgress
 
 HALFWAY = Progress(samples=10, done=4, fooled=3, records=40, total_records=80, queries=12_000, seconds=60.0)

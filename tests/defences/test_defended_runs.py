@@ -9,10 +9,10 @@ import pytest
 
 import pixelproof as pp
 from pixelproof.data import load_data
+from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.models import load_model
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
-from pixelproof.spec import make_spec
 from tiny_run import contents, run_tiny
 
 TVM = "tvm(iterations=5)"

@@ -7,10 +7,10 @@ from watched import CPU, Attack, Attacked
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import Engine
+from pixelproof.jobs.assess_spec import make_spec, resolve
+from pixelproof.jobs.selection import select
 from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer
-from pixelproof.selection import select
-from pixelproof.spec import make_spec, resolve
 
 
 @pytest.fixture

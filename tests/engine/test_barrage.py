@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 import pixelproof as pp
 from attack_kit import linear_classifier
-from pixelproof.assessment import begin, execute
 from pixelproof.data import ImageSet
 from pixelproof.errors import InputError
+from pixelproof.jobs.assess import begin, execute
+from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import predictor
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.verify import verify
-from pixelproof.spec import make_spec
 
 SHAPE = (8, 8, 3)
 

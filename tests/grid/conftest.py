@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.grid.conduct import conduct
-from pixelproof.grid.grid_spec import GridSpec, read_grid
+from pixelproof.plans.grid.conduct import conduct
+from pixelproof.plans.grid.spec import GridSpec, read_grid
+from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_page import write_grid
-from pixelproof.report.grid_view import GridView
 
 TOML = """
 data = "bundled"

@@ -11,17 +11,17 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from pixelproof.analysis.grid_clever import ANY, CleverRow, clever_row
-from pixelproof.clever import clever, rank_correlation
 from pixelproof.errors import InputError
-from pixelproof.grid import clever as grid_clever
-from pixelproof.grid.conduct import conduct
-from pixelproof.grid.grid_spec import CleverSpec, GridSpec, read_grid
-from pixelproof.grid.scoreboard import rows
+from pixelproof.jobs.clever import clever, rank_correlation
 from pixelproof.models import load_model
+from pixelproof.plans.grid import clever as grid_clever
+from pixelproof.plans.grid.conduct import conduct
+from pixelproof.plans.grid.scoreboard import rows
+from pixelproof.plans.grid.spec import CleverSpec, GridSpec, read_grid
+from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_clever import clever_sentences, clever_table
 from pixelproof.report.grid_page import write_grid
-from pixelproof.report.grid_view import GridView
+from pixelproof.results.grid_clever import ANY, CleverRow, clever_row
 from pixelproof.runs import RunStore
 
 TOML = """

@@ -13,8 +13,8 @@ from html_page import Page
 from pixelproof.corruptions import PERTURBATIONS, perturbed
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
+from pixelproof.jobs.perturb import FOLDER, JOURNAL
 from pixelproof.models import load_model
-from pixelproof.perturb import FOLDER, JOURNAL
 from pixelproof.runs import RunStore
 from pixelproof.runs.journal import Journal
 from tiny_run import TINY_ARGUMENTS, Cli

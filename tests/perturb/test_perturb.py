@@ -10,21 +10,21 @@ import pytest
 import torch
 
 from html_page import Page
-from pixelproof.assessment import choose_device
 from pixelproof.corruptions import Rotation
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
+from pixelproof.jobs.assess import choose_device
+from pixelproof.jobs.assess_spec import from_options
+from pixelproof.jobs.perturb import JOURNAL as FILE
+from pixelproof.jobs.perturb.job import chosen_positions, conduct
+from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
+from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
-from pixelproof.perturb import JOURNAL as FILE
-from pixelproof.perturb.conduct import chosen_positions, conduct
-from pixelproof.perturb.measure import Subject, cell, least_strengths
-from pixelproof.perturb.perturb_spec import PERTURBATIONS, PerturbSpec
 from pixelproof.report.perturb_page import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
-from pixelproof.report.perturb_view import PerturbView, perturb_view, read_perturbations
+from pixelproof.results.perturb_view import PerturbView, perturb_view, read_perturbations
 from pixelproof.runs.journal import Journal
-from pixelproof.spec import from_options
 from tiny_run import Cli
 
 ONLY = ("rotation", "rgb-randomise", "gaussian-noise", "fog")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.perturbations import (
+from pixelproof.results.intervals import Rate
+from pixelproof.results.perturbations import (
     Cell,
     Least,
     References,

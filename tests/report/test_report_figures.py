@@ -13,7 +13,7 @@ import pytest
 from pixelproof.errors import InputError
 from pixelproof.report import write_figures
 from pixelproof.report.figures import class_figures, curve_figures
-from pixelproof.report.view import read
+from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
 
 RunMaker = Callable[..., RunStore]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelproof.report.gallery import choose, gallery
 from pixelproof.report.picture import amplified, changed_pixels, data_uri, shown_size
-from pixelproof.report.view import read
+from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
 
 RunMaker = Callable[..., RunStore]

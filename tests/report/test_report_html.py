@@ -13,7 +13,7 @@ from html_page import Page
 from pixelproof.report import levels_html, write_report
 from pixelproof.report.html import render
 from pixelproof.report.summary import summary
-from pixelproof.report.view import read
+from pixelproof.results.view import read
 from pixelproof.runs.record import Finding
 from pixelproof.runs.store import RunStore
 

@@ -20,7 +20,7 @@ from pixelproof.report.html import render
 from pixelproof.report.minimal_figure import minimal_figure
 from pixelproof.report.summary import summary
 from pixelproof.report.tables import all_tables, curve_table, level_table, minimal_table
-from pixelproof.report.view import View, read
+from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
 
 RunMaker = Callable[..., RunStore]

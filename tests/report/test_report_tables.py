@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.analysis import Interval, Rate
 from pixelproof.report import write_tables
 from pixelproof.report.table import Column, Table
 from pixelproof.report.tables import all_tables, flat, level_table, setting_tables
-from pixelproof.report.view import read
+from pixelproof.results import Interval, Rate
+from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
 
 RunMaker = Callable[..., RunStore]

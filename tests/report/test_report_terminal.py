@@ -43,5 +43,5 @@ def test_no_records_no_tables(make_run: RunMaker) -> None:
 
 
 def test_needs_no_torch() -> None:
-    code = "import sys, pixelproof.report, pixelproof.analysis; sys.exit(bool({'torch', 'altair'} & {*sys.modules}))"
+    code = "import sys, pixelproof.report, pixelproof.results; sys.exit(bool({'torch', 'altair'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

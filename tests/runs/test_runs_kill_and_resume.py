@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.assessment import execute
 from pixelproof.cli.open import begin_run
+from pixelproof.jobs.assess import execute
+from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
-from pixelproof.spec import make_spec
 from tiny_run import TINY, TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
 
 #: Runs the command line, and sends itself a signal at a moment: when the run file is about to be put in place,

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from pixelproof.errors import RunError
+from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.store import FILE
-from pixelproof.spec import make_spec, resolve
 from tiny_run import contents
 
 SHAPES = [(4, 4, 3), (9, 7, 1), (3, 8, 3), (1, 1, 1), (2, 5, 4)]

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from study_cases import FOLDERS, LABELS
 
-from pixelproof.assessment import Listener
 from pixelproof.errors import InputError, RunError
-from pixelproof.report.study_view import StudyView
+from pixelproof.jobs.assess import Listener
+from pixelproof.plans.study import conduct as conducting
+from pixelproof.plans.study.conduct import ANSWERS, conduct
+from pixelproof.plans.study.scoreboard import rows
+from pixelproof.plans.study.spec import STUDY_ROLES, StudySpec
+from pixelproof.plans.study.view import StudyView
 from pixelproof.runs import RunStore
-from pixelproof.study import conduct as conducting
-from pixelproof.study.conduct import ANSWERS, conduct
-from pixelproof.study.scoreboard import rows
-from pixelproof.study.study_spec import STUDY_ROLES, StudySpec
 from pixelproof.zoo.registry import ZOO
 from tiny_run import Cli, contents, run_tiny
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pixelproof.runs.distances import pixel_distances
-from pixelproof.study.false_adversarial import (
+from pixelproof.plans.study.false_adversarial import (
     budgets,
     channel_sum_l2,
     false_sample,
     flattest,
     nearest_colour,
 )
+from pixelproof.runs.distances import pixel_distances
 
 IMAGES = arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.sampled_from([1, 3])))
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from pixelproof.analysis.study import Answer
 from pixelproof.errors import InputError
 from pixelproof.models import load_model
 from pixelproof.models.query import predictor
-from pixelproof.report.study_view import StudyView
+from pixelproof.plans.study.fast_assessment import fast_assessment
+from pixelproof.plans.study.transfer import Source, Stored, merged, show, source_of
+from pixelproof.plans.study.view import StudyView
+from pixelproof.results.study import Answer
 from pixelproof.runs import RunStore
-from pixelproof.study.fast_assessment import fast_assessment
-from pixelproof.study.transfer import Source, Stored, merged, show, source_of
 from tiny_run import Cli, run_tiny
 
 Conducted = tuple[Path, StudyView]

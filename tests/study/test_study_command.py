@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelproof.assessment import Listener
 from pixelproof.data import load_data
-from pixelproof.report.study_view import StudyView
+from pixelproof.jobs.assess import Listener
+from pixelproof.plans.study.view import StudyView
 from tiny_run import Cli
 
 Conducted = tuple[Path, StudyView]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pixelproof.errors import InputError, RunError
-from pixelproof.report.study_view import StudyView
+from pixelproof.plans.compare import compare
+from pixelproof.plans.study.view import StudyView
 from pixelproof.runs.store import FILE
-from pixelproof.study.compare import compare
 from tiny_run import Cli, run_tiny
 
 Conducted = tuple[Path, StudyView]

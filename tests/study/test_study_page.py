@@ -16,14 +16,14 @@ from xml.etree import ElementTree
 import pytest
 
 from html_page import Page
-from pixelproof.analysis.study import Beside, Difference, Role
+from pixelproof.plans.study.scoreboard import rows, write_scoreboard
+from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study_page import render_study, study_page_figures, study_page_tables, write_study
 from pixelproof.report.study_pictures import explanation
 from pixelproof.report.study_published import published_lines_table
 from pixelproof.report.study_summary import study_summary
-from pixelproof.report.study_view import StudyView
 from pixelproof.report.table import Table
-from pixelproof.study.scoreboard import rows, write_scoreboard
+from pixelproof.results.study import Beside, Difference, Role
 
 Conducted = tuple[Path, StudyView]
 CHROMIUM = shutil.which("chromium")

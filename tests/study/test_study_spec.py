@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixelproof.errors import InputError
-from pixelproof.study.study_spec import STUDY_ROLES, Member, read_study
+from pixelproof.plans.study.spec import STUDY_ROLES, Member, read_study
 
 ROOT = Path(__file__).parents[2]
 NET = '[[networks]]\nmodel = "zoo:lenet"\n'

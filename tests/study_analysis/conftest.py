@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixelproof.analysis.study import Assessed
+from pixelproof.results.study import Assessed
 from pixelproof.runs.record import DataCard, Manifest, ModelCard, Record, Selection
 
 RunMaker = Callable[..., Assessed]

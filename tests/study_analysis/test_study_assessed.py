@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pixelproof.analysis import Rate
-from pixelproof.analysis.study import Assessed, comparable, comparable_study, in_role, level_runs, one_each
-from pixelproof.analysis.study.comparable import _DEFAULT_SAMPLES
 from pixelproof.errors import InputError
-from pixelproof.selection import DEFAULT_SAMPLES
+from pixelproof.jobs.selection import DEFAULT_SAMPLES
+from pixelproof.results import Rate
+from pixelproof.results.study import Assessed, comparable, comparable_study, in_role, level_runs, one_each
+from pixelproof.results.study.comparable import _DEFAULT_SAMPLES
 
 RunMaker = Callable[..., Assessed]
 THREE = [1, 4, None]

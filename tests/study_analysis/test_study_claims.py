@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from pixelproof.analysis import Rate
-from pixelproof.analysis.claim import Verdict
-from pixelproof.analysis.study import Assessed, Claim, claims, claims_of_published, spearman
+from pixelproof.results import Rate
+from pixelproof.results.claim import Verdict
+from pixelproof.results.study import Assessed, Claim, claims, claims_of_published, spearman
 
 RunMaker = Callable[..., Assessed]
 ROBUST, MIDDLING, WEAK = [None, None, 4], [None, 3, 4], [1, 3, 3]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pixelproof.analysis.study import PUBLISHED, Assessed, beside, published_name
+from pixelproof.results.study import PUBLISHED, Assessed, beside, published_name
 
 RunMaker = Callable[..., Assessed]
 

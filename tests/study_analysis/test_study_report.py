@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pixelproof.analysis import Rate, study
-from pixelproof.analysis.study import Answer, Assessed
 from pixelproof.report import study_figures as figures
 from pixelproof.report import study_tables as tables
 from pixelproof.report.figure import Figure
 from pixelproof.report.table import Bold, Column, Table
+from pixelproof.results import Rate, study
+from pixelproof.results.study import Answer, Assessed
 
 RunMaker = Callable[..., Assessed]
 ROWS: dict[str, list[int | None]] = {

@@ -7,8 +7,8 @@ from math import floor
 
 import pytest
 
-from pixelproof.analysis import Rate
-from pixelproof.analysis.study import (
+from pixelproof.results import Rate
+from pixelproof.results.study import (
     Assessed,
     Duel,
     Line,
@@ -24,7 +24,7 @@ from pixelproof.analysis.study import (
     published_lines,
     tally,
 )
-from pixelproof.analysis.study.published import CMA_ES, DE
+from pixelproof.results.study.published import CMA_ES, DE
 
 RunMaker = Callable[..., Assessed]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pixelproof.analysis import Rate
-from pixelproof.analysis.study import Answer, FastRow, TransferCell, broken_diagonal, fast_rows, transfer_cells
+from pixelproof.results import Rate
+from pixelproof.results.study import Answer, FastRow, TransferCell, broken_diagonal, fast_rows, transfer_cells
 
 FEW, STEPS = "few-pixel", "threshold"
 ANSWERS = {

@@ -8,9 +8,9 @@ import pytest
 
 from html_page import Page
 from pixelproof.data import load_data
+from pixelproof.plans.thesis.conduct import conduct_thesis, in_colour
+from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.runs import RunStore
-from pixelproof.thesis.conduct import conduct_thesis, in_colour
-from pixelproof.thesis.thesis_spec import read_thesis
 from tiny_run import Cli
 
 TOML = """

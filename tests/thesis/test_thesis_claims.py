@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pixelproof.analysis.claim import Verdict
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.perturbations import Cell, Standing
-from pixelproof.analysis.rank_correlation import RankCorrelation
-from pixelproof.analysis.thesis import PUBLISHED, Subject, thesis_claims
+from pixelproof.results.claim import Verdict
+from pixelproof.results.intervals import Rate
+from pixelproof.results.perturbations import Cell, Standing
+from pixelproof.results.rank_correlation import RankCorrelation
+from pixelproof.results.thesis import PUBLISHED, Subject, thesis_claims
 
 NAMES = ("rotation", "jitter", "rgb-randomise", "logit-contrast", "logit-brightness")
 CELL = Cell("any", 1.0, "degrees", 0.0, (0,), (0.0,), (0.0,), (0.0,), (1.0,), 0.0)

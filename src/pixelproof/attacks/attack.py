@@ -12,7 +12,7 @@ from torch import Tensor
 from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 Needs = Literal["gradients", "scores", "labels"]
 

@@ -18,7 +18,7 @@ from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

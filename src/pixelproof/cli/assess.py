@@ -101,9 +101,9 @@ def assess(
     from pixelproof.cli.finish import run_and_finish, write_documents
     from pixelproof.cli.open import begin_run, open_data
     from pixelproof.cli.perturbations import measure, tell
-    from pixelproof.perturb import FOLDER
-    from pixelproof.perturb.perturb_spec import beside
-    from pixelproof.spec import make_spec
+    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.perturb import FOLDER
+    from pixelproof.jobs.perturb.spec import beside
 
     spec = make_spec(
         model=model,

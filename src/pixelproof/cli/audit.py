@@ -12,8 +12,8 @@ from rich.markup import escape
 from pixelproof.errors import VerificationError
 
 if TYPE_CHECKING:
-    from pixelproof.audit.audit_spec import AuditSpec
-    from pixelproof.report.audit_view import AuditView
+    from pixelproof.jobs.audit.spec import AuditSpec
+    from pixelproof.results.audit_view import AuditView
 
 
 def audit(
@@ -50,10 +50,10 @@ def audit(
     ] = False,
 ) -> None:
     """Test a claim of robustness at twenty checkpoints and write a review; started again, it goes on."""
-    from pixelproof.audit.audit_spec import AuditSpec
     from pixelproof.cli.console import show_findings
     from pixelproof.cli.option_text import integer, limits, parts
-    from pixelproof.spec import from_options
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.audit.spec import AuditSpec
 
     spec = from_options(
         AuditSpec,
@@ -80,14 +80,14 @@ def audit(
 
 def _measure(spec: AuditSpec, claim: Path, out: Path) -> AuditView:
     """Do what is left of ``spec`` in ``out`` and write its page there."""
-    from pixelproof.audit.claim import read_claim
-    from pixelproof.audit.conduct import conduct
-    from pixelproof.audit.scoreboard import FILE, write_scoreboard
     from pixelproof.cli.open import open_model
     from pixelproof.cli.share import continued_by_itself, share_progress
     from pixelproof.data import load_data
+    from pixelproof.jobs.audit.claim import read_claim
+    from pixelproof.jobs.audit.conduct import conduct
+    from pixelproof.jobs.audit.scoreboard import FILE, write_scoreboard
     from pixelproof.report.audit_page import write_audit
-    from pixelproof.report.audit_view import audit_view
+    from pixelproof.results.audit_view import audit_view
 
     claimed, classifier, images = read_claim(claim), open_model(spec), load_data(spec.data)
     with continued_by_itself(), share_progress(f"{classifier.name}, checkpoints") as progress:

@@ -51,15 +51,15 @@ def clever(
     import json
     from contextlib import ExitStack
 
-    from pixelproof.clever.survey import survey
-    from pixelproof.clever.survey_table import score_table, sentences
     from pixelproof.cli.console import console, show_findings
     from pixelproof.cli.open import open_data, open_model
     from pixelproof.cli.share import share_progress
     from pixelproof.errors import InputError
+    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.clever.survey import survey
+    from pixelproof.report.clever_table import score_table, sentences
     from pixelproof.report.terminal_table import terminal_table
     from pixelproof.runs import RunStore
-    from pixelproof.spec import make_spec
 
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise InputError(f"--out: {out} cannot be written; name a file in a folder that exists.")

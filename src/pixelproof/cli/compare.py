@@ -21,10 +21,10 @@ def compare(
     """Set finished runs over the same data side by side, in the tables and figures of a study."""
     from pixelproof.cli.console import console
     from pixelproof.errors import RunError
+    from pixelproof.plans.compare import compare as side_by_side
     from pixelproof.report.study_page import write_study
     from pixelproof.report.study_summary import study_summary
     from pixelproof.runs.store import FILE
-    from pixelproof.study.compare import compare as side_by_side
 
     if (out / FILE).exists():
         raise RunError(f"{out} holds a run, whose report would be lost; choose another --out.")

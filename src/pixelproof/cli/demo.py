@@ -20,7 +20,7 @@ def demo(
     from pixelproof.cli.console import console, show_findings
     from pixelproof.cli.finish import run_and_finish
     from pixelproof.cli.open import begin_run
-    from pixelproof.spec import make_spec
+    from pixelproof.jobs.assess_spec import make_spec
 
     for network in DEMO_NETWORKS:
         spec = make_spec(model=f"zoo:{network}", data="bundled", samples=DEMO_SAMPLES)

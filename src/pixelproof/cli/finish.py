@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def run_and_finish(run: RunStore, classifier: object, label: str) -> None:
     """Do what is left of ``run``, then print its levels and write report and tables beside it."""
-    from pixelproof.assessment import execute
     from pixelproof.cli.progress import run_progress
+    from pixelproof.jobs.assess import execute
 
     try:
         with run_progress(label) as listener:

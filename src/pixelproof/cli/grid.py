@@ -23,9 +23,9 @@ def grid(
     from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
     from pixelproof.cli.share import share_progress
-    from pixelproof.grid.conduct import conduct
-    from pixelproof.grid.grid_spec import read_grid
-    from pixelproof.grid.scoreboard import FILE, write_scoreboard
+    from pixelproof.plans.grid.conduct import conduct
+    from pixelproof.plans.grid.scoreboard import FILE, write_scoreboard
+    from pixelproof.plans.grid.spec import read_grid
     from pixelproof.report.grid_page import write_grid
     from pixelproof.report.grid_summary import grid_summary
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from pixelproof.errors import RunError
 
 if TYPE_CHECKING:
-    from pixelproof.audit.audit_spec import AuditSpec
     from pixelproof.data import ImageSet
+    from pixelproof.jobs.assess_spec import AssessSpec
+    from pixelproof.jobs.audit.spec import AuditSpec
+    from pixelproof.jobs.perturb.spec import PerturbSpec
     from pixelproof.models import Classifier
-    from pixelproof.perturb.perturb_spec import PerturbSpec
     from pixelproof.runs import RunStore
-    from pixelproof.spec import AssessSpec
 
 
 def begin_run(spec: AssessSpec, out: Path) -> tuple[RunStore, Classifier]:
     """Load model and data, check them, and begin (or take up) the run in ``out``."""
-    from pixelproof.assessment import begin
+    from pixelproof.jobs.assess import begin
 
     data = open_data(spec)
     classifier = open_model(spec)
@@ -27,16 +27,16 @@ def begin_run(spec: AssessSpec, out: Path) -> tuple[RunStore, Classifier]:
 
 def open_data(spec: AssessSpec) -> ImageSet:
     """The images in range of ``spec``, corrupted where it says so."""
-    from pixelproof.assessment import prepared
     from pixelproof.data import load_data
+    from pixelproof.jobs.assess import prepared
 
     return prepared(load_data(spec.data), spec)
 
 
 def open_model(spec: AssessSpec | PerturbSpec | AuditSpec) -> Classifier:
     """The model of ``spec`` on its device, behind its defence."""
-    from pixelproof.assessment import choose_device
     from pixelproof.defences import defend
+    from pixelproof.jobs.assess import choose_device
     from pixelproof.models import load_model
 
     classifier = load_model(spec.model, trust_code=spec.trust_code, device=choose_device(spec.device))
@@ -45,7 +45,7 @@ def open_model(spec: AssessSpec | PerturbSpec | AuditSpec) -> Classifier:
 
 def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> AssessSpec:
     """The spec of ``run``, with another place for its model or data where given; trust is asked for anew."""
-    from pixelproof.spec import make_spec
+    from pixelproof.jobs.assess_spec import make_spec
 
     places = {key: value for key, value in (("model", model), ("data", data)) if value is not None}
     spec = make_spec(**{**run.manifest.spec, **places, "trust_code": trust_code})

@@ -56,8 +56,8 @@ def perturb(
     from pixelproof.cli.option_text import limits, number, parts
     from pixelproof.cli.perturbations import measure, tell
     from pixelproof.data import load_data
-    from pixelproof.perturb.perturb_spec import PerturbSpec
-    from pixelproof.spec import from_options
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.perturb.spec import PerturbSpec
 
     spec = from_options(
         PerturbSpec,

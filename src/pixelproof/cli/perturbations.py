@@ -13,18 +13,18 @@ from pixelproof.cli.place import without_place
 
 if TYPE_CHECKING:
     from pixelproof.data import ImageSet
+    from pixelproof.jobs.perturb.spec import PerturbSpec
     from pixelproof.models import Classifier
-    from pixelproof.perturb.perturb_spec import PerturbSpec
-    from pixelproof.report.perturb_view import PerturbView
+    from pixelproof.results.perturb_view import PerturbView
 
 
 def measure(spec: PerturbSpec, classifier: Classifier, images: ImageSet, out: Path) -> PerturbView:
     """Do what is left of ``spec`` in ``out`` and write its page there."""
     from pixelproof.cli.share import continued_by_itself, share_progress
-    from pixelproof.perturb.conduct import conduct
-    from pixelproof.perturb.scoreboard import FILE, write_scoreboard
+    from pixelproof.jobs.perturb.job import conduct
+    from pixelproof.jobs.perturb.scoreboard import FILE, write_scoreboard
     from pixelproof.report.perturb_page import write_perturbations
-    from pixelproof.report.perturb_view import perturb_view
+    from pixelproof.results.perturb_view import perturb_view
 
     with continued_by_itself(), share_progress(f"{classifier.name}, perturbations") as progress:
         view = perturb_view(conduct(spec, classifier, images, out, progress))

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from pixelproof.cli.console import console
 
 if TYPE_CHECKING:
-    from pixelproof.assessment import Listener
-    from pixelproof.assessment import Progress as Status
+    from pixelproof.jobs.assess import Listener
+    from pixelproof.jobs.assess import Progress as Status
 
 #: Seconds between lines where the output is no terminal.
 PLAIN_INTERVAL = 30.0

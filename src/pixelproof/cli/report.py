@@ -22,8 +22,8 @@ def report(
     figures: Annotated[list[FigureFormat] | None, typer.Option(help="Also write the figures in this format.")] = None,
 ) -> None:
     """Print the level table of a run and write its report, tables and, where asked, figures; or those of an audit."""
-    from pixelproof.audit import JOURNAL
     from pixelproof.cli.finish import show
+    from pixelproof.jobs.audit import JOURNAL
     from pixelproof.report import write_figures
     from pixelproof.runs import RunStore
 
@@ -38,10 +38,10 @@ def report(
 
 def _of_audit(folder: Path, figures: list[FigureFormat]) -> None:
     from pixelproof.cli.audit import tell
+    from pixelproof.files import write_whole
     from pixelproof.report.audit_figures import audit_figures
     from pixelproof.report.audit_page import write_audit
-    from pixelproof.report.audit_view import read_audit
-    from pixelproof.report.files import write_whole
+    from pixelproof.results.audit_view import read_audit
 
     view = read_audit(folder)
     write_audit(view, folder)

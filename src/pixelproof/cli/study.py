@@ -22,11 +22,11 @@ def study(
     from pixelproof.cli.console import console
     from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
+    from pixelproof.plans.study.conduct import conduct
+    from pixelproof.plans.study.scoreboard import FILE, write_scoreboard
+    from pixelproof.plans.study.spec import read_study
     from pixelproof.report.study_page import write_study
     from pixelproof.report.study_summary import study_summary
-    from pixelproof.study.conduct import conduct
-    from pixelproof.study.scoreboard import FILE, write_scoreboard
-    from pixelproof.study.study_spec import read_study
 
     words, trust = ["pixelproof", "study", str(spec), "--out", str(out)], ["--trust-code"] if trust_code else []
     command = shlex.join([*words, *(["--data", data] if data else []), *trust])

@@ -27,12 +27,12 @@ def thesis(
     from pixelproof.cli.place import without_place
     from pixelproof.cli.progress import run_progress
     from pixelproof.errors import InputError
+    from pixelproof.plans.thesis.conduct import conduct_thesis
+    from pixelproof.plans.thesis.scoreboard import FILE, write_scoreboard
+    from pixelproof.plans.thesis.spec import read_thesis
     from pixelproof.report.terminal_table import narrowed, terminal_table
     from pixelproof.report.thesis_page import differences, thesis_summary, write_thesis
     from pixelproof.report.thesis_tables import perturbation_table, pgd_table
-    from pixelproof.thesis.conduct import conduct_thesis
-    from pixelproof.thesis.scoreboard import FILE, write_scoreboard
-    from pixelproof.thesis.thesis_spec import read_thesis
 
     pairs = [each.partition("=") for each in data or ()]
     wrong = [name for name, sign, place in pairs if not (name and sign and place)]

@@ -28,11 +28,11 @@ def transfer(
     """Show the adversarial images of finished runs to another model: a lower bound on what a search would fool."""
     from pixelproof.cli.console import console, show_findings
     from pixelproof.cli.open import open_model
+    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.plans.study.fast_assessment import fast_assessment
     from pixelproof.report.study_tables import fast_table
     from pixelproof.report.tables import write_forms
     from pixelproof.report.terminal_table import terminal_table
-    from pixelproof.spec import make_spec
-    from pixelproof.study.fast_assessment import fast_assessment
 
     spec = make_spec(model=model, data="runs", defence=defence, device=device, trust_code=trust_code)
     classifier = open_model(spec)

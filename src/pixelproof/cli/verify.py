@@ -20,9 +20,9 @@ def verify(
     ] = False,
 ) -> None:
     """Compute every claim of a run again from its stored images and the model."""
-    from pixelproof.assessment import choose_device
     from pixelproof.cli.console import console
     from pixelproof.cli.open import open_data, open_model, spec_of
+    from pixelproof.jobs.assess import choose_device
     from pixelproof.models import settle_kind
     from pixelproof.models.query import predictor
     from pixelproof.runs import RunStore

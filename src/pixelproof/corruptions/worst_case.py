@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pixelproof.corruptions.thesis.brightness import brightened
+from pixelproof.corruptions.warp import posed
 from pixelproof.errors import InputError
 from pixelproof.image_draws import BITS, draws
-from pixelproof.image_warp import posed
 
 #: Candidates of an image asked about at once, at most: doubled from 1, so that who falls to the first few pays for few.
 _WIDTH = 16

@@ -17,13 +17,12 @@ from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.job import Outcome, Round, Sample
-from pixelproof.engine.streams import stream
+from pixelproof.engine.settings import Settings
 from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import UNLEVELLED, Record
-from pixelproof.spec import Settings
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams, stream
 
 Array = npt.NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from pixelproof.attacks import Encoding, FitnessName, fitness, fooled
 from pixelproof.engine.aim import Aim
 from pixelproof.engine.group import Group
 from pixelproof.engine.job import Sample
-from pixelproof.engine.streams import stream
+from pixelproof.engine.settings import SearchSettings
 from pixelproof.models.query import Scorer
 from pixelproof.search import Search
-from pixelproof.spec import SearchSettings
+from pixelproof.seeds import stream
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from pixelproof.engine.cell import Cell, Lane
 from pixelproof.engine.group import Key, waiting
 from pixelproof.engine.job import Outcome, Round, Sample
 from pixelproof.engine.line import Line
+from pixelproof.engine.settings import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
 from pixelproof.engine.stage import Stage
 from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer, verifier
@@ -31,7 +32,6 @@ from pixelproof.search import (
     SparseRS,
     SquareSearch,
 )
-from pixelproof.spec import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
 
 #: Batches that lanes are started for: enough that what a round costs beside the model weighs little, few enough that a
 #: run that is killed loses little.

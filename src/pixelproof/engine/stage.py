@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from pixelproof.engine.cell import Cell
 from pixelproof.engine.group import Group
-from pixelproof.spec import SearchSettings
+from pixelproof.engine.settings import SearchSettings
 
 
 class Stage:

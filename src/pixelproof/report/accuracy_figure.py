@@ -6,10 +6,10 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.analysis.curves import CurvePoint, accuracy_curves
-from pixelproof.analysis.wording import attack_name, percent, search_name
 from pixelproof.report.figure import COLOURS, OTHER_COLOUR, WIDTH, Figure
-from pixelproof.report.view import View
+from pixelproof.results.curves import CurvePoint, accuracy_curves
+from pixelproof.results.view import View
+from pixelproof.wording import attack_name, percent, search_name
 
 _SHAPES = {"few-pixel": "circle", "threshold": "square"}
 _LOG_FROM = 40  # a largest threshold beyond which the small ones would lie on top of each other

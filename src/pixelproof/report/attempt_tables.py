@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pixelproof.analysis.attempts import WORST, AttemptRow
-from pixelproof.analysis.wording import plural
 from pixelproof.report.table import Cell, Column, Table
-from pixelproof.report.view import View
+from pixelproof.results.attempts import WORST, AttemptRow
+from pixelproof.results.view import View
+from pixelproof.wording import plural
 
 _CHANGE, _COST = "Mean change where fooled", "Mean cost of an image"
 _COLUMNS = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pixelproof.analysis.wording import count, listed, plural
-from pixelproof.audit.claim import NORMS, Claim, Comparison, Evaluation, Norm, Threat
+from pixelproof.jobs.audit.claim import NORMS, Claim, Comparison, Evaluation, Norm, Threat
+from pixelproof.wording import count, listed, plural
 
 _KNOWS = {
     "white-box": "knows the model and its defence whole",

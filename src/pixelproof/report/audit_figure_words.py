@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixelproof.analysis.wording import decimal
-from pixelproof.audit.checkpoint import Plot
+from pixelproof.jobs.audit.checkpoint import Plot
+from pixelproof.wording import decimal
 
 _TOLD = 8  # values told one by one
 

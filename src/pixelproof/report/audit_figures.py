@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import altair as alt
 
-from pixelproof.audit.answered import Answered
-from pixelproof.audit.checkpoint import Plot
+from pixelproof.jobs.audit.answered import Answered
+from pixelproof.jobs.audit.checkpoint import Plot
 from pixelproof.report.audit_figure_words import Row, in_words
-from pixelproof.report.audit_view import AuditView
 from pixelproof.report.figure import WIDTH, Figure
+from pixelproof.results.audit_view import AuditView
 
 #: Apart for all eyes in hue and lightness, and each line has its shape of point besides, or its dashes.
 _COLOURS = ["#1b4f91", "#cf6a12", "#3d7a4a", "#8a4fa3", "#b3261e", "#59636e"]

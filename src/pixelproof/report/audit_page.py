@@ -8,17 +8,17 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pixelproof.analysis.wording import count, percent, plural
-from pixelproof.audit.answered import Answered
-from pixelproof.audit.checkpoint import Verdict
+from pixelproof.files import write_whole
+from pixelproof.jobs.audit.answered import Answered
+from pixelproof.jobs.audit.checkpoint import Verdict
 from pixelproof.report.audit_claim import bound, claim_sentences
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import all_audit_tables
-from pixelproof.report.audit_view import AuditView
 from pixelproof.report.figure import Figure
-from pixelproof.report.files import write_whole
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.tables import flat, write_forms
+from pixelproof.results.audit_view import AuditView
+from pixelproof.wording import count, percent, plural
 
 
 @dataclass(frozen=True)

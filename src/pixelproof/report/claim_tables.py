@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pixelproof.analysis.claim import Claim
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.wording import percent
 from pixelproof.report.table import Cell, Column, Table
+from pixelproof.results.claim import Claim
+from pixelproof.results.intervals import Rate
+from pixelproof.wording import percent
 
 
 def verdict_table(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pixelproof.errors import InputError
+from pixelproof.files import write_whole
 from pixelproof.report.figure import Figure
-from pixelproof.report.files import write_whole
-from pixelproof.report.view import View, read
+from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
 
 _FORMATS: dict[str, Callable[[Figure], str | bytes]] = {

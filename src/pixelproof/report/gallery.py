@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from pixelproof.analysis.derived_levels import first_level
-from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, search_name
 from pixelproof.report.picture import amplified, changed_pixels, data_uri, shown_size
-from pixelproof.report.view import View
+from pixelproof.results.derived_levels import first_level
+from pixelproof.results.view import View
 from pixelproof.runs.record import Record
 from pixelproof.runs.store import RunStore
+from pixelproof.wording import allowance, attack_name, count, percent, plural, search_name
 
 _EACH = 4  # examples of one level
 _BLANK = "\u00a0"

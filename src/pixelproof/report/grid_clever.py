@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixelproof.analysis.grid_clever import CleverRow
-from pixelproof.analysis.wording import decimal, listed
 from pixelproof.report.table import Cell, Column, Table
+from pixelproof.results.grid_clever import CleverRow
+from pixelproof.wording import decimal, listed
 
 if TYPE_CHECKING:
-    from pixelproof.report.grid_view import GridView
+    from pixelproof.plans.grid.view import GridView
 
 _NORMS = {"l1": "L1", "l2": "L2", "linf": "L∞"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import altair as alt
 
+from pixelproof.plans.grid.view import GridView
 from pixelproof.report.figure import OTHER_SHADES, WIDTH, Figure
 from pixelproof.report.grid_tables import BARE, TARGET_TITLES, WAY_TITLES
-from pixelproof.report.grid_view import GridView
 from pixelproof.report.rate_map import rate_map
 
 _LABELS = 128  # px for the names of defences

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pixelproof.analysis.wording import plural
+from pixelproof.files import write_whole
+from pixelproof.plans.grid.view import GridView
 from pixelproof.report.attempt_tables import WAYS
-from pixelproof.report.files import write_whole
 from pixelproof.report.grid_figures import grid_figures
 from pixelproof.report.grid_summary import grid_summary
 from pixelproof.report.grid_tables import all_grid_tables
-from pixelproof.report.grid_view import GridView
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.tables import write_forms
+from pixelproof.wording import plural
 
 
 def write_grid(view: GridView, folder: Path) -> Path:

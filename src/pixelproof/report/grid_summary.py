@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pixelproof.analysis.attempts import WORST
-from pixelproof.analysis.grid import GridCell, Standing, standings
-from pixelproof.analysis.wording import listed, percent, plural
+from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_clever import clever_sentences
 from pixelproof.report.grid_tables import TARGET_TITLES, WAY_TITLES, where
-from pixelproof.report.grid_view import GridView
+from pixelproof.results.attempts import WORST
+from pixelproof.results.grid import GridCell, Standing, standings
+from pixelproof.wording import listed, percent, plural
 
 _FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
 

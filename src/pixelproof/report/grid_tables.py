@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pixelproof.analysis.attempts import WORST
-from pixelproof.analysis.grid import GridCell, Place
-from pixelproof.analysis.intervals import Rate
+from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_clever import clever_table
-from pixelproof.report.grid_view import GridView
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table
+from pixelproof.results.attempts import WORST
+from pixelproof.results.grid import GridCell, Place
+from pixelproof.results.intervals import Rate
 
 #: How attacks met a defence, as a heading.
 WAY_TITLES = {

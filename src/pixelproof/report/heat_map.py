@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import altair as alt
 
-from pixelproof.analysis.per_class import ClassRow, pooled_by_class
-from pixelproof.analysis.wording import attack_name, count
 from pixelproof.report.figure import OTHER_SHADES, SHADES, WIDTH, Figure
-from pixelproof.report.view import View
+from pixelproof.results.per_class import ClassRow, pooled_by_class
+from pixelproof.results.view import View
+from pixelproof.wording import attack_name, count
 
 _WORST = 20
 _LABELS = 110  # px for class names

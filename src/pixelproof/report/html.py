@@ -6,25 +6,25 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelproof.analysis.attempts import WORST, AttemptRow
-from pixelproof.analysis.duality import duality_rows
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.levels import highest_safe_level
-from pixelproof.analysis.wording import allowance, attack_name, count, percent, plural, safe_name
-from pixelproof.perturb import FOLDER, JOURNAL
+from pixelproof.files import write_whole
+from pixelproof.jobs.perturb import FOLDER, JOURNAL
 from pixelproof.report import tables
 from pixelproof.report.attempt_tables import WAYS, attempt_table
 from pixelproof.report.figures import class_figures, curve_figures
-from pixelproof.report.files import write_whole
 from pixelproof.report.gallery import gallery
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.perturb_summary import perturb_summary
 from pixelproof.report.perturb_tables import standing_table
-from pixelproof.report.perturb_view import read_perturbations
 from pixelproof.report.summary import summary
 from pixelproof.report.table import Table
-from pixelproof.report.view import View, read
+from pixelproof.results.attempts import WORST, AttemptRow
+from pixelproof.results.duality import duality_rows
+from pixelproof.results.intervals import Rate
+from pixelproof.results.levels import highest_safe_level
+from pixelproof.results.perturb_view import read_perturbations
+from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
+from pixelproof.wording import allowance, attack_name, count, percent, plural, safe_name
 
 _FREQUENT = 5  # changes of class listed for each attack
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.analysis.minimal import MinimalThresholds
-from pixelproof.analysis.wording import attack_name, percent
 from pixelproof.report.figure import COLOURS, OTHER_COLOUR, WIDTH, Figure
-from pixelproof.report.view import View
+from pixelproof.results.minimal import MinimalThresholds
+from pixelproof.results.view import View
+from pixelproof.wording import attack_name, percent
 
 _DASHES = {"few-pixel": [1, 0], "threshold": [7, 3]}  # for eyes and paper without colours
 _OTHER_DASH = [2, 2]

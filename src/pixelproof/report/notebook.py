@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from pixelproof.report.tables import level_table
-from pixelproof.report.view import View, read
+from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
 
 _STYLE = """<style>

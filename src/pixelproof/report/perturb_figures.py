@@ -7,10 +7,10 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.analysis.perturbations import Cell, Least, by_perturbation
-from pixelproof.analysis.wording import percent
 from pixelproof.report.figure import WIDTH, Figure
-from pixelproof.report.perturb_view import PerturbView, title_of
+from pixelproof.results.perturb_view import PerturbView, title_of
+from pixelproof.results.perturbations import Cell, Least, by_perturbation
+from pixelproof.wording import percent
 
 _BLUE, _GREEN, _PURPLE, _ORANGE, _GREY = "#1b4f91", "#3d7a4a", "#6a3d8a", "#cf6a12", "#59636e"
 _STRIPS = (("l1", "L1", _GREEN), ("l2", "L2", _PURPLE), ("linf", "L∞", _ORANGE), ("ssim", "SSIM", _GREY))

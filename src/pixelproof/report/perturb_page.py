@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelproof.analysis.perturbations import by_perturbation
-from pixelproof.analysis.wording import plural
-from pixelproof.report.files import write_whole
+from pixelproof.files import write_whole
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.perturb_figures import perturb_figures
 from pixelproof.report.perturb_summary import perturb_summary
 from pixelproof.report.perturb_tables import all_perturb_tables
-from pixelproof.report.perturb_view import PerturbView, title_of
 from pixelproof.report.picture import shown_size
 from pixelproof.report.tables import flat, write_forms
+from pixelproof.results.perturb_view import PerturbView, title_of
+from pixelproof.results.perturbations import by_perturbation
+from pixelproof.wording import plural
 
 
 @dataclass(frozen=True)

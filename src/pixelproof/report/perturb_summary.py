@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pixelproof.analysis.perturbations import Standing
-from pixelproof.analysis.wording import listed, percent, plural
-from pixelproof.report.perturb_view import DISTANCE_TITLES, PerturbView, name_of
+from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, name_of
+from pixelproof.results.perturbations import Standing
+from pixelproof.wording import listed, percent, plural
 
 _FEW_SAMPLES = 100
 _NAMED = 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pixelproof.analysis.wording import plural
-from pixelproof.report.perturb_view import DISTANCE_TITLES, PerturbView, title_of
 from pixelproof.report.table import Bold, Cell, Column, Table
+from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, title_of
+from pixelproof.wording import plural
 
 _UNITS = (
     "L1, L2 and L∞: mean distances to the clean image over all channel values, in grey levels (0–255). SSIM: "

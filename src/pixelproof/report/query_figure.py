@@ -7,10 +7,10 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.analysis.query_curves import QueryCurve, query_curves
-from pixelproof.analysis.wording import attack_name, percent, search_name
 from pixelproof.report.figure import OTHER_SHADES, SHADES, WIDTH, Figure
-from pixelproof.report.view import View
+from pixelproof.results.query_curves import QueryCurve, query_curves
+from pixelproof.results.view import View
+from pixelproof.wording import attack_name, percent, search_name
 
 _MOST_STEPS = 150  # corners kept of one line
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.analysis.intervals import Rate
 from pixelproof.report.figure import WIDTH
+from pixelproof.results.intervals import Rate
 
 _INK = "#1f2328"
 

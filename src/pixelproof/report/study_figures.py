@@ -7,8 +7,10 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.study import (
+from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
+from pixelproof.report.rate_map import rate_map
+from pixelproof.results.intervals import Rate
+from pixelproof.results.study import (
     NORMS,
     ClassMap,
     NetworkArea,
@@ -17,9 +19,7 @@ from pixelproof.analysis.study import (
     headline_networks,
     one_norm_only,
 )
-from pixelproof.analysis.wording import attack_name, percent
-from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
-from pixelproof.report.rate_map import rate_map
+from pixelproof.wording import attack_name, percent
 
 _LABELS = 118  # px for network names
 _INK = "#1f2328"

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pixelproof.analysis import study
-from pixelproof.analysis.wording import percent, plural
+from pixelproof.files import write_whole
+from pixelproof.plans.study.view import StudyView
 from pixelproof.report import study_figures, study_run_tables, study_tables
 from pixelproof.report.figure import Figure
-from pixelproof.report.files import write_whole
 from pixelproof.report.html import Tile
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.study_pictures import exhibits, explanation
 from pixelproof.report.study_published import published_lines_table
 from pixelproof.report.study_summary import study_summary
-from pixelproof.report.study_view import StudyView
 from pixelproof.report.table import Table
 from pixelproof.report.tables import write_forms
+from pixelproof.results import study
+from pixelproof.wording import percent, plural
 
 _SHORT = 40  # rows of a table that is shown at first sight
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pixelproof.analysis.wording import count, listed, percent, plural
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.plans.study.view import Demonstration
 from pixelproof.report.picture import data_uri, shown_size
 from pixelproof.report.study_run_tables import decimal_or_whole, false_names, found_names
-from pixelproof.report.study_view import Demonstration
 from pixelproof.runs.distances import pixel_distances
+from pixelproof.wording import count, listed, percent, plural
 
 _FAINT = 0.3  # of the contrast; by eye, a CIFAR-10 image is then no longer recognised
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pixelproof.analysis.study import NORMS, Beside, Role
 from pixelproof.report.study_tables import SHORT_NORMS
 from pixelproof.report.table import Cell, Column, Table
+from pixelproof.results.study import NORMS, Beside, Role
 
 _SEARCHES: dict[Role, str] = {"levels": "strongest searches", "cma-es": "CMA-ES", "de": "DE"}
 _Figure = tuple[str, str | None, int | None]  # what is measured, attack, threshold

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from pixelproof.analysis import study
-from pixelproof.analysis.study import Assessed
-from pixelproof.analysis.wording import count, plural
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.plans.study.false_adversarial import channel_sum_l2
+from pixelproof.plans.study.view import Demonstration, StudyRun
 from pixelproof.report.study_tables import ROLE_NAMES, SHORT_NORMS
-from pixelproof.report.study_view import Demonstration, StudyRun
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.report.tables import flat
+from pixelproof.results import study
+from pixelproof.results.study import Assessed
 from pixelproof.runs.distances import pixel_distances
-from pixelproof.study.false_adversarial import channel_sum_l2
+from pixelproof.wording import count, plural
 
 _DIGITS = 16
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pixelproof.analysis import study
-from pixelproof.analysis.study import Assessed, Claim, MainTable, NetworkArea, NetworkDuality
-from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, count, listed, percent, plural
-from pixelproof.report.study_view import StudyView
+from pixelproof.plans.study.view import StudyView
+from pixelproof.results import study
+from pixelproof.results.study import Assessed, Claim, MainTable, NetworkArea, NetworkDuality
+from pixelproof.wording import FEW_PIXEL, THRESHOLD, count, listed, percent, plural
 
 _FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
 _CHANGES = {FEW_PIXEL: "changes of a few pixels (L0)", THRESHOLD: "small changes of every value (L∞)"}

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pixelproof.analysis import study
-from pixelproof.analysis.study import (
+from pixelproof.report.claim_tables import number_table, verdict_table
+from pixelproof.report.table import Bold, Cell, Column, Kind, Table
+from pixelproof.report.tables import never_fooled
+from pixelproof.results import study
+from pixelproof.results.study import (
     NORMS,
     Assessed,
     Beside,
@@ -22,11 +25,8 @@ from pixelproof.analysis.study import (
     NetworkDuality,
     TransferCell,
 )
-from pixelproof.analysis.study.published import SOURCE
-from pixelproof.analysis.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, percent, plural
-from pixelproof.report.claim_tables import number_table, verdict_table
-from pixelproof.report.table import Bold, Cell, Column, Kind, Table
-from pixelproof.report.tables import never_fooled
+from pixelproof.results.study.published import SOURCE
+from pixelproof.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, percent, plural
 
 _ADVERSARIAL = "Adversarial accuracy"
 SHORT_NORMS = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for

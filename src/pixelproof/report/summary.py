@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from math import inf
 
-from pixelproof.analysis.attempts import WORST, AttemptRow
-from pixelproof.analysis.duality import duality_rows
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.levels import highest_safe_level
-from pixelproof.analysis.minimal import MinimalThresholds
-from pixelproof.analysis.outcomes import Outcomes
-from pixelproof.analysis.per_class import pooled_by_class
-from pixelproof.analysis.wording import (
+from pixelproof.results.attempts import WORST, AttemptRow
+from pixelproof.results.duality import duality_rows
+from pixelproof.results.intervals import Rate
+from pixelproof.results.levels import highest_safe_level
+from pixelproof.results.minimal import MinimalThresholds
+from pixelproof.results.outcomes import Outcomes
+from pixelproof.results.per_class import pooled_by_class
+from pixelproof.results.view import View
+from pixelproof.wording import (
     FEW_PIXEL,
     THRESHOLD,
     allowance,
@@ -22,7 +23,6 @@ from pixelproof.analysis.wording import (
     plural,
     safe_name,
 )
-from pixelproof.report.view import View
 
 _FEW_IMAGES = 30  # below this the 95 % interval of a half is wider than ±17 points
 _FEW_OF_A_CLASS = 5  # images below which a class is not named

@@ -11,9 +11,9 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
-from pixelproof.analysis.intervals import Interval, Rate
-from pixelproof.analysis.wording import NOTHING, attack_name, decimal, percent, search_name, whole
 from pixelproof.report.escape import latex, markdown
+from pixelproof.results.intervals import Interval, Rate
+from pixelproof.wording import NOTHING, attack_name, decimal, percent, search_name, whole
 
 Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "rate", "share", "interval"]
 Value = str | int | float | Rate | Interval | None

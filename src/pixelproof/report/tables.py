@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelproof.analysis.confusion import class_changes
-from pixelproof.analysis.duality import duality_rows
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.levels import LevelRow, claims, given_up
-from pixelproof.analysis.minimal import MinimalThresholds
-from pixelproof.analysis.wording import allowance, attack_name, count, listed, plural
+from pixelproof.files import write_whole
 from pixelproof.report.attempt_tables import attempt_table
-from pixelproof.report.files import write_whole
 from pixelproof.report.table import Cell, Column, Table
-from pixelproof.report.view import View, read
+from pixelproof.results.confusion import class_changes
+from pixelproof.results.duality import duality_rows
+from pixelproof.results.intervals import Rate
+from pixelproof.results.levels import LevelRow, claims, given_up
+from pixelproof.results.minimal import MinimalThresholds
+from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
+from pixelproof.wording import allowance, attack_name, count, listed, plural
 
 _ADVERSARIAL, _ROBUST = "Adversarial accuracy", "Robust accuracy"
 _QUERIES, _CHANGE = "Queries per image", "Mean change where fooled"

@@ -8,11 +8,11 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pixelproof.analysis.intervals import Rate
-from pixelproof.analysis.levels import LevelRow, claims, given_up
-from pixelproof.analysis.wording import attack_name, count, decimal, percent, search_name, whole
-from pixelproof.report.view import View, read
+from pixelproof.results.intervals import Rate
+from pixelproof.results.levels import LevelRow, claims, given_up
+from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
+from pixelproof.wording import attack_name, count, decimal, percent, search_name, whole
 
 _UNBROKEN = "\u00a0%"
 _STYLES = {"not safe": "red", "undecided": "yellow"}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pixelproof.analysis.thesis import PUBLISHED
-from pixelproof.analysis.wording import listed, percent, plural
-from pixelproof.grid.grid_spec import slug
-from pixelproof.report.files import write_whole
+from pixelproof.files import write_whole
+from pixelproof.plans.grid.spec import slug
+from pixelproof.plans.thesis.view import ThesisView
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.perturb_figures import bars_figure
 from pixelproof.report.tables import write_forms
 from pixelproof.report.thesis_tables import all_thesis_tables
-from pixelproof.report.thesis_view import ThesisView
+from pixelproof.results.thesis import PUBLISHED
+from pixelproof.wording import listed, percent, plural
 
 
 @dataclass(frozen=True)

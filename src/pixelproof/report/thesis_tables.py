@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pixelproof.analysis.claim import Verdict
-from pixelproof.analysis.thesis import PUBLISHED
+from pixelproof.plans.thesis.view import ThesisView
 from pixelproof.report.claim_tables import number_table, verdict_table
-from pixelproof.report.perturb_view import title_of
 from pixelproof.report.table import Cell, Column, Table
-from pixelproof.report.thesis_view import ThesisView
+from pixelproof.results.claim import Verdict
+from pixelproof.results.perturb_view import title_of
+from pixelproof.results.thesis import PUBLISHED
 
 #: What the thesis itself concludes on each claim.
 _THEIRS: dict[str, Verdict | None] = {

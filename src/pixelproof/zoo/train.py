@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import pixelproof
-from pixelproof.analysis.wording import plural
 from pixelproof.data.imageset import ImageSet
 from pixelproof.errors import DataError, RunError
+from pixelproof.wording import plural
 from pixelproof.zoo.recipe import Recipe
 from pixelproof.zoo.registry import entry
 

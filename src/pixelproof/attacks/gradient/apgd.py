@@ -23,7 +23,7 @@ from pixelproof.attacks.gradient.wrong_classes import wrong_classes
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 Objective = Literal["ce", "dlr", "targeted-dlr"]
 

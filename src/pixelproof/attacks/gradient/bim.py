@@ -16,7 +16,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.pgd import PGD
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

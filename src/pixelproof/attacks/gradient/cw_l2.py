@@ -19,7 +19,7 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.refine import Nearest, drawn_nearer
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 #: A tenth of a descent that leaves the mean loss above this share of the one before ends it.
 _PROGRESS = 0.99

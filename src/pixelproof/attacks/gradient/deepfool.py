@@ -19,7 +19,7 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.refine import NearestNorm, drawn_nearer
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 #: Steps end this share of the largest score beyond a boundary: on it, the noise of float32 would decide the class.
 _NOISE = 1e-4

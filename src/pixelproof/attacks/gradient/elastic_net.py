@@ -17,7 +17,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 Rule = Literal["en", "l1"]
 

@@ -20,7 +20,7 @@ from pixelproof.attacks.gradient.hyperplane import to_hyperplane
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 _BIAS = 0.1  # α_max: how much the clean image draws a step towards itself
 _OVERSHOOT = 1.05  # η

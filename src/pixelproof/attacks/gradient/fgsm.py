@@ -16,7 +16,7 @@ from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.odds import log_odds
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

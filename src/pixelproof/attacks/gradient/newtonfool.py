@@ -19,7 +19,7 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.refine import drawn_nearer
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 #: How far below chance the label's probability is led; at chance, of two classes either may be answered.
 _BEYOND = 1e-4

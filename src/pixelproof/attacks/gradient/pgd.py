@@ -19,7 +19,7 @@ from pixelproof.attacks.gradient.start import random_start
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 #: The share of channel values that a step in L1 moves (Tramèr & Boneh, 2019: those above the 99th percentile).
 _L1_SHARE = 0.01

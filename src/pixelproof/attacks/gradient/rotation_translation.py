@@ -16,9 +16,9 @@ from torch import Tensor
 from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.corruptions.warp import posed
 from pixelproof.errors import InputError
-from pixelproof.image_warp import posed
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 #: Poses of a sample asked about at once, at most: doubled from 1, so that who falls to the first few pays for a few.
 _WIDTH = 16

@@ -19,7 +19,7 @@ from pixelproof.attacks.gradient.odds import log_odds
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

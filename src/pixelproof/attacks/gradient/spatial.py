@@ -15,8 +15,8 @@ from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.image_warp import warp
-from pixelproof.streams import Streams
+from pixelproof.corruptions.warp import warp
+from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)

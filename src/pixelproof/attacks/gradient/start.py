@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.budget import Budget
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 def random_start(clean: Tensor, budget: Budget, streams: Streams) -> Tensor:

@@ -22,7 +22,7 @@ from pixelproof.attacks.nearest import Nearest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 FIRST = 1e-3  # how finely the boundary is located before the walk, as a share of the way to it
 SIDEWAYS = 10  # every so many steps it is also asked whether the orthogonal part of one fools

@@ -24,7 +24,7 @@ from pixelproof.attacks.nearest import Length, Nearest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 CHUNK = 32  # probes of a sample held in memory at once
 HALVINGS = 12  # of a step, before it is given up

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.nearest import Nearest
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 #: Noise that is tried, and at what share of the way from the clean image to it.
 TRIALS, SHARES = 100, (1.0, 0.75, 0.5)

@@ -24,7 +24,7 @@ from pixelproof.attacks.libraries.spelled import Parameters, write_call
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.models.outputs import first_line
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 _NORMS: dict[object, Norm] = {inf: "linf", "inf": "linf", "Linf": "linf", 2: "l2", "L2": "l2", 1: "l1", "L1": "l1"}
 

@@ -21,7 +21,7 @@ from pixelproof.attacks.parameters import require_positive
 from pixelproof.attacks.scores.square_windows import WINDOWS
 from pixelproof.errors import InputError
 from pixelproof.search.square_search import HORIZON, window_side
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # candidates after which p halves, of HORIZON
 AHEAD = 64  # candidates of a sample whose random numbers are drawn at once

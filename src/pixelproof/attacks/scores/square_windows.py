@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 
 class Windows(Protocol):

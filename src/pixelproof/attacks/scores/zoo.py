@@ -18,7 +18,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.nearest import Nearest
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
-from pixelproof.streams import Streams
+from pixelproof.seeds import Streams
 
 PROBE = 1 / 255  # h: the authors' 0.0001 is lost in 8 bits
 DECAY, SQUARE_DECAY = 0.9, 0.999  # β₁, β₂

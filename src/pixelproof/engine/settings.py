@@ -1,0 +1,66 @@
+"""What decides a search, an attack and a whole run, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+AttackName = Literal["few-pixel", "threshold"]
+SearchName = Literal[
+    "gradient-regression", "square", "pixel-process", "sparse-random", "sparse-rs", "de", "cma-es", "sep-cma-es"
+]
+FitnessChoice = Literal["margin", "confidence"]
+Way = Literal["end-to-end", "replayed", "adaptive"]
+Precision = Literal["float32", "bfloat16"]
+
+#: F of differential evolution, which the papers do not state. Small, as 100 generations leave no time for long steps:
+#: at th = 3 on a CIFAR-10 ResNet-20, 0.2 fooled 14 of 20 samples, 0.3 12, 0.5 10, and a dither from 0.5 to 1 9.
+DIFFERENTIAL_WEIGHT = 0.2
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """One attack's search in numbers. ``population`` None means the search's own default for its dimension."""
+
+    attack: AttackName
+    threshold: int
+    search: SearchName
+    population: int | None
+    sigma: float | None  # initial step size, in pixels and grey levels (CMA-ES only)
+    differential_weight: float | None  # F (differential evolution only)
+    max_queries: int  # for one sample at one threshold, verification included
+    cohort: int = 1  # consecutive samples that learn from each other
+    minimal: bool = False  # the smallest threshold of each sample is sought, ``threshold`` being the largest allowed
+
+
+@dataclass(frozen=True)
+class AttackSettings:
+    """One attack by name; ``search`` is its spelling with every parameter. None: it has no budget."""
+
+    attack: str
+    search: str
+    norm: str | None
+    epsilon: float | None  # in grey levels
+    version: str | None = None  # of the library whose attack it is
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A spec resolved to the numbers that decide the result; with the model and the data this is a run's identity."""
+
+    searches: tuple[SearchSettings, ...]
+    attacks: tuple[AttackSettings, ...]
+    way: Way
+    nested: bool
+    target: str
+    fitness: FitnessChoice
+    seed: int
+    precision: Precision
+    device: str  # the kind of device: results are equal bit for bit on one kind only
+    batch_size: int
+    samples: int | None
+    shuffle: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)

@@ -1,0 +1,267 @@
+"""What a user asks for, checked; and what that resolves to in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pixelproof.engine.settings import (
+    DIFFERENTIAL_WEIGHT,
+    AttackName,
+    AttackSettings,
+    FitnessChoice,
+    Precision,
+    SearchName,
+    SearchSettings,
+    Settings,
+    Way,
+)
+from pixelproof.errors import InputError
+
+SearchChoice = Literal["auto", SearchName]
+PresetName = Literal["quick", "standard", "paper"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+Spec = TypeVar("Spec", bound=BaseModel)
+
+#: Above this dimension a full covariance matrix costs more than the model does, and learns too slowly to pay.
+FULL_COVARIANCE_LIMIT = 300
+
+#: Samples that learn from each other, where a search does that: its unit of work.
+COHORT = 32
+#: Largest number of positions for which the pixel process can keep its map.
+LARGEST_MAP = 64 * 64
+#: Positions above which margins are no longer near enough to linear in boxes wider than th = 1 for gradient regression.
+#: On twenty photographs and an EfficientNet, th = 3, 400 queries, it fooled 100, 83, 74 and 60 % at 64×64, 96×96,
+#: 128×128 and 224×224, square 89, 72, 74 and 75 %; at 128×128, th = 1, 600 queries, 68 against 42 %.
+LARGEST_LINEAR = 112 * 112
+#: Most pixels for which Sparse-RS changes one at a time, as ours does.
+SPARSE_RS_PIXELS = 13
+#: Searches of one attack only.
+ATTACK_OF: dict[SearchName, AttackName] = {
+    "gradient-regression": "threshold",
+    "square": "threshold",
+    "pixel-process": "few-pixel",
+    "sparse-random": "few-pixel",
+    "sparse-rs": "few-pixel",
+}
+#: Searches that can go on within other limits, with what they know.
+LIMITED: tuple[SearchName, ...] = ("gradient-regression", "pixel-process")
+
+
+class AssessSpec(BaseModel):
+    """Everything ``pixelproof assess`` can be told; field names are those of its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    defence: str | None = None  # what the model's images go through first
+    data: str
+    corruption: str | None = None  # what happens to every image before anything else, as fog(3)
+    range: tuple[int, int] | None = None
+    samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are
+    attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
+    way: Way = "end-to-end"  # how attacks by name meet the defence
+    search: SearchChoice = "auto"
+    levels: tuple[int, ...] = (1, 3, 5, 10)
+    minimal: int | None = Field(None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
+    preset: PresetName = "quick"
+    max_queries: int | None = Field(None, ge=2, le=10**9)
+    independent_levels: bool = False
+    target: str = "none"
+    fitness: FitnessChoice = "margin"
+    shuffle: int | None = Field(None, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: DeviceChoice = "auto"
+    precision: Precision = "float32"
+    trust_code: bool = False
+
+    @field_validator("levels")
+    @classmethod
+    def _levels(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if not levels or min(levels) < 1 or max(levels) > 255:
+            raise ValueError(f"every level th must lie in 1..255, not {list(levels)}")
+        return tuple(sorted(set(levels)))
+
+    @field_validator("attacks")
+    @classmethod
+    def _attacks(cls, attacks: tuple[str, ...]) -> tuple[str, ...]:
+        """Each once, attacks by name with all their parameters."""
+        if not attacks:
+            raise ValueError(f"name at least one attack, such as {', '.join(get_args(AttackName))} or pgd(epsilon=8)")
+        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _spelled(each) for each in attacks))
+
+    @property
+    def levelled(self) -> tuple[AttackName, ...]:
+        """The attacks with levels."""
+        return tuple(each for each in get_args(AttackName) if each in self.attacks)
+
+    @model_validator(mode="after")
+    def _way_of_defence(self) -> AssessSpec:
+        if self.way == "end-to-end":
+            return self
+        if self.defence is None:
+            raise ValueError(f"--way {self.way} is of attacks on a defence: add --defence")
+        if self.levelled:
+            raise ValueError(f"--way {self.way} is of attacks by name, as pgd; {self.levelled[0]} is end-to-end")
+        return self
+
+    @model_validator(mode="after")
+    def _search_of_attack(self) -> AssessSpec:
+        if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.levelled) != {of}:
+            raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_of_sparse_rs(self) -> AssessSpec:
+        if self.search == "sparse-rs" and max(self.levels) > SPARSE_RS_PIXELS:
+            raise ValueError(
+                f"--search sparse-rs changes up to {SPARSE_RS_PIXELS} pixels, not {max(self.levels)}: lower --levels "
+                "or add --search sparse-random"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _search_of_minimal(self) -> AssessSpec:
+        if self.minimal is None:
+            return self
+        if self.search not in ("auto", *LIMITED) or self.preset == "paper":
+            raise ValueError(
+                "--minimal: smallest thresholds are sought by the searches of --search auto alone, at the presets "
+                "quick and standard"
+            )
+        return self
+
+    @field_validator("range")
+    @classmethod
+    def _range(cls, limits: tuple[int, int] | None) -> tuple[int, int] | None:
+        if limits is not None and not 0 <= limits[0] < limits[1]:
+            raise ValueError(f"a range START:STOP needs 0 <= START < STOP, not {limits[0]}:{limits[1]}")
+        return limits
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _class_number(cls, target: object) -> object:
+        return str(target) if isinstance(target, int) else target
+
+    @field_validator("target")
+    @classmethod
+    def _target(cls, target: str) -> str:
+        if target not in ("none", "least-likely", "next", "random") and not target.isdecimal():
+            raise ValueError(f"it is none, least-likely, next, random or a class number, not {target!r}")
+        return str(int(target)) if target.isdecimal() else target
+
+
+def make_spec(**options: Any) -> AssessSpec:
+    """The spec of ``options``. Raises ``InputError`` with one sentence that names the option and the trouble."""
+    return from_options(AssessSpec, options)
+
+
+def from_options(kind: type[Spec], options: Mapping[str, Any]) -> Spec:
+    """The spec of ``kind`` that ``options`` of the command line tell of; raises as ``make_spec`` does."""
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        text = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:  # of several options together
+            raise InputError(f"{text}.") from error
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"There is no option {option}.") from error
+        raise InputError(f"{option}: {text[:1].lower()}{text[1:]} (given: {first['input']!r}).") from error
+
+
+def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Settings:
+    """The settings of ``spec`` for images of ``shape`` (height, width, channels) on a kind of ``device``."""
+    levels = spec.levels if spec.minimal is None else (spec.minimal,)
+    searches = tuple(
+        _search_settings(spec, attack, threshold, shape) for attack in spec.levelled for threshold in levels
+    )
+    return Settings(
+        searches=searches,
+        attacks=tuple(_attack_settings(each) for each in spec.attacks if each not in get_args(AttackName)),
+        way=spec.way,
+        nested=not spec.independent_levels,
+        target=spec.target,
+        fitness=spec.fitness,
+        seed=spec.seed,
+        precision=spec.precision,
+        device=device,
+        batch_size=_batch_size(shape, device),
+        samples=spec.samples,
+        shuffle=spec.shuffle,
+    )
+
+
+def _spelled(attack: str) -> str:
+    from pixelproof.attacks.named import read_attack  # torch is read where an attack by name is asked for
+
+    return read_attack(attack).spelling
+
+
+def _attack_settings(spelling: str) -> AttackSettings:
+    from pixelproof.attacks.named import read_attack
+
+    attack = read_attack(spelling)
+    budget = attack.budget
+    norm, epsilon = (budget.norm, budget.epsilon) if budget else (None, None)
+    return AttackSettings(attack.name, spelling, norm, epsilon, attack.version)
+
+
+def _batch_size(shape: tuple[int, int, int], device: str) -> int:
+    """Enough rows to fill the device: CPUs are at their best with few, GPUs with as many as memory allows."""
+    values = shape[0] * shape[1] * shape[2]
+    return 64 if device == "cpu" else min(1024, max(64, (1 << 25) // values))
+
+
+def _search_settings(
+    spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]
+) -> SearchSettings:
+    search = _search_name(spec, attack, threshold, shape)
+    evolves = search in ("cma-es", "sep-cma-es")
+    # Vargas & Kotyan (2019), table I: σ = 31.75 for few-pixel, th/4 for threshold.
+    sigma = (31.75 if attack == "few-pixel" else threshold / 4) if evolves else None
+    population = _de_population(spec.preset, attack) if search == "de" else None
+    weight = DIFFERENTIAL_WEIGHT if search == "de" else None
+    budget = spec.max_queries or _budget(spec.preset, attack, search)
+    cohort = COHORT if search in ("gradient-regression", "pixel-process") else 1
+    minimal = spec.minimal is not None
+    if minimal and search not in LIMITED:
+        raise InputError(
+            f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
+            f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."
+        )
+    return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort, minimal)
+
+
+def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> SearchName:
+    """The search of ``attack``; ``auto`` is the papers' CMA-ES under the preset ``paper``, else the strongest one."""
+    height, width, channels = shape
+    choice = spec.search
+    if choice == "auto" and spec.preset != "paper":
+        if attack == "few-pixel":
+            return "pixel-process" if height * width <= LARGEST_MAP and channels <= 4 else "sparse-random"
+        linear = height * width <= LARGEST_LINEAR or threshold == 1 or spec.minimal is not None
+        return "gradient-regression" if linear else "square"
+    if choice != "auto" and choice != "cma-es":
+        return choice
+    dimension = threshold * (2 + channels) if attack == "few-pixel" else height * width * channels
+    return "sep-cma-es" if dimension > FULL_COVARIANCE_LIMIT else "cma-es"
+
+
+def _de_population(preset: PresetName, attack: AttackName) -> int:
+    # The papers' populations (table II) would fill a small budget with random draws, so small budgets get small ones.
+    if preset == "paper":
+        return 400 if attack == "few-pixel" else 3072
+    return 40 if preset == "quick" else 100
+
+
+def _budget(preset: PresetName, attack: AttackName, search: SearchName) -> int:
+    if preset != "paper":
+        return 1_000 if preset == "quick" else 10_000
+    # Vargas & Kotyan (2019), tables I and II, and one query to verify; DE adds its initial population.
+    if search == "de":
+        return _de_population(preset, attack) * 101 + 1
+    return (40_000 if attack == "few-pixel" else 39_200) + 1

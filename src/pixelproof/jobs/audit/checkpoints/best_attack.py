@@ -1,0 +1,99 @@
+"""20. The claim holds against the best attack known here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pixelproof.jobs.audit.attacked import Attacked
+from pixelproof.jobs.audit.bars import bar
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
+from pixelproof.jobs.audit.measures.withstood import Withstood, withstood
+from pixelproof.jobs.audit.paired import overstated
+from pixelproof.results.intervals import Rate
+from pixelproof.wording import plural
+
+_SHOWN = 12  # attacks in the table and the figure, the strongest ones
+_QUESTIONS = (
+    "Has an attack on this defence, or on one like it, been published since the claim was made, and was it run?",
+    "Has somebody who knows the defence tried to break it with an attack made for it alone?",
+)
+
+
+def judge(case: Case) -> Answer:
+    """Fails where the claim lies above what the attacks of this audit leave together."""
+    found, claimed = withstood(case), case.claim.robust_accuracy
+    opened = bool(case.opened.steps)
+    best = _strongest([each for each in found.attacks if len(each.rows) == found.samples] or found.attacks)[:_SHOWN]
+    beside = _strongest(found.beside)[:_SHOWN]
+    counted = "the strongest of them, as answers are random" if case.random else "taken sample by sample"
+    numbers = (
+        ("Robust accuracy claimed", f"{claimed:g} %, under {case.claim.evaluation.attack}"),
+        (f"Right under {plural(len(found.attacks), 'attack')}", f"{found.rate}, {counted}"),
+        *((f"Right after {_name(each, opened)}", str(_right(each))) for each in best),
+        *((f"Beyond the threat model: {_name(each, opened)}", str(_right(each))) for each in beside),
+    )
+    plots = (_plot(found, {_name(each, opened): _right(each) for each in best}, claimed),)
+    made = plural(len(found.attacks), "attack")
+    text = f"{claimed:g} % is claimed. Under {made} of this audit {found.rate} of the samples stay right."
+    answer = Answer("pass", text, numbers=numbers, plots=plots, questions=_QUESTIONS, notes=_notes(found))
+    if overstated(claimed, found.rate):
+        return replace(answer, verdict="fail", remedy="Claim no more than today's strongest attack leaves.")
+    if claimed / 100 > found.rate.interval.high:
+        text = f"{text} That is less than claimed, which chance hardly explains."
+        return replace(answer, verdict="warn", finding=text, remedy="Attack more samples, to see whether it is chance.")
+    return answer
+
+
+def _right(attempt: Attacked) -> Rate:
+    """Of the samples it was run on those that it did not fool within the threat model."""
+    return Rate(len(attempt.rows) - len(attempt.broken), len(attempt.rows))
+
+
+def _strongest(attempts: Sequence[Attacked]) -> list[Attacked]:
+    """Those that keep within the threat model's ball, those of most samples first, and the strongest of them first.
+
+    Of several runs under one name the strongest is kept.
+    """
+    inside = [each for each in attempts if each.fooled.count(True) == len(each.broken)]
+    ordered = sorted(inside, key=lambda each: (-len(each.rows), _right(each).successes))
+    named = {(each.attack, each.view): each for each in reversed(ordered)}
+    return [each for each in ordered if named[each.attack, each.view] is each]
+
+
+def _name(attempt: Attacked, opened: bool) -> str:
+    """``opened``: something had to be done to lay the model open."""
+    return f"{attempt.attack}, laid open" if opened and attempt.view == "open" else attempt.attack
+
+
+def _notes(found: Withstood) -> tuple[str, ...]:
+    if not found.beside:
+        return ()
+    number = plural(len(found.beside), "attack")
+    return (f"Beside the claim: {number} made with more than the threat model's attacker has.",)
+
+
+def _plot(found: Withstood, best: Mapping[str, Rate], claimed: float) -> Plot:
+    rates = {"all together": found.rate, **best}
+    return Plot(
+        name="best-attack",
+        title="What each attack leaves",
+        kind="bar",
+        x="Attack",
+        y="Samples right, %",
+        rows=tuple(bar(name, rate) for name, rate in rates.items()),
+        caption="Attacks that the threat model permits, the strongest first, with 99 % intervals.",
+        rule=(claimed, "claimed"),
+    )
+
+
+CHECKPOINT = Checkpoint(
+    number=20,
+    name="best-attack",
+    title="The claim holds against the best attack here",
+    asks="Is the accuracy claimed what today's strongest attacks leave, not those of its publication?",
+    needs="claim",
+    source="Tekwani & Parmar, sections III-K and III-L; Carlini et al., sections 5.1 and 5.6",
+    judge=judge,
+)

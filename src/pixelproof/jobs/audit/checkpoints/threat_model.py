@@ -1,0 +1,183 @@
+"""1. The threat model is complete, and the evaluation lies within it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.named import NAMES, read_attack
+from pixelproof.errors import InputError
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint
+from pixelproof.jobs.audit.claim import NORMS, Claim, Comparison, Evaluation, Threat
+from pixelproof.jobs.audit.remarks import Remark, summed
+from pixelproof.wording import listed
+
+_ALIKE = 1e-3  # relative difference of two epsilons that rounding in a text explains
+_QUESTIONS = (
+    "Is this the attacker that matters where the model is used, and is epsilon large enough for what such a one may "
+    "do unnoticed?",
+    "Does the claim need anything to stay secret (the defence, a key, a seed), and how is it kept so?",
+)
+
+
+def judge(case: Case) -> Answer:
+    """Fails where the claim goes beyond what was evaluated, or is held against a claim about another attacker."""
+    claim, spelled = case.claim, _spelled(case.claim.evaluation.attack)
+    missing = _missing(claim, spelled)
+    remarks = [
+        *_of_threat(claim.threat),
+        *_of_ball(claim, spelled),
+        *_of_goal(claim),
+        *_of_knowledge(claim, spelled),
+        *(found for each in claim.comparisons for found in _of_comparison(claim.threat, each)),
+        *_untold(missing),
+    ]
+    numbers = (
+        ("Threat model", _told(claim.threat)),
+        ("Evaluated by", claim.evaluation.attack),
+        ("Not told", listed(missing) if missing else "nothing"),
+    )
+    kept = "The threat model is complete, and the evaluation lies within it."
+    return summed(remarks, kept, numbers=numbers, questions=_QUESTIONS)
+
+
+def _told(threat: Threat) -> str:
+    queries = "any number of queries" if threat.queries is None else f"at most {threat.queries:,} queries"
+    unit = "pixels" if threat.norm == "l0" else "grey levels"
+    return f"{threat.goal}, {threat.knowledge}, {NORMS[threat.norm]}, epsilon {threat.epsilon:g} {unit}, {queries}"
+
+
+def _spelled(text: str) -> Attack | None:
+    """The attack of ours that ``text`` spells, if it is one."""
+    if text.strip().lower().partition("(")[0].strip() not in NAMES:
+        return None
+    try:
+        return read_attack(text.lower())
+    except InputError:
+        return None
+
+
+def _of_threat(threat: Threat) -> Iterator[Remark]:
+    if threat.epsilon < 1:
+        unit = "pixels" if threat.norm == "l0" else "grey levels"
+        meant = f" As a share of the range it would be {255 * threat.epsilon:.3g}." if threat.norm != "l0" else ""
+        yield Remark(
+            "fail",
+            f"Two 8-bit images never differ by as little as the {threat.epsilon:g} {unit} of the threat model, so it "
+            f"allows no attack.{meant}",
+            "State epsilon in grey levels, in which 8/255 is 8, and measure again.",
+        )
+    if threat.knowledge != "white-box" and threat.queries is None:
+        yield Remark(
+            "warn",
+            f"The {threat.knowledge} attacker's number of queries is not stated, so it is taken to be without limit.",
+            "State how many queries the attacker may make.",
+        )
+
+
+def _of_ball(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
+    """The norm and epsilon of the evaluation, from its keys and from the attack's spelling."""
+    threat, told = claim.threat, claim.evaluation
+    others = {told.norm, _spelled_norm(told, spelled)} - {None, threat.norm}
+    if others:
+        measured = listed(sorted(title for norm, title in NORMS.items() if norm in others))
+        yield Remark(
+            "fail",
+            f"Robustness in {NORMS[threat.norm]} is claimed, but it was measured in {measured}.",
+            f"Measure it in {NORMS[threat.norm]}, or claim it for the norm that was measured.",
+        )
+        return
+    epsilons = [each for each in (told.epsilon, _spelled_epsilon(told, spelled)) if each is not None]
+    least = min(epsilons, default=threat.epsilon)
+    if least < threat.epsilon * (1 - _ALIKE):
+        scaled = abs(255 * least / threat.epsilon - 1) < 0.02
+        why = " That is a 255th of it: one of the two is a share of the range, not grey levels." if scaled else ""
+        yield Remark(
+            "fail",
+            f"Robustness up to an epsilon of {threat.epsilon:g} is claimed, but only {least:g} was measured.{why}",
+            "Measure it at the epsilon of the threat model, or claim it for the one that was measured.",
+        )
+
+
+def _spelled_norm(told: Evaluation, spelled: Attack | None) -> str | None:
+    named = spelled is not None and "norm=" in told.attack.lower().replace(" ", "")
+    return getattr(spelled, "norm", None) if named else None
+
+
+def _spelled_epsilon(told: Evaluation, spelled: Attack | None) -> float | None:
+    named = spelled is not None and "epsilon=" in told.attack.lower().replace(" ", "")
+    return getattr(spelled, "epsilon", None) if named else None
+
+
+def _of_goal(claim: Claim) -> Iterator[Remark]:
+    if claim.threat.goal == "untargeted" and claim.evaluation.goal == "targeted":
+        yield Remark(
+            "fail",
+            "An untargeted attacker is to be withstood, but the attack was targeted, which is harder for it.",
+            "Measure it with an untargeted attack, or claim it for targeted attackers.",
+        )
+
+
+def _of_knowledge(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
+    """An attack by name that needs less than the attacker has says little of that attacker."""
+    if claim.threat.knowledge != "white-box" or spelled is None or spelled.needs == "gradients":
+        return
+    yield Remark(
+        # Within a number of pixels there is hardly an attack on gradients to be asked for.
+        "warn" if claim.threat.norm == "l0" else "fail",
+        f"A white-box attacker is to be withstood, but {spelled.name} uses {spelled.needs} alone.",
+        "Measure it with an attack that uses gradients, or claim it for black-box attackers.",
+    )
+
+
+def _of_comparison(threat: Threat, other: Comparison) -> Iterator[Remark]:
+    differ = [name for name in Threat.model_fields if getattr(threat, name) != getattr(other.threat, name)]
+    if differ:
+        told = listed([f"{name} {_value(other.threat, name)} against {_value(threat, name)}" for name in differ])
+        yield Remark(
+            "fail",
+            f"The claim is held against {other.name}, whose threat model is another: {told}.",
+            "Compare only figures of one threat model.",
+        )
+
+
+def _value(threat: Threat, name: str) -> str:
+    value = getattr(threat, name)
+    return "unlimited" if value is None else f"{value:g}" if isinstance(value, (int, float)) else str(value)
+
+
+def _missing(claim: Claim, spelled: Attack | None) -> list[str]:
+    """What a reader must be told to measure the same."""
+    told = claim.evaluation
+    named = told.attack.lower().replace(" ", "")
+    needed = {
+        "norm": told.norm or _spelled_norm(told, spelled),
+        "epsilon": told.epsilon or _spelled_epsilon(told, spelled),
+        "goal": told.goal,
+        "samples": told.samples,
+    }
+    if spelled is None or hasattr(spelled, "iterations"):  # others have none, or a number of their own
+        needed["iterations"] = told.iterations or "iterations=" in named or None
+    return [name for name, value in needed.items() if value is None]
+
+
+def _untold(missing: list[str]) -> Iterator[Remark]:
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        yield Remark(
+            "warn",
+            f"Of the evaluation, {listed(missing)} {verb} not told, so nobody can measure the same again.",
+            f"State {listed(missing)} under [evaluation].",
+        )
+
+
+CHECKPOINT = Checkpoint(
+    number=1,
+    name="threat-model",
+    title="The threat model is complete and the evaluation lies within it",
+    asks="Is it said whom the model withstands, and was just that attacker tried?",
+    needs="claim",
+    source="Tekwani & Parmar, sections III-D and III-L; Carlini et al., sections 2.2 and 5.1",
+    judge=judge,
+)

@@ -1,0 +1,91 @@
+"""What the answers come to: the sentence that a reviewer writes first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pixelproof.jobs.audit.answered import Answered
+from pixelproof.jobs.audit.checkpoint import Verdict
+from pixelproof.results.intervals import Rate
+from pixelproof.wording import listed, plural
+
+#: ``open``: too little was judged to say anything.
+Overall = Literal["fail", "warn", "pass", "open"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """``counts`` of the answers by verdict; ``title`` is the judgement in a few words, ``sentences`` its grounds."""
+
+    verdict: Overall
+    title: str
+    sentences: tuple[str, ...]
+    counts: Mapping[Verdict, int]
+
+
+def judgement(
+    answers: Sequence[Answered], planned: Collection[int], robust_accuracy: float, withstood: Rate | None
+) -> Judgement:
+    """Over ``answers`` to the checkpoints ``planned``.
+
+    ``robust_accuracy`` in percent is what is claimed; ``withstood`` are the samples right under all attacks made.
+    """
+    counts = Counter(each.verdict for each in answers)
+    left = len(set(planned) - {each.number for each in answers})
+    verdict = _verdict(counts, left)
+    against = [each for each in answers if each.verdict == verdict]
+    sentences = (_grounds(verdict, against), _figures(robust_accuracy, withstood), _uncounted(answers), _left(left))
+    return Judgement(verdict, _TITLES[verdict], tuple(each for each in sentences if each), counts)
+
+
+_TITLES: Mapping[Overall, str] = {
+    "fail": "The claim does not stand",
+    "warn": "The claim stands with reservations",
+    "pass": "No objection was found",
+    "open": "The claim is not judged yet",
+}
+
+
+def _verdict(counts: Mapping[Verdict, int], left: int) -> Overall:
+    """One failure decides; without one, what was neither asked nor measured is no support."""
+    if counts["fail"]:
+        return "fail"
+    if left or not (counts["pass"] or counts["warn"]):
+        return "open"
+    return "warn" if counts["warn"] else "pass"
+
+
+def _grounds(verdict: Overall, those: Sequence[Answered]) -> str:
+    named, many = listed([each.label for each in those]), len(those) > 1
+    if verdict == "fail":
+        return f"{'Checkpoints' if many else 'Checkpoint'} {named} {'speak' if many else 'speaks'} against it."
+    if verdict == "warn":
+        doubt = "leave doubts" if many else "leaves a doubt"
+        return f"Nothing contradicts it, but {'checkpoints' if many else 'checkpoint'} {named} {doubt}."
+    if verdict == "pass":
+        found = f"All {len(those)} checkpoints that could be judged pass" if many else f"Checkpoint {named} passes"
+        return f"{found}. That is no proof: a stronger attack may yet be found."
+    return "" if those else "No checkpoint speaks against it so far, and that says nothing yet."
+
+
+def _figures(claimed: float, withstood: Rate | None) -> str:
+    if withstood is None:
+        return ""
+    return f"{claimed:g} % are claimed to be right under attack; {withstood} withstood every attack made here."
+
+
+def _uncounted(answers: Sequence[Answered]) -> str:
+    """What must not be read as passed."""
+    skipped = sum(each.verdict == "skipped" for each in answers)
+    asked = sum(len(each.questions) for each in answers)
+    parts = [f"{plural(skipped, 'checkpoint')} could not be measured here"] if skipped else []
+    parts += [f"{plural(asked, 'question')} {'waits' if asked == 1 else 'wait'} for a person"] if asked else []
+    return f"{listed(parts)}: none of this counts as passed." * bool(parts)
+
+
+def _left(left: int) -> str:
+    still = f"{plural(left, 'checkpoint')} {'is' if left == 1 else 'are'} still to be asked"
+    return f"The audit is not finished: {still}." * bool(left)

@@ -1,0 +1,130 @@
+"""Few-pixel (L0) and threshold (L∞) levels of the first samples.
+
+Kotyan & Vargas, "Adversarial robustness assessment: Why in evaluation both L0 and L∞ attacks are necessary", PLOS ONE
+2022: networks that stand in one of the two norms may fall in the other, so both are measured, at the same levels th.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pixelproof.data import ImageSet
+from pixelproof.data.imageset import UInt8Array
+from pixelproof.errors import InputError
+from pixelproof.jobs.assess import begin, execute
+from pixelproof.jobs.assess_spec import make_spec
+from pixelproof.jobs.audit.attacked import Attacked
+from pixelproof.jobs.audit.case import Case
+from pixelproof.runs import Record, RunStore
+
+#: Pixels that may be changed, and grey levels by which all may be, as in the papers.
+LEVELS = (1, 3, 5, 10)
+
+#: An attack with levels, and its th.
+Level = tuple[str, int]
+
+
+def levels(case: Case) -> Mapping[Level, Attacked]:
+    """What each attack does at each of ``LEVELS`` to the first ``effort.level_samples`` samples.
+
+    Every level counts as an attack on the claim as well, where its images lie in the threat's ball.
+    """
+    rows = tuple(range(min(case.effort.level_samples, len(case.samples))))
+    measured: list[dict[str, Any]] = case.once(f"levels|{len(rows)}", lambda: _measured(case, rows))
+    return {(each["attack"], each["threshold"]): _attempt(case, rows, each) for each in measured}
+
+
+def _attempt(case: Case, rows: tuple[int, ...], level: dict[str, Any]) -> Attacked:
+    name = f"{level['attack']}(th={level['threshold']})"
+    found = Attacked(
+        attack=name,
+        view="plain",
+        needs="labels" if case.classifier.kind == "labels" else "scores",
+        rows=rows,
+        fooled=tuple(level["fooled"]),
+        within=tuple(level["within"]),
+        queries=level["queries"],
+        gradient_steps=0.0,
+        seconds=level["seconds"],
+    )
+    return case.attempt(f"{name}|plain|", lambda: found, rows)
+
+
+def _measured(case: Case, rows: tuple[int, ...]) -> list[dict[str, Any]]:
+    tried = [row for row in rows if row in set(case.right)]
+    images: dict[Level, dict[int, UInt8Array]] = {}
+    queries: dict[Level, int] = {}
+    seconds: dict[Level, float] = {}
+    for target, part in _by_target(case, tried).items():
+        row_of = {int(case.samples.indices[row]): row for row in part}
+        for record, image in _attacked(case, case.samples.take(part), target):
+            level = (record.attack, record.threshold)
+            queries[level] = queries.get(level, 0) + record.queries
+            seconds[level] = seconds.get(level, 0.0) + record.seconds
+            if image is not None:
+                images.setdefault(level, {})[row_of[record.sample]] = image
+    return [
+        {
+            "attack": attack,
+            "threshold": threshold,
+            **_judged(case, rows, images.get((attack, threshold), {})),
+            "queries": queries.get((attack, threshold), 0) / max(1, len(tried)),
+            "seconds": seconds.get((attack, threshold), 0.0),
+        }
+        for attack in ("few-pixel", "threshold")
+        for threshold in LEVELS
+    ]
+
+
+def _by_target(case: Case, tried: list[int]) -> dict[str, list[int]]:
+    """Samples by the class that they shall be taken for, as the engine is told it."""
+    if not tried:
+        return {}
+    targets = case.goal(torch.tensor(tried, device=case.device)).targets
+    if targets is None:
+        return {"none": tried}
+    found: dict[str, list[int]] = {}
+    for row, target in zip(tried, targets.tolist(), strict=True):
+        found.setdefault(str(target), []).append(row)
+    return found
+
+
+def _attacked(case: Case, data: ImageSet, target: str) -> list[tuple[Record, UInt8Array | None]]:
+    """All records on ``data``, with the images that fooled."""
+    spec = make_spec(
+        model=case.classifier.name,
+        data=data.name,
+        levels=LEVELS,
+        target=target,
+        seed=case.seed,
+        device="cuda" if case.device.type == "cuda" else "cpu",
+    )
+    try:
+        run = begin(spec, case.classifier, data, None)
+    except InputError:
+        if case.random:  # every image was wrong by luck when it was asked again, so none was attacked
+            return []
+        raise
+    with run:
+        execute(run, case.classifier)
+        return [(record, _image(run, record)) for record in run.records()]
+
+
+def _image(run: RunStore, record: Record) -> UInt8Array | None:
+    return run.adversarial(record) if record.success else None
+
+
+def _judged(case: Case, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
+    """Of each of ``rows`` whether it is fooled, and whether within the threat; what was wrong before counts as both."""
+    right = set(case.right)
+    fooled, within = {row: row not in right for row in rows}, dict.fromkeys(rows, True)
+    if images:
+        which = torch.tensor(list(images), device=case.device)
+        shown = torch.stack([torch.from_numpy(image.copy()) for image in images.values()]).to(case.device)
+        seen = shown.permute(0, 3, 1, 2).float().div(255).contiguous()
+        fooled.update(zip(images, case.reached(seen, which).tolist(), strict=True))
+        within.update(zip(images, case.within(seen, which).tolist(), strict=True))
+    return {"fooled": [fooled[row] for row in rows], "within": [within[row] for row in rows]}

@@ -1,0 +1,229 @@
+"""A substitute that learns from a model's answers, and the images that fool it, shown to the model.
+
+Papernot et al., "Practical Black-Box Attacks against Machine Learning", ASIA CCS 2017: the substitute is trained,
+images are moved along its gradient (Jacobian-based augmentation), the model labels them, and so on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pixelproof.attacks.budget import Budget, to_8_bit
+from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.errors import InputError
+from pixelproof.jobs.audit.attacked import Attacked
+from pixelproof.jobs.audit.attacking import BATCH
+from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.measures.momentum import Momentum
+from pixelproof.models.query import Scorer
+from pixelproof.results.intervals import Rate
+from pixelproof.seeds import stream
+
+#: Images of the data that the model is first asked about, at most, and the memory of all that it is asked about.
+_IMAGES, _BYTES = 2_000, 2**28
+_HELD_OUT = 200  # further images, on which agreement is measured, at most
+_ROUNDS = 4  # of augmentation
+_RATE = 0.01  # of learning, at most
+_SHIFT = 2  # pixels by which what is learnt from is moved
+_WIDTH = 24
+_ATTACKS = (
+    Momentum("PGD", "cross-entropy", decay=0),
+    Momentum("MI-FGSM", "margin", decay=1),
+    Momentum("MI-FGSM, varied inputs", "cross-entropy", decay=1, varied=True),
+)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What came of a substitute: its ``agreement`` with the model on images that neither it nor an attack had seen,
+    the ``images`` that the model was asked about, and what ``attacked`` did, also way by way (``right``)."""
+
+    agreement: Rate
+    images: int
+    attacked: Attacked
+    right: tuple[tuple[str, Rate], ...]
+
+
+def transfer(case: Case) -> Transfer:
+    """Train a substitute, attack it, and show the images to the model. Raises ``InputError`` for L0."""
+    if case.threat.norm == "l0":
+        raise InputError("The claim is on L0, where the few-pixel attack takes the place of images made on another.")
+    rows = tuple(range(len(case.samples)))
+    told: dict[str, Any] = case.once("substitute", lambda: _told(case))
+    found = Attacked(
+        attack="transfer from a substitute",
+        view="plain",
+        needs="labels" if case.classifier.kind == "labels" else "scores",
+        rows=rows,
+        fooled=tuple(row in told["fooled"] for row in rows),
+        within=(True,) * len(rows),
+        queries=told["images"] / len(rows) + len(_ATTACKS),
+        gradient_steps=0.0,
+        seconds=told["seconds"],
+    )
+    right = tuple((name, Rate(len(rows) - fooled, len(rows))) for name, fooled in told["each"])
+    attacked = case.attempt("substitute|plain|", lambda: found, rows)
+    return Transfer(Rate(*told["agreement"]), told["images"], attacked, right)
+
+
+def _told(case: Case) -> dict[str, Any]:
+    begun = time.perf_counter()
+    numbers = stream(torch.device("cpu"), case.seed, "audit", "substitute")
+    held = case.order[-min(_HELD_OUT, max(1, len(case.data) // 10)) :].tolist()
+    pool, unseen = _images(case, case.order[: _pool(case, len(held))].tolist()), _images(case, held)
+    ask = _Asked(case)
+    network = _learnt(case, pool, ask, numbers)
+    agreed = network(unseen).argmax(1) == ask(unseen).argmax(1)
+    each = [(attack.name, _fooled(case, network, attack, numbers)) for attack in _ATTACKS]
+    wrong = set(range(len(case.samples))).difference(case.right)
+    return {
+        "agreement": [int(agreed.sum()), len(agreed)],
+        "images": ask.images - len(unseen),
+        "each": [(name, len(fooled | wrong)) for name, fooled in each],
+        "fooled": sorted(wrong.union(*(fooled for _, fooled in each))),
+        "seconds": time.perf_counter() - begun,
+    }
+
+
+def _pool(case: Case, held: int) -> int:
+    """How many images to begin with: the samples and others, no more than queries and memory allow."""
+    times = _ROUNDS + 2
+    most: int = min(_IMAGES, _BYTES // (times * case.images[0].numel()), len(case.data) - held)
+    if case.threat.queries is not None:
+        most = min(most, case.threat.queries * len(case.samples) // times)
+    return max(1, most)
+
+
+def _images(case: Case, positions: list[int]) -> Tensor:
+    pixels = torch.from_numpy(case.data.images[positions]).to(case.device)
+    return pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
+
+
+class _Asked:
+    """The model's answers as probabilities n×K, the images asked about being counted."""
+
+    def __init__(self, case: Case) -> None:
+        self.labels, self.images = case.classifier.kind == "labels", 0
+        self.scorer = Scorer(case.classifier, BATCH, case.device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        self.images += len(images)
+        with torch.no_grad():
+            scores = self.scorer(images.mul(255).round().permute(0, 2, 3, 1))
+        return (scores if self.labels else scores.softmax(1).nan_to_num()).float()
+
+
+def _learnt(case: Case, pool: Tensor, ask: Callable[[Tensor], Tensor], numbers: torch.Generator) -> nn.Module:
+    """A network that answers as the model does, in evaluation mode and with its weights fixed.
+
+    A third of the training comes before augmentation, in which images go up to the threat's distance.
+    """
+    seen = torch.cat([pool, to_8_bit(_moved(pool, numbers, _SHIFT))])
+    told = ask(seen)
+    labels = told[: len(pool)].argmax(1)
+    network = _network(pool.shape[1:], told.shape[1]).to(case.device)
+    optimiser = torch.optim.Adam(network.parameters(), _RATE)
+    epochs = case.effort.substitute_epochs
+    steps = max(1, epochs * len(pool) // BATCH)
+    _learn(network, optimiser, seen, told, steps, numbers)
+    for _ in range(_ROUNDS):
+        further = _augmented(network, pool, labels, _budget(case))
+        seen, told = torch.cat([seen, further]), torch.cat([told, ask(further)])
+        _learn(network, optimiser, seen, told, max(1, steps // 2), numbers)
+    return network.requires_grad_(False)
+
+
+def _learn(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    seen: Tensor,
+    told: Tensor,
+    steps: int,
+    numbers: torch.Generator,
+) -> None:
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps + 1)
+    network.train()
+    for _ in range(steps):
+        rows = torch.randint(len(seen), (BATCH,), generator=numbers).to(seen.device)
+        loss = functional.cross_entropy(network(_moved(seen[rows], numbers, _SHIFT)), told[rows])
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+        schedule.step()
+    network.eval()
+
+
+def _augmented(network: nn.Module, pool: Tensor, labels: Tensor, budget: Budget) -> Tensor:
+    """``pool`` moved to the edge of ``budget``, along the gradient by which ``network`` leaves ``labels``."""
+    found = []
+    for images, part in zip(torch.split(pool, BATCH), torch.split(labels, BATCH), strict=True):
+        seen = images.clone().requires_grad_()
+        loss = functional.cross_entropy(network(seen), part, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, seen)
+        found.append(budget.to_8_bit(images + steepest(gradient, budget.norm) * budget.epsilon / 255, images))
+    return torch.cat(found)
+
+
+def _fooled(case: Case, network: nn.Module, attack: Momentum, numbers: torch.Generator) -> set[int]:
+    """The samples that ``attack`` on ``network`` fools the model on, of those that it got right."""
+    found: set[int] = set()
+    for part in torch.split(torch.tensor(case.right, device=case.device), BATCH):
+        images = attack(network, case.images[part], case.goal(part), _budget(case), numbers)
+        found |= set(part[case.reached(images, part)].tolist())
+    return found
+
+
+def _budget(case: Case) -> Budget:
+    norm = case.threat.norm
+    assert norm != "l0"  # as ``transfer`` refuses it
+    return Budget(norm, case.threat.epsilon)
+
+
+def _moved(images: Tensor, numbers: torch.Generator, most: int) -> Tensor:
+    """``images`` shifted by up to ``most`` pixels, each by its own number, half of them flipped."""
+    count, _, height, width = images.shape
+    down, across = torch.randint(2 * most + 1, (2, count, 1), generator=numbers).to(images.device)
+    flipped = (torch.rand(count, 1, generator=numbers) < 0.5).to(images.device)
+    rows = torch.arange(height, device=images.device) + down
+    columns = torch.arange(width, device=images.device).expand(count, width)
+    columns = torch.where(flipped, columns.flip(1), columns) + across
+    which = torch.arange(count, device=images.device)[:, None, None]
+    padded = functional.pad(images, (most,) * 4, mode="replicate")
+    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+def _network(shape: torch.Size, classes: int) -> nn.Sequential:
+    """Six 3×3 convolutions on at most 16×16 places, for images of ``shape`` (C, H, W) in [0, 1]; logits of them."""
+    channels, height, width = shape
+    stride = max(1, ceil(min(height, width) / 16))
+    one, two, four = _WIDTH, 2 * _WIDTH, 4 * _WIDTH
+    return nn.Sequential(
+        _Centred(),
+        *_convolution(channels, one, stride, max(3, 2 * stride - 1)),
+        *_convolution(one, one),
+        *_convolution(one, two, 2),
+        *_convolution(two, two),
+        *_convolution(two, four, 2),
+        *_convolution(four, four),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(four, classes),
+    )
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1, side: int = 3) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, side, stride, side // 2, bias=False)
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+
+
+class _Centred(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return 4 * images - 2

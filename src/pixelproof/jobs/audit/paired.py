@@ -1,0 +1,32 @@
+"""Whether differences are more than chance: the level of every judgement of an audit, and its tests."""
+
+from __future__ import annotations
+
+from scipy.stats import binomtest
+
+from pixelproof.results.intervals import Interval, Rate, wilson
+
+#: Twenty checkpoints are judged, so each is allowed a false alarm once in a hundred audits only.
+CONFIDENCE = 0.99
+
+
+def more_often(one: int, other: int) -> bool:
+    """Whether samples that only the ``one`` fools outnumber those that only the ``other`` does by more than chance.
+
+    The exact one-sided sign test on the samples where the two differ (McNemar, 1947).
+    """
+    return one > other and bool(binomtest(one, one + other, 0.5, "greater").pvalue < 1 - CONFIDENCE)
+
+
+def interval(rate: Rate) -> Interval:
+    """The Wilson interval by which claims are judged, at 99 %."""
+    return wilson(rate.successes, rate.total, CONFIDENCE)
+
+
+def overstated(claimed: float, rate: Rate) -> bool:
+    """Whether an accuracy ``claimed`` in percent lies above all that the measured ``rate`` allows."""
+    return claimed / 100 > interval(rate).high
+
+
+def understated(claimed: float, rate: Rate) -> bool:
+    return claimed / 100 < interval(rate).low

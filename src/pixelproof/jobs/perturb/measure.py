@@ -1,0 +1,101 @@
+"""What a perturbation does to images and to the answers on them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pixelproof.corruptions import Corruption
+from pixelproof.jobs.perturb.ssim import ssim
+from pixelproof.models.query import Scorer
+from pixelproof.results.perturbations import Cell, ladder
+
+#: Float32 values (32 MiB) that images and each of their copies may fill at once.
+_VALUES = 1 << 23
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Who is asked about what: ``images`` float32 N×C×H×W in [0, 1] with ``labels`` N, all on one device."""
+
+    scorer: Scorer
+    images: Tensor
+    labels: Tensor
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Log-scores N×K of ``images`` N×C×H×W in [0, 1] of whole grey levels."""
+        return self.scorer(images.mul(255).round().permute(0, 2, 3, 1))
+
+    def answers(self, images: Tensor) -> Tensor:
+        """Their classes N."""
+        return self.scores(images).argmax(1)
+
+    @property
+    def rows(self) -> Tensor:
+        """The numbers of the images."""
+        return torch.arange(len(self.images), device=self.images.device)
+
+    def parts(self, rows: Tensor) -> list[Tensor]:
+        """``rows`` in parts whose images fit the memory."""
+        return list(torch.split(rows, max(1, _VALUES // self.images[0].numel())))
+
+
+def cell(subject: Subject, corruption: Corruption, strength: float, seed: int) -> Cell:
+    """All samples at one strength."""
+    answers, columns, seconds = [], [], 0.0
+    for rows in subject.parts(subject.rows):
+        clean = subject.images[rows]
+        begun = _now(clean.device)
+        changed = corruption(clean, strength, seed)
+        seconds += _now(clean.device) - begun
+        answers.append(subject.answers(changed))
+        columns.append(_distances(changed, clean))
+    l1, l2, linf, alike = (tuple(column) for column in torch.cat(columns, 1).cpu().numpy().round(6).tolist())
+    return Cell(
+        perturbation=corruption.name,
+        strength=strength,
+        unit=corruption.unit,
+        none=corruption.none,
+        answers=tuple(torch.cat(answers).tolist()),
+        l1=l1,
+        l2=l2,
+        linf=linf,
+        ssim=alike,
+        seconds=seconds / len(subject.images),
+    )
+
+
+def least_strengths(
+    subject: Subject, corruption: Corruption, towards: float, steps: int, seed: int
+) -> list[float | None]:
+    """Of each sample the first of ``steps`` even steps from none ``towards`` an end at which the answer is wrong.
+
+    Every step is asked, as accuracy need not fall steadily; samples that are wrong ask no further.
+    """
+    found: list[float | None] = [None] * len(subject.images)
+    left = subject.rows
+    for strength in ladder(corruption.none, towards, steps)[1:]:
+        still = []
+        for rows in subject.parts(left):
+            wrong = subject.answers(corruption(subject.images[rows], strength, seed)) != subject.labels[rows]
+            for row in rows[wrong].tolist():
+                found[row] = strength
+            still.append(rows[~wrong])
+        left = torch.cat(still) if still else left
+    return found
+
+
+def _distances(changed: Tensor, clean: Tensor) -> Tensor:
+    """L1, L2, L∞ in grey levels and SSIM: 4×N."""
+    change = (changed - clean).mul(255).round().flatten(1).double()
+    norms = [torch.linalg.vector_norm(change, order, dim=1) for order in (1, 2, torch.inf)]
+    return torch.stack([*norms, ssim(changed, clean)])
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

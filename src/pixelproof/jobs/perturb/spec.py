@@ -1,0 +1,91 @@
+"""What an assessment under common perturbations is told, and which perturbations at which strengths that means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pixelproof.corruptions import CORRUPTIONS, PERTURBATIONS, RANGES, THESIS, Corruption, make, table_for
+from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options
+
+SuiteName = Literal["thesis", "imagenet-c", "cifar-c", "all"]
+#: Samples where no number is given.
+DEFAULT_SAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A perturbation and the strengths it is tried at."""
+
+    corruption: Corruption
+    strengths: tuple[float, ...]
+
+
+class PerturbSpec(BaseModel):
+    """Everything ``pixelproof perturb`` can be told; field names are those of its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    defence: str | None = None
+    data: str
+    range: tuple[int, int] | None = None
+    samples: int | None = Field(None, ge=1)  # None: 1,000, or as many as there are
+    per_class: int | None = Field(None, ge=1)  # as many of every class, in place of ``samples``
+    shuffle: int | None = Field(None, ge=0)
+    suite: SuiteName = "all"
+    only: tuple[str, ...] = ()  # of the suite; empty: all
+    severities: tuple[float, ...] = (1, 2, 3, 4, 5)
+    minimal: int | None = Field(None, ge=1, le=1000)  # even steps in which each sample's least strength is sought
+    worst_case: int | None = Field(None, ge=1)  # random turns, shifts and lights tried on each sample
+    gate: float | None = Field(None, ge=0, le=100)  # clean accuracy in percent below which nothing is measured
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: DeviceChoice = "auto"
+    trust_code: bool = False
+
+    @field_validator("severities")
+    @classmethod
+    def _severities(cls, severities: tuple[float, ...]) -> tuple[float, ...]:
+        wrong = [each for each in severities if not 1 <= each <= 5]
+        if wrong or not severities:
+            raise ValueError(f"severities lie from 1 to 5, not at {', '.join(f'{each:g}' for each in wrong) or 'none'}")
+        return tuple(sorted(set(severities)))
+
+    @model_validator(mode="after")
+    def _known(self) -> PerturbSpec:
+        known = names(self.suite)
+        unknown = [each for each in self.only if each not in known]
+        if unknown:
+            raise ValueError(f"--only: the suite {self.suite} has no {unknown[0]!r}; it has {', '.join(known)}")
+        if self.per_class is not None and self.samples is not None:
+            raise ValueError("--samples and --per-class both say how many samples to take: leave one out")
+        return self
+
+    def settings(self, shape: tuple[int, int, int]) -> list[Setting]:
+        """The perturbations for images of ``shape`` (H, W, C). Raises ``InputError`` where one cannot take them."""
+        table = table_for(shape)
+        if self.suite in ("imagenet-c", "cifar-c"):
+            table = "imagenet" if self.suite == "imagenet-c" else "cifar"
+        of_thesis = {corruption.name: strengths for corruption, strengths in RANGES}
+        found = []
+        for name in self.only or names(self.suite):
+            corruption = make(name, table)
+            corruption.require(shape[2], *shape[:2])
+            found.append(Setting(corruption, of_thesis.get(name, self.severities)))
+        return found
+
+
+def beside(spec: AssessSpec) -> PerturbSpec:
+    """All perturbations of what ``spec`` assesses, its images being prepared already. Raises ``InputError``."""
+    shared = spec.model_dump(include={"model", "defence", "data", "shuffle", "seed", "device", "trust_code"})
+    return from_options(PerturbSpec, shared)
+
+
+def names(suite: SuiteName) -> Sequence[str]:
+    """The perturbations of ``suite``."""
+    if suite == "all":
+        return tuple(PERTURBATIONS)
+    return tuple(THESIS) if suite == "thesis" else tuple(CORRUPTIONS)

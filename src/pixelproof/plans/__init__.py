@@ -1,0 +1,1 @@
+"""Several jobs over several models, and what follows from them together."""

@@ -1,0 +1,112 @@
+"""The figures of a study as rows of a scoreboard, as they are kept in ``results/study.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pixelproof.files import write_whole
+from pixelproof.plans.study.view import StudyView
+from pixelproof.results import study
+from pixelproof.results.intervals import Rate
+from pixelproof.results.study import Claim
+
+FILE = "results.json"
+Row = dict[str, Any]
+
+
+def write_scoreboard(view: StudyView, path: Path, command: str) -> Path:
+    """Write the rows of ``view`` to ``path``, with the environment of its last run; ``command`` made the study."""
+    content = {
+        "environment": view.runs[-1].manifest.environment,
+        "rows": [{**row, "command": command} for row in rows(view)],
+    }
+    return write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def rows(view: StudyView) -> list[Row]:
+    """Claims, the share that one norm alone reveals, the main table, norms by network, areas, and the transfer matrix.
+
+    ``holds`` is None where nothing was promised, and for a claim that cannot be judged.
+    """
+    return [*_claims(view), *_one_norm(view), *_levels(view), *_dualities(view), *_areas(view), *_transfers(view)]
+
+
+def _claims(view: StudyView) -> Iterator[Row]:
+    for claim in study.claims(view.assessed):
+        holds = {"held": True, "not held": False}.get(claim.verdict)
+        numbers = {name: _plain(value) for name, value in claim.numbers}
+        yield _row(f"claim: {claim.text}", claim.verdict, "verdict", "held", holds, **_reason(claim), numbers=numbers)
+
+
+def _reason(claim: Claim) -> Row:
+    return {"reason": claim.reason} if claim.reason else {}
+
+
+def _one_norm(view: StudyView) -> Iterator[Row]:
+    pooled = study.one_norm_only(study.dualities(study.level_runs(view.assessed)))
+    for th, rate in pooled.items():
+        yield _rate(f"one norm only, th = {th}", "% of samples fooled under one norm only", rate, threshold=th)
+
+
+def _levels(view: StudyView) -> Iterator[Row]:
+    table = study.main_table(study.level_runs(view.assessed))
+    for line in table.lines:
+        own = {"network": line.name, "defence": line.defence}
+        yield _rate(f"clean accuracy: {line.label}", "% of clean images", line.clean, **own)
+        for (attack, th), rate in line.fooled.items():
+            bold = line.label in table.bold[attack, th]
+            extra = {"attack": attack, "threshold": th, "bold": bold, "under_attack": line.under_attack((attack, th))}
+            yield _rate(f"{line.label}: {attack}, th = {th}", "% of attacked samples fooled", rate, **own, **extra)
+
+
+def _dualities(view: StudyView) -> Iterator[Row]:
+    for each in study.dualities(study.level_runs(view.assessed)):
+        row = each.row
+        parts = {
+            "few_pixel_only": row.few_pixel_only,
+            "threshold_only": row.threshold_only,
+            "both": row.both,
+            "neither": row.neither,
+        }
+        claim = f"one norm only: {each.label}, th = {row.threshold}"
+        extra = {"network": each.label, "threshold": row.threshold, **parts}
+        yield _rate(claim, "% of samples fooled under one norm only", each.one_norm_only, **extra)
+
+
+def _areas(view: StudyView) -> Iterator[Row]:
+    for area in study.areas(view.assessed):
+        found = area.minimal
+        extra: Row = {"network": area.label, "attack": found.attack, "from_zero": round(found.area, 1)}
+        yield _row(
+            f"area: {area.label}, {found.attack}",
+            round(found.published_area, 1),
+            "% × th, as published",
+            **extra,
+            samples=found.samples,
+            never_fooled=list(found.never),
+        )
+
+
+def _transfers(view: StudyView) -> Iterator[Row]:
+    for cell in view.transfers:
+        # ``target`` is what a row is judged by, so the network that answered is called as everywhere.
+        extra = {"source": cell.source, "network": cell.target, "attack": cell.attack, "excluded": len(cell.excluded)}
+        claim = f"transfer: {cell.source} to {cell.target}, {cell.attack}"
+        yield _rate(claim, "% of the source's images that fool the target", cell.fooled, **extra)
+
+
+def _rate(claim: str, unit: str, rate: Rate, **extra: Any) -> Row:
+    value = None if rate.value is None else round(100 * rate.value, 1)
+    low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
+    return _row(claim, value, unit, successes=rate.successes, total=rate.total, interval=[low, high], **extra)
+
+
+def _row(claim: str, value: object, unit: str, target: object = None, holds: bool | None = None, **extra: Any) -> Row:
+    return {"claim": claim, "value": value, "unit": unit, "target": target, "holds": holds, **extra}
+
+
+def _plain(value: Rate | float) -> Any:
+    return [value.successes, value.total] if isinstance(value, Rate) else round(value, 3)

@@ -1,0 +1,46 @@
+"""The fast assessment: robustness levels from stored images alone, as lower bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pixelproof.results.derived_levels import LEVELS
+from pixelproof.results.intervals import Rate
+from pixelproof.results.study.assessed import NORMS
+from pixelproof.results.study.transfer import Answers
+
+
+@dataclass(frozen=True)
+class FastRow:
+    """Samples of ``target`` fooled within ``threshold`` by a stored image of any of ``sources``: a lower bound.
+
+    A search against the target itself may fool more of them, never fewer.
+    """
+
+    target: str
+    attack: str
+    threshold: int
+    sources: tuple[str, ...]
+    fooled: Rate
+
+
+def fast_rows(
+    target: str, answers: Answers, right: Collection[int], thresholds: Iterable[int] = LEVELS
+) -> list[FastRow]:
+    """Rows by norm and threshold, without the target's own images; norms without an answer are left out.
+
+    ``right`` are the samples, of those that any source attacked, that the target classifies correctly: they are the
+    denominator, whether or not a source found an image of them.
+    """
+    rows = []
+    for attack in NORMS:
+        keys = [(s, t, a) for s, t, a in answers if (t, a) == (target, attack) and s != target]
+        lowest: dict[int, int] = {}
+        for answer in (answer for key in keys for answer in answers[key] if answer.fooled):
+            lowest[answer.sample] = min(answer.distance, lowest.get(answer.sample, answer.distance))
+        sources = tuple(source for source, _, _ in keys)
+        for th in thresholds if keys else ():
+            fooled = sum(lowest.get(sample, th + 1) <= th for sample in set(right))
+            rows.append(FastRow(target, attack, th, sources, Rate(fooled, len(set(right)))))
+    return rows
