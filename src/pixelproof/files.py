@@ -1,8 +1,9 @@
-"""Writing a file so that a reader sees the old one or the new one, never half of it."""
+"""Files: written so that a reader sees the old one or the new one, never half of it; and their names."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -21,3 +22,8 @@ def write_whole(path: Path, content: str | bytes) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return path
+
+
+def slug(text: str) -> str:
+    """``text`` as the name of a folder: small letters, digits, ``.``, ``_`` and ``-``, safe on every file system."""
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "unnamed"

@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.option_text import integer, limits, parts
+from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts
 from pixelproof.errors import InputError
 
 
 def assess(
-    model: Annotated[
-        str,
-        typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
-    ],
-    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")],
+    model: Model,
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
     defence: Annotated[
         str | None,
@@ -33,10 +30,7 @@ def assess(
         str | None,
         typer.Option("--with", metavar="perturbations", help="Measure common perturbations too, on the same data."),
     ] = None,
-    range_: Annotated[
-        str | None,
-        typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order."),
-    ] = None,
+    range_: Range = None,
     samples: Annotated[
         int | None,
         typer.Option(help="Correctly classified samples to attack.", show_default="100, or all there are"),
@@ -83,27 +77,23 @@ def assess(
     ] = False,
     target: Annotated[str, typer.Option(help="none, least-likely, next, random, or a class number.")] = "none",
     fitness: Annotated[str, typer.Option(help="margin (of logits), or the papers' confidence.")] = "margin",
-    shuffle: Annotated[
-        int | None, typer.Option(metavar="SEED", help="Take the samples in an order shuffled by this seed.")
-    ] = None,
+    shuffle: Shuffle = None,
     seed: Annotated[int, typer.Option(help="Seed of all searches.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[
         str, typer.Option(help="float32, or bfloat16 to search faster; float32 always verifies.")
     ] = "float32",
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
-    ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
-    from pixelproof.cli.console import show_findings
-    from pixelproof.cli.finish import run_and_finish, write_documents
-    from pixelproof.cli.open import begin_run, open_data
-    from pixelproof.cli.perturbations import measure, tell
+    from pixelproof.cli.documents import run_and_show, write_assessment
+    from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import make_spec
-    from pixelproof.jobs.perturb import FOLDER
+    from pixelproof.jobs.open import open_data, open_model
+    from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
+    from pixelproof.runs import RunStore
 
     spec = make_spec(
         model=model,
@@ -130,13 +120,10 @@ def assess(
     )
     if with_ not in (None, "perturbations"):
         raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
-    also = beside(spec) if with_ else None
+    images, classifier = open_data(spec), open_model(spec)
+    also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
+    run_and_show(AssessJob(spec, classifier, images), out)
     if also is not None:
-        also.settings(open_data(spec).shape)  # a mistake is found before the long work
-    run, classifier = begin_run(spec, out)
-    with run:
-        show_findings(run.manifest.findings)
-        run_and_finish(run, classifier, classifier.name)
-        if also is not None:
-            tell(measure(also, classifier, open_data(spec), out / FOLDER), out / FOLDER)
-            write_documents(run)  # whose page speaks of them
+        run_and_show(also, out / "perturbations")
+        with RunStore.open(out) as run:
+            write_assessment(run)  # whose page speaks of them

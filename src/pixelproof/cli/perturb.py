@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from pixelproof.cli.options import Data, Defence, Device, Model, Range, Shuffle, TrustCode, limits, number, parts
+
 
 def perturb(
-    model: Annotated[
-        str,
-        typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
-    ],
-    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")],
+    model: Model,
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the measurements and the report.")],
     suite: Annotated[
         str, typer.Option(help="thesis (five), imagenet-c or cifar-c (nineteen at five severities), or all.")
@@ -37,26 +36,17 @@ def perturb(
     gate: Annotated[
         float | None, typer.Option(help="Refuse a model below this clean accuracy, in percent.", show_default="none")
     ] = None,
-    defence: Annotated[
-        str | None, typer.Option(help="What images go through before the model: tvm, jpeg(75), bits(5) …")
-    ] = None,
-    range_: Annotated[
-        str | None, typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order.")
-    ] = None,
-    shuffle: Annotated[int | None, typer.Option(metavar="SEED", help="Take the images in another order.")] = None,
+    defence: Defence = None,
+    range_: Range = None,
+    shuffle: Shuffle = None,
     seed: Annotated[int, typer.Option(help="Seed of the random perturbations.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
-    ] = False,
+    device: Device = "auto",
+    trust_code: TrustCode = False,
 ) -> None:
     """Measure a classifier under common perturbations: rotation, light, noise, blur, weather, compression."""
-    from pixelproof.cli.console import show_findings
-    from pixelproof.cli.open import open_model
-    from pixelproof.cli.option_text import limits, number, parts
-    from pixelproof.cli.perturbations import measure, tell
-    from pixelproof.data import load_data
+    from pixelproof.cli.documents import run_and_show
     from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.open import open_job
     from pixelproof.jobs.perturb.spec import PerturbSpec
 
     spec = from_options(
@@ -80,6 +70,4 @@ def perturb(
             "trust_code": trust_code,
         },
     )
-    view = measure(spec, open_model(spec), load_data(spec.data), out)
-    show_findings(view.findings)
-    tell(view, out)
+    run_and_show(open_job(spec), out)

@@ -21,7 +21,7 @@ from pixelproof.engine.settings import Settings
 from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
-from pixelproof.runs.record import UNLEVELLED, Record
+from pixelproof.runs.record import Record
 from pixelproof.seeds import Streams, stream
 
 Array = npt.NDArray[np.float64]
@@ -48,12 +48,14 @@ class _Judged:
         success, image = self.successes[k], self.images[k]
         distances = pixel_distances(image, sample.pixels)
         predicted = int(self.probabilities[k].argmax()) if success else sample.label
+        method, _, parameters = attack.spelling.partition("(")
         record = Record(
             sample=sample.index,
             label=sample.label,
-            attack=attack.name,
-            search=attack.spelling,
-            threshold=UNLEVELLED,
+            constraint=attack.budget.norm if attack.budget else None,
+            threshold=attack.budget.epsilon if attack.budget else None,
+            method=method,
+            parameters=parameters.removesuffix(")"),
             target=sample.target,
             success=success,
             inherited_from=None,
@@ -100,13 +102,13 @@ class Barrage:
         Samples of a cohort are attacked by the same calls, so one that is not through is done again as a whole; what
         that finds equals what is recorded.
         """
-        known = {(record.sample, record.search) for record in done}
+        known = {(record.sample, record.spec) for record in done}
         for each in self.settings.attacks:
-            attack = read_attack(each.search)
+            attack = read_attack(each.spec)
             size = len(samples) if attack.together else self.settings.batch_size
             for start in range(0, len(samples), max(size, 1)):
                 cohort = samples[start : start + size]
-                missing = [(sample.index, each.search) not in known for sample in cohort]
+                missing = [(sample.index, each.spec) not in known for sample in cohort]
                 if any(missing):
                     before = self.queries
                     outcomes = self._attack(attack, cohort)

@@ -171,7 +171,7 @@ class Cell:
         s = self.settings
         clean = torch.stack([torch.from_numpy(lane.sample.pixels.copy()).to(device).float() for lane in lanes])
         streams = [
-            stream(device, self._seed, s.attack, s.search, s.threshold, lane.sample.index, lane.restarts)
+            stream(device, self._seed, s.constraint, s.method, s.threshold, lane.sample.index, lane.restarts)
             for lane in lanes
         ]
         lower, upper = self.encoding.box(clean)

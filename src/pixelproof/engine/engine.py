@@ -79,7 +79,7 @@ class Engine:
         shape = samples[0].pixels.shape if samples else (1, 1, 1)
         capacity = min(BATCHES_IN_FLIGHT * self.settings.batch_size, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
         stages = [self._stage(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
-        known = {(record.sample, record.attack, record.threshold): record for record in done}
+        known = {_key(record): record for record in done if record.levelled}
         self._enqueue(stages, samples, known)
         line = Line(self.scorer)
         while any(stage.queue or stage.lanes for stage in stages):
@@ -92,13 +92,13 @@ class Engine:
         return Stage(settings, [self._cell(settings, shape) for _ in range(TURNS)])
 
     def _cell(self, settings: SearchSettings, shape: tuple[int, int, int]) -> Cell:
-        encoding = make_encoding(settings.attack, settings.threshold, shape)
+        encoding = make_encoding(settings.constraint, settings.threshold, shape)
         search = make_search(settings, shape)
         return Cell(settings, encoding, search, self.settings.fitness, self.settings.seed, self.verifier)
 
     def _enqueue(self, stages: list[Stage], samples: Sequence[Sample], known: Mapping[Key, Record]) -> None:
-        for attack in dict.fromkeys(stage.settings.attack for stage in stages):
-            levels = {stage.settings.threshold: stage for stage in stages if stage.settings.attack == attack}
+        for attack in dict.fromkeys(stage.settings.constraint for stage in stages):
+            levels = {stage.settings.threshold: stage for stage in stages if stage.settings.constraint == attack}
             cohort = max(stage.settings.cohort for stage in levels.values())
             for level, group in waiting(samples, attack, sorted(levels), cohort, self.settings.nested, known):
                 levels[level].queue.append(group)
@@ -140,8 +140,8 @@ def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int
 
 def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search:
     """The optimiser that ``settings`` names, for images of ``shape`` (height, width, channels)."""
-    dimension = make_encoding(settings.attack, settings.threshold, shape).dimension
-    match settings.search:
+    dimension = make_encoding(settings.constraint, settings.threshold, shape).dimension
+    match settings.method:
         case "gradient-regression":
             return GradientRegression(shape)
         case "pixel-process":
@@ -174,9 +174,10 @@ def make_record(settings: SearchSettings, lane: Lane, seed: int) -> Outcome:
     record = Record(
         sample=sample.index,
         label=sample.label,
-        attack=settings.attack,
-        search=settings.search,
+        constraint=settings.constraint,
         threshold=settings.threshold,
+        method=settings.method,
+        parameters="",
         target=sample.target,
         success=found is not None,
         inherited_from=None,
@@ -195,19 +196,19 @@ def make_record(settings: SearchSettings, lane: Lane, seed: int) -> Outcome:
 
 
 def _key(record: Record) -> Key:
-    return record.sample, record.attack, record.threshold
+    return record.sample, record.attack, record.level
 
 
 def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:
-    return candidate.attack == settings.attack and candidate.threshold > settings.threshold
+    return candidate.constraint == settings.constraint and candidate.threshold > settings.threshold
 
 
 def _inherit(record: Record, settings: SearchSettings) -> Record:
     return replace(
         record,
-        search=settings.search,
+        method=settings.method,
         threshold=settings.threshold,
-        inherited_from=record.threshold,
+        inherited_from=record.level,
         queries=0,
         gave_up=False,
         restarts=0,

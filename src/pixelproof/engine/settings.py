@@ -22,9 +22,9 @@ DIFFERENTIAL_WEIGHT = 0.2
 class SearchSettings:
     """One attack's search in numbers. ``population`` None means the search's own default for its dimension."""
 
-    attack: AttackName
+    constraint: AttackName
     threshold: int
-    search: SearchName
+    method: SearchName
     population: int | None
     sigma: float | None  # initial step size, in pixels and grey levels (CMA-ES only)
     differential_weight: float | None  # F (differential evolution only)
@@ -35,10 +35,10 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class AttackSettings:
-    """One attack by name; ``search`` is its spelling with every parameter. None: it has no budget."""
+    """One attack by name; ``spec`` is how it is typed, with every parameter. ``norm`` None: it has no bound."""
 
-    attack: str
-    search: str
+    method: str
+    spec: str
     norm: str | None
     epsilon: float | None  # in grey levels
     version: str | None = None  # of the library whose attack it is

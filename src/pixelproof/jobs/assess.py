@@ -1,12 +1,10 @@
-"""The main job: from a spec, a model and data to a finished run."""
+"""The main job: few-pixel and threshold levels, and attacks by name, on the samples of one model."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,49 +19,121 @@ from pixelproof.engine import Barrage, Engine, Round, Sample
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
-from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
+from pixelproof.jobs.job import Batch, Begun, choose_device, in_range
+from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
-from pixelproof.models import Classifier, TorchClassifier, settle_kind
+from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Scorer, verifier
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
 from pixelproof.runs.environment import environment
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.store import FILE
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands; ``fooled`` counts samples fooled at any level, ``queries`` those of this sitting."""
+class AssessJob:
+    """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``, in range and corrupted.
 
-    samples: int
-    done: int
-    fooled: int
-    records: int
-    total_records: int
-    queries: int
-    seconds: float
-    before: int = 0  # records of earlier sittings
+    ``sha256`` is the hash of the data where ``data`` are the samples of an earlier run alone.
+    """
 
+    kind = "assess"
+    records = (Record,)
 
-Listener = Callable[[Progress], None]
+    def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, sha256: str | None = None) -> None:
+        self.spec, self.classifier, self.data = spec, classifier, data
+        self.label = classifier.name
+        self.device = choose_device(spec.device)
+        self.settings = resolve(spec, data.shape, self.device.type)
+        self._sha256 = sha256 or data.content_hash
+        self._samples: list[Sample] = []
+        self._engine: Engine | None = None
+        self._barrage: Barrage | None = None
 
+    @classmethod
+    def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
+        """The job of ``run``, from its own clean images."""
+        manifest = run.manifest
+        return cls(AssessSpec(**manifest.spec), classifier, _clean_set(run, manifest), manifest.data.sha256)
 
-def choose_device(choice: str) -> torch.device:
-    """The device called ``auto``, ``cpu`` or ``cuda``. Raises ``InputError`` when there is no such device here."""
-    if choice not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device: it is auto, cpu or cuda, not {choice!r}.")
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device: there is no CUDA device here; use cpu or auto.")
-    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+    @property
+    def identity(self) -> str:
+        model = self.classifier
+        return run_identity(self.kind, self.settings.as_dict(), model.fingerprint, model.kind, self._sha256)
 
+    # Before anything is attacked.
 
-def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
-    """The images START:STOP of ``data``. Raises ``InputError`` when they reach past its end."""
-    if limits is None:
-        return data
-    if limits[1] > len(data):
-        raise InputError(f"--range: {limits[0]}:{limits[1]} reaches past the {len(data)} images of {data.name}.")
-    return data.take(slice(*limits))
+    def begin(self) -> Begun:
+        """Check everything and select the samples. Raises ``InputError`` for anything the user must put right."""
+        spec, data, settings = self.spec, self.data, self.settings
+        searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
+        checked = self._checked
+        selection, self._samples = select(Scorer(self.classifier, settings.batch_size, self.device), data, settings)
+        _rehearse(self.classifier, searcher, data, settings.batch_size, self.device)
+        check_needs(settings, attacked, data, self.device)
+        card = ModelCard(
+            self.classifier.name, self.classifier.kind, self.classifier.fingerprint, checked.checked, checked.right
+        )
+        manifest = Manifest(
+            job=self.kind,
+            identity=self.identity,
+            status="running",
+            spec=spec.model_dump(mode="json"),
+            settings=settings.as_dict(),
+            model=card,
+            data=DataCard(data.name, self._sha256, len(data), data.shape, data.class_names),
+            selection=selection,
+            findings=(*checked.findings, *_of_one_class(selection, data)),
+            environment=environment(self.device),
+        )
+        return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
+
+    def take_up(self, run: RunStore) -> None:
+        """Find the samples of ``run`` again, in its own clean images."""
+        manifest = run.manifest
+        if self.data.content_hash == manifest.data.sha256 and self._checked.right != manifest.model.right:
+            raise RunError(  # a model whose code has changed unseen
+                f"{run.folder} holds another run (other model, data or settings); choose another --out."
+            )
+        scorer = Scorer(self.classifier, self.settings.batch_size, self.device)
+        varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
+        self._samples = restore(scorer, _clean_set(run, manifest), self.settings, manifest.selection, varies)
+
+    @cached_property
+    def _checked(self) -> Preflight:
+        return preflight(self.classifier, self.data, batch_size=self.settings.batch_size, device=self.device)
+
+    # The work.
+
+    def total(self, run: RunStore) -> tuple[float, float]:
+        return len(run.records()), len(self._samples) * (len(self.settings.searches) + len(self.settings.attacks))
+
+    def left(self, run: RunStore) -> list[str]:
+        """One step: engine and attacks know themselves which samples of which cohorts are left."""
+        return ["attacks"]
+
+    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+        """Let searches run, then attacks by name."""
+        spec, some = self.spec, _some(self._samples)
+        searcher = _at_precision(self.classifier, spec.precision, some)
+        self._engine = Engine(self.settings, self.classifier, searcher, self.device)
+        self._barrage = Barrage(self.settings, self.classifier, _attacked(self.classifier, spec, some), self.device)
+        done = run.records()
+        tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
+        for progress in chain(self._engine.run(self._samples, done), self._barrage.run(self._samples, done)):
+            yield tally.add(progress)
+
+    def findings(self) -> list[Finding]:
+        invalid = sum(each.invalid for each in (self._engine, self._barrage) if each is not None)
+        text = f"{invalid} answers of the model held NaN or infinite scores; they count as not fooled."
+        return [Finding("invalid-scores", "warning", text)] if invalid else []
+
+    def counts(self) -> Mapping[str, float]:
+        if self._engine is None or self._barrage is None:
+            return {}
+        steps = self._barrage.gradient_steps
+        return {
+            "queries": self._engine.queries + self._barrage.queries,
+            **({"gradient_steps": steps} if steps else {}),
+        }
 
 
 def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:
@@ -72,134 +142,26 @@ def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:
     return chosen if spec.corruption is None else perturbed(chosen, spec.corruption, spec.seed)
 
 
-def begin(spec: AssessSpec, classifier: Classifier, data: ImageSet, out: Path | None) -> RunStore:
-    """Check everything, select the samples, and create the run in ``out`` (None: in memory).
-
-    A run of the same identity that is already in ``out`` is taken up again. Raises ``InputError`` for anything the
-    user must put right, before anything is written.
-    """
-    device = choose_device(spec.device)
-    settings = resolve(spec, data.shape, device.type)
-    searcher, attacked = _at_precision(classifier, spec.precision), _attacked(classifier, spec)
-    checked = preflight(classifier, data, batch_size=settings.batch_size, device=device)
-    identity = run_identity(settings.as_dict(), classifier.fingerprint, classifier.kind, data.content_hash)
-    if out is not None and (out / FILE).exists():
-        return _take_up(out, identity, checked.right)
-    selection, samples = select(Scorer(classifier, settings.batch_size, device), data, settings)
-    _rehearse(classifier, searcher, data, settings.batch_size, device)
-    check_needs(settings, attacked, data, device)
-    manifest = Manifest(
-        identity=identity,
-        status="running",
-        spec=spec.model_dump(mode="json"),
-        settings=settings.as_dict(),
-        model=ModelCard(classifier.name, classifier.kind, classifier.fingerprint, checked.checked, checked.right),
-        data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
-        selection=selection,
-        findings=(*checked.findings, *_of_one_class(selection, data)),
-        environment=environment(device),
-    )
-    return RunStore.create(out, manifest, {sample.index: sample.pixels for sample in samples})
-
-
-def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _: None) -> None:
-    """Do what is left of ``run``, committing as samples finish; safe to kill and to call again.
-
-    Raises ``RunError`` when ``classifier`` is not the run's.
-    """
-    manifest = run.manifest
-    if classifier.fingerprint != manifest.model.fingerprint:
-        raise RunError("The model is not the one of the run: its fingerprint differs.")
-    if manifest.status == "finished":
-        return
-    settle_kind(classifier, manifest.model.kind)
-    spec = AssessSpec(**manifest.spec)
-    device = choose_device(spec.device)
-    settings = resolve(spec, manifest.data.shape, device.type)
-    found = run_identity(settings.as_dict(), classifier.fingerprint, manifest.model.kind, manifest.data.sha256)
-    if found != manifest.identity:
-        raise RunError(
-            "The run was begun with other settings (another device or version) and cannot be continued here."
-        )
-    scorer = Scorer(classifier, settings.batch_size, device)
-    varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
-    samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection, varies)
-    engine = Engine(settings, classifier, _at_precision(classifier, spec.precision, _some(samples)), device)
-    barrage = Barrage(settings, classifier, _attacked(classifier, spec, _some(samples)), device)
-    _drive(run, engine, barrage, samples, listener)
-
-
-def is_finished(folder: Path, spec: AssessSpec, classifier: Classifier, data: ImageSet) -> bool:
-    """Whether the run of ``spec`` in ``folder`` is done. Raises ``RunError`` when it holds another finished one."""
-    if not (folder / FILE).exists():
-        return False
-    with RunStore.open(folder) as run:
-        manifest = run.manifest
-    if manifest.status != "finished":
-        return False  # ``begin`` takes it up, and checks it
-    settings = resolve(spec, data.shape, choose_device(spec.device).type)
-    identity = run_identity(settings.as_dict(), classifier.fingerprint, manifest.model.kind, data.content_hash)
-    if identity != manifest.identity:
-        raise RunError(f"{folder} holds another run (other model, data or settings); choose another --out.")
-    return True
-
-
-def _drive(run: RunStore, engine: Engine, barrage: Barrage, samples: list[Sample], listener: Listener) -> None:
-    """Let searches run, then attacks by name; commit each round's outcomes, tell the listener, and keep the time."""
-    tally = _Tally(run, samples, len(engine.settings.searches) + len(engine.settings.attacks))
-    done = run.records()
-    begun = time.perf_counter()
-    finished = False
-    try:
-        for progress in chain(engine.run(samples, done), barrage.run(samples, done)):
-            if progress.outcomes:
-                run.commit(progress.outcomes)
-            listener(tally.add(progress, time.perf_counter() - begun))
-        finished = True
-    finally:
-        if invalid := engine.invalid + barrage.invalid:
-            text = f"{invalid} answers of the model held NaN or infinite scores; they count as not fooled."
-            run.add_findings([Finding("invalid-scores", "warning", text)])
-        timings = {"seconds": time.perf_counter() - begun, "queries": engine.queries + barrage.queries}
-        if barrage.gradient_steps:
-            timings["gradient_steps"] = barrage.gradient_steps
-        run.add_timings(timings, finished=finished)
-
-
 class _Tally:
-    """Counts for the listener."""
+    """Samples that are through, and those fooled at any level."""
 
-    def __init__(self, run: RunStore, samples: list[Sample], records_per_sample: int) -> None:
+    def __init__(self, samples: Sequence[Sample], done: Sequence[Record], records_per_sample: int) -> None:
         self._left = {sample.index: records_per_sample for sample in samples}
-        self._total = records_per_sample * len(samples)
-        self._fooled: set[int] = set()
-        self._queries = 0
-        earlier = run.records()
-        self._before = len(earlier)
-        for record in earlier:
-            self._count(record.sample, record.success)
+        self._through, self._fooled = 0, set[int]()
+        for record in done:
+            self._count(record)
 
-    def _count(self, sample: int, success: bool) -> None:
-        self._left[sample] -= 1
-        if success:
-            self._fooled.add(sample)
+    def _count(self, record: Record) -> None:
+        self._left[record.sample] -= 1
+        self._through += self._left[record.sample] == 0
+        if record.success:
+            self._fooled.add(record.sample)
 
-    def add(self, progress: Round, seconds: float) -> Progress:
-        self._queries += progress.queries
+    def add(self, progress: Round) -> Batch:
         for record, _ in progress.outcomes:
-            self._count(record.sample, record.success)
-        left = sum(self._left.values())
-        done = sum(n == 0 for n in self._left.values())
-        return Progress(
-            samples=len(self._left),
-            done=done,
-            fooled=len(self._fooled),
-            records=self._total - left,
-            total_records=self._total,
-            queries=self._queries,
-            seconds=seconds,
-            before=self._before,
-        )
+            self._count(record)
+        note = f"{self._through}/{len(self._left)} samples · {len(self._fooled)} fooled"
+        return Batch(progress.outcomes, done=len(progress.outcomes), queries=progress.queries, note=note)
 
 
 def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:
@@ -219,16 +181,6 @@ def _rehearse(classifier: Classifier, searcher: Classifier, data: ImageSet, rows
     pixels = torch.from_numpy(data.images[:1].copy()).to(device).float()
     Scorer(searcher, rows, device)(pixels)
     verifier(classifier, device)(pixels)
-
-
-def _take_up(out: Path, identity: str, right: int) -> RunStore:
-    """The run in ``out``, if it is this one; ``right`` notices a model whose code has changed unseen."""
-    run = RunStore.open(out)
-    manifest = run.manifest
-    if manifest.identity != identity or manifest.model.right != right:
-        run.close()
-        raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
-    return run
 
 
 def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:
@@ -258,7 +210,7 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:
     """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
-    names = [each.search for each in settings.attacks if read_attack(each.search).needs == "gradients"]
+    names = [each.spec for each in settings.attacks if read_attack(each.spec).needs == "gradients"]
     if names:
         image = torch.from_numpy(data.images[:1].copy()).to(device).permute(0, 3, 1, 2).float() / 255
         rows = torch.zeros(1, dtype=torch.int64, device=device)

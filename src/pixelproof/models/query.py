@@ -21,6 +21,10 @@ VERIFY_ROWS = {"cpu": 4}
 VERIFY_ROWS_ELSEWHERE = 64
 
 
+#: Probabilities N×K, float64, of N uint8 images H×W×C.
+Predict = Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]]
+
+
 class Scorer:
     """Calls a classifier with one constant batch shape.
 
@@ -50,6 +54,16 @@ class Scorer:
         self._invalid += (~scores.isfinite()).any(1).sum()
         return scores
 
+    def of_images(self, images: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
+        """Log-scores N×K of N uint8 images H×W×C, N at least 1."""
+        starts = range(0, len(images), self.batch_size)
+        stacks = (torch.from_numpy(np.stack(images[start : start + self.batch_size])) for start in starts)
+        return torch.cat([self(stack.to(self.device).float()) for stack in stacks])
+
+    def classes_of(self, images: Sequence[npt.NDArray[np.uint8]]) -> list[int]:
+        """The classes said of N uint8 images H×W×C; −1 where the scores are no numbers."""
+        return classes(self.of_images(images)).tolist() if len(images) else []
+
     def _call(self, chunk: Tensor) -> Tensor:
         rows = len(chunk)
         if rows < self.batch_size:
@@ -62,6 +76,11 @@ class Scorer:
                 f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K scores."
             )
         return log_scores(scores[:rows], self.classifier.kind)
+
+
+def classes(scores: Tensor) -> Tensor:
+    """The classes N that ``scores`` N×K say; −1, which is no class, where one of them is not finite."""
+    return torch.where(scores.isfinite().all(1), scores.argmax(1), -1)
 
 
 def verifier(classifier: Classifier, device: torch.device) -> Scorer:
@@ -84,17 +103,7 @@ def _exact(device: torch.device) -> Iterator[None]:
         matmul.allow_tf32 = before
 
 
-def predictor(
-    classifier: Classifier, device: torch.device
-) -> Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]]:
+def predictor(classifier: Classifier, device: torch.device) -> Predict:
     """A function from N uint8 images H×W×C to their probabilities N×K, asked as the engine asks to verify."""
     scorer = verifier(classifier, device)
-
-    def predict(images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
-        parts = []
-        for start in range(0, len(images), scorer.batch_size):
-            pixels = torch.from_numpy(np.stack(images[start : start + scorer.batch_size])).to(device).float()
-            parts.append(scorer(pixels).double().softmax(1).cpu().numpy())
-        return np.concatenate(parts)
-
-    return predict
+    return lambda images: scorer.of_images(images).double().softmax(1).cpu().numpy()

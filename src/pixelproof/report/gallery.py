@@ -63,7 +63,7 @@ def _named(view: View, run: RunStore) -> list[Level]:
     """A level for each attack by name that fooled any image."""
     levels = []
     for row in view.attempts:
-        found = [record for record in view.named if record.success and record.search == row.spelling]
+        found = [record for record in view.named if record.success and record.spec == row.spelling]
         kept = tuple(e for record in choose(found) if (e := _example(view, run, record, found)) is not None)
         if kept:
             levels.append(Level(f"{row.spelling}: {_which(len(kept), len(found))} fooled", kept))
@@ -75,7 +75,7 @@ def _first_fooled(view: View) -> dict[tuple[str, int], list[Record]]:
     found: dict[tuple[str, int], list[Record]] = defaultdict(list)
     for record in view.records:
         if record.success and record.inherited_from is None:
-            found[record.attack, first_level(record) if view.minimal else record.threshold].append(record)
+            found[record.attack, first_level(record) if view.minimal else record.level].append(record)
     return {key: found[key] for key in sorted(found, key=lambda key: (view.attacks.index(key[0]), key[1]))}
 
 
@@ -107,7 +107,7 @@ def _which(shown: int, found: int) -> str:
 
 
 def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> Example | None:
-    adversarial = run.adversarial(record)
+    adversarial = run.image(record)
     if adversarial is None:
         return None
     clean = run.clean(record.sample)
@@ -145,6 +145,6 @@ def _facts(record: Record, changed: list[tuple[int, int]], pixels: int) -> tuple
     facts = [where]
     if record.linf is not None:
         facts.append(f"largest change {record.linf} of 255")
-    facts.append(f"{plural(record.queries, 'query', 'queries')} by {search_name(record.search)}")
+    facts.append(f"{plural(record.queries, 'query', 'queries')} by {search_name(record.spec)}")
     facts.append(f"image {record.sample}")
     return tuple(facts)

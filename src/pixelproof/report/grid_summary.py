@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_clever import clever_sentences
-from pixelproof.report.grid_tables import TARGET_TITLES, WAY_TITLES, where
+from pixelproof.report.grid_tables import TARGET_TITLES, WAY_TITLES
 from pixelproof.results.attempts import WORST
-from pixelproof.results.grid import GridCell, Standing, standings
+from pixelproof.results.grid import GridCell, Standing, standings, where
 from pixelproof.wording import listed, percent, plural
 
 _FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points

@@ -8,7 +8,7 @@ from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_clever import clever_table
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table
 from pixelproof.results.attempts import WORST
-from pixelproof.results.grid import GridCell, Place
+from pixelproof.results.grid import GridCell
 from pixelproof.results.intervals import Rate
 
 #: How attacks met a defence, as a heading.
@@ -173,11 +173,6 @@ def _matrix(
     what = "Mean L2 where fooled" if name == "l2" else "Fooled"
     title = f"{what}: {TARGET_TITLES.get(target, f'class {target}')}, {WAY_TITLES[way]}"
     return Table(f"grid-{name}-{way}-{target}", title, columns, tuple(rows), notes)
-
-
-def where(place: Place) -> str:
-    """``resnet20 behind tvm``, or ``resnet20``."""
-    return f"{place.model} behind {place.defence}" if place.defence else place.model
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelproof.files import write_whole
-from pixelproof.jobs.perturb import FOLDER, JOURNAL
 from pixelproof.report import tables
 from pixelproof.report.attempt_tables import WAYS, attempt_table
 from pixelproof.report.figures import class_figures, curve_figures
@@ -23,9 +22,11 @@ from pixelproof.results.intervals import Rate
 from pixelproof.results.levels import highest_safe_level
 from pixelproof.results.perturb_view import read_perturbations
 from pixelproof.results.view import View, read
-from pixelproof.runs.store import RunStore
+from pixelproof.runs.store import FILE, RunStore
 from pixelproof.wording import allowance, attack_name, count, percent, plural, safe_name
 
+#: The folder in that of a run where its perturbations lie.
+_PERTURBATIONS = "perturbations"
 _FREQUENT = 5  # changes of class listed for each attack
 
 
@@ -85,7 +86,7 @@ def render(run: RunStore) -> str:
         changes=tables.change_table(view, _FREQUENT),
         gallery=gallery(view, run),
         perturbations=_perturbations(run),
-        perturb_folder=FOLDER,
+        perturb_folder=_PERTURBATIONS,
         details=_details(view),
         verify=f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{_trust(view)}",
         style=style(),
@@ -94,8 +95,8 @@ def render(run: RunStore) -> str:
 
 def _perturbations(run: RunStore) -> tuple[list[str], Table] | None:
     """Sentences and a table on what was measured beside the attacks, where it was."""
-    folder = None if run.folder is None else run.folder / FOLDER
-    if folder is None or not (folder / JOURNAL).exists():
+    folder = None if run.folder is None else run.folder / _PERTURBATIONS
+    if folder is None or not (folder / FILE).exists():
         return None
     view = read_perturbations(folder)
     return perturb_summary(view), standing_table(view)
@@ -119,7 +120,7 @@ def _state(view: View) -> str:
 
 def _facts(view: View) -> list[str]:
     """The run's size, for the line under the title."""
-    chosen, named = view.manifest.selection, len({r.search for r in view.named})
+    chosen, named = view.manifest.selection, len({r.spec for r in view.named})
     samples = count(len(chosen.samples))
     attacked = samples if view.started == len(chosen.samples) else f"{count(view.started)} of {samples}"
     return [

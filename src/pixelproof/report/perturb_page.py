@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.files import write_whole
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.perturb_figures import perturb_figures
 from pixelproof.report.perturb_summary import perturb_summary
 from pixelproof.report.perturb_tables import all_perturb_tables
-from pixelproof.report.picture import shown_size
+from pixelproof.report.picture import data_uri, shown_size
 from pixelproof.report.tables import flat, write_forms
 from pixelproof.results.perturb_view import PerturbView, title_of
 from pixelproof.results.perturbations import by_perturbation
 from pixelproof.wording import plural
+
+#: Side of the pictures in strips at most, in px.
+_PICTURE = 96
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,19 @@ def write_perturbations(view: PerturbView, folder: Path) -> Path:
 
 
 def _strips(view: PerturbView) -> list[Strip]:
-    shown, names = view.head["shown"], view.head["class_names"]
-    place = shown["place"]
+    place, names = view.head["shown"], view.head["class_names"]
     true = view.labels[place]
 
-    def frame(source: str, strength: str, answer: int) -> Frame:
-        return Frame(source, strength, names[answer] if answer < len(names) else f"class {answer}", answer != true)
+    def frame(pixels: UInt8Array, strength: str, answer: int) -> Frame:
+        said = names[answer] if answer < len(names) else f"class {answer}"
+        return Frame(data_uri(pixels, largest=_PICTURE), strength, said, answer != true)
+            data_uri(pixels, largest=_PICTURE),
+            strength,
+            names[answer] if answer < len(names) else f"class {answer}",
+            answer != true,
+        )
 
-    first = frame(shown["picture"], "clean", view.head["clean"][place])
+    first = frame(view.clean_picture, "clean", view.clean_answers[place])
     strips = []
     for name, cells in by_perturbation(view.cells).items():
         rest = (frame(view.pictures[name, c.strength], f"{c.strength:g}", c.answers[place]) for c in cells)

@@ -79,7 +79,7 @@ def _worst(view: PerturbView) -> str:
         return ""
     return (
         f"With the worst of {view.worst_case.candidates} random turns, shifts and lights of each image, "
-        f"{percent(view.worst_case.right.value)} stay right."
+        f"{percent(view.worst_case.right(view.labels).value)} stay right."
     )
 
 

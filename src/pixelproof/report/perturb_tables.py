@@ -44,7 +44,7 @@ def summary_table(view: PerturbView) -> Table:
         Column("of", "integer", "Spatial worst case", "candidates"),
         Column("accuracy", "share", "Spatial worst case", "worst_case_accuracy"),
     )
-    row += (worst.candidates, worst.right.value)
+    row += (worst.candidates, worst.right(view.labels).value)
     notes = (
         note,
         "Spatial worst case: a sample counts as right when none of so many random turns, shifts and changes of light "

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pixelproof.files import write_whole
-from pixelproof.plans.grid.spec import slug
+from pixelproof.files import slug, write_whole
 from pixelproof.plans.thesis.view import ThesisView
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.perturb_figures import bars_figure

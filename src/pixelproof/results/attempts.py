@@ -45,7 +45,7 @@ def attempt_rows(records: Sequence[Record], selection: Selection) -> list[Attemp
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if not record.levelled:
-            groups[record.search].append(record)
+            groups[record.spec].append(record)
     rows = [_row(group[0].attack, spelling, group, group, selection) for spelling, group in groups.items()]
     if len(groups) > 1:
         everything = [record for group in groups.values() for record in group]

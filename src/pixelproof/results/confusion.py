@@ -22,7 +22,7 @@ class Change:
 def class_changes(records: Iterable[Record]) -> list[Change]:
     """Changes by attack, the most frequent first; a sample counts once, at its lowest success."""
     first: dict[tuple[str, int], Record] = {}
-    for record in sorted((r for r in records if r.success), key=lambda r: (r.threshold, r.search)):
+    for record in sorted((r for r in records if r.success), key=lambda r: (r.level, r.spec)):
         first.setdefault((record.attack, record.sample), record)
     counts = Counter((attack, r.label, r.predicted) for (attack, _), r in first.items())
     changes = [Change(attack, label, predicted, n) for (attack, label, predicted), n in counts.items()]

@@ -16,12 +16,12 @@ def at_levels(records: Iterable[Record]) -> list[Record]:
 
     Every level carries the queries of the whole search, which served them all; so count each level alone.
     """
-    return [_at(record, th) for record in records for th in LEVELS if th <= record.threshold]
+    return [_at(record, th) for record in records for th in LEVELS if th <= record.level]
 
 
 def first_level(record: Record) -> int:
     """The lowest of ``LEVELS`` at which ``record``, a success, counts; beyond them its largest threshold."""
-    return next((th for th in LEVELS if distance(record) <= th <= record.threshold), record.threshold)
+    return next((th for th in LEVELS if distance(record) <= th <= record.level), record.level)
 
 
 def _at(record: Record, threshold: int) -> Record:

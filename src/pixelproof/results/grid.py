@@ -62,7 +62,7 @@ def cell(place: Place, records: Sequence[Record]) -> GridCell:
 
 def attack_label(record: Record) -> str:
     """What tells attacks of a grid apart: the spelling, or the attack with its level."""
-    return f"{record.attack}, th = {record.threshold}" if record.levelled else record.search
+    return f"{record.attack}, th = {record.level}" if record.levelled else record.spec
 
 
 def cells(model: str, defence: str, way: str, target: str, records: Iterable[Record]) -> list[GridCell]:
@@ -99,3 +99,8 @@ def standings(found: Iterable[GridCell], of: Callable[[GridCell], str]) -> list[
 def _mean(records: Iterable[Record], of: Callable[[Record], float | None]) -> float | None:
     values = [value for record in records if (value := of(record)) is not None]
     return fmean(values) if values else None
+
+
+def where(place: Place) -> str:
+    """``resnet20 behind tvm``, or ``resnet20``."""
+    return f"{place.model} behind {place.defence}" if place.defence else place.model

@@ -150,7 +150,7 @@ def _row(
         fooled=rate,
         robust=robust_accuracy(rate, selection),
         elsewhere=len(anyone.fooled(th) & set(attacked) - set(fooled)),
-        inherited=sum(r.threshold < th for r in images),
+        inherited=sum(r.level < th for r in images),
         pending=len(set(selection.samples) - set(attacked)),
         mean_queries=fmean(effort(samples[s], th, nested) for s in attacked) if attacked else None,
         median_queries=float(median(costs)) if costs else None,

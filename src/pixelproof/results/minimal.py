@@ -88,7 +88,7 @@ def distance(record: Record) -> int:
     For an attack of another norm that is the record's threshold.
     """
     own = {FEW_PIXEL: record.l0, THRESHOLD: record.linf}.get(record.attack)
-    return record.threshold if own is None else own
+    return record.level if own is None else own
 
 
 def _of_attack(attack: str, records: list[Record]) -> MinimalThresholds:
@@ -100,6 +100,6 @@ def _of_attack(attack: str, records: list[Record]) -> MinimalThresholds:
         attack=attack,
         found={sample: min(values) for sample, values in distances.items() if values},
         never=tuple(sample for sample, values in distances.items() if not values),
-        largest=max(r.threshold for r in records),
+        largest=max(r.level for r in records),
         mean_queries=sum(r.queries for r in records) / len(distances),
     )

@@ -62,7 +62,7 @@ def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     """Records by (attack, search), in alphabetical order."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.attack, record.search].append(record)
+        groups[record.attack, record.spec].append(record)
     return {key: groups[key] for key in sorted(groups)}
 
 
@@ -78,9 +78,9 @@ def chains(records: Sequence[Record]) -> dict[tuple[str, str], BySample]:
         covered: set[int] = set()
         chain: list[Record] = []
         for name in [search, *(s for a, s in groups if a == attack and s != search)]:
-            chain += [r for r in groups[attack, name] if r.threshold not in covered]
-            covered |= {r.threshold for r in groups[attack, name]}
-        found[attack, search] = {s: {r.threshold: r for r in rs} for s, rs in _by_sample(chain).items()}
+            chain += [r for r in groups[attack, name] if r.level not in covered]
+            covered |= {r.level for r in groups[attack, name]}
+        found[attack, search] = {s: {r.level: r for r in rs} for s, rs in _by_sample(chain).items()}
     return found
 
 
@@ -103,7 +103,7 @@ def _by_sample(records: Iterable[Record]) -> dict[int, list[Record]]:
 def _outcomes(attack: str, search: str | None, records: list[Record], lowest: dict[int, int]) -> Outcomes:
     attacked: dict[int, set[int]] = defaultdict(set)
     for record in records:
-        attacked[record.threshold].add(record.sample)
+        attacked[record.level].add(record.sample)
     return Outcomes(attack, search, {th: frozenset(attacked[th]) for th in sorted(attacked)}, lowest)
 
 
@@ -111,7 +111,7 @@ def _lowest(samples: Mapping[int, Iterable[Record]]) -> dict[int, int]:
     """The lowest threshold that fooled each sample."""
     found: dict[int, int] = {}
     for sample, records in samples.items():
-        wins = [r.threshold if r.inherited_from is None else r.inherited_from for r in records if r.success]
+        wins = [r.level if r.inherited_from is None else r.inherited_from for r in records if r.success]
         if wins:
             found[sample] = min(wins)
     return found

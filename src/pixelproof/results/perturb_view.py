@@ -1,14 +1,14 @@
-"""Everything the page on perturbations says, as values read from the journal: the page is written from them alone."""
+"""Everything the page on perturbations says, as values read from the run: the page is written from them alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pixelproof.jobs.perturb import JOURNAL
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import (
     Cell,
@@ -18,6 +18,7 @@ from pixelproof.results.perturbations import (
     MeanCorruptionError,
     References,
     Standing,
+    WorstCase,
     corruption_errors,
     distance_correlations,
     mean_corruption_error,
@@ -25,48 +26,60 @@ from pixelproof.results.perturbations import (
 )
 from pixelproof.results.rank_correlation import RankCorrelation
 from pixelproof.results.reference_errors import STANDARD, references
-from pixelproof.runs.journal import Journal
-from pixelproof.runs.record import Finding
+from pixelproof.results.scoreboard import Row, row
+from pixelproof.runs.record import Finding, Manifest
+from pixelproof.runs.store import RunStore
 
 #: How the distances are written.
 DISTANCE_TITLES: Mapping[Distance, str] = {"l1": "L1", "l2": "L2", "linf": "L∞", "ssim": "SSIM"}
 
 
-@dataclass(frozen=True)
-class WorstCase:
-    """What random turns, shifts and lights of each sample came to, the worst of ``candidates`` each."""
-
-    candidates: int
-    right: Rate
-
-
 @dataclass(frozen=True, eq=False)
 class PerturbView:
-    """A journal, read."""
+    """A run of perturbations, read; ``pictures`` are of one sample, by perturbation and strength, uint8 H×W×C."""
 
-    head: Mapping[str, Any]
+    manifest: Manifest
     cells: tuple[Cell, ...]
-    pictures: Mapping[tuple[str, float], str]
+    clean_picture: UInt8Array
+    pictures: Mapping[tuple[str, float], UInt8Array]
     least: tuple[Least, ...]
     worst_case: WorstCase | None
 
     @property
+    def head(self) -> dict[str, Any]:
+        """The manifest by the names of old."""
+        m = self.manifest
+        return {
+            "model": m.model.name,
+            "data": m.data.name,
+            "shape": m.data.shape,
+            "class_names": m.data.class_names,
+            "spec": m.spec,
+            "environment": m.environment,
+            **m.details,
+        }
+
+    @property
     def labels(self) -> Sequence[int]:
-        labels: list[int] = self.head["labels"]
-        return labels
+        return self.manifest.selection.labels
+
+    @property
+    def clean_answers(self) -> Sequence[int]:
+        """The classes said of the samples as they are."""
+        answers: list[int] = self.manifest.details["clean"]
+        return answers
 
     @property
     def clean(self) -> Rate:
-        said = self.head["clean"]
-        return Rate(sum(a == b for a, b in zip(said, self.labels, strict=True)), len(self.labels))
+        return Rate(sum(a == b for a, b in zip(self.clean_answers, self.labels, strict=True)), len(self.labels))
 
     @property
     def finished(self) -> bool:
-        return len(self.cells) == int(self.head["planned"])
+        return self.manifest.status == "finished"
 
     @property
-    def findings(self) -> list[Finding]:
-        return [Finding(**each) for each in self.head["findings"]]
+    def findings(self) -> Sequence[Finding]:
+        return self.manifest.findings
 
     @cached_property
     def standings(self) -> list[Standing]:
@@ -79,7 +92,7 @@ class PerturbView:
 
     @cached_property
     def references(self) -> References | None:
-        return references(self.head["table"], self.head["class_names"])
+        return references(self.manifest.details["table"], list(self.manifest.data.class_names))
 
     @cached_property
     def corruption_errors(self) -> list[CorruptionError]:
@@ -95,27 +108,19 @@ class PerturbView:
 
 
 def read_perturbations(folder: Path) -> PerturbView:
-    """The view of the journal in ``folder``. Raises ``RunError`` where there is none."""
-    return perturb_view(Journal.open(folder / JOURNAL))
+    """The view of the run in ``folder``. Raises ``RunError`` where there is none."""
+    with RunStore.open(folder) as run:
+        return perturb_view(run)
 
 
-def perturb_view(journal: Journal) -> PerturbView:
-    cells, pictures = [], {}
-    for value in journal.of("cell"):
-        cell = Cell(**{key: _frozen(each) for key, each in value.items() if key != "picture"})
-        cells.append(cell)
-        pictures[cell.perturbation, cell.strength] = value["picture"]
-    labels = journal.head["labels"]
-    worst = None
-    for value in journal.of("worst"):
-        right = sum(a == b for a, b in zip(value["answers"], labels, strict=True))
-        worst = WorstCase(value["candidates"], Rate(right, len(labels)))
-    least = tuple(Least(**{key: _frozen(each) for key, each in value.items()}) for value in journal.of("least"))
-    return PerturbView(journal.head, tuple(cells), pictures, least, worst)
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def perturb_view(run: RunStore) -> PerturbView:
+    cells = run.of(Cell)
+    pictures = {(c.perturbation, c.strength): image for c in cells if (image := run.image(c)) is not None}
+    manifest = run.manifest
+    clean = run.clean(manifest.selection.samples[manifest.details["shown"]])
+    return PerturbView(
+        manifest, tuple(cells), clean, pictures, tuple(run.of(Least)), next(iter(run.of(WorstCase)), None)
+    )
 
 
 def name_of(perturbation: str) -> str:
@@ -130,3 +135,40 @@ def title_of(perturbation: str) -> str:
     """The same with a capital."""
     name = name_of(perturbation)
     return name[:1].upper() + name[1:]
+
+
+def rows(view: PerturbView) -> Iterator[Row]:
+    """What perturbations did as rows of a scoreboard, as they are kept in ``results/perturb.json``."""
+    clean = view.clean
+    yield _row("clean accuracy", clean.value, successes=clean.successes, total=clean.total)
+    for each in view.standings:
+        cells = [cell for cell in view.cells if cell.perturbation == each.perturbation]
+        by_strength = {f"{cell.strength:g}": _percent(cell.right(view.labels).value) for cell in cells}
+        yield _row(
+            f"accuracy: {each.perturbation}",
+            each.accuracy,
+            perturbation=each.perturbation,
+            unit_of_strength=cells[0].unit,
+            by_strength=by_strength,
+            mean_l2={f"{cell.strength:g}": round(cell.mean("l2"), 1) for cell in cells},
+            milliseconds=round(1000 * each.seconds, 3),
+        )
+    mean = view.mean_corruption_error
+    if mean is not None:
+        normalised = None if mean.normalised is None else _percent(mean.normalised)
+        name = None if view.references is None else view.references.name
+        yield _row("mean corruption error", mean.raw, "% of mistakes", relative=_percent(mean.relative)) | {
+            "normalised": normalised,
+            "references": name,
+        }
+    if view.worst_case is not None:
+        right = view.worst_case.right(view.labels)
+        yield _row("spatial worst case", right.value, candidates=view.worst_case.candidates, total=right.total)
+
+
+def _row(claim: str, share: float | None, unit: str = "% right", **more: Any) -> Row:
+    return row(claim, _percent(share), unit, **more)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 2)

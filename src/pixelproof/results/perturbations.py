@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from pixelproof.results.intervals import Rate
 from pixelproof.results.rank_correlation import FEWEST, RankCorrelation, rank_correlation
@@ -25,8 +25,13 @@ class Cell:
 
     ``answers`` are the classes said; ``l1``, ``l2`` and ``linf`` the distances to the clean image in grey levels over
     all channel values, ``ssim`` the structural similarity (1: the same). ``seconds`` is of the perturbation, an image.
+    The image kept is that of ``sample``.
     """
 
+    TABLE: ClassVar[str] = "perturbations"
+    KEY: ClassVar[tuple[str, ...]] = ("perturbation", "strength")
+
+    sample: int
     perturbation: str
     strength: float
     unit: str
@@ -45,6 +50,22 @@ class Cell:
     def mean(self, distance: Distance) -> float:
         values: tuple[float, ...] = getattr(self, distance)
         return fmean(values)
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The answers to each sample's worst of ``candidates`` random turns, shifts and lights, and the queries it took."""
+
+    TABLE: ClassVar[str] = "worst_cases"
+    KEY: ClassVar[tuple[str, ...]] = ("candidates",)
+
+    candidates: int
+    answers: tuple[int, ...]
+    queries: tuple[int, ...]
+
+    def right(self, labels: Sequence[int]) -> Rate:
+        """How many of the samples are still classified as their ``labels`` say."""
+        return Rate(sum(a == b for a, b in zip(self.answers, labels, strict=True)), len(labels))
 
 
 @dataclass(frozen=True)
@@ -168,6 +189,9 @@ class Least:
     ``towards`` is the end of the scale that was walked to from none, through ``steps`` even steps; ``found`` has one
     value a sample, None where no step made it wrong.
     """
+
+    TABLE: ClassVar[str] = "least_strengths"
+    KEY: ClassVar[tuple[str, ...]] = ("perturbation", "towards")
 
     perturbation: str
     unit: str

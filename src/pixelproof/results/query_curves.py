@@ -38,7 +38,7 @@ def query_curves(records: Sequence[Record]) -> list[QueryCurve]:
 
 
 def _curve(outcomes: Outcomes, threshold: int, records: list[Record]) -> QueryCurve:
-    here = [r for r in records if r.threshold == threshold]
+    here = [r for r in records if r.level == threshold]
     won = [r.queries for r in here if r.success and r.inherited_from is None]
     return QueryCurve(
         attack=outcomes.attack,

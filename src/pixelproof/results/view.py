@@ -93,7 +93,7 @@ class View:
     @cached_property
     def several_searches(self) -> bool:
         """Whether any attack was carried out by more than one search."""
-        pairs = {(r.attack, r.search) for r in self.records}
+        pairs = {(r.attack, r.spec) for r in self.records}
         return len(pairs) > len({attack for attack, _ in pairs})
 
     @cached_property

@@ -59,7 +59,7 @@ def to_png(run: RunStore, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     images = {f"{sample:05d}-clean": run.clean(sample) for sample in run.manifest.selection.samples}
     for record in run.records():
-        image = run.adversarial(record)
+        image = run.image(record)
         if image is not None and record.success:
             images[f"{record.sample:05d}-{_slug(record)}"] = image
     for name, image in images.items():
@@ -69,8 +69,8 @@ def to_png(run: RunStore, folder: Path) -> int:
 
 def _slug(record: Record) -> str:
     if record.levelled:
-        return f"{record.attack}-th{record.threshold}"
-    return re.sub(r"[^\w.=-]+", "_", record.search).strip("_")
+        return f"{record.attack}-th{record.level}"
+    return re.sub(r"[^\w.=-]+", "_", record.spec).strip("_")
 
 
 def _picture(image: UInt8Array) -> Image.Image:

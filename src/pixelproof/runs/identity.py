@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
-IDENTITY_VERSION = 1
+from pixelproof.runs.table import sealed
+
+IDENTITY_VERSION = 2
 
 
-def run_identity(settings: dict[str, Any], model_fingerprint: str, score_kind: str, data_sha256: str) -> str:
-    """64 hexadecimal digits from the resolved settings, the model's fingerprint, what its scores are, and the data."""
-    content = [IDENTITY_VERSION, settings, model_fingerprint, score_kind, data_sha256]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def run_identity(job: str, settings: dict[str, Any], model_fingerprint: str, score_kind: str, data_sha256: str) -> str:
+    """64 hexadecimal digits from the kind of ``job``, its resolved settings, the model's fingerprint, what its scores
+    are, and the data.
+    """
+    return sealed(
+        {
+            "version": IDENTITY_VERSION,
+            "job": job,
+            "settings": settings,
+            "model": model_fingerprint,
+            "kind": score_kind,
+            "data": data_sha256,
+        }
+    )

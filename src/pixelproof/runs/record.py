@@ -1,15 +1,18 @@
-"""What a run keeps: one record per sample × attack × search × threshold, and the manifest above them."""
+"""What a run keeps: typed records, and the manifest above them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-FORMAT_VERSION = 3
-#: ``threshold`` of the records of attacks by name, which have no levels.
-UNLEVELLED = 0
+FORMAT_VERSION = 4
 
 Severity = Literal["info", "warning", "error"]
+Status = Literal["running", "finished"]
+#: ``few-pixel``: L0, in pixels; ``threshold``: L∞ over channel values, in grey levels; the others balls in grey levels.
+Constraint = Literal["few-pixel", "threshold", "linf", "l2", "l1"]
+#: The constraints whose thresholds are levels, searched one after the other.
+LEVELLED: tuple[Constraint, ...] = ("few-pixel", "threshold")
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,15 @@ class Record:
     by name.
     """
 
+    TABLE: ClassVar[str] = "records"
+    KEY: ClassVar[tuple[str, ...]] = ("sample", "constraint", "threshold", "method", "parameters")
+
     sample: int  # index in the source data
     label: int
-    attack: str  # "few-pixel" (L0), "threshold" (L-infinity), or the name of another attack
-    search: str  # the one that was run, see ``SearchName``; the spelling of an attack by name
-    threshold: int  # ``UNLEVELLED`` of an attack by name
+    constraint: Constraint | None  # None: the attack seeks the nearest image, however far that is
+    threshold: float | None  # how much the constraint allows, in pixels or grey levels
+    method: str  # the search that was run, or the attack by name
+    parameters: str  # of an attack by name, as they are typed: ``norm=linf,epsilon=8``
     target: int | None  # the class aimed at; None when untargeted
     success: bool
     inherited_from: int | None  # the lower threshold whose adversarial image stands here too
@@ -48,7 +55,45 @@ class Record:
     @property
     def levelled(self) -> bool:
         """Whether this is of an attack with levels, few-pixel or threshold."""
-        return self.threshold != UNLEVELLED
+        return self.constraint in LEVELLED
+
+    @property
+    def level(self) -> int:
+        """The threshold of an attack with levels, a whole number."""
+        assert self.threshold is not None  # as those with levels have one
+        return int(self.threshold)
+
+    @property
+    def attack(self) -> str:
+        """The attack as people call it: ``few-pixel``, ``threshold``, or the method's name."""
+        return self.constraint if self.constraint in ("few-pixel", "threshold") else self.method
+
+    @property
+    def spec(self) -> str:
+        """The method as it is typed, with its parameters where it has any: ``pgd(norm=linf,epsilon=8)``."""
+        return self.method if self.levelled else f"{self.method}({self.parameters})"
+
+    def __str__(self) -> str:
+        """``sample 17, few-pixel, th = 3 (cma-es)``, or ``sample 17, pgd(epsilon=8,…)``."""
+        if not self.levelled:
+            return f"sample {self.sample}, {self.spec}"
+        return f"sample {self.sample}, {self.constraint}, th = {self.level} ({self.method})"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof that no image within a constraint changes the answer; ``body`` is what a checker reads."""
+
+    TABLE: ClassVar[str] = "certificates"
+    KEY: ClassVar[tuple[str, ...]] = ("sample", "constraint", "threshold", "method", "parameters")
+
+    sample: int
+    constraint: Constraint
+    threshold: float  # in pixels or grey levels
+    method: str
+    parameters: str
+    body: dict[str, Any]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +129,7 @@ class DataCard:
 
 @dataclass(frozen=True)
 class Selection:
-    """The samples attacked: source indices in the order they were taken, of ``considered`` images looked at.
+    """The samples looked at: source indices in the order they were taken, of ``considered`` images.
 
     Robust accuracy has ``considered`` as its denominator: images already wrong count as not robust.
     """
@@ -99,14 +144,16 @@ class Selection:
 class Manifest:
     """Everything about a run but its records."""
 
+    job: str  # assess, perturb, clever, transfer, audit
     identity: str
-    status: Literal["running", "finished"]
+    status: Status
     spec: dict[str, Any]
-    settings: dict[str, Any]  # the preset and choices resolved to numbers: what the identity hashes
+    settings: dict[str, Any]  # the spec resolved to numbers: what the identity hashes
     model: ModelCard
     data: DataCard
     selection: Selection
     findings: tuple[Finding, ...]
     environment: dict[str, str]
+    details: dict[str, Any] = field(default_factory=dict)  # what one kind of job alone has to say
     timings: dict[str, float] = field(default_factory=dict)  # seconds, queries, queries_per_second …
     format_version: int = FORMAT_VERSION

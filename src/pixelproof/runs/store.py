@@ -1,24 +1,29 @@
-"""The run file: one SQLite database in WAL mode, where a sample's records and images commit together."""
+"""The run file: one SQLite database for every kind of job, where records and their images commit together.
+
+It is written by one process at a time, which holds a lock; anybody may read it meanwhile, also from read-only media.
+While it is written it is in WAL mode; a writer that closes it leaves one plain file.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Self
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
 from pixelproof.runs.record import (
     FORMAT_VERSION,
+    Certificate,
     DataCard,
     Finding,
     Manifest,
@@ -26,86 +31,111 @@ from pixelproof.runs.record import (
     Record,
     Selection,
 )
+from pixelproof.runs.table import R, RecordType, columns, from_row, row_digest, schema, sealed, to_row
 
 FILE = "run.sqlite"
-_COLUMNS = [f.name for f in fields(Record)]
-_TYPES = get_type_hints(Record)
-_SCHEMA = f"""
-CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL);
-CREATE TABLE records (
-    id INTEGER PRIMARY KEY, {", ".join(_COLUMNS)},
-    digest TEXT NOT NULL,
-    UNIQUE (sample, attack, search, threshold)
-);
-CREATE TABLE images (record INTEGER PRIMARY KEY REFERENCES records (id), difference BLOB NOT NULL);
-"""
+_LOCK = ".run.lock"
+_SCHEMA = (
+    "CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",
+    "CREATE TABLE images (kind TEXT, record INTEGER, difference BLOB NOT NULL, PRIMARY KEY (kind, record))",
+    "CREATE TABLE kinds (kind TEXT PRIMARY KEY)",  # the tables of records
+    "CREATE TABLE steps (step TEXT PRIMARY KEY)",  # those that are through
+)
 
 
 class RunStore:
     """One run, on disk or in memory. ``RunStore.create`` or ``RunStore.open`` it; use as a context manager."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path | None) -> None:
-        self._db = connection
-        self.folder = folder
+    def __init__(self, connection: sqlite3.Connection, folder: Path | None, lock: FileLock | None = None) -> None:
+        self._db, self.folder, self._lock = connection, folder, lock
+        self._place = _inode(folder / FILE) if folder is not None and (folder / FILE).exists() else None
+
+    # Life.
 
     @classmethod
-    def create(cls, folder: Path | None, manifest: Manifest, clean: dict[int, UInt8Array]) -> RunStore:
+    def create(
+        cls,
+        folder: Path | None,
+        manifest: Manifest,
+        clean: dict[int, UInt8Array],
+        kinds: Sequence[type[RecordType]] = (Record,),
+    ) -> Self:
         """A new run in ``folder`` (None: in memory) holding ``manifest`` and the clean images (H×W×C by sample).
 
-        Raises ``RunError`` when the folder already holds a run, or cannot be written.
+        ``kinds`` are the types of the records that it will hold. Raises ``RunError`` when the folder already holds a
+        run, when another process is writing there, or when it cannot be written.
         """
         if folder is None:
             store = cls(_connect(":memory:"), None)
-            store._begin(manifest, clean)
+            store._begin(manifest, clean, kinds)
             return store
-        if (folder / FILE).exists():
-            raise RunError(f"{folder} already holds a run; choose another --out.")
-        beside = folder / f"{FILE}.partial"
         made = [each for each in (folder, *folder.parents) if not each.exists()]
+        beside = folder / f"{FILE}.partial"
+        lock: FileLock | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            lock = _locked(folder)
+            if (folder / FILE).exists():
+                raise RunError(f"{folder} already holds a run; choose another --out.")
             _remove(beside)  # of a process that was killed here
-            with cls(_connect(beside), folder) as store:
-                store._begin(manifest, clean)
+            with cls(_connect(beside), None) as store:
+                store._begin(manifest, clean, kinds)
             os.replace(beside, folder / FILE)
-            return cls(_connect(folder / FILE), folder)
+            return cls(_connect(folder / FILE), folder, lock)
         except BaseException as error:
-            _remove(beside)
+            if lock is not None:
+                _remove(beside)
+                lock.release()
+                if not (folder / FILE).exists():
+                    (folder / _LOCK).unlink(missing_ok=True)
             for each in made:
                 with suppress(OSError):
                     each.rmdir()
-            if isinstance(error, (OSError, sqlite3.Error, RunError)):
+            if isinstance(error, (OSError, sqlite3.Error)):
                 raise RunError(f"{folder} cannot be written ({error}); choose another --out.") from error
             raise
 
-    def _begin(self, manifest: Manifest, clean: dict[int, UInt8Array]) -> None:
+    def _begin(self, manifest: Manifest, clean: dict[int, UInt8Array], kinds: Sequence[type[RecordType]]) -> None:
         with self._transaction():
-            for statement in filter(str.strip, _SCHEMA.split(";")):
+            every: list[type[RecordType]] = [*kinds, Certificate]
+            for statement in (*_SCHEMA, *(statement for kind in every for statement in schema(kind))):
                 self._db.execute(statement)
+            self._db.executemany("INSERT INTO kinds VALUES (?)", [(kind.TABLE,) for kind in every])
             self._write_manifest(manifest)
             self._db.executemany("INSERT INTO clean VALUES (?, ?)", [(k, _pack(image)) for k, image in clean.items()])
 
     @classmethod
-    def open(cls, folder: Path) -> RunStore:
-        """The run in ``folder``. Raises ``RunError`` when there is none, or it cannot be read."""
+    def open(cls, folder: Path, *, write: bool = False) -> Self:
+        """The run in ``folder``, to be read or also written.
+
+        Raises ``RunError`` when there is none, when it cannot be read, or when another process is writing it while
+        this one wants to.
+        """
         path = folder / FILE
         if not path.exists():
             raise RunError(f"{folder} holds no run: there is no {path}.")
+        lock = _locked(folder) if write else None
+        store = None
         try:
-            store = cls(_connect(path), folder)
+            store = cls(_connect(path) if write else _connect_to_read(path), folder, lock)
             version = store._manifest_values().get("format_version")
-        except (OSError, sqlite3.Error) as error:
-            raise RunError(f"{path} is not a pixelproof run, or it is damaged ({error}).") from error
-        if version != FORMAT_VERSION:
-            store.close()
-            raise RunError(
-                f"{path} has the format version {version}, this pixelproof reads {FORMAT_VERSION}; "
-                "open it with the version that wrote it."
-            )
+            if version != FORMAT_VERSION:
+                raise RunError(
+                    f"{path} has the format version {version}, this pixelproof reads {FORMAT_VERSION}; "
+                    "open it with the version that wrote it."
+                )
+        except BaseException as error:
+            if store is not None:
+                store.close()
+            elif lock is not None:
+                lock.release()
+            if isinstance(error, (OSError, sqlite3.Error)):
+                raise RunError(f"{path} is not a pixelproof run, or it is damaged ({error}).") from error
+            raise
         return store
 
-    def __enter__(self) -> RunStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,8 +145,59 @@ class RunStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the store can no longer be used."""
+        """Close the file, as one file without what SQLite keeps beside it; the store can no longer be used."""
+        if self._lock is not None and self._lock.is_locked:
+            with suppress(sqlite3.Error):  # somebody reads it still: then the next writer tidies up
+                self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # Writing.
+
+    def commit(self, outcomes: Iterable[tuple[RecordType, UInt8Array | None]], step: str | None = None) -> None:
+        """Add records, each with its image (H×W×C, of the record's ``sample``) or None, in one transaction.
+
+        With them the ``step`` that they finish is noted, where one is named.
+        """
+        with self._transaction():
+            for record, image in outcomes:
+                self._add(record, image)
+            if step is not None:
+                self._db.execute("INSERT INTO steps VALUES (?)", (step,))
+
+    def _add(self, record: RecordType, image: UInt8Array | None) -> None:
+        kind, row = type(record), to_row(record)
+        clean = self._clean_of(record)
+        names = ", ".join(map(_quoted, (*columns(kind), "digest")))
+        cursor = self._db.execute(
+            f"INSERT INTO {kind.TABLE} ({names}) VALUES ({', '.join('?' * (len(row) + 1))})",
+            [*row, row_digest(row, (clean, image))],
+        )
+        if image is not None:
+            assert clean is not None  # an image is kept as its difference to the clean one
+            difference = image - clean  # wraps modulo 256, so it is exact
+            self._db.execute("INSERT INTO images VALUES (?, ?, ?)", (kind.TABLE, cursor.lastrowid, _pack(difference)))
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Append findings that are not there yet."""
+        manifest = self.manifest
+        new = tuple(f for f in findings if f not in manifest.findings)
+        self._update(replace(manifest, findings=manifest.findings + new))
+
+    def add_details(self, details: dict[str, Any]) -> None:
+        """Put ``details`` in the place of those of the same names."""
+        manifest = self.manifest
+        self._update(replace(manifest, details={**manifest.details, **details}))
+
+    def add_timings(self, timings: dict[str, float], *, finished: bool) -> None:
+        """Add ``timings`` to those of earlier sittings, and mark the run finished when it is."""
+        manifest = self.manifest
+        total = {k: manifest.timings.get(k, 0.0) + v for k, v in timings.items()}
+        status = "finished" if finished else manifest.status
+        self._update(replace(manifest, timings={**manifest.timings, **total}, status=status))
+
+    # Reading.
 
     @property
     def manifest(self) -> Manifest:
@@ -127,64 +208,39 @@ class RunStore:
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"The manifest of {self._where} is damaged ({error!r}).") from error
 
-    def commit(self, outcomes: Iterable[tuple[Record, UInt8Array | None]]) -> None:
-        """Add records, each with its adversarial image (H×W×C) or None, in one transaction."""
-        with self._transaction():
-            for record, image in outcomes:
-                values = asdict(record)
-                marks = ", ".join("?" * len(_COLUMNS))
-                clean = self.clean(record.sample)
-                cursor = self._db.execute(
-                    f"INSERT INTO records ({', '.join(_COLUMNS)}, digest) VALUES ({marks}, ?)",
-                    [*(values[c] for c in _COLUMNS), _digest(record, clean, image)],
-                )
-                if image is not None:
-                    difference = image - clean  # wraps modulo 256, so it is exact
-                    self._db.execute("INSERT INTO images VALUES (?, ?)", (cursor.lastrowid, _pack(difference)))
-
-    def add_findings(self, findings: Iterable[Finding]) -> None:
-        """Append findings that are not there yet."""
-        manifest = self.manifest
-        new = tuple(f for f in findings if f not in manifest.findings)
-        self._update(replace(manifest, findings=manifest.findings + new))
-
-    def add_timings(self, timings: dict[str, float], *, finished: bool) -> None:
-        """Add ``timings`` to those of earlier sittings, and mark the run finished when it is."""
-        manifest = self.manifest
-        total = {k: manifest.timings.get(k, 0.0) + v for k, v in timings.items()}
-        status = "finished" if finished else manifest.status
-        self._update(replace(manifest, timings={**manifest.timings, **total}, status=status))
-
     def records(self) -> list[Record]:
-        """All records in a fixed order: attack, search, threshold, then the order of the samples.
+        """The outcomes of attacks in a fixed order: attack, method, threshold, then the order of the samples.
 
         Attacks by name come last, in the order of the settings.
         """
         manifest = self.manifest
         order = {sample: k for k, sample in enumerate(manifest.selection.samples)}
-        named = {each["search"]: k for k, each in enumerate(manifest.settings.get("attacks", ()), 1)}
-        found = [_record(row) for row in self._rows(f"SELECT {', '.join(_COLUMNS)} FROM records")]
+        named = {each["spec"]: k for k, each in enumerate(manifest.settings.get("attacks", ()), 1)}
 
-        def place(r: Record) -> tuple[int, str, str, int, int, int]:
-            first = 0 if r.levelled else named.get(r.search, len(named) + 1)
-            return first, r.attack, r.search, r.threshold, order.get(r.sample, -1), r.sample
+        def place(r: Record) -> tuple[int, str, str, float, int, int]:
+            first = 0 if r.levelled else named.get(r.spec, len(named) + 1)
+            return first, r.attack, r.spec, r.threshold or 0, order.get(r.sample, -1), r.sample
 
-        return sorted(found, key=place)
+        return sorted(self.of(Record), key=place)
 
-    def altered(self) -> list[str]:
-        """What was changed since it was written: one sentence a manifest or record whose digest does not fit."""
-        values = self._manifest_values()
-        seal = values.pop("seal", None)
-        found = [] if seal == _seal(values) else ["The manifest was altered after it was written."]
-        for row in self._rows(f"SELECT {', '.join(_COLUMNS)}, digest FROM records"):
-            record = _record(row[:-1])
-            try:
-                digest = _digest(record, self.clean(record.sample), self.adversarial(record))
-            except RunError:
-                digest = "unreadable"
-            if digest != row[-1]:
-                found.append(f"The record or the images of {describe(record)} were altered after they were written.")
-        return found
+    def of(self, kind: type[R]) -> list[R]:
+        """The records of ``kind``, in the order in which they were written."""
+        names = ", ".join(map(_quoted, columns(kind)))
+        return [from_row(kind, row) for row in self._rows(f"SELECT {names} FROM {kind.TABLE} ORDER BY id")]
+
+    def steps(self) -> frozenset[str]:
+        """The steps that are through."""
+        return frozenset(step for (step,) in self._rows("SELECT step FROM steps"))
+
+    def sizes(self) -> tuple[int, int]:
+        """How many records there are, of all kinds, and how many images beside the clean ones."""
+        tables = [table for (table,) in self._rows("SELECT kind FROM kinds")]
+        counts = [self._rows(f"SELECT count(*) FROM {_quoted(table)}")[0][0] for table in tables]
+        return sum(counts), self._rows("SELECT count(*) FROM images")[0][0]
+
+    def kept(self) -> frozenset[int]:
+        """The samples whose clean images are kept."""
+        return frozenset(sample for (sample,) in self._rows("SELECT sample FROM clean"))
 
     def clean(self, sample: int) -> UInt8Array:
         """The clean image of ``sample``, uint8 H×W×C."""
@@ -193,22 +249,58 @@ class RunStore:
             raise RunError(f"{self._where} has no clean image of sample {sample}.")
         return self._unpack(rows[0][0], sample)
 
-    def adversarial(self, record: Record) -> UInt8Array | None:
+    def image(self, record: RecordType) -> UInt8Array | None:
         """The image kept of ``record``, uint8 H×W×C: of a success, or the last try of an attack by name; else None."""
+        kind = type(record)
+        row = dict(zip(columns(kind), to_row(record), strict=True))
+        where = " AND ".join(f"{_quoted(name)} IS ?" for name in kind.KEY)
         rows = self._rows(
-            "SELECT difference FROM images JOIN records ON records.id = images.record "
-            "WHERE sample = ? AND attack = ? AND search = ? AND threshold = ?",
-            (record.sample, record.attack, record.search, record.threshold),
+            f"SELECT difference FROM images WHERE kind = ? AND record = (SELECT id FROM {kind.TABLE} WHERE {where})",
+            (kind.TABLE, *(row[name] for name in kind.KEY)),
         )
-        return self.clean(record.sample) + self._unpack(rows[0][0], record.sample) if rows else None
+        return self._image(rows[0][0], record) if rows else None
 
-    def _unpack(self, blob: bytes, sample: int) -> UInt8Array:
+    def altered(self) -> list[str]:
+        """What was changed since it was written: one sentence a manifest or record whose digest does not fit."""
+        values = self._manifest_values()
+        seal = values.pop("seal", None)
+        found = [] if seal == sealed(values) else ["The manifest was altered after it was written."]
+        for (table,) in self._rows("SELECT kind FROM kinds"):
+            names = [row[1] for row in self._rows(f"PRAGMA table_info({_quoted(table)})")][1:-1]
+            selected = ", ".join(map(_quoted, ("id", *names, "digest")))
+            for number, *row, digest in self._rows(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):
+                if digest != self._digest(table, number, dict(zip(names, row, strict=True))):
+                    found.append(f"Entry {number} of the {table}, {_told(names, row)}, or its image was altered.")
+        return found
+
+    def _digest(self, table: str, number: int, row: dict[str, Any]) -> str:
+        sample = row.get("sample")
+        try:
+            clean = None if sample is None else self.clean(sample)
+            rows = self._rows("SELECT difference FROM images WHERE kind = ? AND record = ?", (table, number))
+            image = clean + self._unpack(rows[0][0], sample) if rows and clean is not None else None
+        except RunError:
+            return "unreadable"
+        return row_digest(list(row.values()), (clean, image))
+
+    def _clean_of(self, record: RecordType) -> UInt8Array | None:
+        sample = getattr(record, "sample", None)
+        return None if sample is None else self.clean(sample)
+
+    def _image(self, blob: bytes, record: RecordType) -> UInt8Array:
+        clean = self._clean_of(record)
+        assert clean is not None  # as images are kept of records with a sample alone
+        return clean + self._unpack(blob, getattr(record, "sample", None))
+
+    def _unpack(self, blob: bytes, sample: int | None) -> UInt8Array:
         rows = self._rows("SELECT value FROM manifest WHERE key = 'data'")
         try:
             shape = json.loads(rows[0][0])["shape"]
             return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(shape)
         except (IndexError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise RunError(f"An image of sample {sample} in {self._where} is damaged ({error}).") from error
+
+    # The file.
 
     @property
     def _where(self) -> str:
@@ -223,6 +315,7 @@ class RunStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing. What SQLite cannot do (a full disk, another process at the run) becomes a ``RunError``."""
+        self._check_place()
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
@@ -234,6 +327,14 @@ class RunStore:
                 raise RunError(f"{self._where} cannot be written ({error}).") from error
             raise
 
+    def _check_place(self) -> None:
+        """SQLite would go on writing into a file that nobody finds any more."""
+        if self.folder is not None and _inode(self.folder / FILE) != self._place:
+            raise RunError(
+                f"{self._where} was removed or renamed while the run was written, so what comes cannot be kept; "
+                "put it back and go on with pixelproof resume, or begin anew."
+            )
+
     def _manifest_values(self) -> dict[str, Any]:
         rows = self._rows("SELECT key, value FROM manifest")
         try:
@@ -243,7 +344,7 @@ class RunStore:
 
     def _write_manifest(self, manifest: Manifest) -> None:
         values = json.loads(json.dumps(asdict(manifest)))
-        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", _seal(values))]]
+        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", sealed(values))]]
         self._db.executemany("INSERT OR REPLACE INTO manifest VALUES (?, ?)", rows)
 
     def _update(self, manifest: Manifest) -> None:
@@ -251,30 +352,79 @@ class RunStore:
             self._write_manifest(manifest)
 
 
-def describe(record: Record) -> str:
-    """``sample 17, few-pixel, th = 3 (cma-es)``, or ``sample 17, pgd(epsilon=8,…)``."""
-    if not record.levelled:
-        return f"sample {record.sample}, {record.search}"
-    return f"sample {record.sample}, {record.attack}, th = {record.threshold} ({record.search})"
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
+def _connect(path: Path | str, **options: Any) -> sqlite3.Connection:
     # Used by one thread at a time; which one happens to collect a forgotten store is not known.
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+    connection: sqlite3.Connection = sqlite3.connect(
+        path, isolation_level=None, timeout=30, check_same_thread=False, **options
+    )
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        if not options:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error:
         connection.close()
         raise
     return connection
 
 
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, also where nothing can be written beside the file."""
+    place = f"{path.resolve().as_uri()}?mode=ro"
+    connection = _connect(place, uri=True)
+    try:
+        connection.execute("SELECT 1 FROM manifest")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        pending = path.with_name(f"{FILE}-wal")
+        if pending.exists() and pending.stat().st_size:
+            raise RunError(
+                f"{path} was interrupted and lies where nothing can be written ({error}); copy its folder to another "
+                "place and open it there."
+            ) from error
+        return _connect(f"{place}&immutable=1", uri=True)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _locked(folder: Path) -> FileLock:
+    """The right to write in ``folder``. Raises ``RunError`` while another process has it."""
+    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{folder} is being written by another process; wait until it has ended, or choose another --out."
+        ) from error
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({error}); copy it to another place, or choose another.") from error
+    return lock
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _remove(path: Path) -> None:
     """Remove a database and what SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-journal"):
         with suppress(OSError):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _told(names: Sequence[str], row: Sequence[Any]) -> str:
+    """The first values of a row, to find it by."""
+    shown = [f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None]
+    return ", ".join(shown[:4])
 
 
 def _manifest(values: dict[str, Any]) -> Manifest:
@@ -282,6 +432,7 @@ def _manifest(values: dict[str, Any]) -> Manifest:
     if len(chosen["samples"]) != len(chosen["labels"]):
         raise ValueError(f"{len(chosen['samples'])} samples, {len(chosen['labels'])} labels")
     return Manifest(
+        job=values["job"],
         identity=values["identity"],
         status=values["status"],
         spec=dict(values["spec"]),
@@ -291,30 +442,10 @@ def _manifest(values: dict[str, Any]) -> Manifest:
         selection=Selection(chosen["rule"], chosen["considered"], tuple(chosen["samples"]), tuple(chosen["labels"])),
         findings=tuple(Finding(**finding) for finding in values["findings"]),
         environment=values["environment"],
+        details=dict(values["details"]),
         timings=values["timings"],
         format_version=values["format_version"],
     )
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    for column in ("success", "gave_up"):
-        values[column] = bool(values[column])
-    for column, value in values.items():
-        if not isinstance(value, _TYPES[column]):
-            raise RunError(f"A record of the run is damaged: its {column} is {value!r}.")
-    return Record(**values)
-
-
-def _digest(record: Record, clean: UInt8Array, adversarial: UInt8Array | None) -> str:
-    digest = hashlib.sha256(json.dumps(asdict(record), sort_keys=True).encode())
-    digest.update(clean.tobytes())
-    digest.update(b"" if adversarial is None else adversarial.tobytes())
-    return digest.hexdigest()
-
-
-def _seal(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _pack(pixels: UInt8Array) -> bytes:

@@ -13,14 +13,14 @@ from pixelproof.data.order import consideration_order
 from pixelproof.errors import RunError
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.record import UNLEVELLED, Manifest, Record
-from pixelproof.runs.store import RunStore, describe
+from pixelproof.runs.record import Manifest, Record
+from pixelproof.runs.store import RunStore
 
 #: Probabilities N×K in full precision of N uint8 images H×W×C.
 Predict = Callable[[list[UInt8Array]], npt.NDArray[np.float64]]
 
-#: The distance that each attack promises to keep to its threshold.
-BOUNDED = {"few-pixel": "l0", "threshold": "linf"}
+#: The distance that each constraint keeps to its threshold.
+BOUNDED = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l2": "l2", "l1": "l1"}
 #: Distances are whole numbers, but for the root of L2.
 DISTANCE_TOLERANCE = 1e-4
 #: Confidences are compared to this absolute tolerance, as another device computes other last digits.
@@ -47,24 +47,38 @@ def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | N
     ``predict`` and ``fingerprint`` belong to the model; ``data`` is the data in range, or None when it is not at
     hand, which is then said in ``unchecked``.
     """
-    manifest, records = run.manifest, run.records()
-    successes = [r for r in records if r.success]
+    manifest = run.manifest
     problems: list[str] = []
     try:
         problems += run.altered()
         problems += _identity(manifest, fingerprint, data)
-        problems += _completeness(manifest, records)
         if data is not None and data.content_hash == manifest.data.sha256:
             problems += _clean_images(run, manifest, data)
-            problems += _selection(manifest, data, predict)
-        budgets = {each["search"]: (each["norm"], each["epsilon"]) for each in manifest.settings.get("attacks", ())}
-        for record in records:
-            problems += _record(run, record, budgets)
-        problems += _clean_predictions(run, manifest, predict)
-        problems += _adversarial_predictions(run, successes, predict)
+        problems += _of_attacks(run, manifest, predict, data) if manifest.job == "assess" else _steps(run, manifest)
     except RunError as error:  # an image is gone or damaged: what comes after it cannot be checked
         problems.append(str(error))
-    return Verification(len(records), len(successes), tuple(dict.fromkeys(problems)), tuple(_unchecked(manifest, data)))
+    records, images = run.sizes()
+    return Verification(records, images, tuple(dict.fromkeys(problems)), tuple(_unchecked(manifest, data)))
+
+
+def _of_attacks(run: RunStore, manifest: Manifest, predict: Predict, data: ImageSet | None) -> list[str]:
+    records = run.records()
+    problems = _completeness(manifest, records)
+    if data is not None and data.content_hash == manifest.data.sha256:
+        problems += _selection(manifest, data, predict)
+    for record in records:
+        problems += _record(run, record)
+    problems += _clean_predictions(run, manifest, predict)
+    return problems + _adversarial_predictions(run, [r for r in records if r.success], predict)
+
+
+def _steps(run: RunStore, manifest: Manifest) -> list[str]:
+    """Whether a finished run of steps has them all, and no others."""
+    planned, done = set(manifest.details.get("steps", ())), run.steps()
+    problems = [f"The step {step} is there but was not planned." for step in sorted(done - planned)]
+    if manifest.status == "finished":
+        problems += [f"The step {step} is missing." for step in sorted(planned - done)]
+    return problems
 
 
 def _unchecked(manifest: Manifest, data: ImageSet | None) -> list[str]:
@@ -81,7 +95,10 @@ def _identity(manifest: Manifest, fingerprint: str, data: ImageSet | None) -> li
     if data is not None and data.content_hash != manifest.data.sha256:
         problems.append("The data is not that of the run: its content hash differs.")
     model = manifest.model
-    if run_identity(manifest.settings, model.fingerprint, model.kind, manifest.data.sha256) != manifest.identity:
+    if (
+        run_identity(manifest.job, manifest.settings, model.fingerprint, model.kind, manifest.data.sha256)
+        != manifest.identity
+    ):
         problems.append("The run's identity does not follow from its settings, model and data.")
     return problems
 
@@ -89,33 +106,40 @@ def _identity(manifest: Manifest, fingerprint: str, data: ImageSet | None) -> li
 def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
     labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
     try:
-        searches = [(s["attack"], s["search"], s["threshold"]) for s in manifest.settings["searches"]]
-        searches += [(s["attack"], s["search"], UNLEVELLED) for s in manifest.settings["attacks"]]
+        searches = [(s["constraint"], s["threshold"], s["method"], "") for s in manifest.settings["searches"]]
+        searches += [(a["norm"], a["epsilon"], *_method(a["spec"])) for a in manifest.settings["attacks"]]
     except (KeyError, TypeError):
         return ["The settings of the run cannot be read."]
     wanted = {(sample, *search) for sample in labels for search in searches}
-    found = {(r.sample, r.attack, r.search, r.threshold) for r in records}
-    problems = [
-        f"Sample {key[0]}, {key[1]}, th = {key[3]} has a record but was not asked for." for key in found - wanted
-    ]
+    found = {(r.sample, r.constraint, r.threshold, r.method, r.parameters) for r in records}
+    problems = [f"{_told(key)} has a record but was not asked for." for key in found - wanted]
     if manifest.status == "finished":
-        problems += [f"Sample {key[0]}, {key[1]}, th = {key[3]} has no record." for key in wanted - found]
-    problems += [
-        f"The label of {describe(r)} is not that of the selection." for r in records if labels.get(r.sample) != r.label
-    ]
+        problems += [f"{_told(key)} has no record." for key in wanted - found]
+    problems += [f"The label of {r} is not that of the selection." for r in records if labels.get(r.sample) != r.label]
     aimed = manifest.settings.get("target", "none") != "none"
-    problems += [
-        f"The target of {describe(r)} is not that of the settings." for r in records if (r.target is not None) != aimed
-    ]
+    problems += [f"The target of {r} is not that of the settings." for r in records if (r.target is not None) != aimed]
     return sorted(problems)
 
 
+def _method(spec: str) -> tuple[str, str]:
+    """The method and the parameters of an attack by name."""
+    method, _, parameters = spec.partition("(")
+    return method, parameters.removesuffix(")")
+
+
+def _told(key: tuple[int, str | None, float | None, str, str]) -> str:
+    sample, constraint, threshold, method, _ = key
+    limit = "" if constraint is None or threshold is None else f", {constraint} {threshold:g}"
+    return f"Sample {sample}{limit}, {method},"
+
+
 def _clean_images(run: RunStore, manifest: Manifest, data: ImageSet) -> list[str]:
-    where = {int(index): k for k, index in enumerate(data.indices)}
+    where, kept = {int(index): k for k, index in enumerate(data.indices)}, run.kept()
     problems = []
     for sample, label in zip(manifest.selection.samples, manifest.selection.labels, strict=True):
         k = where.get(sample)
-        if k is None or not np.array_equal(run.clean(sample), data.images[k]) or int(data.labels[k]) != label:
+        same = k is not None and (sample not in kept or np.array_equal(run.clean(sample), data.images[k]))
+        if k is None or not same or int(data.labels[k]) != label:
             problems.append(f"The clean image or the label of sample {sample} is not that of the data.")
     return problems
 
@@ -143,39 +167,38 @@ def _clean_predictions(run: RunStore, manifest: Manifest, predict: Predict) -> l
     ]
 
 
-def _record(run: RunStore, record: Record, budgets: dict[str, tuple[str | None, float | None]]) -> list[str]:
+def _record(run: RunStore, record: Record) -> list[str]:
     """What can be said of one record without the model."""
-    image = run.adversarial(record)
+    image = run.image(record)
     if not record.success:
         stray = (image is not None and record.levelled) or record.l0 is not None
-        return [f"No success is claimed of {describe(record)}, yet an image or a distance is stored."] if stray else []
+        return [f"No success is claimed of {record}, yet an image or a distance is stored."] if stray else []
     if image is None:
-        return [f"A success is claimed of {describe(record)}, but no image is stored."]
-    known = record.search in budgets if not record.levelled else record.attack in BOUNDED
-    if not known:
-        return [f"What {describe(record)} promises is not known, as there is no such attack."]
+        return [f"A success is claimed of {record}, but no image is stored."]
     distances = pixel_distances(image, run.clean(record.sample))
     problems = []
     if any(getattr(record, name) != value for name, value in distances.items()):
-        problems.append(f"The distances of {describe(record)} are not those of the stored images.")
-    norm, most = (BOUNDED[record.attack], record.threshold) if record.levelled else budgets[record.search]
-    if norm is not None and most is not None and distances[norm] > most + DISTANCE_TOLERANCE:
-        limit = "threshold" if record.levelled else "budget"
-        problems.append(f"The image of {describe(record)} breaks its {limit}.")
+        problems.append(f"The distances of {record} are not those of the stored images.")
+    if record.constraint is not None:
+        norm = BOUNDED.get(record.constraint)
+        if norm is None or record.threshold is None:
+            return [*problems, f"What {record} promises is not known, as there is no such constraint."]
+        if distances[norm] > record.threshold + DISTANCE_TOLERANCE:
+            problems.append(f"The image of {record} breaks its {'threshold' if record.levelled else 'budget'}.")
     right = record.predicted == record.target if record.target is not None else record.predicted != record.label
     if not right:
-        problems.append(f"The predicted class of {describe(record)} is no success.")
+        problems.append(f"The predicted class of {record} is no success.")
     return problems
 
 
 def _adversarial_predictions(run: RunStore, successes: list[Record], predict: Predict) -> list[str]:
-    pairs = [(r, image) for r in successes if (image := run.adversarial(r)) is not None]
+    pairs = [(r, image) for r in successes if (image := run.image(r)) is not None]
     if not pairs:
         return []
     problems = []
     for (record, _), row in zip(pairs, predict([image for _, image in pairs]), strict=True):
         if int(row.argmax()) != record.predicted:
-            problems.append(f"The model does not answer {record.predicted} to the image of {describe(record)}.")
+            problems.append(f"The model does not answer {record.predicted} to the image of {record}.")
         elif not abs(row[record.predicted] - record.confidence) <= CONFIDENCE_TOLERANCE:  # NaN fails too
-            problems.append(f"The confidence of {describe(record)} is not what the model answers.")
+            problems.append(f"The confidence of {record} is not what the model answers.")
     return problems

@@ -9,7 +9,6 @@ from typing import Any
 
 from pixelproof.data import ImageSet
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess import choose_device, in_range
 from pixelproof.jobs.audit import JOURNAL
 from pixelproof.jobs.audit.answered import planned
 from pixelproof.jobs.audit.attacking import BATCH
@@ -20,6 +19,7 @@ from pixelproof.jobs.audit.claim import Claim
 from pixelproof.jobs.audit.effort import Effort
 from pixelproof.jobs.audit.measures.withstood import so_far
 from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.job import choose_device, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier
 from pixelproof.runs import RunStore
@@ -55,7 +55,7 @@ def conduct(
     chosen = [each for each in CHECKPOINTS if not spec.only or each.number in spec.only]
     options = {**spec.model_dump(mode="json", exclude=_FREE), "effort": asdict(effort), "claim": claim.model_dump()}
     head = {
-        "identity": run_identity(options, classifier.fingerprint, classifier.kind, usable.content_hash),
+        "identity": run_identity("audit", options, classifier.fingerprint, classifier.kind, usable.content_hash),
         "spec": spec.model_dump(mode="json"),
         "claim": claim.model_dump(mode="json"),
         "effort": asdict(effort),

@@ -6,7 +6,7 @@ Approach", ICLR 2018.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator
 
 import torch
 from torch import Tensor
@@ -31,13 +31,13 @@ def largest_gradient_norms(
     batches: int,
     samples: int,
     streams: Streams,
-    progress: Callable[[float], None] = lambda _: None,
-) -> Tensor:
+) -> Generator[float, None, Tensor]:
     """Maxima N×k×batches over ``samples`` points each of ‖∇(f_c − f_j)‖_q, in log-score per unit of [0, 1].
 
     ``images`` are float32 N×C×H×W in [0, 1], ``classes`` N×(1 + k) integers: c and then the classes j. The points lie
     evenly in the ball of ``radius`` grey levels of ``norm`` and are cut to [0, 1], as in the authors' program, which
-    leaves them in the ball. NaN where a gradient is not finite. ``progress`` is told the share done.
+    leaves them in the ball. NaN where a gradient is not finite. Yields the share done
+    after every batch.
     """
     together = max(1, _VALUES // (samples * images[0].numel()))
     found, done = [], 0
@@ -50,7 +50,7 @@ def largest_gradient_norms(
             norms = gradient_norms(oracle, points, rows.repeat_interleave(samples), classes, norm)
             maxima.append(norms.view(len(rows), samples, -1).amax(1))
             done += len(rows)
-            progress(done / (len(images) * batches))
+            yield done / (len(images) * batches)
         found.append(torch.stack(maxima, 2))
     return torch.cat(found)
 

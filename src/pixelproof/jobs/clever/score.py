@@ -9,7 +9,7 @@ finding in place of a score.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from math import isfinite, log
 
@@ -69,7 +69,6 @@ def clever(
     targets: Tensor | None = None,
     seed: int = 0,
     batch_size: int = 64,
-    progress: Callable[[float], None] = lambda _: None,
 ) -> list[CleverScore]:
     """The CLEVER score of each of ``images``, float32 N×C×H×W in [0, 1], looked at as they are, not rounded to 8 bits.
 
@@ -77,8 +76,42 @@ def clever(
     ``targets``: N integers, to measure the distance to one class each; None: to the nearest of all others. Random
     points are drawn, ``batches`` × ``samples``, in the ball of ``radius`` grey levels of ``norm``, which no score
     exceeds (None: see ``RADII``). They depend on the image and ``seed`` alone. ``batch_size`` images are asked about
-    at once; ``progress`` is told the share done. Raises ``InputError`` for what cannot be done.
+    at once. Raises ``InputError`` for what cannot be done.
     """
+    scoring = clever_by_parts(
+        classifier,
+        images,
+        labels,
+        norm=norm,
+        radius=radius,
+        batches=batches,
+        samples=samples,
+        targets=targets,
+        seed=seed,
+        batch_size=batch_size,
+    )
+    while True:
+        try:
+            next(scoring)
+        except StopIteration as end:
+            scores: list[CleverScore] = end.value
+            return scores
+
+
+def clever_by_parts(
+    classifier: Classifier,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    norm: Norm,
+    radius: float | None,
+    batches: int,
+    samples: int,
+    targets: Tensor | None,
+    seed: int,
+    batch_size: int,
+) -> Generator[float, None, list[CleverScore]]:
+    """``clever`` piece by piece: yields the share done, and returns the scores in the end."""
     radius = default_radius(norm) if radius is None else radius
     check_numbers(norm, radius, batches, samples)
     _check_images(images, labels, targets)
@@ -93,7 +126,7 @@ def clever(
         blind = _without_gradients(classifier, kind == "labels")
         return [_meaningless(label, blind, oracle, row) for row, label in enumerate(labels.tolist())]
     drawn = Streams([_stream(image, seed) for image in images], images.device)
-    maxima = largest_gradient_norms(oracle, images, classes, norm, radius, batches, samples, drawn, progress)
+    maxima = yield from largest_gradient_norms(oracle, images, classes, norm, radius, batches, samples, drawn)
     slopes = maxima.double().cpu().numpy() / 255  # a grey level, N×k×batches
     hidden = (logs <= log(FLOOR)).any(1).tolist() if kind == "probabilities" else [False] * len(images)
     found = []

@@ -1,6 +1,4 @@
-"""Common perturbations on a classifier: from a spec to every figure of the page on them."""
+"""Common perturbations as a job."""
 
-#: What is measured, in the folder of the measurements.
-JOURNAL = "perturbations.jsonl"
 #: The folder in that of a run where its perturbations lie.
 FOLDER = "perturbations"

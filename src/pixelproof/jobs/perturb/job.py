@@ -1,93 +1,187 @@
-"""Everything that perturbations do to a model, measured step by step into a journal, so that it can be interrupted."""
+"""Common perturbations: what each does to the model's answers at each strength, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 
-from pixelproof.corruptions import SeverityCorruption, SpatialWorstCase
+from pixelproof.corruptions import Corruption, SeverityCorruption, SpatialWorstCase
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess import choose_device, in_range
-from pixelproof.jobs.perturb import JOURNAL
+from pixelproof.jobs.job import Batch, Begun, Outcome, choose_device, in_range
 from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
-from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec, Setting
+from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
 from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
-from pixelproof.models.query import Scorer, verifier
-from pixelproof.report.picture import data_uri
+from pixelproof.models.query import verifier
 from pixelproof.results.intervals import Rate
-from pixelproof.results.perturbations import Least
+from pixelproof.results.perturbations import Cell, Least, WorstCase
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.environment import environment
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.journal import Journal
 
-#: Stored side of the pictures in strips, in px.
-_PICTURE = 96
-#: Options that change no result.
-_FREE = {"model", "data", "trust_code", "gate"}
-
-Progress = Callable[[float], None]  # told the share done
+#: Options that change no result, or whose place the resolved ones take.
+_FREE = {"model", "data", "trust_code", "gate", "device", "range"}
 
 
-def conduct(
-    spec: PerturbSpec,
-    classifier: Classifier,
-    data: ImageSet,
-    out: Path | None,
-    progress: Progress = lambda _: None,
-) -> Journal:
-    """Do what is left of ``spec`` in the folder ``out`` (None: in memory).
+class PerturbJob:
+    """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``."""
 
-    Raises ``InputError`` for what the user must put right, before anything is written.
-    """
-    device = choose_device(spec.device)
-    settings = spec.settings(data.shape)
-    usable = in_range(data, spec.range)
-    scorer = verifier(classifier, device)
-    found = preflight(classifier, usable, batch_size=scorer.batch_size, device=device)
-    chosen = usable.take(chosen_positions(usable.labels, spec))
-    subject = _subject(scorer, chosen)
-    clean = tuple(subject.answers(subject.images).tolist())
-    right = Rate(sum(a == b for a, b in zip(clean, chosen.labels.tolist(), strict=True)), len(chosen))
-    _check_gate(spec.gate, right)
-    head = {
-        **_head(spec, settings, classifier, data),
-        "samples": chosen.indices.tolist(),
-        "labels": chosen.labels.tolist(),
-        "clean": list(clean),
-        "shown": _shown(clean, chosen),
-        "findings": [asdict(finding) for finding in found.findings],
-        "environment": environment(device),
-    }
-    journal = Journal.begin(None if out is None else out / JOURNAL, head)
-    _Conductor(spec, settings, subject, clean, journal, progress).run()
-    return journal
+    kind = "perturb"
+    records = (Cell, Least, WorstCase)
 
+    def __init__(self, spec: PerturbSpec, classifier: Classifier, data: ImageSet) -> None:
+        self.spec, self.classifier = spec, classifier
+        self.label = f"{classifier.name}, perturbations"
+        self.device = choose_device(spec.device)
+        self.data = in_range(data, spec.range)
+        self.settings = spec.settings(data.shape)
+        self._scorer = verifier(classifier, self.device)
 
-def _head(spec: PerturbSpec, settings: list[Setting], classifier: Classifier, data: ImageSet) -> dict[str, Any]:
-    """What the measurements are of, with the identity that tells them from others."""
-    options = spec.model_dump(mode="json", exclude=_FREE)
-    options["settings"] = [(asdict(each.corruption), each.corruption.name, each.strengths) for each in settings]
-    tables = [each.corruption.table for each in settings if isinstance(each.corruption, SeverityCorruption)]
-    return {
-        "identity": run_identity(options, classifier.fingerprint, classifier.kind, data.content_hash),
-        "spec": spec.model_dump(mode="json"),
-        "model": classifier.name,
-        "data": data.name,
-        "class_names": list(data.class_names),
-        "shape": list(data.shape),
-        "table": tables[0] if tables else None,
-        "planned": sum(len(each.strengths) for each in settings),
-    }
+    @property
+    def identity(self) -> str:
+        model = self.classifier
+        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.content_hash)
+
+    @cached_property
+    def _resolved(self) -> dict[str, object]:
+        settings = [(asdict(each.corruption), each.corruption.name, each.strengths) for each in self.settings]
+        options = self.spec.model_dump(mode="json", exclude=_FREE)
+        return {**options, "settings": settings, "device": self.device.type}
+
+    # Before anything is measured.
+
+    def begin(self) -> Begun:
+        """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
+        model, data = self.classifier, self.data
+        found = preflight(model, data, batch_size=self._scorer.batch_size, device=self.device)
+        chosen = self._chosen
+        clean = self._clean
+        right = Rate(sum(a == b for a, b in zip(clean, chosen.labels.tolist(), strict=True)), len(chosen))
+        _check_gate(self.spec.gate, right)
+        shown = self._shown
+        manifest = Manifest(
+            job=self.kind,
+            identity=self.identity,
+            status="running",
+            spec=self.spec.model_dump(mode="json"),
+            settings=self._resolved,
+            model=ModelCard(model.name, model.kind, model.fingerprint, found.checked, found.right),
+            data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
+            selection=Selection(self._rule, len(data), tuple(chosen.indices.tolist()), tuple(chosen.labels.tolist())),
+            findings=found.findings,
+            environment=environment(self.device),
+            details={
+                "steps": list(self._steps),
+                "clean": list(clean),
+                "shown": shown,
+                "table": self._table,
+                "planned": sum(len(each.strengths) for each in self.settings),
+            },
+        )
+        return Begun(manifest, {int(chosen.indices[shown]): chosen.images[shown]})
+
+    def take_up(self, run: RunStore) -> None:
+        """Nothing is kept between sittings but what the run holds."""
+
+    @property
+    def _rule(self) -> str:
+        order = "in file order" if self.spec.shuffle is None else f"in the order shuffled by seed {self.spec.shuffle}"
+        if self.spec.per_class is not None:
+            return f"the first {self.spec.per_class} images of every class {order}"
+        return f"the first {len(self._chosen)} images {order}"
+
+    @property
+    def _table(self) -> str | None:
+        tables = [each.corruption.table for each in self.settings if isinstance(each.corruption, SeverityCorruption)]
+        return tables[0] if tables else None
+
+    @cached_property
+    def _chosen(self) -> ImageSet:
+        return self.data.take(chosen_positions(self.data.labels, self.spec))
+
+    @cached_property
+    def _subject(self) -> Subject:
+        chosen = self._chosen
+        images = torch.from_numpy(chosen.images.copy()).to(self.device).permute(0, 3, 1, 2).float() / 255
+        return Subject(self._scorer, images.contiguous(), torch.from_numpy(chosen.labels.copy()).to(self.device))
+
+    @cached_property
+    def _clean(self) -> tuple[int, ...]:
+        """The answers to the samples as they are."""
+        return tuple(self._subject.answers(self._subject.images).tolist())
+
+    @cached_property
+    def _right(self) -> list[int]:
+        """The places of the samples that are classified correctly."""
+        answers = zip(self._clean, self._chosen.labels.tolist(), strict=True)
+        return [place for place, (said, label) in enumerate(answers) if said == label]
+
+    @property
+    def _shown(self) -> int:
+        """The place of the sample whose pictures are kept: the first classified correctly, or else the first."""
+        return self._right[0] if self._right else 0
+
+    # The work.
+
+    @cached_property
+    def _steps(self) -> dict[str, Callable[[], Outcome]]:
+        """Every perturbation at every strength, then the walks, then the worst case."""
+        steps: dict[str, Callable[[], Outcome]] = {}
+        for each in self.settings:
+            for strength in each.strengths:
+                steps[f"{each.corruption.name} {strength:g}"] = partial(self._cell, each.corruption, strength)
+        if (minimal := self.spec.minimal) is not None:
+            for kind in (each.corruption for each in self.settings):
+                for end in kind.ends:
+                    steps[f"{kind.name} towards {end:g}"] = partial(self._least, kind, end, minimal)
+        if (candidates := self.spec.worst_case) is not None:
+            steps["worst case"] = partial(self._worst_case, candidates)
+        return steps
+
+    def total(self, run: RunStore) -> tuple[float, float]:
+        return len(run.steps()), len(self._steps)
+
+    def left(self, run: RunStore) -> list[str]:
+        done = run.steps()
+        return [step for step in self._steps if step not in done]
+
+    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+        for step in steps:
+            yield Batch([self._steps[step]()], step)
+
+    def findings(self) -> list[Finding]:
+        return []
+
+    def counts(self) -> Mapping[str, float]:
+        return {"queries": self._scorer.queries}
+
+    def _cell(self, corruption: Corruption, strength: float) -> Outcome:
+        sample = int(self._chosen.indices[self._shown])
+        found = cell(self._subject, corruption, strength, self.spec.seed, sample)
+        changed = corruption(self._subject.images[self._shown : self._shown + 1], strength, self.spec.seed)
+        return found, _pixels(changed)[0]
+
+    def _least(self, corruption: Corruption, end: float, steps: int) -> Outcome:
+        subject, rows = self._subject, self._right
+        places = torch.tensor(rows, device=subject.labels.device, dtype=torch.int64)
+        right = Subject(subject.scorer, subject.images[places], subject.labels[places])
+        found = least_strengths(right, corruption, end, steps, self.spec.seed)
+        samples = tuple(int(self._chosen.indices[row]) for row in rows)
+        return Least(corruption.name, corruption.unit, corruption.none, end, steps, samples, tuple(found)), None
+
+    def _worst_case(self, candidates: int) -> Outcome:
+        subject = self._subject
+        adversary = SpatialWorstCase(draws=candidates, seed=self.spec.seed)
+        found = adversary(subject.scores, subject.images, subject.labels)
+        answers = subject.answers(found.images)
+        return WorstCase(candidates, tuple(answers.tolist()), tuple(found.queries.tolist())), None
 
 
 def chosen_positions(labels: Int64Array, spec: PerturbSpec) -> Int64Array:
@@ -106,78 +200,6 @@ def chosen_positions(labels: Int64Array, spec: PerturbSpec) -> Int64Array:
     return np.concatenate(of_class)
 
 
-@dataclass(frozen=True, eq=False)
-class _Conductor:
-    """What the steps have in common."""
-
-    spec: PerturbSpec
-    settings: list[Setting]
-    subject: Subject
-    clean: tuple[int, ...]
-    journal: Journal
-    progress: Progress
-
-    def run(self) -> None:
-        steps = list(self._steps())
-        for done, step in enumerate(steps, 1):
-            step()
-            self.progress(done / len(steps))
-
-    def _steps(self) -> Iterator[Callable[[], None]]:
-        """What is left to do."""
-        cells = {(each["perturbation"], each["strength"]) for each in self.journal.of("cell")}
-        walks = {(each["perturbation"], each["towards"]) for each in self.journal.of("least")}
-        for each in self.settings:
-            for strength in each.strengths:
-                if (each.corruption.name, strength) not in cells:
-                    yield partial(self._cell, each, strength)
-        if self.spec.minimal is not None:
-            for each in self.settings:
-                for end in each.corruption.ends:
-                    if (each.corruption.name, end) not in walks:
-                        yield partial(self._least, each, end)
-        if self.spec.worst_case is not None and not self.journal.of("worst"):
-            yield self._worst_case
-
-    def _cell(self, setting: Setting, strength: float) -> None:
-        found = cell(self.subject, setting.corruption, strength, self.spec.seed)
-        place = self.journal.head["shown"]["place"]
-        changed = setting.corruption(self.subject.images[place : place + 1], strength, self.spec.seed)
-        self.journal.add({"cell": {**asdict(found), "picture": _picture(_pixels(changed)[0])}})
-
-    def _least(self, setting: Setting, end: float) -> None:
-        labels = self.subject.labels
-        rows = [row for row, (said, label) in enumerate(zip(self.clean, labels.tolist(), strict=True)) if said == label]
-        places = torch.tensor(rows, device=labels.device, dtype=torch.int64)
-        right = Subject(self.subject.scorer, self.subject.images[places], labels[places])
-        assert self.spec.minimal is not None
-        found = least_strengths(right, setting.corruption, end, self.spec.minimal, self.spec.seed) if rows else []
-        samples = tuple(self.journal.head["samples"][row] for row in rows)
-        kind = setting.corruption
-        walked = Least(kind.name, kind.unit, kind.none, end, self.spec.minimal, samples, tuple(found))
-        self.journal.add({"least": asdict(walked)})
-
-    def _worst_case(self) -> None:
-        assert self.spec.worst_case is not None
-        adversary = SpatialWorstCase(draws=self.spec.worst_case, seed=self.spec.seed)
-        found = adversary(self.subject.scores, self.subject.images, self.subject.labels)
-        answers = self.subject.answers(found.images)
-        self.journal.add(
-            {
-                "worst": {
-                    "candidates": self.spec.worst_case,
-                    "answers": answers.tolist(),
-                    "queries": found.queries.tolist(),
-                }
-            }
-        )
-
-
-def _subject(scorer: Scorer, chosen: ImageSet) -> Subject:
-    images = torch.from_numpy(chosen.images.copy()).to(scorer.device).permute(0, 3, 1, 2).float() / 255
-    return Subject(scorer, images.contiguous(), torch.from_numpy(chosen.labels.copy()).to(scorer.device))
-
-
 def _check_gate(gate: float | None, right: Rate) -> None:
     if gate is not None and 100 * (right.value or 0.0) < gate:
         raise InputError(
@@ -186,17 +208,6 @@ def _check_gate(gate: float | None, right: Rate) -> None:
         )
 
 
-def _shown(clean: tuple[int, ...], chosen: ImageSet) -> dict[str, Any]:
-    """The sample that the strips show: the first that is classified correctly, or else the first."""
-    right = (k for k, (said, label) in enumerate(zip(clean, chosen.labels.tolist(), strict=True)) if said == label)
-    place = next(right, 0)
-    return {"place": place, "picture": _picture(chosen.images[place])}
-
-
 def _pixels(images: torch.Tensor) -> UInt8Array:
     pixels: UInt8Array = images.mul(255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
     return pixels
-
-
-def _picture(pixels: UInt8Array) -> str:
-    return data_uri(pixels, largest=_PICTURE)

@@ -43,8 +43,8 @@ class Subject:
         return list(torch.split(rows, max(1, _VALUES // self.images[0].numel())))
 
 
-def cell(subject: Subject, corruption: Corruption, strength: float, seed: int) -> Cell:
-    """All samples at one strength."""
+def cell(subject: Subject, corruption: Corruption, strength: float, seed: int, sample: int) -> Cell:
+    """All samples at one strength; ``sample`` is the one whose image is kept."""
     answers, columns, seconds = [], [], 0.0
     for rows in subject.parts(subject.rows):
         clean = subject.images[rows]
@@ -55,6 +55,7 @@ def cell(subject: Subject, corruption: Corruption, strength: float, seed: int) -
         columns.append(_distances(changed, clean))
     l1, l2, linf, alike = (tuple(column) for column in torch.cat(columns, 1).cpu().numpy().round(6).tolist())
     return Cell(
+        sample=sample,
         perturbation=corruption.name,
         strength=strength,
         unit=corruption.unit,
@@ -78,6 +79,8 @@ def least_strengths(
     found: list[float | None] = [None] * len(subject.images)
     left = subject.rows
     for strength in ladder(corruption.none, towards, steps)[1:]:
+        if not len(left):
+            break
         still = []
         for rows in subject.parts(left):
             wrong = subject.answers(corruption(subject.images[rows], strength, seed)) != subject.labels[rows]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.models.query import Predict
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.distances import pixel_distances
-
-#: Probabilities N×K of N uint8 images H×W×C.
-Predict = Callable[[Sequence[UInt8Array]], npt.NDArray[np.float64]]
 
 
 def replayed(run: RunStore, predict: Predict) -> list[Record]:
@@ -28,7 +25,7 @@ def replayed(run: RunStore, predict: Predict) -> list[Record]:
     answers = predict([clean[sample] for sample in samples]).argmax(1).tolist() if samples else []
     right = {sample for sample, label, said in zip(samples, labels, answers, strict=True) if said == label}
     records = [record for record in run.records() if record.sample in right]
-    images = [run.adversarial(record) for record in records]
+    images = [run.image(record) for record in records]
     shown = [clean[r.sample] if image is None else image for r, image in zip(records, images, strict=True)]
     if not shown:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from pixelproof.attacks.budget import Norm
 from pixelproof.engine.settings import AttackName, Precision, Way
+from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
 from pixelproof.jobs.spec_file import read_spec_file
 from pixelproof.results.rank_correlation import FEWEST
@@ -33,7 +33,7 @@ class ModelSpec(BaseModel):
         return self.name or self.model.removeprefix("zoo:")
 
 
-class CleverSpec(BaseModel):
+class GridClever(BaseModel):
     """CLEVER of every bare model: random points, ``batches`` × ``batch_samples`` an image, up to ``radius`` away.
 
     They are few here, as each costs a gradient for every class. The radius is in grey levels, None that of
@@ -88,7 +88,7 @@ class GridSpec(BaseModel):
     seed: int = 0
     device: DeviceChoice = "auto"
     precision: Precision = "float32"
-    clever: CleverSpec | None = None  # of the first of ``targets``
+    clever: GridClever | None = None  # of the first of ``targets``
     models: tuple[ModelSpec, ...] = Field(min_length=1)
 
     @property
@@ -152,11 +152,6 @@ class GridSpec(BaseModel):
         for block in self.blocks:
             self.run(block)
         return self
-
-
-def slug(text: str) -> str:
-    """``text`` as the name of a folder: small letters, digits, ``.``, ``_`` and ``-``, safe on every file system."""
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.") or "unnamed"
 
 
 def read_grid(path: Path, data: str | None = None) -> GridSpec:

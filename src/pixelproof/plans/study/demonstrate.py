@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.models.query import Predict
 from pixelproof.plans.study.false_adversarial import budgets, false_sample, flattest
-from pixelproof.plans.study.transfer import Predict
 from pixelproof.plans.study.view import Demonstration, Found
 from pixelproof.results.minimal import distance
 from pixelproof.results.study import NORMS
@@ -68,4 +68,4 @@ def _nearest_found(runs: Iterable[RunStore], sample: int) -> tuple[Found, ...]:
             if record.attack not in best or distance(record) < distance(best[record.attack][0]):
                 best[record.attack] = record, run
     pairs = [best[attack] for attack in NORMS if attack in best]
-    return tuple(Found(record, image) for record, run in pairs if (image := run.adversarial(record)) is not None)
+    return tuple(Found(record, image) for record, run in pairs if (image := run.image(record)) is not None)

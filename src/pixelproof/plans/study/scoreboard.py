@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from pixelproof.files import write_whole
 from pixelproof.plans.study.view import StudyView
 from pixelproof.results import study
 from pixelproof.results.intervals import Rate
+from pixelproof.results.scoreboard import Row, row
 from pixelproof.results.study import Claim
-
-FILE = "results.json"
-Row = dict[str, Any]
-
-
-def write_scoreboard(view: StudyView, path: Path, command: str) -> Path:
-    """Write the rows of ``view`` to ``path``, with the environment of its last run; ``command`` made the study."""
-    content = {
-        "environment": view.runs[-1].manifest.environment,
-        "rows": [{**row, "command": command} for row in rows(view)],
-    }
-    return write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def rows(view: StudyView) -> list[Row]:
@@ -38,7 +24,7 @@ def _claims(view: StudyView) -> Iterator[Row]:
     for claim in study.claims(view.assessed):
         holds = {"held": True, "not held": False}.get(claim.verdict)
         numbers = {name: _plain(value) for name, value in claim.numbers}
-        yield _row(f"claim: {claim.text}", claim.verdict, "verdict", "held", holds, **_reason(claim), numbers=numbers)
+        yield row(f"claim: {claim.text}", claim.verdict, "verdict", "held", holds, **_reason(claim), numbers=numbers)
 
 
 def _reason(claim: Claim) -> Row:
@@ -64,15 +50,15 @@ def _levels(view: StudyView) -> Iterator[Row]:
 
 def _dualities(view: StudyView) -> Iterator[Row]:
     for each in study.dualities(study.level_runs(view.assessed)):
-        row = each.row
+        found = each.row
         parts = {
-            "few_pixel_only": row.few_pixel_only,
-            "threshold_only": row.threshold_only,
-            "both": row.both,
-            "neither": row.neither,
+            "few_pixel_only": found.few_pixel_only,
+            "threshold_only": found.threshold_only,
+            "both": found.both,
+            "neither": found.neither,
         }
-        claim = f"one norm only: {each.label}, th = {row.threshold}"
-        extra = {"network": each.label, "threshold": row.threshold, **parts}
+        claim = f"one norm only: {each.label}, th = {found.threshold}"
+        extra = {"network": each.label, "threshold": found.threshold, **parts}
         yield _rate(claim, "% of samples fooled under one norm only", each.one_norm_only, **extra)
 
 
@@ -80,7 +66,7 @@ def _areas(view: StudyView) -> Iterator[Row]:
     for area in study.areas(view.assessed):
         found = area.minimal
         extra: Row = {"network": area.label, "attack": found.attack, "from_zero": round(found.area, 1)}
-        yield _row(
+        yield row(
             f"area: {area.label}, {found.attack}",
             round(found.published_area, 1),
             "% × th, as published",
@@ -101,11 +87,7 @@ def _transfers(view: StudyView) -> Iterator[Row]:
 def _rate(claim: str, unit: str, rate: Rate, **extra: Any) -> Row:
     value = None if rate.value is None else round(100 * rate.value, 1)
     low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
-    return _row(claim, value, unit, successes=rate.successes, total=rate.total, interval=[low, high], **extra)
-
-
-def _row(claim: str, value: object, unit: str, target: object = None, holds: bool | None = None, **extra: Any) -> Row:
-    return {"claim": claim, "value": value, "unit": unit, "target": target, "holds": holds, **extra}
+    return row(claim, value, unit, successes=rate.successes, total=rate.total, interval=[low, high], **extra)
 
 
 def _plain(value: Rate | float) -> Any:

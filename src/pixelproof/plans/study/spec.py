@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pixelproof.engine.settings import Precision
+from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
 from pixelproof.jobs.spec_file import read_spec_file
 from pixelproof.results.study import Role
@@ -65,8 +65,8 @@ class Member:
 
     @property
     def folder(self) -> str:
-        """The name of its folder: small letters, digits, ``.``, ``_`` and ``-``, safe on every file system."""
-        return re.sub(r"[^a-z0-9._]+", "-", self.label.lower()).strip("-.") or "network"
+        """The name of its folder."""
+        return slug(self.label)
 
 
 class StudySpec(BaseModel):

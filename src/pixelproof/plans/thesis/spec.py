@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pixelproof.errors import InputError
+from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
 from pixelproof.jobs.perturb.spec import PerturbSpec
 from pixelproof.jobs.spec_file import read_spec_file
-from pixelproof.plans.grid.spec import slug
 
 #: The thesis's PGD (its table 5): ε 0.3, steps of 0.1, 100 iterations, no random start; here in grey levels.
 PGD = "pgd(epsilon=76.5,step=25.5,iterations=100,random_start=false)"

@@ -168,4 +168,4 @@ def _named(manifest: Manifest) -> tuple[str, str | None]:
 
 
 def _plan(search: Mapping[str, Any]) -> Plan:
-    return Plan(search["attack"], search["threshold"], search["search"], search["max_queries"])
+    return Plan(search["constraint"], search["threshold"], search["method"], search["max_queries"])

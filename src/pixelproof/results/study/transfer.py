@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pixelproof.results.intervals import Rate
+from pixelproof.runs.store import RunStore
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,35 @@ class Answer:
     sample: int
     distance: int
     fooled: bool  # the target did not answer with the true class
+
+
+@dataclass(frozen=True)
+class TransferRecord:
+    """The answer to an image of ``sample`` that the run called ``source`` found by ``constraint``."""
+
+    TABLE: ClassVar[str] = "transfers"
+    KEY: ClassVar[tuple[str, ...]] = ("source", "constraint", "sample")
+
+    source: str
+    constraint: str
+    sample: int
+    distance: int
+    fooled: bool
+
+    @property
+    def answer(self) -> Answer:
+        return Answer(self.sample, self.distance, self.fooled)
+
+
+@dataclass(frozen=True)
+class CleanRecord:
+    """Whether the target classifies the clean image of ``sample`` correctly."""
+
+    TABLE: ClassVar[str] = "clean_answers"
+    KEY: ClassVar[tuple[str, ...]] = ("sample",)
+
+    sample: int
+    right: bool
 
 
 #: By (source, target, attack): an answer to every image that the source's run found, one for each sample.
@@ -38,6 +69,21 @@ class TransferCell:
     def whole(self) -> bool:
         """Whether every image counted and fooled, as a source's own images must."""
         return not self.excluded and self.fooled.successes == self.fooled.total
+
+
+def answers_in(run: RunStore, target: str, attacks: Mapping[str, Sequence[str]]) -> Answers:
+    """What the run of ``target`` says by source and attack; ``attacks`` are those that each source carried out."""
+    found: dict[tuple[str, str, str], list[Answer]] = {
+        (source, target, attack): [] for source, carried_out in attacks.items() for attack in carried_out
+    }
+    for record in run.of(TransferRecord):
+        found[record.source, target, record.constraint].append(record.answer)
+    return found
+
+
+def right_in(run: RunStore) -> dict[int, bool]:
+    """Of each sample whether its clean image is classified correctly."""
+    return {record.sample: record.right for record in run.of(CleanRecord)}
 
 
 def transfer_cells(answers: Answers, right: Mapping[str, Collection[int]]) -> list[TransferCell]:

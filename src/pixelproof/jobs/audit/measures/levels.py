@@ -14,7 +14,8 @@ import torch
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess import begin, execute
+from pixelproof.jobs.assess import AssessJob
+from pixelproof.jobs.runner import run_job
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.audit.attacked import Attacked
 from pixelproof.jobs.audit.case import Case
@@ -61,7 +62,7 @@ def _measured(case: Case, rows: tuple[int, ...]) -> list[dict[str, Any]]:
     for target, part in _by_target(case, tried).items():
         row_of = {int(case.samples.indices[row]): row for row in part}
         for record, image in _attacked(case, case.samples.take(part), target):
-            level = (record.attack, record.threshold)
+            level = (record.attack, record.level)
             queries[level] = queries.get(level, 0) + record.queries
             seconds[level] = seconds.get(level, 0.0) + record.seconds
             if image is not None:
@@ -103,18 +104,17 @@ def _attacked(case: Case, data: ImageSet, target: str) -> list[tuple[Record, UIn
         device="cuda" if case.device.type == "cuda" else "cpu",
     )
     try:
-        run = begin(spec, case.classifier, data, None)
+        run = run_job(AssessJob(spec, case.classifier, data), None)
     except InputError:
         if case.random:  # every image was wrong by luck when it was asked again, so none was attacked
             return []
         raise
     with run:
-        execute(run, case.classifier)
         return [(record, _image(run, record)) for record in run.records()]
 
 
 def _image(run: RunStore, record: Record) -> UInt8Array | None:
-    return run.adversarial(record) if record.success else None
+    return run.image(record) if record.success else None
 
 
 def _judged(case: Case, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:

@@ -43,6 +43,6 @@ def _measured(case: Case) -> dict[str, Any]:
     subject = Subject(Scorer(case.judge, BATCH, case.device), images.contiguous(), labels)
     right = {"none": int((subject.answers(subject.images) == labels).sum())}
     for name, strength in BENIGN:
-        seen = cell(subject, make(name, table_for(data.shape)), strength, case.seed)
+        seen = cell(subject, make(name, table_for(data.shape)), strength, case.seed, 0)
         right[f"{name}({strength:g})"] = seen.right(data.labels.tolist()).successes
     return {"images": len(data), "right": right}

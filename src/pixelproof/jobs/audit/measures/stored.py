@@ -32,7 +32,7 @@ def _kept(case: Case, folder: str) -> tuple[list[int], list[UInt8Array]]:
         found = [
             (known[run.clean(record.sample).tobytes()], image)
             for record in run.records()
-            if run.clean(record.sample).tobytes() in known and (image := run.adversarial(record)) is not None
+            if run.clean(record.sample).tobytes() in known and (image := run.image(record)) is not None
         ]
     return [row for row, _ in found], [image for _, image in found]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
-from pixelproof.attacks.budget import Norm
 from pixelproof.runs.record import Record
 
 
-def smallest_distances(records: Iterable[Record], norm: Norm) -> dict[int, float]:
+def smallest_distances(records: Iterable[Record], norm: str) -> dict[int, float]:
     """Sample → the smallest distance in grey levels of ``norm`` among all its successes; infinite where none is.
 
     An upper bound on its minimal distortion, whatever norm an attack had in mind.

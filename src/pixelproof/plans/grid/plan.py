@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from itertools import product
@@ -15,64 +15,53 @@ from pixelproof.attacks.named import read_attack
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend, measure
 from pixelproof.engine.settings import AttackName
-from pixelproof.errors import InputError, RunError
-from pixelproof.jobs.assess import begin, choose_device, execute, in_range, is_finished
+from pixelproof.files import slug
+from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import AssessSpec
+from pixelproof.jobs.clever.job import CleverJob, CleverSpec
+from pixelproof.jobs.job import choose_device, in_range
 from pixelproof.models import Classifier, load_model, settle_kind
 from pixelproof.models.query import predictor
-from pixelproof.plans.grid.clever import ShareProgress, clever_rows, meaningless, surveyed, unseen
+from pixelproof.plans.grid.clever import clever_rows, meaningless
 from pixelproof.plans.grid.replay import replayed
-from pixelproof.plans.grid.spec import Block, CleverSpec, GridSpec, slug
+from pixelproof.plans.grid.spec import Block, GridClever, GridSpec
 from pixelproof.plans.grid.view import GridRun, GridView
-from pixelproof.plans.study.conduct import Progress, quiet
+from pixelproof.plans.plan import RUNS, Say, Show, Task, carry_out, check_folder, quiet, without_weights
+from pixelproof.results.clever import clever_result
 from pixelproof.results.grid import DefenceCost, GridCell, cells
 from pixelproof.results.grid_clever import CleverRow
 from pixelproof.results.intervals import Rate
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 from pixelproof.wording import listed
-from pixelproof.zoo.absent import absence
 
-RUNS, CLEVER = "runs", "clever"
+CLEVER = "clever"
 #: Clean images that accuracy and cost of a defence are measured on, at most.
 _CLEAN = 1_000
 
 
-def conduct(
-    grid: GridSpec,
-    out: Path,
-    *,
-    trust_code: bool = False,
-    progress: Progress = quiet,
-    clever_progress: ShareProgress = unseen,
-    say: Callable[[str], None] = lambda _: None,
+def run_grid(
+    grid: GridSpec, out: Path, *, trust_code: bool = False, show: Show = quiet, say: Say = lambda _: None
 ) -> GridView:
     """Do what is left of ``grid`` in the folder ``out``, and give everything there is to say of it.
 
     Runs lie in ``out/runs/MODEL/DEFENCE/TARGET``, CLEVER's scores in ``out/clever``; those that are finished are not
     done again, and a run that was interrupted goes on. ``say`` is told what a reader must know at once. Raises
-    ``InputError`` as ``begin`` does, and ``RunError`` when ``out`` holds something else.
+    ``InputError`` as jobs do, and ``RunError`` when ``out`` holds something else.
     """
-    if (out / FILE).exists():
-        raise RunError(f"{out} holds a run, not a grid; choose another --out.")
-    missing = {each.label: absence(each.model, each.label) for each in grid.models}
-    absent = {label: sentence for label, sentence in missing.items() if sentence}
-    for sentence in absent.values():
-        say(sentence)
+    check_folder(out, "grid")
+    absent = without_weights([(each.model, each.label) for each in grid.models], say)
     present = [each for each in grid.models if each.label not in absent]
-    if not present:
-        raise InputError(f"None of {', '.join(absent)} has weights here; train one, or name other models.")
     device = choose_device(grid.device)
     models = {each.label: load_model(each.model, trust_code=trust_code, device=device) for each in present}
     data = in_range(load_data(grid.data), grid.range)
     _rehearse(models.values(), grid.preprocessors, data.take(slice(0, 1)), device)
-    conductor = _Conductor(grid, out, data, device, models, trust_code, progress)
-    skipped = tuple(dict.fromkeys(filter(None, map(conductor.run, conductor.blocks))))
-    rows, blind = conductor.clever(grid.clever, clever_progress) if grid.clever else ((), ())
-    skipped += blind
+    plan = _Plan(grid, out, data, device, models, trust_code)
+    carry_out(plan.tasks(), show)
+    skipped = plan.skipped()
     for sentence in skipped:
         say(sentence)
-    return conductor.view(absent, skipped, rows)
+    return plan.view(absent, skipped)
 
 
 def _rehearse(models: Iterable[Classifier], defences: tuple[str, ...], one: ImageSet, device: torch.device) -> None:
@@ -90,8 +79,8 @@ def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torc
 
 
 @dataclass(frozen=True, eq=False)
-class _Conductor:
-    """What the steps of a grid have in common."""
+class _Plan:
+    """What the jobs of a grid have in common."""
 
     grid: GridSpec
     out: Path
@@ -99,44 +88,70 @@ class _Conductor:
     device: torch.device
     models: Mapping[str, Classifier]
     trust_code: bool
-    progress: Progress
 
     @property
     def blocks(self) -> list[Block]:
         return [block for block in self.grid.blocks if block.model.label in self.models]
 
+    @property
+    def bare(self) -> list[Block]:
+        """The blocks whose runs CLEVER is set against: undefended models, at the first target."""
+        return [block for block in self.blocks if block.defence is None and block.target == self.grid.targets[0]]
+
     def place(self, block: Block) -> Path:
         return self.out / RUNS / block.folder
 
-    def run(self, block: Block) -> str | None:
-        """Finish the run of ``block``; a sentence on attacks that it has no place for."""
-        classifier = defend(self.models[block.model.label], block.defence)
-        spec, skipped = _possible(self.grid.run(block, self.trust_code), classifier)
-        if spec is not None and not is_finished(self.place(block), spec, classifier, self.data):
-            with begin(spec, classifier, self.data, self.place(block)) as run, self.progress(block.label) as listener:
-                execute(run, classifier, listener)
-        return skipped
+    def clever_place(self, block: Block) -> Path:
+        return self.out / CLEVER / slug(block.model.label)
 
-    def clever(self, told: CleverSpec, progress: ShareProgress) -> tuple[tuple[CleverRow, ...], tuple[str, ...]]:
-        """Scores of every bare model beside the distances found; sentences on where they are meaningless."""
-        rows: list[CleverRow] = []
-        notes: list[str] = []
+    def tasks(self) -> Iterator[Task]:
+        """A run for each block, then CLEVER of every bare model."""
         for block in self.blocks:
-            if block.defence is not None or block.target != self.grid.targets[0]:
-                continue
+            spec, _ = self._possible(block)
+            if spec is not None:
+                yield Task(block.label, self.place(block), lambda b=block, s=spec: self._assess(b, s))  # type: ignore[misc]
+        if (told := self.grid.clever) is not None:
+            for block in self.bare:
+                label = f"CLEVER of {block.model.label}"
+                yield Task(label, self.clever_place(block), lambda b=block: self._clever(b, told))  # type: ignore[misc]
+
+    def _possible(self, block: Block) -> tuple[AssessSpec | None, str | None]:
+        classifier = defend(self.models[block.model.label], block.defence)
+        return _possible(self.grid.run(block, self.trust_code), classifier)
+
+    def _assess(self, block: Block, spec: AssessSpec) -> AssessJob:
+        return AssessJob(spec, defend(self.models[block.model.label], block.defence), self.data)
+
+    def _clever(self, block: Block, told: GridClever) -> CleverJob:
+        assessed = self.grid.run(block, self.trust_code)
+        shared = assessed.model_dump(include={"model", "data", "samples", "target", "seed", "device", "trust_code"})
+        spec = CleverSpec(**shared, **told.model_dump(), run=str(self.place(block)))
+        model = self.models[block.model.label]
+        with RunStore.open(self.place(block)) as run:
+            settle_kind(model, run.manifest.model.kind)
+            return CleverJob(spec, model, self.data, run)
+
+    def skipped(self) -> tuple[str, ...]:
+        """Sentences on attacks that have no place, and on where CLEVER means nothing, each once."""
+        notes = [sentence for block in self.blocks if (sentence := self._possible(block)[1])]
+        for block in self.bare if self.grid.clever else ():
             label, model = block.model.label, self.models[block.model.label]
-            path = self.out / CLEVER / f"{slug(label)}.json"
-            with RunStore.open(self.place(block)) as run, progress(f"CLEVER of {label}") as listener:
-                settle_kind(model, run.manifest.model.kind)
-                found = surveyed(told, run, model, self.data, path, listener)
-                rows += clever_rows(label, found, run)
-            notes += meaningless(label, found)
+            with RunStore.open(self.clever_place(block)) as run:
+                notes += meaningless(label, clever_result(run))
             blind = [each for each in self.grid.preprocessors if not defend(model, each).differentiable]
             if blind and model.differentiable:
                 notes.append(f"Behind {listed(blind)} there are no gradients, so CLEVER is meaningless there.")
-        return tuple(rows), tuple(dict.fromkeys(notes))
+        return tuple(dict.fromkeys(notes))
 
-    def view(self, absent: Mapping[str, str], skipped: tuple[str, ...], clever: tuple[CleverRow, ...] = ()) -> GridView:
+    def clever_rows(self) -> tuple[CleverRow, ...]:
+        """Scores of every bare model beside the distances found."""
+        rows: list[CleverRow] = []
+        for block in self.bare if self.grid.clever else ():
+            with RunStore.open(self.place(block)) as run, RunStore.open(self.clever_place(block)) as scored:
+                rows += clever_rows(block.model.label, clever_result(scored), run)
+        return tuple(rows)
+
+    def view(self, absent: Mapping[str, str], skipped: tuple[str, ...]) -> GridView:
         found: list[GridCell] = []
         runs: list[GridRun] = []
         for block in self.blocks:
@@ -149,7 +164,7 @@ class _Conductor:
                 found += cells(name, defence, block.way, block.target, run.records())
                 if block.defence is None and "replayed" in self.grid.ways:
                     found += self._replays(block, run)
-        return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped, clever)
+        return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped, self.clever_rows())
 
     def _replays(self, block: Block, run: RunStore) -> list[GridCell]:
         """What the images of a bare model's ``run`` come to behind every defence."""

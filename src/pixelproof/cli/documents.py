@@ -1,0 +1,165 @@
+"""What every job and plan ends with: tables and sentences on the terminal; page, tables and rows on disk."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from pixelproof.cli.console import console, show_findings
+from pixelproof.cli.options import without_place
+from pixelproof.errors import VerificationError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from pixelproof.jobs.job import Job
+    from pixelproof.report.table import Table
+    from pixelproof.runs import RunStore
+
+
+def run_and_show(job: Job, out: Path, *, header: Callable[[RunStore], None] = lambda _: None) -> None:
+    """Do what is left of ``job`` in ``out``, then show what it found and write its documents there.
+
+    ``header`` is shown the run before the long work.
+    """
+    from pixelproof.cli.progress import job_progress
+    from pixelproof.jobs.runner import begin, carry_out
+
+    with begin(job, out) as run:
+        header(run)
+        show_findings(run.manifest.findings)
+        with job_progress(job.label) as listener:
+            carry_out(run, job, listener)
+        show(run)
+
+
+def show(run: RunStore) -> None:
+    """Print what ``run`` says and write its documents beside it. Raises ``VerificationError`` where a claim fails."""
+    {"assess": _assessment, "perturb": _perturbations, "audit": _audit, "clever": _clever, "transfer": _transfer}[
+        run.manifest.job
+    ](run)
+
+
+def _folder(run: RunStore) -> Path:
+    assert run.folder is not None  # the command line has no runs in memory
+    return run.folder
+
+
+def _assessment(run: RunStore) -> None:
+    from pixelproof.report import terminal_tables
+
+    for table in terminal_tables(run):
+        console.print(table)
+    write_assessment(run)
+    _point("report", _folder(run) / "report.html")
+
+
+def write_assessment(run: RunStore) -> None:
+    """Write ``report.html`` and ``tables/`` into the folder of ``run``."""
+    from pixelproof.report import write_report, write_tables
+
+    write_tables(run, _folder(run) / "tables")
+    write_report(run, _folder(run) / "report.html")
+
+
+def _perturbations(run: RunStore) -> None:
+    from pixelproof.report.perturb_page import write_perturbations
+    from pixelproof.report.perturb_summary import perturb_summary
+    from pixelproof.report.perturb_tables import error_table, standing_table
+    from pixelproof.report.terminal_table import narrowed
+    from pixelproof.results.perturb_view import perturb_view, rows
+
+    view = perturb_view(run)
+    page = write_perturbations(view, _folder(run))
+    _write_rows(run, rows(view))
+    tables = [narrowed(standing_table(view), "perturbation", "accuracy", "difference", "worst")]
+    tables += [error_table(view)] if view.mean_corruption_error is not None else []
+    tell(tables, perturb_summary(view), page)
+
+
+def _audit(run: RunStore) -> None:
+    from pixelproof.report.audit_page import write_audit
+    from pixelproof.report.audit_terminal import verdict_list
+    from pixelproof.results.audit_view import audit_view, rows
+
+    view = audit_view(run)
+    page = write_audit(view, _folder(run))
+    _write_rows(run, rows(view))
+    console.print(verdict_list(view))
+    console.print(f"[bold]{escape(view.judgement.title)}.[/]", soft_wrap=True)
+    tell((), view.judgement.sentences, page)
+    if view.failed:
+        numbers = ", ".join(str(each.number) for each in view.failed)
+        noun = "checkpoint" if len(view.failed) == 1 else "checkpoints"
+        raise VerificationError(f"The claim of {run.manifest.model.name} does not stand: see {noun} {numbers}.")
+
+
+def _clever(run: RunStore) -> None:
+    from pixelproof.report.clever_table import score_table, sentences
+    from pixelproof.results.clever import clever_result
+
+    result = clever_result(run)
+    tell([score_table(result)], sentences(result))
+    if run.folder is not None:
+        _write_rows(run, result.rows())
+        _point("scores", _folder(run) / "results.json")
+
+
+def _transfer(run: RunStore) -> None:
+    from pixelproof.report.study_tables import fast_table
+    from pixelproof.report.tables import write_forms
+    from pixelproof.results.study.transfer import fast_rows_of
+
+    table = fast_table(fast_rows_of(run))
+    name = escape(run.manifest.model.name)
+    console.print(f"[bold]A lower bound[/] for {name}, from stored images alone: no search was made.", soft_wrap=True)
+    tell([table])
+    if run.folder is not None:
+        write_forms([table], run.folder)
+        console.print(f"table: [bold]{escape(str(run.folder / table.name))}.csv[/], .md, .tex", soft_wrap=True)
+
+
+def tell(tables: Iterable[Table], sentences: Iterable[str] = (), page: Path | None = None) -> None:
+    """Print ``tables``, then ``sentences``, then where the page lies."""
+    from pixelproof.report.terminal_table import terminal_table
+
+    for table in tables:
+        console.print(terminal_table(table))
+    for sentence in sentences:
+        console.print(escape(sentence), soft_wrap=True)
+    if page is not None:
+        _point("report", page)
+
+
+def _point(what: str, path: Path) -> None:
+    console.print(f"{what}: [bold]{escape(str(path))}[/]", soft_wrap=True)
+
+
+def _write_rows(run: RunStore, rows: Iterable[dict[str, object]]) -> None:
+    from pixelproof.jobs.open import SPECS
+    from pixelproof.results.scoreboard import write_scoreboard
+
+    manifest = run.manifest
+    spec = SPECS[manifest.job](**manifest.spec)
+    command = command_line(manifest.job, spec, _folder(run))
+    write_scoreboard(_folder(run), rows, manifest.environment, command)
+
+
+def command_line(job: str, spec: BaseModel, out: Path) -> str:
+    """The command line that measures the same, without places of this machine."""
+    values = spec.model_dump(exclude_defaults=True, exclude={"trust_code"})
+    if "data" in values:
+        values["data"] = without_place(values["data"])
+    for name in ("claim", "run"):
+        values |= {name: Path(values[name]).name} if name in values else {}
+    folders = {"stored": "--stored", "sources": "--from"}
+    repeated = [(folders[name], Path(each).name) for name in folders for each in values.pop(name, ())]
+    words = ["pixelproof", job]
+    for name, value in (values | {"out": out.name}).items():
+        text = (":" if name == "range" else ",").join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+        words += [f"--{'with' if name == 'run' else name.replace('_', '-')}", text]
+    return shlex.join([*words, *(word for pair in repeated for word in pair)])

@@ -1,0 +1,74 @@
+"""The options that several commands have, and those whose text holds several values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelproof.errors import InputError
+
+Model = Annotated[
+    str, typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file.")
+]
+Data = Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")]
+Defence = Annotated[
+    str | None, typer.Option(help="What images go through before the model: tvm, jpeg(75), bits(5), median(2) …")
+]
+Range = Annotated[
+    str | None, typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order.")
+]
+Shuffle = Annotated[
+    int | None, typer.Option(metavar="SEED", help="Take the images in an order shuffled by this seed.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Load models from files that can run code: .py, .pt2, TorchScript.")
+]
+Run = Annotated[Path, typer.Argument(help="The folder of the run.")]
+MovedModel = Annotated[str | None, typer.Option("--model", help="Where the run's model is now, if it has moved.")]
+MovedData = Annotated[str | None, typer.Option("--data", help="Where the run's data is now, if it has moved.")]
+OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the file names.")]
+PlanOut = Annotated[Path, typer.Option(help="Folder for the runs, the report, the tables and the figures.")]
+
+_PLACES = {"cifar10": "ROOT", "idx": "DIR", "npz": "FILE", "folder": "DIR"}
+
+
+def without_place(data: str) -> str:
+    """``data`` without its place on this machine: ``cifar10:ROOT``."""
+    kind, colon, _ = data.partition(":")
+    if kind == "pentomino":  # numbers, not a place
+        return data
+    return kind + colon + _PLACES.get(kind, "") if colon else kind
+
+
+def parts(text: str) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def integer(option: str, text: str) -> int:
+    """Raises ``InputError`` when ``text`` of ``option`` is no whole number."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InputError(f"{option}: a whole number was expected, not {text!r}.") from error
+
+
+def number(option: str, text: str) -> float:
+    """Raises ``InputError`` when ``text`` of ``option`` is no number."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"{option}: a number was expected, not {text!r}.") from error
+
+
+def limits(text: str | None) -> tuple[int, int] | None:
+    """START:STOP. Raises ``InputError`` for anything else."""
+    if text is None:
+        return None
+    start, colon, stop = text.partition(":")
+    if not colon:
+        raise InputError(f"--range: START:STOP was expected, as in 0:500, not {text!r}.")
+    return integer("--range", start), integer("--range", stop)

@@ -1,0 +1,227 @@
+"""CLEVER scores of the first correctly classified samples of a data set, or of those of another run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from pixelproof.attacks.budget import Norm
+from pixelproof.data import ImageSet
+from pixelproof.engine import Sample
+from pixelproof.errors import RunError
+from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options, resolve
+from pixelproof.jobs.clever.score import CleverScore, check_numbers, clever_by_parts, default_radius
+from pixelproof.jobs.job import Batch, Begun, choose_device
+from pixelproof.jobs.preflight import preflight
+from pixelproof.jobs.selection import select
+from pixelproof.models import Classifier
+from pixelproof.models.query import Scorer
+from pixelproof.results.clever import CleverRecord
+from pixelproof.results.distances import smallest_distances
+from pixelproof.results.rank_correlation import FEWEST
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
+from pixelproof.runs.environment import environment
+from pixelproof.runs.identity import run_identity
+
+#: Samples looked at where no number is given: each takes thousands of gradients.
+SAMPLES = 10
+#: Samples that are scored by the same calls; last bits may depend on it.
+COHORT = 64
+_CHECKED = 256  # images of the preflight
+
+
+class CleverSpec(BaseModel):
+    """Everything ``pixelproof clever`` can be told; field names are those of its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    defence: str | None = None
+    data: str
+    samples: int | None = Field(None, ge=1)  # None: 10, or as many as there are
+    norm: str = "l2"
+    radius: float | None = None  # in grey levels of the norm; None: see ``RADII``
+    batches: int = 50
+    batch_samples: int = 100
+    target: str = "none"
+    run: str | None = None  # the folder of a run whose samples are looked at
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: DeviceChoice = "auto"
+    trust_code: bool = False
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What another run says of its samples: who they are, and the smallest distance that its attacks found of each."""
+
+    identity: str
+    samples: tuple[int, ...]
+    distances: Mapping[int, float]
+
+
+class CleverJob:
+    """What ``spec`` asks about ``classifier`` on ``data``; with ``run``, an open one, about its samples."""
+
+    kind: Literal["clever"] = "clever"
+    records = (CleverRecord,)
+
+    def __init__(self, spec: CleverSpec, classifier: Classifier, data: ImageSet, run: RunStore | None = None) -> None:
+        self.spec, self.classifier, self.data = spec, classifier, data
+        self.label = f"CLEVER of {classifier.name}"
+        self.norm: Norm = spec.norm  # type: ignore[assignment]  # checked in the next line
+        self.radius = default_radius(self.norm) if spec.radius is None else spec.radius
+        check_numbers(self.norm, self.radius, spec.batches, spec.batch_samples)
+        self.device = choose_device(spec.device)
+        shared = spec.model_dump(include={"model", "data", "samples", "target", "seed", "device"})
+        self.settings = resolve(from_options(AssessSpec, shared), data.shape, self.device.type)
+        self._usable = data if run is None else _of_run(run, spec, classifier, data)
+        self._attacked = None if run is None else _attacked(run, self.norm)
+        self._queries = self._gradient_steps = 0
+
+    @property
+    def identity(self) -> str:
+        model = self.classifier
+        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.content_hash)
+
+    @cached_property
+    def _resolved(self) -> dict[str, object]:
+        shared = self.spec.model_dump(include={"samples", "norm", "batches", "batch_samples", "target", "seed"})
+        run = None if self._attacked is None else self._attacked.identity
+        batch = {"batch_size": self.settings.batch_size, "cohort": COHORT}
+        return {**shared, **batch, "radius": self.radius, "run": run, "device": self.device.type}
+
+    def begin(self) -> Begun:
+        """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
+        model, data, size = self.classifier, self.data, self.settings.batch_size
+        found = preflight(model, data, batch_size=size, device=self.device, limit=_CHECKED)
+        selection = self._chosen[0]
+        manifest = Manifest(
+            job=self.kind,
+            identity=self.identity,
+            status="running",
+            spec=self.spec.model_dump(mode="json"),
+            settings=self._resolved,
+            model=ModelCard(model.name, model.kind, model.fingerprint, found.checked, found.right),
+            data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
+            selection=selection,
+            findings=found.findings,
+            environment=environment(self.device),
+            details={"steps": self._steps},
+        )
+        return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
+
+    def take_up(self, run: RunStore) -> None:
+        """Nothing is kept between sittings but what the run holds."""
+
+    @cached_property
+    def _chosen(self) -> tuple[Selection, list[Sample]]:
+        settings = replace(self.settings, samples=self.spec.samples or min(SAMPLES, len(self._usable)))
+        return select(Scorer(self.classifier, settings.batch_size, self.device), self._usable, settings)
+
+    @property
+    def _samples(self) -> list[Sample]:
+        return self._chosen[1]
+
+    @property
+    def _steps(self) -> list[str]:
+        return [f"samples {start}" for start in range(0, len(self._samples), COHORT)]
+
+    def total(self, run: RunStore) -> tuple[float, float]:
+        return len(run.of(CleverRecord)), len(self._samples)
+
+    def left(self, run: RunStore) -> list[str]:
+        done = run.steps()
+        return [step for step in self._steps if step not in done]
+
+    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+        """A cohort a step; how far it goes is told after every batch of points."""
+        for step in steps:
+            start = int(step.removeprefix("samples "))
+            cohort, told = self._samples[start : start + COHORT], 0.0
+            scoring = self._scoring(cohort)
+            while True:
+                try:
+                    share = next(scoring)
+                except StopIteration as end:
+                    yield Batch(self._outcomes(cohort, end.value), step, done=len(cohort) * (1 - told))
+                    break
+                yield Batch(done=len(cohort) * (share - told))
+                told = share
+
+    def _scoring(self, cohort: Sequence[Sample]) -> Iterator[float]:
+        pixels = np.stack([sample.pixels for sample in cohort])
+        aimed = [sample.target for sample in cohort if sample.target is not None]
+        return clever_by_parts(
+            self.classifier,
+            torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device) / 255,
+            torch.tensor([sample.label for sample in cohort], device=self.device),
+            norm=self.norm,
+            radius=self.radius,
+            batches=self.spec.batches,
+            samples=self.spec.batch_samples,
+            targets=torch.tensor(aimed, device=self.device) if aimed else None,
+            seed=self.spec.seed,
+            batch_size=self.settings.batch_size,
+        )
+
+    def _outcomes(self, cohort: Sequence[Sample], scores: Sequence[CleverScore]) -> list[tuple[CleverRecord, None]]:
+        self._queries += sum(each.queries for each in scores)
+        self._gradient_steps += sum(each.gradient_steps for each in scores)
+        far = None if self._attacked is None else self._attacked.distances
+        return [
+            (_record(sample.index, score, None if far is None else far.get(sample.index, inf)), None)
+            for sample, score in zip(cohort, scores, strict=True)
+        ]
+
+    def findings(self) -> list[Finding]:
+        return []
+
+    def counts(self) -> Mapping[str, float]:
+        return {"queries": self._queries, "gradient_steps": self._gradient_steps}
+
+
+def _record(sample: int, score: CleverScore, distance: float | None) -> CleverRecord:
+    return CleverRecord(
+        sample=sample,
+        label=score.label,
+        score=score.score,
+        nearest=score.nearest,
+        scores=tuple(score.scores.items()),
+        lipschitz=tuple(score.lipschitz.items()),
+        curve=score.curve,
+        queries=score.queries,
+        gradient_steps=score.gradient_steps,
+        reason=None if score.finding is None else score.finding.name,
+        message=None if score.finding is None else score.finding.message,
+        distance=distance,
+    )
+
+
+def _attacked(run: RunStore, norm: Norm) -> Attacked:
+    manifest = run.manifest
+    return Attacked(manifest.identity, manifest.selection.samples, smallest_distances(run.records(), norm))
+
+
+def _of_run(run: RunStore, spec: CleverSpec, classifier: Classifier, data: ImageSet) -> ImageSet:
+    """The samples of ``run``, in its order, out of ``data``."""
+    manifest = run.manifest
+    if manifest.status != "finished":
+        raise RunError(f"{run.folder} is not finished; pixelproof resume it first.")
+    if manifest.model.fingerprint != classifier.fingerprint:
+        raise RunError(f"{run.folder} is of another model (or defence): {manifest.model.name}; give that one.")
+    if manifest.settings["target"] != spec.target:
+        raise RunError(f"{run.folder} has --target {manifest.settings['target']}; give the same.")
+    where = {int(index): position for position, index in enumerate(data.indices)}
+    positions = [where[sample] for sample in manifest.selection.samples if sample in where]
+    if len(positions) < FEWEST or (spec.samples or FEWEST) < FEWEST:
+        raise RunError(f"A correlation needs {FEWEST} samples of {run.folder} at least; raise --samples.")
+    if any(not np.array_equal(run.clean(int(data.indices[k])), data.images[k]) for k in positions):
+        raise RunError(f"{run.folder} is over other data: {manifest.data.name}; give that as --data.")
+    return data.take(positions)

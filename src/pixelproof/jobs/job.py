@@ -1,0 +1,122 @@
+"""What a job is: one measurement of one model on one data set, in steps that can be done in any order and place.
+
+A job knows what it measures; how that is run, resumed, shown and kept is the runner's. It is handed the run that its
+records go to only to read what is done already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.errors import InputError
+from pixelproof.models import Classifier
+from pixelproof.runs import Finding, Manifest, RunStore
+from pixelproof.runs.table import RecordType
+
+Outcome = tuple[RecordType, UInt8Array | None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a job brought: ``outcomes``, which are kept together, and the ``step`` that is through with them, if one is.
+
+    ``done`` is how far this goes of the job's ``total``; ``note`` says where the job stands in a few words.
+    """
+
+    outcomes: Sequence[Outcome] = ()
+    step: str | None = None
+    done: float = 1
+    queries: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A new run: its manifest, and the clean images of the samples whose images it keeps."""
+
+    manifest: Manifest
+    clean: dict[int, UInt8Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a job stands: ``done`` of ``total``, ``before`` of them in earlier sittings; the rest is of this one."""
+
+    label: str
+    done: float
+    total: float
+    before: float
+    queries: int
+    seconds: float
+    note: str = ""
+
+
+Listener = Callable[[Progress], None]
+
+
+class Job(Protocol):
+    """One measurement. Everything that can be wrong with it is said by its constructor, ``begin`` or ``take_up``."""
+
+    @property
+    def kind(self) -> str:
+        """``assess``, ``perturb``, ``clever``, ``transfer`` or ``audit``."""
+
+    @property
+    def label(self) -> str:
+        """What people see of it while it runs."""
+
+    @property
+    def records(self) -> Sequence[type[RecordType]]:
+        """The types of its records."""
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model, behind its defence."""
+
+    @property
+    def identity(self) -> str:
+        """The hash of what changes the result; a kind of scores that nobody gave is settled before."""
+
+    def begin(self) -> Begun:
+        """Look at the model and choose the samples, writing nothing. Raises ``InputError`` for the user's mistakes."""
+
+    def take_up(self, run: RunStore) -> None:
+        """Go on with ``run``, which has this job's identity. Raises ``RunError`` when that cannot be."""
+
+    def total(self, run: RunStore) -> tuple[float, float]:
+        """How much is done in ``run``, and how much there is to do."""
+
+    def left(self, run: RunStore) -> list[str]:
+        """The keys of the steps that are left, in order."""
+
+    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+        """Do ``steps``; what they bring does not depend on which others are done beside them."""
+
+    def findings(self) -> list[Finding]:
+        """What was noticed on the way."""
+
+    def counts(self) -> Mapping[str, float]:
+        """What went through the model on the way: ``queries`` and others, by name."""
+
+
+def choose_device(choice: str) -> torch.device:
+    """The device called ``auto``, ``cpu`` or ``cuda``. Raises ``InputError`` when there is no such device here."""
+    if choice not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device: it is auto, cpu or cuda, not {choice!r}.")
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device: there is no CUDA device here; use cpu or auto.")
+    return torch.device("cuda" if choice != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
+    """The images START:STOP of ``data``. Raises ``InputError`` when they reach past its end."""
+    if limits is None:
+        return data
+    if limits[1] > len(data):
+        raise InputError(f"--range: {limits[0]}:{limits[1]} reaches past the {len(data)} images of {data.name}.")
+    return data.take(slice(*limits))

@@ -1,0 +1,85 @@
+"""From a spec, or from a run, to its job: the model and the data that it speaks of are loaded here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pixelproof.data import ImageSet, load_data
+from pixelproof.defences import defend
+from pixelproof.errors import RunError
+from pixelproof.jobs.assess import AssessJob, prepared
+from pixelproof.jobs.assess_spec import AssessSpec, from_options
+from pixelproof.jobs.audit.job import AuditJob, read_claim
+from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.clever.job import CleverJob, CleverSpec
+from pixelproof.jobs.job import Job, choose_device, in_range
+from pixelproof.jobs.perturb.job import PerturbJob
+from pixelproof.jobs.perturb.spec import PerturbSpec
+from pixelproof.jobs.transfer import TransferJob, TransferSpec, sources_in
+from pixelproof.models import Classifier, load_model
+from pixelproof.runs import RunStore
+
+Spec = AssessSpec | PerturbSpec | CleverSpec | TransferSpec | AuditSpec
+SPECS: dict[str, type[BaseModel]] = {
+    "assess": AssessSpec,
+    "perturb": PerturbSpec,
+    "clever": CleverSpec,
+    "transfer": TransferSpec,
+    "audit": AuditSpec,
+}
+
+
+def open_model(spec: Spec) -> Classifier:
+    """The model of ``spec`` on its device, behind its defence."""
+    classifier = load_model(spec.model, trust_code=spec.trust_code, device=choose_device(spec.device))
+    return defend(classifier, spec.defence)
+
+
+def open_data(spec: Spec) -> ImageSet:
+    """The images in range of ``spec``, corrupted where it says so."""
+    assert not isinstance(spec, TransferSpec)  # whose images are those of runs
+    data = load_data(spec.data)
+    return prepared(data, spec) if isinstance(spec, AssessSpec) else in_range(data, getattr(spec, "range", None))
+
+
+def open_job(spec: Spec) -> Job:
+    """The job of ``spec``. Raises ``InputError`` for anything that the user must put right."""
+    if isinstance(spec, TransferSpec):
+        classifier = open_model(spec)
+        return TransferJob(spec, classifier, *sources_in([Path(each) for each in spec.sources], classifier.name))
+    if isinstance(spec, AuditSpec):
+        claim = read_claim(Path(spec.claim))
+        return AuditJob(spec, claim, open_model(spec), load_data(spec.data))
+    if isinstance(spec, CleverSpec):
+        return _clever(spec)
+    if isinstance(spec, PerturbSpec):
+        return PerturbJob(spec, open_model(spec), load_data(spec.data))
+    data = open_data(spec)
+    return AssessJob(spec, open_model(spec), data)
+
+
+def _clever(spec: CleverSpec) -> CleverJob:
+    if spec.run is None:
+        return CleverJob(spec, open_model(spec), load_data(spec.data))
+    with RunStore.open(Path(spec.run)) as run:
+        return CleverJob(spec, open_model(spec), load_data(spec.data), run)
+
+
+def job_of(run: RunStore, trust_code: bool, model: str | None = None) -> Job:
+    """The job of ``run``, with another place for its model where given; an assessment needs no data but the run's."""
+    spec = spec_of(run, trust_code, model)
+    return AssessJob.of_run(run, open_model(spec)) if isinstance(spec, AssessSpec) else open_job(spec)
+
+
+def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> Spec:
+    """The spec of ``run``, with another place for its model or data where given; trust is asked for anew."""
+    manifest = run.manifest
+    places = {key: value for key, value in (("model", model), ("data", data)) if value is not None}
+    options: dict[str, Any] = {**manifest.spec, **places, "trust_code": trust_code}
+    spec: Spec = from_options(SPECS[manifest.job], options)  # type: ignore[assignment]
+    if spec.model.startswith("python:"):
+        raise RunError("The run was begun from Python, so its model is not known here; name it with --model.")
+    return spec

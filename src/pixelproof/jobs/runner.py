@@ -1,0 +1,106 @@
+"""The one way in which jobs are run: begun or taken up, committed as they finish, interrupted and gone on with."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Never
+
+from pixelproof.errors import RunError
+from pixelproof.jobs.job import Batch, Job, Listener, Progress
+from pixelproof.models import settle_kind
+from pixelproof.runs import RunStore
+from pixelproof.runs.store import FILE
+
+#: Has steps of a job done, wherever that is; what they bring comes back here, to the one writer.
+Backend = Callable[[Job, RunStore, Sequence[str]], Iterator[Batch]]
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was told to end (SIGTERM)."""
+
+
+def run_job(job: Job, out: Path | None, listener: Listener = lambda _: None) -> RunStore:
+    """The finished run of ``job`` in the folder ``out`` (None: in memory), with what is left of it done.
+
+    Raises ``InputError`` for anything the user must put right, before anything is written.
+    """
+    run = begin(job, out)
+    try:
+        carry_out(run, job, listener)
+    except BaseException:
+        run.close()
+        raise
+    return run
+
+
+def begin(job: Job, out: Path | None) -> RunStore:
+    """The run of ``job`` in ``out``: a new one, or the one there, if it is this job's. Raises as ``run_job`` does."""
+    if out is None or not (out / FILE).exists():
+        begun = job.begin()
+        return RunStore.create(out, begun.manifest, begun.clean, job.records)
+    with RunStore.open(out) as run:
+        manifest = run.manifest
+    settle_kind(job.classifier, manifest.model.kind)
+    if manifest.job != job.kind or manifest.identity != job.identity:
+        raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
+    finished = manifest.status == "finished"
+    run = RunStore.open(out, write=not finished)
+    try:
+        if not finished:
+            job.take_up(run)
+    except BaseException:
+        run.close()
+        raise
+    return run
+
+
+def carry_out(
+    run: RunStore,
+    job: Job,
+    listener: Listener = lambda _: None,
+    backend: Backend = lambda job, run, steps: job.work(run, steps),
+) -> None:
+    """Do what is left of ``run``, which ``begin`` gave; safe to kill and to call again."""
+    if run.manifest.status == "finished":
+        return
+    begun, queries, finished = time.perf_counter(), 0, False
+    before, total = job.total(run)
+    done = before
+    with interruptible(run):
+        try:
+            for batch in backend(job, run, job.left(run)):
+                if batch.outcomes or batch.step:
+                    run.commit(batch.outcomes, batch.step)
+                done, queries = done + batch.done, queries + batch.queries
+                seconds = time.perf_counter() - begun
+                listener(Progress(job.label, done, total, before, queries, seconds, batch.note))
+            finished = True
+        finally:
+            run.add_findings(job.findings())
+            timings = {"seconds": time.perf_counter() - begun, **job.counts()}
+            run.add_timings(timings, finished=finished)
+
+
+@contextmanager
+def interruptible(run: RunStore) -> Iterator[None]:
+    """Ends in order on SIGTERM as on Ctrl-C; the exception says which run goes on where (``folder``)."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminate) if main else None
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.folder = run.folder  # type: ignore[attr-defined]
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> Never:
+    raise Terminated

@@ -1,0 +1,245 @@
+"""Stored adversarial images of finished runs, shown to another network: a lower bound on what a search would fool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from pixelproof.data import ImageSet
+from pixelproof.data.imageset import UInt8Array
+from pixelproof.errors import InputError
+from pixelproof.jobs.assess_spec import DeviceChoice
+from pixelproof.jobs.job import Batch, Begun, Outcome, choose_device
+from pixelproof.jobs.preflight import preflight
+from pixelproof.models import Classifier
+from pixelproof.models.query import verifier
+from pixelproof.results.minimal import distance
+from pixelproof.results.study import NORMS, Assessed, FastRow, fast_rows
+from pixelproof.results.study.transfer import CleanRecord, TransferRecord, answers_in, right_in
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
+from pixelproof.runs.environment import environment
+from pixelproof.runs.identity import run_identity
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """An adversarial image of ``sample``, the one nearest to the clean image by its norm."""
+
+    sample: int
+    attack: str
+    distance: int
+    image: UInt8Array
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a run has to show to others: its clean images and labels by sample, and its adversarial images."""
+
+    label: str
+    identity: str
+    data_sha256: str
+    attacks: tuple[str, ...]  # those carried out, whatever they found
+    clean: Mapping[int, UInt8Array]
+    labels: Mapping[int, int]
+    stored: tuple[Stored, ...]
+
+
+class TransferSpec(BaseModel):
+    """Everything ``pixelproof transfer`` can be told; field names are those of its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    defence: str | None = None
+    sources: tuple[str, ...] = ()  # folders of runs
+    device: DeviceChoice = "auto"
+    trust_code: bool = False
+
+
+class TransferJob:
+    """What ``classifier`` answers to the stored images of ``sources``, all over the same data; no search is made.
+
+    ``data`` describes their data. ``looked_at``: the model has been through a preflight of another run on these data.
+    """
+
+    kind = "transfer"
+    records = (TransferRecord, CleanRecord)
+
+    def __init__(
+        self,
+        spec: TransferSpec,
+        classifier: Classifier,
+        sources: Sequence[Source],
+        data: DataCard,
+        *,
+        looked_at: bool = False,
+    ) -> None:
+        self.spec, self.classifier, self.sources, self.data = spec, classifier, list(sources), data
+        self.label = f"{classifier.name}, transfer"
+        self.device = choose_device(spec.device)
+        self._looked_at = looked_at
+        self._labels = {sample: label for source in sources for sample, label in source.labels.items()}
+        self._clean = {sample: image for source in sources for sample, image in source.clean.items()}
+        self._scorer = verifier(classifier, self.device)
+
+    @property
+    def identity(self) -> str:
+        model = self.classifier
+        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.sha256)
+
+    @property
+    def _resolved(self) -> dict[str, object]:
+        return {"device": self.device.type, "sources": [source.identity for source in self.sources]}
+
+    def begin(self) -> Begun:
+        """Look at the model with the clean images. Raises ``InputError`` for what the user must put right."""
+        model, samples = self.classifier, sorted(self._clean)
+        checked, right, findings = 0, 0, tuple[Finding, ...]()
+        if not self._looked_at:
+            rows = self._scorer.batch_size
+            found = preflight(model, self._clean_set(samples), batch_size=rows, device=self.device)
+            checked, right, findings = found.checked, found.right, found.findings
+        labels = tuple(self._labels[sample] for sample in samples)
+        manifest = Manifest(
+            job=self.kind,
+            identity=self.identity,
+            status="running",
+            spec=self.spec.model_dump(mode="json"),
+            settings=self._resolved,
+            model=ModelCard(model.name, model.kind, model.fingerprint, checked, right),
+            data=self.data,
+            selection=Selection("the samples of the runs shown", len(samples), tuple(samples), labels),
+            findings=findings,
+            environment=environment(self.device),
+            details={"steps": [source.label for source in self.sources]},
+        )
+        return Begun(manifest, self._clean)
+
+    def take_up(self, run: RunStore) -> None:
+        """Nothing is kept between sittings but what the run holds."""
+
+    def _clean_set(self, samples: Sequence[int]) -> ImageSet:
+        return ImageSet(
+            np.stack([self._clean[sample] for sample in samples]),
+            np.array([self._labels[sample] for sample in samples]),
+            self.data.class_names,
+            self.data.name,
+            np.array(samples),
+        )
+
+    def total(self, run: RunStore) -> tuple[float, float]:
+        return len(run.steps()), len(self.sources)
+
+    def left(self, run: RunStore) -> list[str]:
+        done = run.steps()
+        return [source.label for source in self.sources if source.label not in done]
+
+    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+        """A source a step: its clean images that were not asked about yet, then its adversarial ones."""
+        known = {record.sample for record in run.of(CleanRecord)}
+        for source in (each for each in self.sources if each.label in steps):
+            asked = sorted(source.clean.keys() - known)
+            known |= source.clean.keys()
+            images = [*(self._clean[sample] for sample in asked), *(each.image for each in source.stored)]
+            said = self._scorer.classes_of(images)
+            clean = [CleanRecord(k, answer == self._labels[k]) for k, answer in zip(asked, said, strict=False)]
+            found = [
+                _answer(source, each, answer) for each, answer in zip(source.stored, said[len(asked) :], strict=True)
+            ]
+            outcomes: list[Outcome] = [*((each, None) for each in clean), *((each, None) for each in found)]
+            yield Batch(outcomes, source.label, queries=len(images))
+
+    def rows(self, run: RunStore) -> list[FastRow]:
+        """What the finished ``run`` says of the model: rows by norm and threshold, as lower bounds."""
+        answers = answers_in(run, self.classifier.name, {source.label: source.attacks for source in self.sources})
+        right = [sample for sample, yes in right_in(run).items() if yes]
+        return fast_rows(self.classifier.name, answers, right)
+
+    def findings(self) -> list[Finding]:
+        return []
+
+    def counts(self) -> Mapping[str, float]:
+        return {"queries": self._scorer.queries}
+
+
+def _answer(source: Source, image: Stored, said: int) -> TransferRecord:
+    fooled = said != source.labels[image.sample]
+    return TransferRecord(source.label, image.attack, image.sample, image.distance, fooled)
+
+
+def sources_in(folders: Sequence[Path], target: str) -> tuple[list[Source], DataCard]:
+    """The images of the finished runs in ``folders``, and their data.
+
+    A run of the ``target`` itself gets a label of its own, so that its images count as well. Raises ``InputError`` when
+    no run holds an image that fools, or when they are over different data.
+    """
+    with ExitStack() as stack:
+        runs = [stack.enter_context(RunStore.open(folder)) for folder in folders]
+        sources = merged(source_of(run, Assessed.of(run.manifest, ()).label) for run in runs)
+        data = runs[0].manifest.data
+    if not any(source.stored for source in sources):
+        raise InputError(f"{', '.join(map(str, folders))}: no run found an adversarial image; take one that did.")
+    return [replace(each, label=f"{each.label} (its own)") if each.label == target else each for each in sources], data
+
+
+def source_of(run: RunStore, label: str) -> Source:
+    """The images of ``run``: for each sample and attack the one of smallest distance, by sample."""
+    manifest = run.manifest
+    chosen, carried_out = manifest.selection, {each["constraint"] for each in manifest.settings["searches"]}
+    nearest: dict[tuple[str, int], Record] = {}
+    for record in run.records():
+        key = record.attack, record.sample
+        if record.success and (key not in nearest or distance(record) < distance(nearest[key])):
+            nearest[key] = record
+    stored = [
+        Stored(sample, attack, distance(nearest[attack, sample]), image)
+        for attack in NORMS
+        for sample in chosen.samples
+        if (attack, sample) in nearest and (image := run.image(nearest[attack, sample])) is not None
+    ]
+    return Source(
+        label,
+        manifest.identity,
+        manifest.data.sha256,
+        tuple(attack for attack in NORMS if attack in carried_out),
+        {sample: run.clean(sample) for sample in chosen.samples},
+        dict(zip(chosen.samples, chosen.labels, strict=True)),
+        tuple(stored),
+    )
+
+
+def merged(sources: Iterable[Source]) -> list[Source]:
+    """``sources`` with one for each label: of two images for the same sample and attack, the nearer one.
+
+    Raises ``InputError`` when they come from different data, since samples are then not the same images.
+    """
+    found: dict[str, Source] = {}
+    first: Source | None = None
+    for source in sources:
+        first = first or source
+        if source.data_sha256 != first.data_sha256:
+            raise InputError(
+                f"{first.label} and {source.label} differ in data: {first.data_sha256[:12]} against "
+                f"{source.data_sha256[:12]}; take images from runs over the same data."
+            )
+        before = found.get(source.label)
+        found[source.label] = source if before is None else _joined(before, source)
+    return list(found.values())
+
+
+def _joined(one: Source, other: Source) -> Source:
+    nearest = {(each.attack, each.sample): each for each in one.stored}
+    for each in other.stored:
+        key = each.attack, each.sample
+        if key not in nearest or each.distance < nearest[key].distance:
+            nearest[key] = each
+    ordered = sorted(nearest.values(), key=lambda each: NORMS.index(each.attack))
+    clean, labels = {**one.clean, **other.clean}, {**one.labels, **other.labels}
+    attacks = tuple(attack for attack in NORMS if attack in one.attacks + other.attacks)
+    identity = f"{one.identity}+{other.identity}"
+    return Source(one.label, identity, one.data_sha256, attacks, clean, labels, tuple(ordered))

@@ -1,0 +1,26 @@
+"""Results as rows for machines, as they are kept in ``results.json`` beside a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pixelproof.files import write_whole
+
+FILE = "results.json"
+Row = dict[str, Any]
+
+
+def write_scoreboard(
+    folder: Path, rows: Iterable[Row], environment: Mapping[str, str], command: str, **more: Any
+) -> Path:
+    """Write ``rows`` into ``folder``, with their ``environment`` and the ``command`` that made them; ``more`` too."""
+    content = {"environment": dict(environment), **more, "rows": [{**row, "command": command} for row in rows]}
+    return write_whole(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def row(claim: str, value: object, unit: str, target: object = None, holds: bool | None = None, **more: Any) -> Row:
+    """A figure: what it is of, its value and unit; what was promised of it and whether that holds, if anything was."""
+    return {"claim": claim, "value": value, "unit": unit, "target": target, "holds": holds, **more}

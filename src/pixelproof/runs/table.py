@@ -1,0 +1,123 @@
+"""A dataclass as a table of a run: its columns, its rows, and the digest that tells when a row was altered.
+
+A record type names its ``TABLE`` and its ``KEY``, the fields that tell two records apart. Numbers, truth values, text
+and None are columns as they are; everything else is JSON. SQLite would keep NaN as NULL, so numbers that are not finite
+are kept as text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy.typing as npt
+
+from pixelproof.errors import RunError
+
+_SCALARS = (bool, int, float, str, NoneType)
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+class RecordType(Protocol):
+    """What the store asks of a record: a frozen dataclass that says where it is kept."""
+
+    TABLE: ClassVar[str]
+    KEY: ClassVar[tuple[str, ...]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+R = TypeVar("R", bound=RecordType)
+
+
+@cache
+def columns(kind: type[RecordType]) -> tuple[str, ...]:
+    """The names of the columns, in the order of the fields."""
+    return tuple(each.name for each in fields(kind))
+
+
+def schema(kind: type[RecordType]) -> list[str]:
+    """The statements that make the table of ``kind``. NULLs of a key are equal here, which SQLite's UNIQUE denies."""
+    table = kind.TABLE
+    key = ", ".join(f"ifnull(\"{name}\", '')" for name in kind.KEY)
+    names = ", ".join(f'"{name}"' for name in columns(kind))  # some are words of SQL
+    return [
+        f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, {names}, digest TEXT NOT NULL)",
+        f"CREATE UNIQUE INDEX {table}_key ON {table} ({key})",
+        f'CREATE INDEX {table}_first ON {table} ("{kind.KEY[0]}")',
+    ]
+
+
+def to_row(record: RecordType) -> list[Any]:
+    """The values of ``record``, as they are kept."""
+    return [_kept(getattr(record, name)) for name in columns(type(record))]
+
+
+def from_row(kind: type[R], row: Sequence[Any]) -> R:
+    """The record in ``row``. Raises ``RunError`` where a value is not of its field's type."""
+    values = {}
+    for name, value in zip(columns(kind), row, strict=True):
+        allowed = _types(kind)[name]
+        try:
+            values[name] = _read(value, allowed)
+        except (TypeError, ValueError) as error:
+            raise RunError(f"A record of the run is damaged: its {name} is {value!r}.") from error
+    return kind(**values)
+
+
+def row_digest(row: Sequence[Any], images: Sequence[npt.NDArray[Any] | None]) -> str:
+    """64 hexadecimal digits of the values and of the images that belong to them."""
+    digest = hashlib.sha256(json.dumps(list(row)).encode())
+    for image in images:
+        digest.update(b"" if image is None else image.tobytes())
+    return digest.hexdigest()
+
+
+def sealed(values: Mapping[str, Any]) -> str:
+    """64 hexadecimal digits of plain values, whatever their order."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _types(kind: type[RecordType]) -> dict[str, tuple[type, ...] | None]:
+    """The types that the value of each field may have; None where it is kept as JSON."""
+    hints = get_type_hints(kind)
+    return {name: _scalars(hints[name]) for name in columns(kind)}
+
+
+def _scalars(hint: Any) -> tuple[type, ...] | None:
+    if get_origin(hint) in (Union, UnionType):
+        parts = [_scalars(each) for each in get_args(hint)]
+        return None if None in parts else tuple(one for part in parts if part for one in part)
+    if get_origin(hint) is Literal:
+        return tuple({type(each) for each in get_args(hint)})
+    if hint is float:
+        return (float, int)
+    return (hint,) if hint in _SCALARS else None
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, _SCALARS) else json.dumps(value, ensure_ascii=False)
+
+
+def _read(value: Any, allowed: tuple[type, ...] | None) -> Any:
+    if allowed is None:
+        return _frozen(json.loads(value))
+    if float in allowed and value in _NOT_FINITE:
+        return _NOT_FINITE[value]
+    if bool in allowed and value in (0, 1):
+        return bool(value)
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        raise ValueError(value)
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
