@@ -16,18 +16,19 @@ from pixelproof.defences import defend
 from pixelproof.errors import DataError, InputError
 from pixelproof.jobs.assess import begin, choose_device, execute, prepared
 from pixelproof.jobs.assess_spec import from_options, make_spec
-from pixelproof.jobs.audit import conduct as audit
-from pixelproof.jobs.audit.claim import Claim, read_claim
-from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.audit.job import run_audit
+from pixelproof.jobs.audit.spec import AuditSpec, read_claim
 from pixelproof.jobs.perturb.job import conduct
 from pixelproof.jobs.perturb.spec import PerturbSpec
 from pixelproof.jobs.spec_file import checked
 from pixelproof.models import ScoreKind, wrap_model
 from pixelproof.report import levels_html, write_report
+from pixelproof.report.audit_notebook import audit_html
 from pixelproof.report.audit_page import write_audit
 from pixelproof.report.perturb_page import write_perturbations
 from pixelproof.results import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
-from pixelproof.results.audit_view import AuditView, audit_view
+from pixelproof.results.audit.claim import Claim
+from pixelproof.results.audit.view import AuditView
 from pixelproof.results.perturb_view import PerturbView, perturb_view
 from pixelproof.results.view import read
 from pixelproof.runs import Record, RunStore
@@ -149,6 +150,13 @@ def measure_perturbations(
     return view
 
 
+class Audit(AuditView):
+    """An audit. In a notebook it shows its judgement and the table of its checkpoints."""
+
+    def _repr_html_(self) -> str:
+        return audit_html(self)
+
+
 def audit_claim(
     model: object,
     images: npt.ArrayLike | torch.Tensor,
@@ -161,7 +169,7 @@ def audit_claim(
     out: str | Path | None = None,
     device: str = "auto",
     **options: Any,
-) -> AuditView:
+) -> Audit:
     """Test a ``claim`` of robustness; what it returns has ``verdict``, ``judgement``, ``answers`` and the rest.
 
     The arguments are those of ``assess``. ``claim``: a mapping with the keys of a claim file, or the path of one.
@@ -175,7 +183,7 @@ def audit_claim(
     given = {**options, "model": f"python:{classifier.name}", "data": "arrays", "claim": "python", "device": device}
     spec = from_options(AuditSpec, given)
     folder = Path(out) if out is not None else None
-    view = audit_view(audit.conduct(spec, claimed, defend(classifier, spec.defence), data, folder))
+    view = Audit(**vars(run_audit(spec, claimed, defend(classifier, spec.defence), data, folder)))
     if folder is not None:
         write_audit(view, folder)
     return view

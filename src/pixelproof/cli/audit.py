@@ -13,7 +13,7 @@ from pixelproof.errors import VerificationError
 
 if TYPE_CHECKING:
     from pixelproof.jobs.audit.spec import AuditSpec
-    from pixelproof.results.audit_view import AuditView
+    from pixelproof.results.audit.view import AuditView
 
 
 def audit(
@@ -83,17 +83,16 @@ def _measure(spec: AuditSpec, claim: Path, out: Path) -> AuditView:
     from pixelproof.cli.open import open_model
     from pixelproof.cli.share import continued_by_itself, share_progress
     from pixelproof.data import load_data
-    from pixelproof.jobs.audit.claim import read_claim
-    from pixelproof.jobs.audit.conduct import conduct
-    from pixelproof.jobs.audit.scoreboard import FILE, write_scoreboard
+    from pixelproof.jobs.audit.job import run_audit
+    from pixelproof.jobs.audit.spec import read_claim
     from pixelproof.report.audit_page import write_audit
-    from pixelproof.results.audit_view import audit_view
+    from pixelproof.results.audit.view import SCOREBOARD, write_scoreboard
 
     claimed, classifier, images = read_claim(claim), open_model(spec), load_data(spec.data)
     with continued_by_itself(), share_progress(f"{classifier.name}, checkpoints") as progress:
-        view = audit_view(conduct(spec, claimed, classifier, images, out, progress=progress))
+        view = run_audit(spec, claimed, classifier, images, out, progress=progress)
     write_audit(view, out)
-    write_scoreboard(view, out / FILE, _command(spec, out))
+    write_scoreboard(view, out / SCOREBOARD, _command(spec, out))
     return view
 
 

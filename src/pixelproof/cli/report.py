@@ -23,8 +23,8 @@ def report(
 ) -> None:
     """Print the level table of a run and write its report, tables and, where asked, figures; or those of an audit."""
     from pixelproof.cli.finish import show
-    from pixelproof.jobs.audit import JOURNAL
     from pixelproof.report import write_figures
+    from pixelproof.results.audit.view import JOURNAL
     from pixelproof.runs import RunStore
 
     if (run / JOURNAL).exists():
@@ -41,7 +41,7 @@ def _of_audit(folder: Path, figures: list[FigureFormat]) -> None:
     from pixelproof.files import write_whole
     from pixelproof.report.audit_figures import audit_figures
     from pixelproof.report.audit_page import write_audit
-    from pixelproof.results.audit_view import read_audit
+    from pixelproof.results.audit.view import read_audit
 
     view = read_audit(folder)
     write_audit(view, folder)

@@ -18,6 +18,11 @@ def more_often(one: int, other: int) -> bool:
     return one > other and bool(binomtest(one, one + other, 0.5, "greater").pvalue < 1 - CONFIDENCE)
 
 
+def fools_more(one: frozenset[int], other: frozenset[int]) -> bool:
+    """Whether ``one`` attack, by the samples that it breaks, fools more than the ``other`` by more than chance."""
+    return more_often(len(one - other), len(other - one))
+
+
 def interval(rate: Rate) -> Interval:
     """The Wilson interval by which claims are judged, at 99 %."""
     return wilson(rate.successes, rate.total, CONFIDENCE)
