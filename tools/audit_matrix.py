@@ -19,12 +19,11 @@ import torch
 from pixelproof.data import ImageSet, load_data
 from pixelproof.files import write_whole
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.claim import Claim, read_claim
-from pixelproof.jobs.audit.conduct import conduct
-from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.audit.job import run_audit
+from pixelproof.jobs.audit.spec import AuditSpec, read_claim
 from pixelproof.models import Classifier, load_model
 from pixelproof.report.audit_page import write_audit
-from pixelproof.results.audit_view import audit_view
+from pixelproof.results.audit.claim import Claim
 from pixelproof.runs.environment import environment
 
 ROOT = Path(__file__).parent.parent
@@ -86,7 +85,7 @@ def matrix(found: dict[str, dict[int, str]]) -> str:
 
 def audit(entry: Entry, data: ImageSet, out: Path, samples: int) -> dict[int, str]:
     spec = AuditSpec(model=entry.model, data=data.name, claim=f"{entry.name}.toml", samples=samples)
-    view = audit_view(conduct(spec, entry.claim, entry.load(), data, out))
+    view = run_audit(spec, entry.claim, entry.load(), data, out)
     write_audit(view, out)
     return {each.number: each.verdict for each in view.answers}
 

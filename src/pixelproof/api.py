@@ -12,30 +12,22 @@ import torch
 
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.defences import defend
 from pixelproof.errors import DataError, InputError
-from pixelproof.jobs.assess import begin, choose_device, execute, prepared
-from pixelproof.jobs.assess_spec import from_options, make_spec
-from pixelproof.jobs.audit import conduct as audit
-from pixelproof.jobs.audit.claim import Claim, read_claim
-from pixelproof.jobs.audit.spec import AuditSpec
-from pixelproof.jobs.perturb.job import conduct
-from pixelproof.jobs.perturb.spec import PerturbSpec
-from pixelproof.jobs.spec_file import checked
-from pixelproof.models import ScoreKind, wrap_model
-from pixelproof.report import levels_html, write_report
-from pixelproof.report.audit_page import write_audit
-from pixelproof.report.perturb_page import write_perturbations
-from pixelproof.results import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
-from pixelproof.results.audit_view import AuditView, audit_view
-from pixelproof.results.perturb_view import PerturbView, perturb_view
-from pixelproof.results.view import read
+from pixelproof.models import Classifier, ScoreKind, wrap_model
+from pixelproof.results.audit.view import AuditView
 from pixelproof.runs import Record, RunStore
-from pixelproof.runs.export import to_frame
-from pixelproof.runs.record import UNLEVELLED
 
+# Reports draw with Altair and audits judge with scipy.stats: two seconds that an assessment need not wait for.
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pixelproof.jobs.job import Listener
+    from pixelproof.results.attempts import AttemptRow
+    from pixelproof.results.audit.claim import Claim
+    from pixelproof.results.levels import LevelRow
+    from pixelproof.results.minimal import MinimalThresholds
+    from pixelproof.results.perturb_view import PerturbView
+    from pixelproof.results.view import View
 
 
 class Result:
@@ -47,31 +39,41 @@ class Result:
     @property
     def levels(self) -> list[LevelRow]:
         """One row per attack × search × threshold: adversarial and robust accuracy with intervals, queries, safety."""
-        return read(self.run).levels
+        return self._view.levels
 
     @property
     def minimal_thresholds(self) -> list[MinimalThresholds]:
         """Of each attack the smallest threshold that fooled each sample; upper bounds where levels were searched."""
-        return minimal_thresholds([record for record in self.run.records() if record.levelled])
+        return self._view.minimal_thresholds
 
     @property
     def attempts(self) -> list[AttemptRow]:
         """One row per attack by name, and the worst case over them: rates, distances, queries, gradient steps."""
-        return read(self.run).attempts
+        return self._view.attempts
+
+    @property
+    def _view(self) -> View:
+        from pixelproof.results.view import read
+
+        return read(self.run)
 
     @property
     def records(self) -> pd.DataFrame:
         """One row per sample × attack × threshold. Raises ``InputError`` without pandas (extra ``export``)."""
+        from pixelproof.runs.export import to_frame
+
         return to_frame(self.run)
 
-    def adversarial(self, attack: str, threshold: int = UNLEVELLED) -> list[tuple[Record, UInt8Array]]:
-        """Each success of ``attack`` at ``threshold`` with its image, uint8 H×W×C; an attack by name has none."""
-        records = [r for r in self.run.records() if r.success and r.threshold == threshold]
-        chosen = [r for r in records if attack in (r.attack, r.search)]
-        return [(r, image) for r in chosen if (image := self.run.adversarial(r)) is not None]
+    def adversarial(self, attack: str, threshold: int | None = None) -> list[tuple[Record, UInt8Array]]:
+        """Each success of ``attack`` with its image, uint8 H×W×C; at ``threshold``, where the attack has levels."""
+        successes = [r for r in self.run.records() if r.success and attack in (r.attack, r.spec)]
+        chosen = [r for r in successes if not r.levelled or r.threshold == threshold]
+        return [(r, image) for r in chosen if (image := self.run.image(r)) is not None]
 
     def report(self, path: str | Path) -> Path:
         """Write the self-contained HTML report to ``path``."""
+        from pixelproof.report import write_report
+
         return write_report(self.run, Path(path))
 
     def __repr__(self) -> str:
@@ -81,6 +83,8 @@ class Result:
         return "\n  ".join([f"Result of {self.run.manifest.model.name}", *findings, *rows])
 
     def _repr_html_(self) -> str:
+        from pixelproof.report import levels_html
+
         return levels_html(self.run)
 
 
@@ -94,6 +98,7 @@ def assess(
     name: str | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    listener: Listener = lambda _: None,
     **options: Any,
 ) -> Result:
     """Assess ``model`` against few-pixel and threshold attacks; quiet, and without files unless ``out`` is given.
@@ -101,21 +106,21 @@ def assess(
     ``model``: a torch module, a ``Classifier``, or any callable from float32 N×C×H×W in [0, 1] to scores N×K, whose
     normalisation is inside; ``kind`` says what the scores are where that cannot be seen.
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
-    ``out``: a folder for the run; a run of the same identity found there is continued. ``options`` are those of
-    ``pixelproof assess``: ``defence``, ``corruption``, ``preset``, ``samples``, ``attacks``, ``way``, ``levels``,
-    ``search``, ``max_queries``, ``range``, ``independent_levels``, ``target``, ``fitness``, ``shuffle``, ``seed``,
-    ``precision``.
+    ``out``: a folder for the run; a run of the same identity found there is continued. ``listener`` is told the
+    ``Progress`` now and then. ``options`` are those of ``pixelproof assess``: ``defence``, ``corruption``, ``preset``,
+    ``samples``, ``attacks``, ``way``, ``levels``, ``search``, ``max_queries``, ``range``, ``independent_levels``,
+    ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
-    _check_options(options)
-    data = _arrays(images, labels, class_names)
-    where = choose_device(device)
-    classifier = wrap_model(model, name=name, kind=kind, device=where)
-    spec = make_spec(model=f"python:{classifier.name}", data="arrays", device=device, **options)
-    defended = defend(classifier, spec.defence)
-    run = begin(spec, defended, prepared(data, spec), Path(out) if out is not None else None)
-    execute(run, defended)
-    return Result(run)
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess import AssessJob, prepared
+    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.runner import run_job
+
+    classifier, data, given = _opened(model, images, labels, class_names, kind, name, device, options)
+    spec = make_spec(**given)
+    job = AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
+    return Result(run_job(job, _folder(out), listener))
 
 
 def measure_perturbations(
@@ -128,6 +133,7 @@ def measure_perturbations(
     name: str | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    listener: Listener = lambda _: None,
     **options: Any,
 ) -> PerturbView:
     """Measure ``model`` under common perturbations; what it returns has ``standings``, ``cells`` and the rest.
@@ -137,16 +143,30 @@ def measure_perturbations(
     ``per_class``, ``minimal``, ``worst_case``, ``gate``, ``defence``, ``range``, ``shuffle``, ``seed``. Raises
     ``InputError`` with one sentence when something cannot be done.
     """
-    _check_options(options)
-    data = _arrays(images, labels, class_names)
-    classifier = wrap_model(model, name=name, kind=kind, device=choose_device(device))
-    given = {**options, "model": f"python:{classifier.name}", "data": "arrays", "device": device}
-    spec = from_options(PerturbSpec, given)
-    folder = Path(out) if out is not None else None
-    view = perturb_view(conduct(spec, defend(classifier, spec.defence), data, folder))
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.perturb.job import PerturbJob
+    from pixelproof.jobs.perturb.spec import PerturbSpec
+    from pixelproof.jobs.runner import run_job
+    from pixelproof.report.perturb_page import write_perturbations
+    from pixelproof.results.perturb_view import perturb_view
+
+    classifier, data, given = _opened(model, images, labels, class_names, kind, name, device, options)
+    spec, folder = from_options(PerturbSpec, given), _folder(out)
+    with run_job(PerturbJob(spec, defend(classifier, spec.defence), data), folder, listener) as run:
+        view = perturb_view(run)
     if folder is not None:
         write_perturbations(view, folder)
     return view
+
+
+class Audit(AuditView):
+    """An audit. In a notebook it shows its judgement and the table of its checkpoints."""
+
+    def _repr_html_(self) -> str:
+        from pixelproof.report.audit_notebook import audit_html
+
+        return audit_html(self)
 
 
 def audit_claim(
@@ -160,8 +180,9 @@ def audit_claim(
     name: str | None = None,
     out: str | Path | None = None,
     device: str = "auto",
+    listener: Listener = lambda _: None,
     **options: Any,
-) -> AuditView:
+) -> Audit:
     """Test a ``claim`` of robustness; what it returns has ``verdict``, ``judgement``, ``answers`` and the rest.
 
     The arguments are those of ``assess``. ``claim``: a mapping with the keys of a claim file, or the path of one.
@@ -169,25 +190,58 @@ def audit_claim(
     those of ``pixelproof audit``: ``defence``, ``preset``, ``only``, ``samples``, ``iterations``, ``stored``,
     ``range``, ``seed``. Raises ``InputError`` with one sentence when something cannot be done.
     """
-    _check_options(options)
-    data, claimed = _arrays(images, labels, class_names), _claim(claim)
-    classifier = wrap_model(model, name=name, kind=kind, device=choose_device(device))
-    given = {**options, "model": f"python:{classifier.name}", "data": "arrays", "claim": "python", "device": device}
-    spec = from_options(AuditSpec, given)
-    folder = Path(out) if out is not None else None
-    view = audit_view(audit.conduct(spec, claimed, defend(classifier, spec.defence), data, folder))
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.audit.job import AuditJob
+    from pixelproof.jobs.audit.spec import AuditSpec
+    from pixelproof.jobs.runner import run_job
+    from pixelproof.report.audit_page import write_audit
+    from pixelproof.results.audit.view import audit_view
+
+    claimed = _claim(claim)
+    classifier, data, given = _opened(model, images, labels, class_names, kind, name, device, options)
+    spec, folder = from_options(AuditSpec, {**given, "claim": "python"}), _folder(out)
+    with run_job(AuditJob(spec, claimed, defend(classifier, spec.defence), data), folder, listener) as run:
+        view = audit_view(run, Audit)
     if folder is not None:
         write_audit(view, folder)
     return view
 
 
+def _opened(
+    model: object,
+    images: npt.ArrayLike | torch.Tensor,
+    labels: npt.ArrayLike | torch.Tensor,
+    class_names: Sequence[str] | None,
+    kind: ScoreKind | None,
+    name: str | None,
+    device: str,
+    options: Mapping[str, Any],
+) -> tuple[Classifier, ImageSet, dict[str, Any]]:
+    """The model without a defence, the data, and what a spec is told of them beside ``options``."""
+    from pixelproof.jobs.job import choose_device
+
+    _check_options(options)
+    data = _arrays(images, labels, class_names)
+    classifier = wrap_model(model, name=name, kind=kind, device=choose_device(device))
+    return classifier, data, {**options, "model": f"python:{classifier.name}", "data": "arrays", "device": device}
+
+
+def _folder(out: str | Path | None) -> Path | None:
+    return None if out is None else Path(out)
+
+
 def _claim(claim: Claim | Mapping[str, Any] | str | Path) -> Claim:
+    from pixelproof.jobs.audit.spec import read_claim
+    from pixelproof.jobs.spec_file import checked
+    from pixelproof.results.audit.claim import Claim
+
     if isinstance(claim, Claim):
         return claim
     return checked(Claim, claim, "claim") if isinstance(claim, Mapping) else read_claim(Path(claim))
 
 
-def _check_options(options: dict[str, Any]) -> None:
+def _check_options(options: Mapping[str, Any]) -> None:
     unknown = [option for option in ("data", "trust_code") if option in options]
     if unknown:
         raise InputError(f"From Python there is no option {unknown[0]}; hand over the model and the images themselves.")

@@ -9,11 +9,10 @@ from typing import Any
 
 from audit_kit import HONEST, TINY
 
-from pixelproof.jobs.audit import JOURNAL
-from pixelproof.jobs.audit.answered import Answered, read_answer
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.checkpoint import Answer, Plot
-from pixelproof.jobs.audit.claim import Claim
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer, CheckpointResult, Plot, read_result
+from pixelproof.results.audit.claim import Claim
+from pixelproof.results.audit.view import JOURNAL
 from pixelproof.runs.journal import Journal
 
 SAMPLES = 40
@@ -88,9 +87,9 @@ def value(number: int, name: str, answer: Answer) -> dict[str, Any]:
     return {"number": number, "name": name, **words, **asdict(answer)}
 
 
-def answered(number: int, verdict: Any, questions: tuple[str, ...] = ()) -> Answered:
+def answered(number: int, verdict: Any, questions: tuple[str, ...] = ()) -> CheckpointResult:
     """One with nothing but a verdict."""
-    return read_answer(value(number, f"name {number}", Answer(verdict, "Found.", questions=questions)))
+    return read_result(value(number, f"name {number}", Answer(verdict, "Found.", questions=questions)))
 
 
 def attack(needs: Any, broken: int, spelling: str = "pgd(norm=linf,epsilon=1)") -> Attacked:

@@ -9,15 +9,13 @@ from typing import Any
 import torch
 
 from pixelproof.data import ImageSet, load_data
-from pixelproof.jobs.audit.attacking import BATCH
-from pixelproof.jobs.audit.case import Case
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.claim import Claim
-from pixelproof.jobs.audit.conduct import answered
-from pixelproof.jobs.audit.effort import Effort
+from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.spec import Effort
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier, load_model
 from pixelproof.models.wrap import wrap_model
+from pixelproof.results.audit.claim import Claim
 from pixelproof.runs.journal import Journal
 
 TINY = Effort(
@@ -95,19 +93,19 @@ class Noisy(torch.nn.Module):
         return self.inner(images + 0.03 * torch.randn_like(images))
 
 
-def case(model: object = None, told: Claim | None = None, effort: Effort = TINY, **options: Any) -> Case:
+def case(model: object = None, told: Claim | None = None, effort: Effort = TINY, **options: Any) -> AuditContext:
     """An audit about to begin, in memory; ``model`` is what people hand over, by default the bundled LeNet."""
     classifier: Classifier = load_model("zoo:lenet") if model is None else wrap_model(model)
     data = options.pop("data", bundled())
     found = preflight(classifier, data, batch_size=BATCH, device=CPU, limit=effort.clean, refuse_chance=False).findings
     random = any(finding.name == RANDOM_OUTPUT for finding in found)
     journal = Journal.begin(None, {"identity": "kit"})
-    return Case(
+    return AuditContext(
         told or claim(), effort, classifier, data, journal, seed=0, device=CPU, findings=found, random=random, **options
     )
 
 
-def ask(number: int, audit: Case) -> dict[str, Any]:
+def ask(number: int, audit: AuditContext) -> dict[str, Any]:
     """What the checkpoint of this ``number`` answers."""
     (chosen,) = [each for each in CHECKPOINTS if each.number == number]
-    return answered(chosen, audit)
+    return chosen.result(audit)

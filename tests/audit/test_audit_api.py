@@ -9,7 +9,7 @@ import torch
 from audit_kit import HONEST, bundled, claim, lenet
 
 import pixelproof as pp
-from pixelproof.results.audit_view import AuditView
+from pixelproof.results.audit.view import AuditView
 
 SMALL = {"samples": 10, "iterations": 10, "only": (4,), "device": "cpu"}
 

@@ -12,13 +12,12 @@ from audit_kit import TINY, bundled, claim, lenet
 
 from html_page import Page
 from pixelproof.cli.audit import _command
-from pixelproof.jobs.audit import JOURNAL
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.conduct import conduct
+from pixelproof.jobs.audit.job import run_audit
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models.wrap import wrap_model
 from pixelproof.report.audit_page import write_audit
-from pixelproof.results.audit_view import AuditView, read_audit
+from pixelproof.results.audit.view import JOURNAL, AuditView, read_audit
 from pixelproof.runs.journal import Journal
 from tiny_run import Answer, Cli
 
@@ -119,7 +118,7 @@ def test_interrupted_it_says_how_to_continue(ask, monkeypatch: pytest.MonkeyPatc
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pixelproof.jobs.audit.conduct._answer_all", interrupt)
+    monkeypatch.setattr("pixelproof.jobs.audit.job._check_all", interrupt)
     answer = ask()
     assert answer.code == 130
     assert "nothing measured is lost. Continue with: pixelproof audit --model zoo:lenet" in answer.out
@@ -222,7 +221,7 @@ def blind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditView]:
         perturbed=10,
         substitute_epochs=1,
     )
-    conduct(spec, claim(), classifier, data, folder, effort)
+    run_audit(spec, claim(), classifier, data, folder, effort)
     view = read_audit(folder)
     write_audit(view, folder)
     return folder, view

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from audit_journal import ANSWERS, answered, write_journal
 
-from pixelproof.jobs.audit.checkpoint import Answer
-from pixelproof.jobs.audit.judgement import Judgement, judgement
-from pixelproof.results.audit_view import audit_view
+from pixelproof.report.audit_notebook import audit_html
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.judgement import Judgement, judgement
+from pixelproof.results.audit.view import audit_view
 from pixelproof.results.intervals import Rate
 
 
@@ -83,4 +84,4 @@ def test_a_view_says_what_it_is():
     assert not view.finished
     assert repr(view).splitlines()[0] == "Audit of zoo:<lenet>: The claim does not stand"
     assert "  6 iterations: fail. At 400 iterations" in repr(view)
-    assert "zoo:&lt;lenet&gt;: The claim does not stand" in view._repr_html_()
+    assert "zoo:&lt;lenet&gt;: The claim does not stand" in audit_html(view)

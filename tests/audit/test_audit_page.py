@@ -13,14 +13,12 @@ from audit_journal import ANSWERS, BARS, CURVE, SURFACE, value, write_journal
 from audit_kit import claim
 
 from html_page import Page
-from pixelproof.jobs.audit.answered import read_answer
-from pixelproof.jobs.audit.checkpoint import Answer, Plot
-from pixelproof.jobs.audit.scoreboard import write_scoreboard
 from pixelproof.report.audit_claim import claim_sentences
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_page import SIGNS, write_audit
 from pixelproof.report.figure import Figure
-from pixelproof.results.audit_view import AuditView, audit_view, read_audit
+from pixelproof.results.audit.checkpoint import Answer, Plot, read_result
+from pixelproof.results.audit.view import AuditView, audit_view, read_audit, write_scoreboard
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def text(written: tuple[Path, AuditView]) -> str:
 
 
 def figure(plot: Plot) -> Figure:
-    (found,) = figures_of(read_answer(value(7, "restarts", Answer("pass", "", plots=(plot,)))))
+    (found,) = figures_of(read_result(value(7, "restarts", Answer("pass", "", plots=(plot,)))))
     return found
 
 
@@ -188,7 +186,7 @@ def test_a_map_has_a_cell_for_every_value():
 def test_values_that_are_none_or_infinite_are_left_out():
     rows = ({"x": 1, "y": None, "line": ""}, {"x": 2, "y": float("nan"), "line": ""}, {"x": 3, "y": 4, "line": ""})
     assert "at 3 4.00." in figure(replace(CURVE, rows=rows, rule=None, mark=None)).alt
-    assert not figures_of(read_answer(value(7, "x", Answer("pass", "", plots=(replace(CURVE, rows=rows[:2]),)))))
+    assert not figures_of(read_result(value(7, "x", Answer("pass", "", plots=(replace(CURVE, rows=rows[:2]),)))))
 
 
 def test_the_claim_in_words():

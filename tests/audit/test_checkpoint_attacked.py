@@ -9,11 +9,11 @@ import pytest
 import torch
 from audit_kit import TINY, ask, case, claim, lenet
 
-from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models.wrap import wrap_model
 
 
-def light(model: object = None, told: Any = None) -> Case:
+def light(model: object = None, told: Any = None) -> AuditContext:
     return case(model, told, replace(TINY, samples=24, iterations=8, queries=60, label_queries=60))
 
 

@@ -8,9 +8,9 @@ import torch
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.measures.withstood import withstood
+from pixelproof.jobs.audit.attacks import attempt, attempts, surviving
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.attacked import Attacked
 
 SMALL = replace(TINY, samples=30, iterations=5, queries=60, label_samples=4, label_queries=60)
 #: Of the bundled LeNet about a quarter withstand all.
@@ -27,9 +27,9 @@ class Noisy(nn.Module):
         return scores
 
 
-def made(audit: Case, name: str, rows: list[int], fooled: list[int], **more: object) -> Attacked:
+def made(audit: AuditContext, name: str, rows: list[int], fooled: list[int], **more: object) -> Attacked:
     """An attack put into the journal, which fooled these of its ``rows`` beside those that were wrong before."""
-    wrong = set(range(len(audit.samples))) - set(audit.right)
+    wrong = audit.decision.wrong
     values: dict[str, object] = {
         "attack": name,
         "view": "plain",
@@ -42,14 +42,14 @@ def made(audit: Case, name: str, rows: list[int], fooled: list[int], **more: obj
         "seconds": 0.0,
     }
     found = Attacked(**{**values, **more})  # type: ignore[arg-type]
-    return audit.attempt(name, lambda: found, rows)
+    return attempt(audit, name, lambda: found, rows)
 
 
 def test_an_honest_claim_passes_and_an_overstated_one_fails() -> None:
     audit = case(told=claim(**HONEST), effort=SMALL)
     honest = ask(20, audit)
     assert honest["verdict"] == "pass"
-    assert len(audit.attempts) == 2  # the strongest, as nobody attacked before
+    assert len(attempts(audit)) == 2  # the strongest, as nobody attacked before
     assert honest["plots"][0]["rows"][0]["name"] == "all together"
     assert honest["plots"][0]["rule"] == (20, "claimed")
     audit.claim = claim(robust_accuracy=70)
@@ -60,12 +60,12 @@ def test_an_honest_claim_passes_and_an_overstated_one_fails() -> None:
 
 def test_attacks_count_together_sample_by_sample() -> None:
     audit = case(told=claim(**HONEST), effort=SMALL)
-    alone = withstood(audit).rate
-    standing = [row for row in range(30) if row not in withstood(audit).fallen]
+    alone = surviving(audit).robust_accuracy
+    standing = [row for row in range(30) if row not in surviving(audit).broken]
     made(audit, "another", list(range(30)), standing[:3])
-    assert withstood(audit).rate.successes == alone.successes - 3
+    assert surviving(audit).robust_accuracy.successes == alone.successes - 3
     made(audit, "too far", list(range(30)), standing[3:], within=(False,) * 30)
-    assert withstood(audit).rate.successes == alone.successes - 3
+    assert surviving(audit).robust_accuracy.successes == alone.successes - 3
     assert not any("too far" in name for name, _ in ask(20, audit)["numbers"])
 
 
@@ -77,7 +77,7 @@ def test_what_the_attacker_may_not_do_stands_beside_the_claim() -> None:
     made(audit, "with many queries", everything, everything, needs="scores")
     answer = ask(20, audit)
     assert answer["verdict"] == "pass"
-    assert {each.needs for each in withstood(audit).attacks} == {"scores"}
+    assert {each.needs for each in surviving(audit).attacks} == {"scores"}
     beyond = [name for name, _ in answer["numbers"] if name.startswith("Beyond the threat model")]
     assert len(beyond) == 2
     assert answer["notes"]
@@ -86,17 +86,17 @@ def test_what_the_attacker_may_not_do_stands_beside_the_claim() -> None:
 def test_labels_alone_are_judged_on_the_samples_that_were_attacked() -> None:
     network = lenet().eval()
     audit = case(lambda images: nn.functional.one_hot(network(images).argmax(1), 10).float(), claim(), SMALL)
-    found = withstood(audit)
+    found = surviving(audit)
     assert [each.needs for each in found.attacks] == ["labels"]
     assert 1 <= found.samples <= 4
 
 
 def test_of_a_random_model_the_strongest_attack_counts_alone() -> None:
     audit = case(Noisy().eval(), claim(clean_accuracy=72, robust_accuracy=20), replace(SMALL, samples=15))
-    before = withstood(audit)
+    before = surviving(audit)
     standing = [row for row in range(15) if row not in before.fallen]
     made(audit, "lucky", list(range(15)), standing[:1])
-    assert withstood(audit).rate == before.rate
+    assert surviving(audit).robust_accuracy == before.robust_accuracy
     assert ask(20, audit)["verdict"] == "pass"
 
 

@@ -8,15 +8,16 @@ import pytest
 from audit_kit import TINY, Flat, Noisy, ask, claim
 from audit_kit import case as anew
 
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.claim import Claim
-from pixelproof.jobs.audit.effort import Effort
+from pixelproof.jobs.audit.attacks import attempt
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.spec import Effort
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.claim import Claim
 
 LIGHT = replace(TINY, samples=24, iterations=8, queries=60, label_queries=60)
 
 
-def case(model: object = None, told: Claim | None = None, effort: Effort = LIGHT) -> Case:
+def case(model: object = None, told: Claim | None = None, effort: Effort = LIGHT) -> AuditContext:
     return anew(model, told, effort)
 
 
@@ -45,7 +46,7 @@ def test_other_attempts_without_gradients_count():
     audit = case(Flat().eval(), claim(threat={"epsilon": 1}))
     every = tuple(range(24))
     transfer = Attacked("transfer", "plain", "labels", every, (True,) * 24, (True,) * 24, 1.0, 0.0, 0.0)
-    audit.attempt("transfer", lambda: transfer, every)
+    attempt(audit, "transfer", lambda: transfer, every)
     answer = ask(8, audit)
     assert answer["verdict"] == "fail"
     assert ("Right after transfer", "0/24 = 0.0 % [0.0, 13.8]") in answer["numbers"]

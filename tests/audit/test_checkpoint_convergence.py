@@ -11,7 +11,8 @@ from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
 
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.measures.descent import descend
+from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.checkpoints.convergence import descend
 
 MANY = replace(TINY, samples=60)
 
@@ -71,12 +72,12 @@ def test_a_descent_falls_where_its_steps_say():
     audit = case(Linear(), claim(threat={"epsilon": epsilon}), data=data)
     found = descend(audit, 1, range(1, 31))
     steps = np.arange(1, 31)
-    fallen = (steps - steps**2 / (4 * epsilon))[:, None] > audit.images[:, 0, 0, 0].numpy() * 255 - 127.5
+    fallen = (steps - steps**2 / (4 * epsilon))[:, None] > audit.samples.images[:, 0, 0, 0].numpy() * 255 - 127.5
     expected = steps[fallen.argmax(0)]
     assert np.abs(np.array(found.fell) - expected).max() <= 1
     assert found.right(0).successes == 4
     assert found.right(30).successes == 0
-    assert audit.attempts[0].broken == {0, 1, 2, 3}
+    assert attempts(audit)[0].broken == {0, 1, 2, 3}
 
 
 def test_a_descent_ends_when_two_doublings_change_nothing():

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from pixelproof.defences import Jpeg, PreprocessedClassifier
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.attacks import attack, attempts
+from pixelproof.jobs.audit.checkpoints.detector import Rejecting
+from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.detector import detector_of
-from pixelproof.jobs.audit.measures.detection import Rejecting
 from pixelproof.models import TorchClassifier
 
 SMALL = replace(TINY, clean=40, draws=4)
@@ -60,12 +61,12 @@ class Never(Guarded):
 
 
 @cache
-def guarded(model: type[Guarded]) -> Case:
+def guarded(model: type[Guarded]) -> AuditContext:
     """Measured once for all claims about it."""
     return case(model(), effort=replace(SMALL, samples=25))
 
 
-def under(audit: Case, **changes: Any) -> Case:
+def under(audit: AuditContext, **changes: Any) -> AuditContext:
     """The same audit, evidence and all, of another claim about it."""
     again = copy(audit)
     again.claim = claim(**changes)
@@ -90,7 +91,7 @@ def test_a_detector_that_the_evaluation_ignored_fails(model, told):
     numbers = dict(answer["numbers"])
     alone, both = (numbers[f"Stands against an attack on {name}"] for name in ("the classifier alone", "both"))
     assert int(both.split("/")[0]) + 7 <= int(alone.split("/")[0])
-    needs = {each.needs for each in audit.attempts}
+    needs = {each.needs for each in attempts(audit)}
     assert needs == ({"gradients", "scores"} if model is Hard else {"gradients"})
 
 
@@ -122,8 +123,8 @@ def test_one_that_rejects_everything_cannot_be_fooled_and_is_all_false_alarms():
     numbers = dict(answer["numbers"])
     assert numbers["False alarms on clean samples"].startswith("8/8")
     assert numbers["Stands against an attack on both"].startswith("8/8")
-    assert len(audit.right) == 8
-    assert audit.attacked("pgd(norm=linf,epsilon=8,iterations=5)").broken == frozenset()
+    assert len(audit.decision.right) == 8
+    assert attack(audit, "pgd(norm=linf,epsilon=8,iterations=5)").broken == frozenset()
 
 
 def test_one_that_rejects_nothing_changes_nothing():

@@ -11,7 +11,7 @@ from audit_kit import TINY, ask, bundled, case, claim
 from torch import Tensor, nn
 
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.measures.distribution import duplicates, fewer_runs, imbalance
+from pixelproof.jobs.audit.checkpoints.distribution import duplicates, fewer_runs, imbalance
 
 SMALL = replace(TINY, clean=50, samples=5, perturbed=40)
 

@@ -9,7 +9,8 @@ import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 from torch import Tensor, nn
 
-from pixelproof.jobs.audit.measures.classes import by_class, difference
+from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.checkpoints.fairness import by_class, difference
 from pixelproof.results.intervals import Interval, Rate
 
 SMALL = replace(TINY, clean=1_000, samples=20, iterations=5)
@@ -79,7 +80,7 @@ def test_an_honest_network_gets_no_fail_and_a_bar_for_every_class() -> None:
     rows = answer["plots"][0]["rows"]
     assert {row["name"] for row in rows if row["group"] == "without attack"} <= set(bundled().class_names)
     assert {row["name"] for row in rows} == {row["name"] for row in rows if row["group"] == "under attack"}
-    fallen = set().union(*(each.broken for each in audit.attempts))
+    fallen = set().union(*(each.broken for each in attempts(audit)))
     assert dict(answer["numbers"])["All, under attack"].startswith(f"{20 - len(fallen)}/20")
 
 

@@ -12,8 +12,7 @@ from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
 from pixelproof.defences import Jpeg, PreprocessedClassifier, defend
-from pixelproof.jobs.audit.measures.gradient_health import health
-from pixelproof.jobs.audit.measures.surface import offsets, surface
+from pixelproof.jobs.audit.checkpoints.gradient_health import health, offsets, surface
 from pixelproof.models import load_model
 
 SMALL = replace(TINY, clean=40, draws=4)
@@ -87,7 +86,7 @@ def test_an_honest_network_passes_and_its_surface_is_drawn():
     centre = next(row["z"] for row in heat["rows"] if row["x"] == row["y"] == 0)
     drawn = surface(audit, "plain")
     where = torch.tensor(drawn["row"])[None]
-    expected = audit.goal(where).loss("margin", audit.log_scores(audit.images[where]))
+    expected = audit.samples.goal(where).loss("margin", audit.decision.log_scores(audit.samples.images[where]))
     assert centre == pytest.approx(float(expected), abs=1e-4)
     along = [row for row in lines["rows"] if row["line"] == "along the gradient"]
     assert [row["x"] for row in along] == offsets()
@@ -118,7 +117,7 @@ def test_ill_gradients_fail_even_where_the_evaluation_is_adaptive(model, said):
 def test_a_few_faults_are_a_warning():
     """Images brighter than most have no gradient."""
     audit = case(Spoiled(lambda g: g))
-    bright = audit.images[audit.right].mean((1, 2, 3)).sort().values[-3]
+    bright = audit.samples.images[audit.decision.right].mean((1, 2, 3)).sort().values[-3]
 
     class Some(Around):
         def forward(self, images: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 
 from pixelproof.defences import defend
-from pixelproof.jobs.audit.measures.hidden import hidden
+from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.checkpoints.hidden_scores import hidden
 from pixelproof.models import load_model
 
 #: Enough samples that labels alone can refute a claim of 75 %.
@@ -68,7 +69,7 @@ def test_a_defence_of_the_output_is_named():
 def test_a_network_that_tells_its_scores_passes_unattacked():
     audit = case()
     assert ask(13, audit)["verdict"] == "pass"
-    assert not audit.attempts
+    assert not attempts(audit)
 
 
 def test_labels_alone_do_not_save_an_overstated_claim():
@@ -83,7 +84,7 @@ def test_an_honest_claim_of_a_network_that_tells_labels_is_no_more_than_warned_o
     audit = case(Labels(), claim(robust_accuracy=25), FEW, data=bundled().take(range(120)))
     answer = ask(13, audit)
     assert answer["verdict"] == "warn"
-    assert {each.needs for each in audit.attempts} == {"labels"}
+    assert {each.needs for each in attempts(audit)} == {"labels"}
 
 
 def test_on_l0_few_pixels_take_the_place_of_other_attacks():

@@ -10,7 +10,8 @@ from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
 
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.measures.levels import levels
+from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.levels import levels
 
 MORE = replace(TINY, level_samples=8)
 
@@ -59,21 +60,21 @@ def test_a_level_within_the_claim_refutes_it():
 def test_levels_are_attacks_where_they_lie_within_the_threat():
     audit = case(told=claim(threat={"norm": "l0", "epsilon": 3}), effort=replace(TINY, level_samples=4))
     found = levels(audit)
-    assert len(audit.attempts) == len(found) == 8
+    assert len(attempts(audit)) == len(found) == 8
     assert found["few-pixel", 3].broken >= found["few-pixel", 1].broken
     for (attack, th), each in found.items():
         if attack == "few-pixel" and th <= 3:
             assert all(each.within)
-    wrong = set(found["threshold", 10].rows) - set(audit.right)
+    wrong = set(found["threshold", 10].rows) - set(audit.decision.right)
     assert found["threshold", 10].broken == wrong
 
 
 def test_levels_are_measured_once():
     audit = case()
     levels(audit)
-    kept = len(audit.journal.of("evidence"))
+    kept = len(audit.evidence)
     levels(audit)
-    assert len(audit.journal.of("evidence")) == kept
+    assert len(audit.evidence) == kept
 
 
 def test_targets_are_the_threats_own():
@@ -81,7 +82,7 @@ def test_targets_are_the_threats_own():
         told=claim(threat={"goal": "targeted", "norm": "l0", "epsilon": 10}), effort=replace(TINY, level_samples=3)
     )
     found = levels(audit)["few-pixel", 10]
-    attacked = [fooled for row, fooled in zip(found.rows, found.fooled, strict=True) if row in audit.right]
+    attacked = [fooled for row, fooled in zip(found.rows, found.fooled, strict=True) if row in audit.decision.right]
     assert any(attacked)  # which needs the class that this audit drew, and no other
 
 

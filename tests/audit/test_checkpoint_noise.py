@@ -10,7 +10,8 @@ from audit_kit import TINY, Flat, Noisy, ask, case, claim, lenet
 from torch.nn.functional import one_hot
 
 from pixelproof.attacks.budget import Budget
-from pixelproof.jobs.audit.measures.noise import _noisy, noise
+from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.checkpoints.noise import _noisy, noise
 from pixelproof.models.wrap import wrap_model
 
 LIGHT = replace(TINY, samples=24, iterations=5, noise_samples=10, noise_draws=200)
@@ -22,7 +23,7 @@ def test_an_honest_network_passes_with_the_number_of_draws():
     assert answer["verdict"] == "pass"
     stand = int(dict(answer["numbers"])["Samples that noise is drawn for"].split(",")[0])
     assert dict(answer["numbers"])["Draws in all"] == f"{200 * stand:,}"
-    assert any(each.attack.startswith("noise") for each in audit.attempts)
+    assert any(each.attack.startswith("noise") for each in attempts(audit))
 
 
 def test_noise_that_finds_what_gradients_do_not_fails():
@@ -62,8 +63,8 @@ def test_draws_are_no_more_than_the_queries_of_the_threat_model():
 def test_noise_lies_in_the_ball_and_goes_to_its_corners(norm, epsilon):
     audit, samples = case(), torch.arange(4)
     rows = samples.repeat_interleave(6)
-    clean, budget = audit.images[rows], Budget(norm, epsilon)
-    images = _noisy(clean, budget, audit.streams("noise", samples).of(rows), each=6)
+    clean, budget = audit.samples.images[rows], Budget(norm, epsilon)
+    images = _noisy(clean, budget, audit.samples.streams("noise", samples).of(rows), each=6)
     assert bool(budget.allows(images, clean).all())
     assert torch.allclose((images * 255).round() / 255, images, atol=1e-6)
     assert len({image.numpy().tobytes() for image in images}) == 24

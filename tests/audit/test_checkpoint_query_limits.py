@@ -6,8 +6,8 @@ import torch
 from audit_kit import ask, case, claim, lenet
 
 from pixelproof.attacks.named import read_attack
-from pixelproof.jobs.audit.arsenal import on_scores
-from pixelproof.jobs.audit.measures.query_curve import queries_to_fool
+from pixelproof.jobs.audit.attacks import attack, on_scores
+from pixelproof.jobs.audit.checkpoints.query_limits import queries_to_fool
 
 ROWS = range(40)
 
@@ -16,11 +16,13 @@ def test_the_queries_are_those_after_which_a_shorter_attack_fools_too():
     """Square leaves a sample at its first success, so what it was asked till then is on its counter."""
     audit = case(told=claim(threat={"epsilon": 4}))
     spelling = on_scores(audit.threat, audit.effort)
-    broken = sorted(audit.attacked(spelling, "plain").broken.intersection(audit.right))
+    broken = sorted(attack(audit, spelling, "plain").broken.intersection(audit.decision.right))
     found = queries_to_fool(audit, spelling, broken)
     rows = torch.tensor(broken)
-    oracle = audit.oracle(len(rows), "plain")
-    read_attack(spelling)(oracle, audit.images[rows], audit.goal(rows), audit.streams(f"{spelling}|", rows))
+    oracle = audit.access.oracle(len(rows), "plain")
+    read_attack(spelling)(
+        oracle, audit.samples.images[rows], audit.samples.goal(rows), audit.samples.streams(f"{spelling}|", rows)
+    )
     assert found == dict(zip(broken, oracle.queries.tolist(), strict=True))
 
 
@@ -30,7 +32,7 @@ def test_without_a_limit_the_curve_falls_and_ends_where_the_attack_does():
     assert answer["verdict"] == "pass"
     shares = [row["y"] for row in answer["plots"][0]["rows"]]
     assert shares == sorted(shares, reverse=True)
-    standing = audit.attacked(on_scores(audit.threat, audit.effort), "plain").right
+    standing = attack(audit, on_scores(audit.threat, audit.effort), "plain").right
     assert shares[-1] == 100 * standing.successes / 40
 
 

@@ -14,7 +14,8 @@ from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
 from pixelproof.defences import defend
-from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models import load_model
 
 SMALL = replace(TINY, clean=40, draws=4)
@@ -32,12 +33,12 @@ class Noisy(nn.Module):
 
 
 @cache
-def noisy() -> Case:
+def noisy() -> AuditContext:
     """Measured once for all claims about it."""
     return case(Noisy())
 
 
-def under(audit: Case, **changes: Any) -> Case:
+def under(audit: AuditContext, **changes: Any) -> AuditContext:
     """The same audit, evidence and all, of another claim about it."""
     again = copy(audit)
     again.claim = claim(**changes)
@@ -50,7 +51,7 @@ def test_nothing_random_passes_at_no_cost():
     answer = ask(11, audit)
     assert answer["verdict"] == "pass"
     assert "Nothing is random" in answer["finding"]
-    assert audit.attempts == []
+    assert attempts(audit) == []
 
 
 def test_a_claim_that_averaging_takes_down_fails():
@@ -60,7 +61,7 @@ def test_a_claim_that_averaging_takes_down_fails():
     assert "averaged over none" in answer["finding"]
     assert "EOT" in answer["remedy"]
     assert [row["x"] for row in answer["plots"][0]["rows"]] == [1, 2, 4]
-    assert len(audit.attempts) == 3
+    assert len(attempts(audit)) == 3
 
 
 def test_no_draws_named_is_a_warning_where_the_claim_stands():

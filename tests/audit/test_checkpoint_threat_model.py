@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from audit_kit import ask, case, claim
 
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.claim import Claim, read_claim
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.spec import read_claim
+from pixelproof.results.audit.claim import Claim
 
 TOLD = {"attack": "AutoAttack", "norm": "linf", "epsilon": 8, "goal": "untargeted", "iterations": 100, "samples": 1000}
 THREAT = {"goal": "untargeted", "knowledge": "white-box", "norm": "linf", "epsilon": 8}
@@ -20,7 +21,7 @@ THREAT = {"goal": "untargeted", "knowledge": "white-box", "norm": "linf", "epsil
 base = cache(case)  # nothing is measured of it
 
 
-def of(told: Claim) -> Case:
+def of(told: Claim) -> AuditContext:
     audit = copy(base())
     audit.claim, audit.threat = told, told.threat
     return audit

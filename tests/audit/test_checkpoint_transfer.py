@@ -11,15 +11,15 @@ from audit_kit import TINY, ask, bundled, case, claim, lenet
 
 from pixelproof.jobs.assess import begin, execute
 from pixelproof.jobs.assess_spec import make_spec
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.claim import Claim
-from pixelproof.jobs.audit.measures.stored import stored
+from pixelproof.jobs.audit.checkpoints.transfer import stored
+from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models import load_model
+from pixelproof.results.audit.claim import Claim
 
 FAST = replace(TINY, samples=20, iterations=10, substitute_epochs=1)
 
 
-def few(model: object = None, told: Claim | None = None, **options: Any) -> Case:
+def few(model: object = None, told: Claim | None = None, **options: Any) -> AuditContext:
     return case(model, told, FAST, data=bundled().take(range(120)), **options)
 
 
@@ -30,7 +30,7 @@ def run(tmp_path_factory):
     audit = few()
     spec = make_spec(model="zoo:lenet", data="bundled", attacks=("pgd(epsilon=8)",), samples=13, device="cpu")
     network = load_model("zoo:lenet")
-    with begin(spec, network, audit.samples, folder) as store:
+    with begin(spec, network, audit.samples.chosen, folder) as store:
         execute(store, network)
     return str(folder)
 
@@ -76,7 +76,7 @@ def test_stored_images_count_for_the_samples_they_were_made_of(run):
     audit = few(told=claim(threat={"epsilon": 8}))
     found = stored(audit, run)
     assert len(found.rows) == 13
-    assert set(found.rows) <= set(audit.right)
+    assert set(found.rows) <= set(audit.decision.right)
     assert found.right.successes == 0  # the run's own network, which PGD fools there on all
     assert not stored(few(told=claim(threat={"epsilon": 1})), run).broken  # outside that ball
 

@@ -8,8 +8,9 @@ import pytest
 
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.claim import Claim, read_claim
+from pixelproof.jobs.audit.spec import read_claim
 from pixelproof.models import load_model
+from pixelproof.results.audit.claim import Claim
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "claim.toml"
 FIGURES = "clean_accuracy = 92\nrobust_accuracy = 45\n"

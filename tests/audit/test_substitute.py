@@ -12,8 +12,8 @@ from torch import nn
 from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.measures.momentum import ITERATIONS, Momentum
-from pixelproof.jobs.audit.measures.substitute import transfer
+from pixelproof.jobs.audit.momentum import ITERATIONS, Momentum
+from pixelproof.jobs.audit.substitute import transfer
 
 ATTACK = Momentum("MI-FGSM", "cross-entropy", decay=1)
 
@@ -79,9 +79,9 @@ def test_it_is_trained_once_and_alike():
     effort, few = replace(TINY, samples=10, substitute_epochs=1), bundled().take(range(100))
     audit, again = (case(told=claim(threat={"epsilon": 8}), effort=effort, data=few) for _ in range(2))
     first = transfer(audit)
-    kept = len(audit.journal.of("evidence"))
+    kept = len(audit.evidence)
     assert transfer(audit) == first
-    assert len(audit.journal.of("evidence")) == kept
+    assert len(audit.evidence) == kept
     assert replace(transfer(again).attacked, seconds=0) == replace(first.attacked, seconds=0)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
+from pathlib import Path
 
 import typer
 
@@ -85,5 +87,14 @@ def main() -> None:
             raise
         text = "The memory does not suffice; use smaller images, a smaller model, another --device, or fewer --levels."
         sys.exit(fail(text, 2))
-    except KeyboardInterrupt:
-        sys.exit(fail("Interrupted.", 130))
+    except KeyboardInterrupt as error:
+        command = shlex.join(_continuation(getattr(error, "folder", None)))
+        fail(f"Interrupted; nothing finished is lost. Continue with: {command}", 130)
+        sys.exit(143 if type(error).__name__ == "Terminated" else 130)
+
+
+def _continuation(run: Path | None) -> list[str]:
+    """The command that goes on: with the run that was interrupted, or else the same command again."""
+    if run is None:
+        return ["pixelproof", *sys.argv[1:]]
+    return ["pixelproof", "resume", str(run), *(["--trust-code"] if "--trust-code" in sys.argv else [])]

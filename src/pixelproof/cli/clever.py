@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+
+from pixelproof.cli.options import Data, Defence, Device, Model, TrustCode
 
 
 def clever(
-    model: Annotated[
-        str,
-        typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file."),
-    ],
-    data: Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")],
+    model: Model,
+    data: Data,
     samples: Annotated[
         int | None,
         typer.Option(help="Correctly classified samples to score.", show_default="10, or all there are"),
@@ -32,66 +30,38 @@ def clever(
     target: Annotated[str, typer.Option(help="none (the nearest class), least-likely, next, or a class number.")] = (
         "none"
     ),
-    defence: Annotated[
-        str | None,
-        typer.Option(help="What images go through before the model: tvm, squeeze, bits(5), median(2) …"),
-    ] = None,
+    defence: Defence = None,
     run: Annotated[
         Path | None,
         typer.Option("--with", metavar="RUN", help="Score this run's samples; correlate with its smallest distances."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random points.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write everything found as JSON.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
-    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the run and the scores as JSON.")] = None,
+    device: Device = "auto",
+    trust_code: TrustCode = False,
 ) -> None:
     """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score."""
-    import json
-    from contextlib import ExitStack
+    from pixelproof.cli.documents import run_and_show
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.clever.job import CleverSpec
+    from pixelproof.jobs.open import open_job
 
-    from pixelproof.cli.console import console, show_findings
-    from pixelproof.cli.open import open_data, open_model
-    from pixelproof.cli.share import share_progress
-    from pixelproof.errors import InputError
-    from pixelproof.jobs.assess_spec import make_spec
-    from pixelproof.jobs.clever.survey import survey
-    from pixelproof.report.clever_table import score_table, sentences
-    from pixelproof.report.terminal_table import terminal_table
-    from pixelproof.runs import RunStore
-
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        raise InputError(f"--out: {out} cannot be written; name a file in a folder that exists.")
-    spec = make_spec(
-        model=model,
-        data=data,
-        samples=samples,
-        target=target,
-        defence=defence,
-        seed=seed,
-        device=device,
-        trust_code=trust_code,
+    spec = from_options(
+        CleverSpec,
+        {
+            "model": model,
+            "data": data,
+            "samples": samples,
+            "norm": norm,
+            "radius": radius,
+            "batches": batches,
+            "batch_samples": batch_samples,
+            "target": target,
+            "defence": defence,
+            "run": None if run is None else str(run),
+            "seed": seed,
+            "device": device,
+            "trust_code": trust_code,
+        },
     )
-    with ExitStack() as stack:
-        store = None if run is None else stack.enter_context(RunStore.open(run))
-        images, classifier = open_data(spec), open_model(spec)
-        with share_progress(f"CLEVER of {classifier.name}") as progress:
-            found = survey(
-                spec,
-                classifier,
-                images,
-                norm=norm,  # type: ignore[arg-type]  # checked there
-                radius=radius,
-                batches=batches,
-                batch_samples=batch_samples,
-                run=store,
-                progress=progress,
-            )
-    show_findings(found.findings)
-    console.print(terminal_table(score_table(found)))
-    for sentence in sentences(found):
-        console.print(escape(sentence))
-    if out is not None:
-        out.write_text(json.dumps(found.as_dict(), indent=1) + "\n", encoding="utf-8")
-        console.print(f"scores: [bold]{escape(str(out))}[/]", soft_wrap=True)
+    run_and_show(open_job(spec), out)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pixelproof.runs import Finding
 
@@ -22,6 +22,11 @@ def fail(message: str, code: int) -> int:
     """Print ``message`` to standard error and give back the exit ``code``."""
     errors.print(f"[bold red]error:[/] {escape(message)}")
     return code
+
+
+def noting(word: str) -> Callable[[str], None]:
+    """What prints sentences that a reader must know at once, each behind ``word``."""
+    return lambda text: console.print(f"[yellow]{word}[/]: {escape(text)}", soft_wrap=True)
 
 
 def show_findings(findings: Iterable[Finding]) -> None:

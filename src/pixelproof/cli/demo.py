@@ -17,15 +17,16 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("demo-run"),
 ) -> None:
     """Assess the bundled LeNet and ResNet-20 on bundled CIFAR-10 test images and show the levels and the reports."""
-    from pixelproof.cli.console import console, show_findings
-    from pixelproof.cli.finish import run_and_finish
-    from pixelproof.cli.open import begin_run
+    from pixelproof.cli.console import console
+    from pixelproof.cli.documents import run_and_show
     from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.open import open_job
 
     for network in DEMO_NETWORKS:
         spec = make_spec(model=f"zoo:{network}", data="bundled", samples=DEMO_SAMPLES)
-        run, classifier = begin_run(spec, out / network)
-        with run:
-            console.rule(f"[bold]{network}[/] on {escape(run.manifest.data.name)}")
-            show_findings(run.manifest.findings)
-            run_and_finish(run, classifier, network)
+        title = f"[bold]{network}[/] on "
+        run_and_show(
+            open_job(spec),
+            out / network,
+            header=lambda run, title=title: console.rule(title + escape(run.manifest.data.name)),  # type: ignore[misc]
+        )

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pixelproof.jobs.job import Job
+    from pixelproof.report.figure import Figure
     from pixelproof.report.table import Table
     from pixelproof.runs import RunStore
 
 
-def run_and_show(job: Job, out: Path, *, header: Callable[[RunStore], None] = lambda _: None) -> None:
-    """Do what is left of ``job`` in ``out``, then show what it found and write its documents there.
+def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], None] = lambda _: None) -> None:
+    """Do what is left of ``job`` in ``out`` (None: in memory), then show what it found and write its documents there.
 
     ``header`` is shown the run before the long work.
     """
@@ -84,7 +85,7 @@ def _perturbations(run: RunStore) -> None:
 def _audit(run: RunStore) -> None:
     from pixelproof.report.audit_page import write_audit
     from pixelproof.report.audit_terminal import verdict_list
-    from pixelproof.results.audit_view import audit_view, rows
+    from pixelproof.results.audit.view import audit_view, rows
 
     view = audit_view(run)
     page = write_audit(view, _folder(run))
@@ -112,7 +113,7 @@ def _clever(run: RunStore) -> None:
 def _transfer(run: RunStore) -> None:
     from pixelproof.report.study_tables import fast_table
     from pixelproof.report.tables import write_forms
-    from pixelproof.results.study.transfer import fast_rows_of
+    from pixelproof.results.study.fast import fast_rows_of
 
     table = fast_table(fast_rows_of(run))
     name = escape(run.manifest.model.name)
@@ -121,6 +122,26 @@ def _transfer(run: RunStore) -> None:
     if run.folder is not None:
         write_forms([table], run.folder)
         console.print(f"table: [bold]{escape(str(run.folder / table.name))}.csv[/], .md, .tex", soft_wrap=True)
+
+
+def figures_of(run: RunStore) -> list[Figure]:
+    """The figures of what ``run`` says."""
+    from pixelproof.report.audit_figures import audit_figures
+    from pixelproof.report.figures import class_figures, curve_figures
+    from pixelproof.report.perturb_figures import perturb_figures
+    from pixelproof.results.audit.view import audit_view
+    from pixelproof.results.perturb_view import perturb_view
+    from pixelproof.results.view import read
+
+    match run.manifest.job:
+        case "assess":
+            view = read(run)
+            return [*curve_figures(view), *class_figures(view)]
+        case "perturb":
+            return perturb_figures(perturb_view(run))
+        case "audit":
+            return audit_figures(audit_view(run))
+    return []
 
 
 def tell(tables: Iterable[Table], sentences: Iterable[str] = (), page: Path | None = None) -> None:
@@ -147,6 +168,13 @@ def _write_rows(run: RunStore, rows: Iterable[dict[str, object]]) -> None:
     spec = SPECS[manifest.job](**manifest.spec)
     command = command_line(manifest.job, spec, _folder(run))
     write_scoreboard(_folder(run), rows, manifest.environment, command)
+
+
+def plan_command(plan: str, spec: Path, out: Path, data: str | None, trust_code: bool) -> str:
+    """The command line that carries out the same plan, without places of this machine."""
+    words = ["pixelproof", plan, str(spec), "--out", out.name]
+    words += ["--data", without_place(data)] if data else []
+    return shlex.join([*words, *(["--trust-code"] if trust_code else [])])
 
 
 def command_line(job: str, spec: BaseModel, out: Path) -> str:

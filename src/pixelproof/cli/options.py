@@ -19,9 +19,7 @@ Defence = Annotated[
 Range = Annotated[
     str | None, typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order.")
 ]
-Shuffle = Annotated[
-    int | None, typer.Option(metavar="SEED", help="Take the images in an order shuffled by this seed.")
-]
+Shuffle = Annotated[int | None, typer.Option(metavar="SEED", help="Take the images in an order shuffled by this seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Load models from files that can run code: .py, .pt2, TorchScript.")

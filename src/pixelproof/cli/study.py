@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+
+from pixelproof.cli.options import OtherData, PlanOut, TrustCode
 
 
 def study(
     spec: Annotated[Path, typer.Argument(help="The study: a TOML file of networks and defences.")],
-    out: Annotated[Path, typer.Option(help="Folder for the runs, the report, the tables and the figures.")],
-    data: Annotated[str | None, typer.Option(help="Other data than the study names.")] = None,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Load models from files that can run code: .py, .pt2, TorchScript.")
-    ] = False,
+    out: PlanOut,
+    data: OtherData = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Assess every network and defence of a study four ways and write one report; started again, it goes on."""
-    from pixelproof.cli.console import console
-    from pixelproof.cli.place import without_place
-    from pixelproof.cli.progress import run_progress
-    from pixelproof.plans.study.conduct import conduct
-    from pixelproof.plans.study.scoreboard import FILE, write_scoreboard
+    from pixelproof.cli.console import noting
+    from pixelproof.cli.documents import plan_command, tell
+    from pixelproof.cli.progress import job_progress
+    from pixelproof.plans.study.plan import run_study
+    from pixelproof.plans.study.scoreboard import rows
     from pixelproof.plans.study.spec import read_study
     from pixelproof.report.study_page import write_study
     from pixelproof.report.study_summary import study_summary
+    from pixelproof.results.scoreboard import write_scoreboard
 
-    words, trust = ["pixelproof", "study", str(spec), "--out", str(out)], ["--trust-code"] if trust_code else []
-    command = shlex.join([*words, *(["--data", data] if data else []), *trust])
-    try:
-        view = conduct(
-            read_study(spec, data),
-            out,
-            trust_code=trust_code,
-            progress=run_progress,
-            say=lambda text: console.print(f"[yellow]missing[/]: {escape(text)}", soft_wrap=True),
-        )
-        page = write_study(view, out)
-        anywhere = [*words[:-1], out.name, *(["--data", without_place(data)] if data else []), *trust]
-        write_scoreboard(view, out / FILE, shlex.join(anywhere))
-    except KeyboardInterrupt:
-        console.print(
-            f"Interrupted; nothing finished is lost. Continue with: [bold]{escape(command)}[/]", soft_wrap=True
-        )
-        raise
-    for sentence in study_summary(view):
-        console.print(escape(sentence), soft_wrap=True)
-    console.print(f"report: [bold]{escape(str(page))}[/]", soft_wrap=True)
+    view = run_study(read_study(spec, data), out, trust_code=trust_code, show=job_progress, say=noting("missing"))
+    command = plan_command("study", spec, out, data, trust_code)
+    write_scoreboard(out, rows(view), view.runs[-1].manifest.environment, command)
+    tell((), study_summary(view), write_study(view, out))

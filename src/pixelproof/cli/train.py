@@ -46,7 +46,7 @@ def train(
     """Train a network and write NAME.safetensors with its card; started again, it continues after the last epoch."""
     from pixelproof.cli.console import console
     from pixelproof.cli.train_progress import train_progress
-    from pixelproof.jobs.assess import choose_device
+    from pixelproof.jobs.job import choose_device
     from pixelproof.zoo.train import train as run_training
 
     train_set, test_set = _data(data, test_data)

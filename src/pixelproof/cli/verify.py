@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
 from rich.markup import escape
 
+from pixelproof.cli.options import MovedData, MovedModel, Run, TrustCode
 from pixelproof.errors import DataError, VerificationError
 
 
-def verify(
-    run: Annotated[Path, typer.Argument(help="The folder of the run.")],
-    model: Annotated[str | None, typer.Option(help="Where the run's model is now, if it has moved.")] = None,
-    data: Annotated[str | None, typer.Option(help="Where the run's data is now, if it has moved.")] = None,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Load a model from a file that can run code: .py, .pt2, TorchScript.")
-    ] = False,
-) -> None:
+def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_code: TrustCode = False) -> None:
     """Compute every claim of a run again from its stored images and the model."""
     from pixelproof.cli.console import console
-    from pixelproof.cli.open import open_data, open_model, spec_of
-    from pixelproof.jobs.assess import choose_device
+    from pixelproof.jobs.job import choose_device
+    from pixelproof.jobs.open import open_data, open_model, spec_of
+    from pixelproof.jobs.transfer import TransferSpec
     from pixelproof.models import settle_kind
     from pixelproof.models.query import predictor
     from pixelproof.runs import RunStore
@@ -35,7 +26,7 @@ def verify(
         classifier = open_model(spec)
         settle_kind(classifier, store.manifest.model.kind)
         try:
-            images = open_data(spec)
+            images = None if isinstance(spec, TransferSpec) else open_data(spec)
         except DataError:
             if data is not None:
                 raise

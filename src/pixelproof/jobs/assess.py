@@ -108,7 +108,7 @@ class AssessJob:
 
     def left(self, run: RunStore) -> list[str]:
         """One step: engine and attacks know themselves which samples of which cohorts are left."""
-        return ["attacks"]
+        return [] if run.manifest.status == "finished" else ["attacks"]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """Let searches run, then attacks by name."""

@@ -12,8 +12,8 @@ from pixelproof.defences import defend
 from pixelproof.errors import RunError
 from pixelproof.jobs.assess import AssessJob, prepared
 from pixelproof.jobs.assess_spec import AssessSpec, from_options
-from pixelproof.jobs.audit.job import AuditJob, read_claim
-from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.audit.job import AuditJob
+from pixelproof.jobs.audit.spec import AuditSpec, read_claim
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
 from pixelproof.jobs.job import Job, choose_device, in_range
 from pixelproof.jobs.perturb.job import PerturbJob

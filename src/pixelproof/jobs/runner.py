@@ -46,10 +46,10 @@ def begin(job: Job, out: Path | None) -> RunStore:
         return RunStore.create(out, begun.manifest, begun.clean, job.records)
     with RunStore.open(out) as run:
         manifest = run.manifest
-    settle_kind(job.classifier, manifest.model.kind)
-    if manifest.job != job.kind or manifest.identity != job.identity:
-        raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
-    finished = manifest.status == "finished"
+        settle_kind(job.classifier, manifest.model.kind)
+        if manifest.job != job.kind or manifest.identity != job.identity:
+            raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
+        finished = manifest.status == "finished" and not job.left(run)
     run = RunStore.open(out, write=not finished)
     try:
         if not finished:

@@ -19,8 +19,8 @@ from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.results.minimal import distance
-from pixelproof.results.study import NORMS, Assessed, FastRow, fast_rows
-from pixelproof.results.study.transfer import CleanRecord, TransferRecord, answers_in, right_in
+from pixelproof.results.study import NORMS, Assessed
+from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
 from pixelproof.runs.environment import environment
 from pixelproof.runs.identity import run_identity
@@ -116,7 +116,10 @@ class TransferJob:
             selection=Selection("the samples of the runs shown", len(samples), tuple(samples), labels),
             findings=findings,
             environment=environment(self.device),
-            details={"steps": [source.label for source in self.sources]},
+            details={
+                "steps": [source.label for source in self.sources],
+                "attacks": {source.label: list(source.attacks) for source in self.sources},
+            },
         )
         return Begun(manifest, self._clean)
 
@@ -153,12 +156,6 @@ class TransferJob:
             ]
             outcomes: list[Outcome] = [*((each, None) for each in clean), *((each, None) for each in found)]
             yield Batch(outcomes, source.label, queries=len(images))
-
-    def rows(self, run: RunStore) -> list[FastRow]:
-        """What the finished ``run`` says of the model: rows by norm and threshold, as lower bounds."""
-        answers = answers_in(run, self.classifier.name, {source.label: source.attacks for source in self.sources})
-        right = [sample for sample, yes in right_in(run).items() if yes]
-        return fast_rows(self.classifier.name, answers, right)
 
     def findings(self) -> list[Finding]:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixelproof.jobs.audit.claim import NORMS, Claim, Comparison, Evaluation, Norm, Threat
+from pixelproof.results.audit.claim import NORMS, Claim, Comparison, Evaluation, Norm, Threat
 from pixelproof.wording import count, listed, plural
 
 _KNOWS = {

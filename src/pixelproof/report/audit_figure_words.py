@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixelproof.jobs.audit.checkpoint import Plot
+from pixelproof.results.audit.checkpoint import Plot
 from pixelproof.wording import decimal
 
 _TOLD = 8  # values told one by one

@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 import altair as alt
 
-from pixelproof.jobs.audit.answered import Answered
-from pixelproof.jobs.audit.checkpoint import Plot
 from pixelproof.report.audit_figure_words import Row, in_words
 from pixelproof.report.figure import WIDTH, Figure
-from pixelproof.results.audit_view import AuditView
+from pixelproof.results.audit.checkpoint import CheckpointResult, Plot
+from pixelproof.results.audit.view import AuditView
 
 #: Apart for all eyes in hue and lightness, and each line has its shape of point besides, or its dashes.
 _COLOURS = ["#1b4f91", "#cf6a12", "#3d7a4a", "#8a4fa3", "#b3261e", "#59636e"]
@@ -32,7 +31,7 @@ def audit_figures(view: AuditView) -> list[Figure]:
     return [figure for each in view.answers for figure in figures_of(each)]
 
 
-def figures_of(answered: Answered) -> list[Figure]:
+def figures_of(answered: CheckpointResult) -> list[Figure]:
     """One for each plot with something in it."""
     return [
         Figure(_stem(answered, plot), plot.title, in_words(plot, rows), plot.caption, _DRAWN[plot.kind](plot, rows))
@@ -41,7 +40,7 @@ def figures_of(answered: Answered) -> list[Figure]:
     ]
 
 
-def _stem(answered: Answered, plot: Plot) -> str:
+def _stem(answered: CheckpointResult, plot: Plot) -> str:
     return f"audit-{answered.number:02}-{''.join(c if c.isalnum() else '-' for c in plot.name.lower())}"
 
 

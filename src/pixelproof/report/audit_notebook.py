@@ -7,7 +7,7 @@ from dataclasses import replace
 from markupsafe import Markup
 
 from pixelproof.report.audit_tables import checkpoint_table
-from pixelproof.results.audit_view import AuditView
+from pixelproof.results.audit.view import AuditView
 
 _STYLE = """<style>
 .pixelproof-audit table {border-collapse: collapse; margin: .5em 0}

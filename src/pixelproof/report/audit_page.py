@@ -9,15 +9,14 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pixelproof.files import write_whole
-from pixelproof.jobs.audit.answered import Answered
-from pixelproof.jobs.audit.checkpoint import Verdict
 from pixelproof.report.audit_claim import bound, claim_sentences
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import all_audit_tables
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import drawn, style, template
 from pixelproof.report.tables import flat, write_forms
-from pixelproof.results.audit_view import AuditView
+from pixelproof.results.audit.checkpoint import CheckpointResult, Verdict
+from pixelproof.results.audit.view import AuditView
 from pixelproof.wording import count, percent, plural
 
 
@@ -43,7 +42,7 @@ SIGNS: dict[Verdict, Sign] = {
 class Block:
     """A checkpoint's part of the page."""
 
-    told: Answered
+    told: CheckpointResult
     figures: Sequence[tuple[Figure, Markup]]
 
 

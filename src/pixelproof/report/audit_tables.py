@@ -5,7 +5,7 @@ from __future__ import annotations
 from pixelproof.report.audit_claim import claim_sentences
 from pixelproof.report.table import Column, Table
 from pixelproof.report.tables import flat
-from pixelproof.results.audit_view import AuditView
+from pixelproof.results.audit.view import AuditView
 
 
 def all_audit_tables(view: AuditView) -> list[Table]:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pixelproof.report.audit_page import SIGNS
-from pixelproof.results.audit_view import AuditView
+from pixelproof.results.audit.view import AuditView
 
 _STYLES = {"fail": "bold red", "warn": "yellow", "pass": "green", "person": "magenta", "skipped": "dim"}
 

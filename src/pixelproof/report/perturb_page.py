@@ -74,11 +74,6 @@ def _strips(view: PerturbView) -> list[Strip]:
     def frame(pixels: UInt8Array, strength: str, answer: int) -> Frame:
         said = names[answer] if answer < len(names) else f"class {answer}"
         return Frame(data_uri(pixels, largest=_PICTURE), strength, said, answer != true)
-            data_uri(pixels, largest=_PICTURE),
-            strength,
-            names[answer] if answer < len(names) else f"class {answer}",
-            answer != true,
-        )
 
     first = frame(view.clean_picture, "clean", view.clean_answers[place])
     strips = []

@@ -190,6 +190,11 @@ class RunStore:
         manifest = self.manifest
         self._update(replace(manifest, details={**manifest.details, **details}))
 
+    def reopen(self, details: dict[str, Any]) -> None:
+        """As ``add_details``, of a run that there is more to do in now."""
+        manifest = self.manifest
+        self._update(replace(manifest, status="running", details={**manifest.details, **details}))
+
     def add_timings(self, timings: dict[str, float], *, finished: bool) -> None:
         """Add ``timings`` to those of earlier sittings, and mark the run finished when it is."""
         manifest = self.manifest

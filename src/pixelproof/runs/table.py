@@ -55,16 +55,18 @@ def schema(kind: type[RecordType]) -> list[str]:
 
 def to_row(record: RecordType) -> list[Any]:
     """The values of ``record``, as they are kept."""
-    return [_kept(getattr(record, name)) for name in columns(type(record))]
+    types = _types(type(record))
+    return [_kept(getattr(record, name), types[name]) for name in columns(type(record))]
 
 
 def from_row(kind: type[R], row: Sequence[Any]) -> R:
     """The record in ``row``. Raises ``RunError`` where a value is not of its field's type."""
     values = {}
     for name, value in zip(columns(kind), row, strict=True):
-        allowed = _types(kind)[name]
         try:
-            values[name] = _read(value, allowed)
+            values[name] = _read(value, _types(kind)[name])
+            if get_origin(_hints(kind)[name]) is tuple:
+                values[name] = _frozen(values[name])
         except (TypeError, ValueError) as error:
             raise RunError(f"A record of the run is damaged: its {name} is {value!r}.") from error
     return kind(**values)
@@ -86,8 +88,12 @@ def sealed(values: Mapping[str, Any]) -> str:
 @cache
 def _types(kind: type[RecordType]) -> dict[str, tuple[type, ...] | None]:
     """The types that the value of each field may have; None where it is kept as JSON."""
-    hints = get_type_hints(kind)
-    return {name: _scalars(hints[name]) for name in columns(kind)}
+    return {name: _scalars(_hints(kind)[name]) for name in columns(kind)}
+
+
+@cache
+def _hints(kind: type[RecordType]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _scalars(hint: Any) -> tuple[type, ...] | None:
@@ -101,15 +107,17 @@ def _scalars(hint: Any) -> tuple[type, ...] | None:
     return (hint,) if hint in _SCALARS else None
 
 
-def _kept(value: Any) -> Any:
+def _kept(value: Any, allowed: tuple[type, ...] | None) -> Any:
+    if allowed is None:
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    return value if isinstance(value, _SCALARS) else json.dumps(value, ensure_ascii=False)
+    return int(value) if isinstance(value, bool) else value  # as SQLite gives it back
 
 
 def _read(value: Any, allowed: tuple[type, ...] | None) -> Any:
     if allowed is None:
-        return _frozen(json.loads(value))
+        return json.loads(value)
     if float in allowed and value in _NOT_FINITE:
         return _NOT_FINITE[value]
     if bool in allowed and value in (0, 1):

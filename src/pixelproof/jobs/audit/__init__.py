@@ -3,6 +3,3 @@
 K. Tekwani & M. Parmar, "Critical Checkpoints for Evaluating Defence Models Against Adversarial Attack and Robustness";
 N. Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019.
 """
-
-#: What is measured and answered, in the folder of the audit.
-JOURNAL = "audit.jsonl"

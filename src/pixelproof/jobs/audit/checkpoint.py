@@ -1,56 +1,21 @@
-"""What a checkpoint is, and what it answers."""
+"""What a checkpoint is, how it is asked, and what checkpoints say alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from pixelproof.jobs.audit.case import Case
+from pixelproof.errors import InputError
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.checkpoint import Answer, Plot
+from pixelproof.results.audit.statistics import CONFIDENCE
+from pixelproof.results.intervals import Rate, wilson
 
-#: ``person``: only a person can say. ``skipped``: it cannot be measured here, for the reason given.
-Verdict = Literal["pass", "warn", "fail", "person", "skipped"]
 Needs = Literal["claim", "labels", "scores", "gradients"]
+Check = Callable[[AuditContext], Answer]
 
-
-@dataclass(frozen=True)
-class Plot:
-    """What a figure shows, as values.
-
-    ``kind`` line: rows {x, y, line}, and low and high where there is an interval. bar: rows {name, y}, with low and
-    high likewise, and ``group`` where bars stand side by side. heat: rows {x, y, z}, evenly spaced. ``rule`` is a
-    horizontal line (of bars vertical) with its label, as the accuracy claimed; ``mark`` a vertical one. Shares are in
-    percent.
-    """
-
-    name: str
-    title: str
-    kind: Literal["line", "bar", "heat"]
-    x: str
-    y: str
-    rows: tuple[Mapping[str, Any], ...]
-    caption: str = ""
-    z: str = ""
-    log_x: bool = False
-    rule: tuple[float, str] | None = None
-    mark: tuple[float, str] | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """``finding``: one or two sentences on what was measured. ``remedy``: one on what to do, where there is something.
-
-    ``numbers`` are names and values as they are to be read. ``questions`` are for a person to answer, and count for
-    nothing until then.
-    """
-
-    verdict: Verdict
-    finding: str
-    remedy: str = ""
-    numbers: tuple[tuple[str, str], ...] = ()
-    plots: tuple[Plot, ...] = ()
-    questions: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+_BESIDE = "The threat model's attacker has no gradients, so this stands beside the claim, not against it."
 
 
 @dataclass(frozen=True)
@@ -66,4 +31,79 @@ class Checkpoint:
     asks: str
     needs: Needs
     source: str
-    judge: Callable[[Case], Answer]
+    check: Check
+
+    def result(self, audit: AuditContext) -> dict[str, Any]:
+        """What it answers about ``audit``, with its own words: the values of a ``CheckpointResult``."""
+        words = {name: getattr(self, name) for name in ("number", "name", "title", "asks", "source")}
+        return {**words, **asdict(self._answer(audit))}
+
+    def _answer(self, audit: AuditContext) -> Answer:
+        """What it says; where it cannot be asked, why."""
+        if self.needs == "gradients" and (reason := audit.access.no_gradients("open")):
+            return Answer("skipped", f"This needs gradients, which cannot be had here. {reason}")
+        if self.needs == "scores" and audit.classifier.kind == "labels":
+            return Answer("skipped", "This needs scores, and the model tells labels alone.")
+        if self.needs != "claim" and not audit.decision.right:
+            return Answer("skipped", "None of the samples is classified correctly, so there is nothing to attack.")
+        try:
+            return self.check(audit)
+        except InputError as error:  # an attack that has no form in this norm, or not for this model
+            return Answer("skipped", f"This could not be measured. {error}")
+
+
+def checkpoint(
+    number: int, name: str, *, title: str, asks: str, needs: Needs, source: str
+) -> Callable[[Check], Checkpoint]:
+    """Makes the function below it the checkpoint of these words."""
+    return lambda check: Checkpoint(number, name, title, asks, needs, source, check)
+
+
+def beside(audit: AuditContext, answer: Answer) -> Answer:
+    """``answer``, its fail a warning where it rests on gradients that the threat model's attacker does not have."""
+    if answer.verdict != "fail" or audit.permits("gradients"):
+        return answer
+    return replace(answer, verdict="warn", finding=f"{answer.finding} {_BESIDE}")
+
+
+def bars(
+    name: str,
+    title: str,
+    rates: Iterable[tuple[str, Rate]],
+    *,
+    groups: Iterable[str] = (),
+    x: str = "Attack",
+    y: str = "Samples right, %",
+    confidence: float = CONFIDENCE,
+    **rest: Any,
+) -> Plot:
+    """``rates`` as bars with their intervals; ``groups``: of each bar, where they stand side by side."""
+    rows = [{"name": each, **_high(rate, confidence)} for each, rate in rates]
+    rows = [{**row, "group": group} for row, group in zip(rows, groups, strict=True)] if groups else rows
+    return Plot(name, title, "bar", x, y, tuple(rows), **rest)
+
+
+def curve(
+    name: str,
+    title: str,
+    points: Iterable[tuple[float, Rate, str]],
+    *,
+    x: str,
+    y: str = "Samples right, %",
+    confidence: float = CONFIDENCE,
+    **rest: Any,
+) -> Plot:
+    """Rates at places along x, each with the name of its line, as lines with bands of their intervals."""
+    rows = tuple({"x": place, **_high(rate, confidence), "line": line} for place, rate, line in points)
+    return Plot(name, title, "line", x, y, rows, **rest)
+
+
+def claimed_rule(audit: AuditContext) -> tuple[float, str]:
+    """The line of a figure at the robust accuracy that is claimed."""
+    return audit.claim.robust_accuracy, "claimed"
+
+
+def _high(rate: Rate, confidence: float) -> dict[str, float]:
+    """How high a bar or point is, in percent, and its interval."""
+    found = wilson(rate.successes, rate.total, confidence)
+    return {"y": 100 * (rate.value or 0.0), "low": 100 * found.low, "high": 100 * found.high}

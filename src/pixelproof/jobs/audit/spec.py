@@ -1,12 +1,78 @@
-"""What an audit is told beside the claim."""
+"""What an audit is told: the claim, options, and how much is measured, in numbers."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pixelproof.jobs.assess_spec import DeviceChoice
-from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.effort import EFFORTS, Effort, Preset
+from pixelproof.jobs.spec_file import read_spec_file
+from pixelproof.results.audit.claim import Claim
+
+#: The checkpoints are numbered from 1 to this.
+LAST = 20
+
+Preset = Literal["quick", "standard"]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Numbers of images and of what is tried on each."""
+
+    clean: int  # images that the clean accuracy is measured on, at most
+    samples: int  # images that are attacked
+    iterations: int  # of gradient attacks, where their number is doubled until nothing changes, at most
+    restarts: int  # of a gradient attack
+    queries: int  # that an attack on scores has for an image
+    label_samples: int  # images that attacks on labels alone are run on
+    label_queries: int  # that they have for each
+    noise_samples: int  # images that noise is drawn for
+    noise_draws: int  # of it for each
+    level_samples: int  # images whose few-pixel and threshold levels are measured
+    perturbed: int  # images under common perturbations
+    draws: int  # answers of a random model that are averaged
+    substitute_epochs: int  # that a substitute learns the model's answers for
+    surface: int  # points of a side where the loss surface is drawn
+
+
+EFFORTS: Mapping[Preset, Effort] = {
+    "quick": Effort(
+        clean=1_000,
+        samples=100,
+        iterations=400,
+        restarts=5,
+        queries=1_000,
+        label_samples=20,
+        label_queries=1_000,
+        noise_samples=10,
+        noise_draws=10_000,
+        level_samples=10,
+        perturbed=200,
+        draws=10,
+        substitute_epochs=10,
+        surface=21,
+    ),
+    "standard": Effort(
+        clean=10_000,
+        samples=500,
+        iterations=1_600,
+        restarts=10,
+        queries=5_000,
+        label_samples=100,
+        label_queries=5_000,
+        noise_samples=100,
+        noise_draws=10_000,
+        level_samples=50,
+        perturbed=1_000,
+        draws=30,
+        substitute_epochs=30,
+        surface=41,
+    ),
+}
 
 
 class AuditSpec(BaseModel):
@@ -31,10 +97,9 @@ class AuditSpec(BaseModel):
     @field_validator("only")
     @classmethod
     def _known(cls, only: tuple[int, ...]) -> tuple[int, ...]:
-        numbers = [each.number for each in CHECKPOINTS]
-        unknown = [each for each in only if each not in numbers]
+        unknown = [each for each in only if not 1 <= each <= LAST]
         if unknown:
-            raise ValueError(f"there is no checkpoint {unknown[0]}; they are numbered 1 to {max(numbers)}")
+            raise ValueError(f"there is no checkpoint {unknown[0]}; they are numbered 1 to {LAST}")
         return tuple(sorted(set(only)))
 
     @property
@@ -43,3 +108,8 @@ class AuditSpec(BaseModel):
         values = vars(EFFORTS[self.preset]).copy()
         values.update({name: each for name in ("samples", "iterations") if (each := getattr(self, name)) is not None})
         return Effort(**values)
+
+
+def read_claim(path: Path) -> Claim:
+    """The claim in the TOML file ``path``. Raises ``InputError`` with one sentence that names what is missing."""
+    return read_spec_file(Claim, path, "claim", {})

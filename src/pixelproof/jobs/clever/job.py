@@ -134,11 +134,11 @@ class CleverJob:
         return [f"samples {start}" for start in range(0, len(self._samples), COHORT)]
 
     def total(self, run: RunStore) -> tuple[float, float]:
-        return len(run.of(CleverRecord)), len(self._samples)
+        return len(run.of(CleverRecord)), len(run.manifest.selection.samples)
 
     def left(self, run: RunStore) -> list[str]:
         done = run.steps()
-        return [step for step in self._steps if step not in done]
+        return [step for step in run.manifest.details["steps"] if step not in done]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """A cohort a step; how far it goes is told after every batch of points."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pixelproof.results.derived_levels import LEVELS
 from pixelproof.results.intervals import Rate
 from pixelproof.results.study.assessed import NORMS
-from pixelproof.results.study.transfer import Answers
+from pixelproof.results.study.transfer import Answers, answers_in, right_in
+from pixelproof.runs.store import RunStore
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,10 @@ def fast_rows(
             fooled = sum(lowest.get(sample, th + 1) <= th for sample in set(right))
             rows.append(FastRow(target, attack, th, sources, Rate(fooled, len(set(right)))))
     return rows
+
+
+def fast_rows_of(run: RunStore) -> list[FastRow]:
+    """What a ``run`` of transfers says of its model."""
+    manifest = run.manifest
+    answers = answers_in(run, manifest.model.name, manifest.details["attacks"])
+    return fast_rows(manifest.model.name, answers, [sample for sample, right in right_in(run).items() if right])

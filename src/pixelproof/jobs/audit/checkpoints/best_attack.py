@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import bar
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.withstood import Withstood, withstood
-from pixelproof.jobs.audit.paired import overstated
-from pixelproof.results.intervals import Rate
+from pixelproof.jobs.audit.attacks import Surviving, surviving
+from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.wording import plural
 
 _SHOWN = 12  # attacks in the table and the figure, the strongest ones
@@ -21,34 +19,43 @@ _QUESTIONS = (
 )
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    20,
+    "best-attack",
+    title="The claim holds against the best attack here",
+    asks="Is the accuracy claimed what today's strongest attacks leave, not those of its publication?",
+    needs="claim",
+    source="Tekwani & Parmar, sections III-K and III-L; Carlini et al., sections 5.1 and 5.6",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what the attacks of this audit leave together."""
-    found, claimed = withstood(case), case.claim.robust_accuracy
-    opened = bool(case.opened.steps)
+    found, claimed = surviving(audit), audit.claim.robust_accuracy
+    opened = bool(audit.access.differentiable.steps)
     best = _strongest([each for each in found.attacks if len(each.rows) == found.samples] or found.attacks)[:_SHOWN]
     beside = _strongest(found.beside)[:_SHOWN]
-    counted = "the strongest of them, as answers are random" if case.random else "taken sample by sample"
+    counted = "the strongest of them, as answers are random" if audit.random else "taken sample by sample"
     numbers = (
-        ("Robust accuracy claimed", f"{claimed:g} %, under {case.claim.evaluation.attack}"),
-        (f"Right under {plural(len(found.attacks), 'attack')}", f"{found.rate}, {counted}"),
-        *((f"Right after {_name(each, opened)}", str(_right(each))) for each in best),
-        *((f"Beyond the threat model: {_name(each, opened)}", str(_right(each))) for each in beside),
+        ("Robust accuracy claimed", f"{claimed:g} %, under {audit.claim.evaluation.attack}"),
+        (f"Right under {plural(len(found.attacks), 'attack')}", f"{found.robust_accuracy}, {counted}"),
+        *((f"Right after {_name(each, opened)}", str(each.robust_accuracy)) for each in best),
+        *((f"Beyond the threat model: {_name(each, opened)}", str(each.robust_accuracy)) for each in beside),
     )
-    plots = (_plot(found, {_name(each, opened): _right(each) for each in best}, claimed),)
+    plot = bars(
+        "best-attack",
+        "What each attack leaves",
+        {"all together": found.robust_accuracy, **{_name(each, opened): each.robust_accuracy for each in best}}.items(),
+        caption="Attacks that the threat model permits, the strongest first, with 99 % intervals.",
+        rule=claimed_rule(audit),
+    )
     made = plural(len(found.attacks), "attack")
-    text = f"{claimed:g} % is claimed. Under {made} of this audit {found.rate} of the samples stay right."
-    answer = Answer("pass", text, numbers=numbers, plots=plots, questions=_QUESTIONS, notes=_notes(found))
-    if overstated(claimed, found.rate):
+    text = f"{claimed:g} % is claimed. Under {made} of this audit {found.robust_accuracy} of the samples stay right."
+    answer = Answer("pass", text, numbers=numbers, plots=(plot,), questions=_QUESTIONS, notes=_notes(found))
+    if audit.refuted_by(found.robust_accuracy):
         return replace(answer, verdict="fail", remedy="Claim no more than today's strongest attack leaves.")
-    if claimed / 100 > found.rate.interval.high:
+    if claimed / 100 > found.robust_accuracy.interval.high:
         text = f"{text} That is less than claimed, which chance hardly explains."
         return replace(answer, verdict="warn", finding=text, remedy="Attack more samples, to see whether it is chance.")
     return answer
-
-
-def _right(attempt: Attacked) -> Rate:
-    """Of the samples it was run on those that it did not fool within the threat model."""
-    return Rate(len(attempt.rows) - len(attempt.broken), len(attempt.rows))
 
 
 def _strongest(attempts: Sequence[Attacked]) -> list[Attacked]:
@@ -57,7 +64,7 @@ def _strongest(attempts: Sequence[Attacked]) -> list[Attacked]:
     Of several runs under one name the strongest is kept.
     """
     inside = [each for each in attempts if each.fooled.count(True) == len(each.broken)]
-    ordered = sorted(inside, key=lambda each: (-len(each.rows), _right(each).successes))
+    ordered = sorted(inside, key=lambda each: (-len(each.rows), each.robust_accuracy.successes))
     named = {(each.attack, each.view): each for each in reversed(ordered)}
     return [each for each in ordered if named[each.attack, each.view] is each]
 
@@ -67,33 +74,8 @@ def _name(attempt: Attacked, opened: bool) -> str:
     return f"{attempt.attack}, laid open" if opened and attempt.view == "open" else attempt.attack
 
 
-def _notes(found: Withstood) -> tuple[str, ...]:
+def _notes(found: Surviving) -> tuple[str, ...]:
     if not found.beside:
         return ()
     number = plural(len(found.beside), "attack")
     return (f"Beside the claim: {number} made with more than the threat model's attacker has.",)
-
-
-def _plot(found: Withstood, best: Mapping[str, Rate], claimed: float) -> Plot:
-    rates = {"all together": found.rate, **best}
-    return Plot(
-        name="best-attack",
-        title="What each attack leaves",
-        kind="bar",
-        x="Attack",
-        y="Samples right, %",
-        rows=tuple(bar(name, rate) for name, rate in rates.items()),
-        caption="Attacks that the threat model permits, the strongest first, with 99 % intervals.",
-        rule=(claimed, "claimed"),
-    )
-
-
-CHECKPOINT = Checkpoint(
-    number=20,
-    name="best-attack",
-    title="The claim holds against the best attack here",
-    asks="Is the accuracy claimed what today's strongest attacks leave, not those of its publication?",
-    needs="claim",
-    source="Tekwani & Parmar, sections III-K and III-L; Carlini et al., sections 5.1 and 5.6",
-    judge=judge,
-)

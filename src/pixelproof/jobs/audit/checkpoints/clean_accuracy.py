@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 
+import numpy as np
+import torch
 from scipy.stats import binomtest, fisher_exact
 
-from pixelproof.jobs.audit.arsenal import iterative
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import bar
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.clean import (
-    answers_as_found,
-    clean_answers,
-    clean_labels,
-    mean_answers,
-    moved_answers,
-    right,
-)
-from pixelproof.jobs.audit.paired import CONFIDENCE, interval, more_often, overstated, understated
-from pixelproof.jobs.audit.remarks import Remark, summed
+from pixelproof.defences.preprocessed import PreprocessedClassifier
+from pixelproof.jobs.audit.attacks import attack, iterative
+from pixelproof.jobs.audit.checkpoint import bars, checkpoint
+from pixelproof.jobs.audit.clean import ask, clean_answers, clean_labels, clean_positions, right
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.models.call import CallableClassifier
+from pixelproof.models.classifier import Classifier
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer, Remark, summed
+from pixelproof.results.audit.statistics import CONFIDENCE, fools_more, interval, overstated, understated
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent, plural
 
@@ -34,15 +32,24 @@ _ELSEWHERE = {
     "labels-only",
     "saturated-softmax",
 }
+_AVERAGED = 1_000  # images that a mean of many answers is taken on
 _EVALUATE = "Call eval() on the model before it is handed over, and measure all figures of the claim again."
 _QUESTIONS = ("Are the code, the weights, the seeds and all settings published, so that others can measure the same?",)
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    2,
+    "clean-accuracy",
+    title="The clean accuracy is what is claimed",
+    asks="Does the model handed over reach the clean accuracy claimed, and are it and the data identified?",
+    needs="claim",
+    source="Tekwani & Parmar, section III-E; Carlini et al., sections 2.6 and 4.2",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what can be measured, at chance, or where the answers depend on the batch."""
-    labels, answers, claimed = clean_labels(case), clean_answers(case), case.claim.clean_accuracy
-    measured, seeds = right(answers, labels), _seeds(case)
-    rates = {"Measured": measured, **_repeated(case, labels)}
+    labels, answers, claimed = clean_labels(audit), clean_answers(audit), audit.claim.clean_accuracy
+    measured, seeds = right(answers, labels), _seeds(audit)
+    rates = {"Measured": measured, **_repeated(audit, labels)}
     middle = len(labels) // 2
     halves = {
         "First half": right(answers[:middle], labels[:middle]),
@@ -50,13 +57,13 @@ def judge(case: Case) -> Answer:
     }
     remarks = [
         *_of_claim(claimed, rates),
-        *_of_chance(measured, case.data.classes),
-        *_of_mode(case, answers, labels),
-        *_of_batch(case, answers),
-        *_of_wiring(case),
+        *_of_chance(measured, audit.data.classes),
+        *_of_mode(audit, answers, labels),
+        *_of_batch(audit, answers),
+        *_of_wiring(audit),
         *_of_halves(*halves.values()),
         *_of_seeds(seeds),
-        *_of_identity(case),
+        *_of_identity(audit),
     ]
     numbers = (
         ("Clean accuracy claimed", f"{claimed:g} %"),
@@ -64,26 +71,34 @@ def judge(case: Case) -> Answer:
         *((f"Right under PGD, {name} seed", str(each.right)) for name, each in seeds.items()),
     )
     kept = f"{claimed:g} % is claimed, and {measured} of the images are right."
-    plots = (_plot(claimed, {**rates, **halves}),)
-    return summed(remarks, kept, numbers=numbers, plots=plots, questions=_QUESTIONS)
+    plot = bars(
+        "clean-accuracy",
+        "Accuracy without any attack",
+        {**rates, **halves}.items(),
+        x="Measurement",
+        y="Images right, %",
+        caption="Images that are right, with the 99 % intervals by which the claim is judged.",
+        rule=(claimed, "claimed"),
+    )
+    return summed(remarks, kept, numbers=numbers, plots=(plot,), questions=_QUESTIONS)
 
 
-def _repeated(case: Case, labels: list[int]) -> dict[str, Rate]:
+def _repeated(audit: AuditContext, labels: list[int]) -> dict[str, Rate]:
     """Of a random model a second call, and the mean of several answers."""
-    if not case.random:
+    if not audit.random:
         return {}
-    mean = f"Mean of {case.effort.draws} answers"
-    return {"Second call": right(clean_answers(case, call=2), labels), mean: right(mean_answers(case), labels)}
+    mean = f"Mean of {audit.effort.draws} answers"
+    return {"Second call": right(clean_answers(audit, call=2), labels), mean: right(_mean_answers(audit), labels)}
 
 
-def _seeds(case: Case) -> dict[str, Attacked]:
+def _seeds(audit: AuditContext) -> dict[str, Attacked]:
     """The iterative attack with two seeds, where there is one."""
-    if case.threat.norm == "l0" or not case.right or case.blind("open"):
+    if audit.threat.norm == "l0" or not audit.decision.right or audit.access.no_gradients("open"):
         return {}
-    spelling = iterative(case.threat)
+    spec = iterative(audit.threat)
     return {
-        "first": case.attacked(spelling, case.naive),
-        "second": case.attacked(spelling, case.naive, key="second seed"),
+        "first": attack(audit, spec, audit.access.naive),
+        "second": attack(audit, spec, audit.access.naive, key="second seed"),
     }
 
 
@@ -116,16 +131,16 @@ def _of_chance(measured: Rate, classes: int) -> Iterator[Remark]:
     )
 
 
-def _of_mode(case: Case, answers: list[int], labels: list[int]) -> Iterator[Remark]:
-    if not any(each.name == "training-mode" for each in case.findings):
+def _of_mode(audit: AuditContext, answers: list[int], labels: list[int]) -> Iterator[Remark]:
+    if not any(each.name == "training-mode" for each in audit.findings):
         return
-    found = answers_as_found(case)
+    found = _answers_as_found(audit)
     if found is None:
         text = "The model came in training mode and cannot be asked in it; all figures here are of evaluation mode."
         yield Remark("warn", text, _EVALUATE)
         return
     changed = _differing(found, answers)
-    if not _more_than_repeated(case, changed, answers):
+    if not _more_than_repeated(audit, changed, answers):
         text = "The model came in training mode, which changes its answers here no more than a second call does."
         yield Remark("warn", text, _EVALUATE)
         return
@@ -138,22 +153,22 @@ def _of_mode(case: Case, answers: list[int], labels: list[int]) -> Iterator[Rema
     )
 
 
-def _more_than_repeated(case: Case, changed: set[int], answers: list[int]) -> bool:
+def _more_than_repeated(audit: AuditContext, changed: frozenset[int], answers: list[int]) -> bool:
     """Whether more answers ``changed`` than do at a second call, which is none of a model that is not random."""
-    if not case.random:
+    if not audit.random:
         return bool(changed)
-    again = _differing(clean_answers(case, call=2), answers)
-    return more_often(len(changed - again), len(again - changed))
+    again = _differing(clean_answers(audit, call=2), answers)
+    return fools_more(changed, again)
 
 
-def _differing(some: list[int], others: list[int]) -> set[int]:
-    return {row for row, (a, b) in enumerate(zip(some, others, strict=True)) if a != b}
+def _differing(some: list[int], others: list[int]) -> frozenset[int]:
+    return frozenset(row for row, (a, b) in enumerate(zip(some, others, strict=True)) if a != b)
 
 
-def _of_batch(case: Case, answers: list[int]) -> Iterator[Remark]:
-    if not any(each.name == "batch-dependent" for each in case.findings):
+def _of_batch(audit: AuditContext, answers: list[int]) -> Iterator[Remark]:
+    if not any(each.name == "batch-dependent" for each in audit.findings):
         return
-    changed = len(_differing(moved_answers(case), answers))
+    changed = len(_differing(_moved_answers(audit), answers))
     yield Remark(
         "fail" if changed else "warn",
         f"The scores of an image depend on its batch: in another order {plural(changed, 'answer')} of "
@@ -162,8 +177,8 @@ def _of_batch(case: Case, answers: list[int]) -> Iterator[Remark]:
     )
 
 
-def _of_wiring(case: Case) -> Iterator[Remark]:
-    for each in case.findings:
+def _of_wiring(audit: AuditContext) -> Iterator[Remark]:
+    for each in audit.findings:
         if each.name not in _ELSEWHERE:
             yield Remark("warn", each.message, "Put that right before the claim is judged any further.")
 
@@ -183,8 +198,7 @@ def _of_seeds(seeds: Mapping[str, Attacked]) -> Iterator[Remark]:
     if not seeds:
         return
     one, other = seeds["first"], seeds["second"]
-    only_one, only_other = len(one.broken - other.broken), len(other.broken - one.broken)
-    if more_often(only_one, only_other) or more_often(only_other, only_one):
+    if fools_more(one.broken, other.broken) or fools_more(other.broken, one.broken):
         yield Remark(
             "warn",
             f"A second seed of the attack changes the result by more than chance: {one.right} and {other.right} are "
@@ -193,16 +207,14 @@ def _of_seeds(seeds: Mapping[str, Attacked]) -> Iterator[Remark]:
         )
 
 
-def _of_identity(case: Case) -> Iterator[Remark]:
+def _of_identity(audit: AuditContext) -> Iterator[Remark]:
     """What the claim says of the weights and of the data, by their hashes."""
-    head = case.journal.head
-    cut = bool(head.get("spec", {}).get("range"))
-    found = {"model": case.classifier.fingerprint, "data": case.data.content_hash}
+    found = {"model": audit.classifier.fingerprint, "data": audit.data.content_hash}
     for what, digest in found.items():
-        told = getattr(case.claim, f"{what}_sha256")
+        told = getattr(audit.claim, f"{what}_sha256")
         if not told:
             yield Remark("pass", f'The claim does not identify the {what}; add {what}_sha256 = "{digest}".')
-        elif told != digest and what == "data" and cut:
+        elif told != digest and what == "data" and not audit.whole:
             text = "Only a range of the data is audited, so it cannot be told whether they are those of the claim."
             yield Remark("warn", text, "Audit all of the data, or state the hash of the range.")
         elif told != digest:
@@ -210,25 +222,49 @@ def _of_identity(case: Case) -> Iterator[Remark]:
             yield Remark("fail", text, f"Audit the {what} that the claim is about, or claim it of this {what}.")
 
 
-def _plot(claimed: float, rates: Mapping[str, Rate]) -> Plot:
-    return Plot(
-        name="clean-accuracy",
-        title="Accuracy without any attack",
-        kind="bar",
-        x="Measurement",
-        y="Images right, %",
-        rows=tuple(bar(name, rate) for name, rate in rates.items()),
-        caption="Images that are right, with the 99 % intervals by which the claim is judged.",
-        rule=(claimed, "claimed"),
+def _mean_answers(audit: AuditContext) -> list[int]:
+    """What decides under attack, of the first of them: of a random model the mean of several answers."""
+    positions = clean_positions(audit)[:_AVERAGED]
+    found: list[int] = audit.evidence.memoise(
+        "clean accuracy|mean", lambda: ask(audit, audit.decision.classifier, positions)
     )
+    return found
 
 
-CHECKPOINT = Checkpoint(
-    number=2,
-    name="clean-accuracy",
-    title="The clean accuracy is what is claimed",
-    asks="Does the model handed over reach the clean accuracy claimed, and are it and the data identified?",
-    needs="claim",
-    source="Tekwani & Parmar, section III-E; Carlini et al., sections 2.6 and 4.2",
-    judge=judge,
-)
+def _moved_answers(audit: AuditContext) -> list[int]:
+    """The same, asked for in another order, so that other images share each batch."""
+    found: list[int] = audit.evidence.memoise("clean accuracy|moved", lambda: _moved(audit))
+    return found
+
+
+def _answers_as_found(audit: AuditContext) -> list[int] | None:
+    """The same of the model in the mode that it was handed over in; None where it cannot be asked so."""
+    found: list[int] | None = audit.evidence.memoise("clean accuracy|as found", lambda: _as_found(audit))
+    return found
+
+
+def _moved(audit: AuditContext) -> list[int]:
+    positions = clean_positions(audit)
+    order = np.random.default_rng(audit.seed).permutation(len(positions))
+    found = np.empty(len(positions), np.int64)
+    found[order] = ask(audit, audit.classifier, positions[order])
+    answers: list[int] = found.tolist()
+    return answers
+
+
+def _as_found(audit: AuditContext) -> list[int] | None:
+    classifier = _unchanged(audit.classifier)
+    return None if classifier is None else ask(audit, classifier, clean_positions(audit))
+
+
+def _unchanged(classifier: Classifier) -> Classifier | None:
+    """``classifier`` in the mode that it came in; a copy, as batch normalisation learns from whatever it sees."""
+    if isinstance(classifier, PreprocessedClassifier):
+        inner = _unchanged(classifier.classifier)
+        return None if inner is None else PreprocessedClassifier(inner, classifier.preprocessor)
+    try:
+        module = deepcopy(classifier.module)  # type: ignore[attr-defined]
+    except Exception:  # whatever a stranger's module raises when it is copied, or there is none
+        return None
+    weight = next(module.parameters(), torch.empty(0))
+    return CallableClassifier(lambda images: module(images.to(weight.device, weight.dtype)), kind=classifier.kind)

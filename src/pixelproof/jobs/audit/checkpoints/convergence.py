@@ -1,38 +1,71 @@
-"""6. The attack has converged: more iterations change nothing."""
+"""6. The attack has converged: more iterations change nothing.
+
+Descent is by Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018; on running
+attacks until they no longer change, Carlini et al., arXiv:1902.06705, 2019, section 4.8.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+import torch
+from torch import Tensor
+
+from pixelproof.attacks.budget import Budget, Norm
+from pixelproof.attacks.gradient.sparse import sparse_descent
+from pixelproof.attacks.gradient.start import random_start
+from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.named import read_attack
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.arsenal import iterative
-from pixelproof.jobs.audit.bars import band
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.attacker import beside
-from pixelproof.jobs.audit.measures.descent import Descent, descend
-from pixelproof.jobs.audit.paired import more_often, overstated
+from pixelproof.jobs.audit.attacks import attack, attempt, iterative
+from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.statistics import fools_more, more_often
+from pixelproof.results.intervals import Rate
 from pixelproof.wording import count, plural
 
 _FIRST = 10  # iterations, doubled from here on
 _STEP = 0.1  # of epsilon: short enough for fine work, and ten reach across the ball
 _REACH = 2.5  # epsilons that all steps together cover, where a claim does not tell its step (Madry et al., 2018)
+_L1_SHARE = 100  # of so many values, a step in L1 moves one, as in PGD
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    6,
+    "convergence",
+    title="The attack has converged",
+    asks="Do more iterations than the claim's fool more samples, and does their success stop growing?",
+    needs="gradients",
+    source="Tekwani & Parmar, section III-I; Carlini et al., section 4.8",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where the claim's own number of iterations fools significantly fewer than more of them do.
 
-    The descent is on the model laid open, as a careful evaluator has it. A claim no higher than what stays right in the
-    end was not measured by too few iterations, whatever number it tells; of a random model, whose judgements vary, one
-    not significantly higher.
+    The descent is on the model made differentiable, as a careful evaluator has it. A claim no higher than what stays
+    right in the end was not measured by too few iterations, whatever number it tells; of a random model, whose answers
+    vary, one not significantly higher.
     """
-    doublings, told = _doublings(case.effort.iterations), _told(case)
+    doublings, told = _doublings(audit.effort.iterations), _told(audit)
     watch = sorted({*doublings, *([told] if told and told < doublings[-1] else [])})
-    curve = descend(case, _STEP * case.threat.epsilon, watch, doublings)
-    answer = (_too_few(case, told, curve) if told else None) or _shape(curve, doublings)
-    numbers = tuple((f"Right after {plural(each, 'iteration')}", str(curve.right(each))) for each in curve.watched)
-    return beside(case, replace(answer, numbers=(*numbers, *answer.numbers), plots=(_plot(case, curve, told),)))
+    descent = descend(audit, _STEP * audit.threat.epsilon, watch, doublings)
+    answer = (_too_few(audit, told, descent) if told else None) or _shape(descent, doublings)
+    numbers = tuple((f"Right after {plural(each, 'iteration')}", str(descent.right(each))) for each in descent.watched)
+    plot = curve(
+        "convergence",
+        "Accuracy against iterations",
+        ((each, descent.right(each), "PGD") for each in descent.watched),
+        x="Iterations",
+        caption=f"One descent by steps of {_STEP:g} epsilon on the model laid open; bands are 99 % intervals.",
+        log_x=True,
+        rule=claimed_rule(audit),
+        mark=None if told is None else (told, "iterations of the claim"),
+    )
+    return beside(audit, replace(answer, numbers=(*numbers, *answer.numbers), plots=(plot,)))
 
 
 def _doublings(most: int) -> list[int]:
@@ -43,28 +76,28 @@ def _doublings(most: int) -> list[int]:
     return found
 
 
-def _told(case: Case) -> int | None:
+def _told(audit: AuditContext) -> int | None:
     """The iterations of the claim's descent, as told or by the name of its attack; None where it is no descent."""
-    told = case.claim.evaluation
+    told = audit.claim.evaluation
     try:
-        attack = read_attack(told.attack.lower().partition(":")[0])
+        named = read_attack(told.attack.lower().partition(":")[0])
     except InputError:  # none of ours, or a library's
         return told.iterations
-    if attack.needs != "gradients":
+    if named.needs != "gradients":
         return None
-    usual: int | None = 1 if attack.name == "fgsm" else getattr(attack, "iterations", None)
+    usual: int | None = 1 if named.name == "fgsm" else getattr(named, "iterations", None)
     return told.iterations or usual
 
 
-def _too_few(case: Case, told: int, curve: Descent) -> Answer | None:
-    last = curve.watched[-1]
+def _too_few(audit: AuditContext, told: int, descent: Descent) -> Answer | None:
+    last = descent.watched[-1]
     if told >= last:
         return None
-    own, final = _own(case, told, curve), curve.broken(last)
-    right, end = case.standing(own), case.standing(final)
-    claimed = case.claim.robust_accuracy
-    higher = overstated(claimed, end) if case.random else claimed > 100 * (end.value or 0)
-    if not (higher and more_often(len(final - own), len(own - final))):
+    own, final = _own(audit, told, descent), descent.broken(last)
+    right, end = audit.samples.surviving(own), audit.samples.surviving(final)
+    claimed = audit.claim.robust_accuracy
+    higher = audit.refuted_by(end) if audit.random else claimed > 100 * (end.value or 0)
+    if not (higher and fools_more(final, own)):
         return None
     finding = (
         f"{plural(told, 'iteration').capitalize()}, the claim's number, leave {right} right, but {count(last)} leave "
@@ -74,23 +107,23 @@ def _too_few(case: Case, told: int, curve: Descent) -> Answer | None:
     return Answer("fail", finding, remedy, (("Right after the claim's iterations and step", str(right)),))
 
 
-def _own(case: Case, told: int, curve: Descent) -> frozenset[int]:
+def _own(audit: AuditContext, told: int, descent: Descent) -> frozenset[int]:
     """What falls by so many iterations, with the claim's step and restarts where it tells them."""
-    evaluation, epsilon = case.claim.evaluation, case.threat.epsilon
+    evaluation, epsilon = audit.claim.evaluation, audit.threat.epsilon
     step = evaluation.step or epsilon * max(_STEP, _REACH / told)
-    restarts = min(evaluation.restarts or 1, case.effort.restarts)
-    if step == _STEP * epsilon and (restarts == 1 or case.random):
-        return curve.broken(told)
-    if restarts == 1 or case.random:  # where PGD stops at the first answer that is wrong by luck
-        return descend(case, step, [told]).broken(told)
-    return case.attacked(iterative(case.threat, told, step, restarts), "open").broken
+    restarts = min(evaluation.restarts or 1, audit.effort.restarts)
+    if step == _STEP * epsilon and (restarts == 1 or audit.random):
+        return descent.broken(told)
+    if restarts == 1 or audit.random:  # where PGD stops at the first answer that is wrong by luck
+        return descend(audit, step, [told]).broken(told)
+    return attack(audit, iterative(audit.threat, told, step, restarts), "open").broken
 
 
-def _shape(curve: Descent, doublings: list[int]) -> Answer:
+def _shape(descent: Descent, doublings: list[int]) -> Answer:
     """Whether the last doubling still changed something."""
-    last = curve.watched[-1]
+    last = descent.watched[-1]
     before = max((each for each in doublings if each < last), default=0)
-    late = len(curve.broken(last) - curve.broken(before))
+    late = len(descent.broken(last) - descent.broken(before))
     if more_often(late, 0):
         finding = (
             f"Success still grows: from {count(before)} to {count(last)} iterations {plural(late, 'sample')} fell."
@@ -98,34 +131,145 @@ def _shape(curve: Descent, doublings: list[int]) -> Answer:
         return Answer("warn", finding, "Audit with more iterations, until the curve is flat.")
     if not late:
         return Answer(
-            "pass", f"No sample fell from {count(before)} to {count(last)} iterations; {curve.right(last)} stay right."
+            "pass",
+            f"No sample fell from {count(before)} to {count(last)} iterations; {descent.right(last)} stay right.",
         )
     finding = f"From {count(before)} to {count(last)} iterations {plural(late, 'sample')} fell, as chance could have it"
-    return Answer("pass", f"{finding}; {curve.right(last)} stay right.")
+    return Answer("pass", f"{finding}; {descent.right(last)} stay right.")
 
 
-def _plot(case: Case, curve: Descent, told: int | None) -> Plot:
-    rows = [{"x": each, **band(curve.right(each)), "line": "PGD"} for each in curve.watched]
-    return Plot(
-        name="convergence",
-        title="Accuracy against iterations",
-        kind="line",
-        x="Iterations",
-        y="Samples right, %",
-        rows=tuple(rows),
-        caption=f"One descent by steps of {_STEP:g} epsilon on the model laid open; bands are 99 % intervals.",
-        log_x=True,
-        rule=(case.claim.robust_accuracy, "claimed"),
-        mark=None if told is None else (told, "iterations of the claim"),
+@dataclass(frozen=True)
+class Descent:
+    """``watched``: the iterations at which images were judged, as far as it went; ``fell``: at which of them each
+    sample was first seen fooled (0: without any attack; None: never). Means are over the images attacked."""
+
+    watched: tuple[int, ...]
+    fell: tuple[int | None, ...]
+    queries: float
+    gradient_steps: float
+    seconds: float
+
+    def broken(self, iterations: int) -> frozenset[int]:
+        """The samples fooled by the last point watched that is not beyond ``iterations``."""
+        return frozenset(row for row, at in enumerate(self.fell) if at is not None and at <= iterations)
+
+    def right(self, iterations: int) -> Rate:
+        return Rate(len(self.fell) - len(self.broken(iterations)), len(self.fell))
+
+
+def descend(audit: AuditContext, step: float, watch: Sequence[int], doublings: Sequence[int] = ()) -> Descent:
+    """PGD by ``step`` grey levels from a random start, on the model made differentiable, watched at ``watch``.
+
+    Images are judged at these numbers of iterations and nowhere between, so that random answers are not asked until one
+    is wrong by luck. It ends where two of ``doublings`` in a row fool nothing more. Counts in the worst case. Raises
+    ``InputError`` for L0.
+    """
+    name = f"{iterative(audit.threat, max(watch), step)}|watched {','.join(map(str, watch))}"
+    measured: dict[str, Any] = audit.evidence.memoise(
+        f"descent|{name}", lambda: asdict(_Run(audit, step).until(watch, doublings))
     )
+    found = Descent(**{**measured, "watched": tuple(measured["watched"]), "fell": tuple(measured["fell"])})
+    samples = tuple(range(len(found.fell)))
+    done = iterative(audit.threat, found.watched[-1], step)
+    attempt(audit, name, lambda: _attacked(found, done), samples)
+    return found
 
 
-CHECKPOINT = Checkpoint(
-    number=6,
-    name="convergence",
-    title="The attack has converged",
-    asks="Do more iterations than the claim's fool more samples, and does their success stop growing?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-I; Carlini et al., section 4.8",
-    judge=judge,
-)
+class _Run:
+    """The images still under attack: ``rows`` are their samples, ``places`` their numbers in goal and oracle."""
+
+    def __init__(self, audit: AuditContext, step: float) -> None:
+        self.audit, self.step, self.begun = audit, step / 255, time.perf_counter()
+        norm: Norm = audit.threat.norm  # type: ignore[assignment]  # L0 has been refused
+        self.budget = Budget(norm, audit.threat.epsilon)
+        self.rows = torch.tensor(audit.decision.right, device=audit.device)
+        self.places = torch.arange(len(self.rows), device=audit.device)
+        self.oracle, self.goal = audit.access.oracle(len(self.rows), "open"), audit.samples.goal(self.rows)
+        self.clean = audit.samples.images[self.rows]
+        self.moved = random_start(self.clean, self.budget, audit.samples.streams(f"descent|{step:g}", self.rows))
+        self.found = self.clean.clone()
+        self.fell: list[int | None] = [0] * len(audit.samples)
+        for row in audit.decision.right:
+            self.fell[row] = None
+
+    def until(self, watch: Sequence[int], doublings: Sequence[int]) -> Descent:
+        done, since, quiet, watched = 0, 0, -1, []  # the first of the doublings doubles nothing
+        for stop in watch:
+            fallen = self._judge(self._descend(stop - done), stop)
+            watched.append(stop)
+            done, since = stop, since + fallen
+            if stop in doublings:
+                quiet, since = 0 if since else quiet + 1, 0
+            if quiet == 2 or not len(self.rows):
+                break
+        if self.audit.random:
+            self._confirm()
+        attacked = max(1, self.oracle.queries.numel())
+        return Descent(
+            watched=tuple(watched),
+            fell=tuple(self.fell),
+            queries=int(self.oracle.queries.sum()) / attacked,
+            gradient_steps=int(self.oracle.gradient_steps.sum()) / attacked,
+            seconds=time.perf_counter() - self.begun,
+        )
+
+    def _descend(self, iterations: int) -> Tensor:
+        """The 8-bit images after so many steps. All take the first; what fools from there on waits to be judged.
+
+        Before a random model all go on to the end: what fools it barely does so by luck.
+        """
+        going = torch.arange(len(self.rows), device=self.rows.device)
+        for done in range(iterations):
+            clean, moved, places = self.clean[going], self.moved[going], self.places[going]
+            shown = self.budget.to_8_bit(moved, clean)
+            scores, gradient = self.oracle.gradient(
+                shown, places, lambda s, part: self.goal.of(part).loss("cross-entropy", s)
+            )
+            left = ~self.goal.of(places).reached(scores) | (done == 0) | self.audit.random
+            stepped = moved + self.step * self._downhill(gradient, shown)
+            self.moved[going[left]] = self.budget.project(stepped[left], clean[left])
+            going = going[left]
+            if not len(going):
+                break
+        return self.budget.to_8_bit(self.moved, self.clean)
+
+    def _judge(self, shown: Tensor, iterations: int) -> int:
+        """How many of ``shown`` are fooled; those take no further part."""
+        fooled = self.audit.decision.reached(shown, self.rows)
+        self.found[self.places[fooled]] = shown[fooled]
+        for row in self.rows[fooled].tolist():
+            self.fell[row] = iterations
+        left = ~fooled
+        self.rows, self.places, self.clean, self.moved = (
+            each[left] for each in (self.rows, self.places, self.clean, self.moved)
+        )
+        return int(fooled.sum())
+
+    def _confirm(self) -> None:
+        """Judge once more what fell: of the several judgements of an image, one may have been wrong by luck."""
+        fooled = self.audit.decision.reached(
+            self.found, torch.tensor(self.audit.decision.right, device=self.found.device)
+        )
+        for row, again in zip(self.audit.decision.right, fooled.tolist(), strict=True):
+            self.fell[row] = self.fell[row] if again else None
+
+    def _downhill(self, gradient: Tensor, images: Tensor) -> Tensor:
+        if self.budget.norm != "l1":
+            return -steepest(gradient, self.budget.norm)
+        values = max(1, round(gradient[0].numel() / _L1_SHARE))
+        return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
+
+
+def _attacked(found: Descent, spec: str) -> Attacked:
+    samples = len(found.fell)
+    return Attacked(
+        attack=spec,
+        view="open",
+        needs="gradients",
+        rows=tuple(range(samples)),
+        fooled=tuple(at is not None for at in found.fell),
+        within=(True,) * samples,
+        queries=found.queries,
+        gradient_steps=found.gradient_steps,
+        seconds=found.seconds,
+    )

@@ -1,30 +1,65 @@
-"""19. A detector is attacked too: what fools the classifier has to pass unrejected."""
+"""19. A detector is attacked too: what fools the classifier has to pass unrejected.
+
+Carlini & Wagner, "Adversarial Examples Are Not Easily Detected: Bypassing Ten Detection Methods", AISec 2017.
+"""
 
 from __future__ import annotations
 
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot, Verdict
-from pixelproof.jobs.audit.measures.detection import Unaware, aware, unaware
-from pixelproof.jobs.audit.paired import more_often, overstated
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pixelproof.attacks.attack import settled
+from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.errors import InputError
+from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, strongest
+from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.context import BATCH, PROBED, AuditContext
+from pixelproof.jobs.audit.detector import detector_of
+from pixelproof.models.classifier import Classifier, ScoreKind
+from pixelproof.models.scores import log_scores
+from pixelproof.results.audit.attacked import Attacked, broken_rows
+from pixelproof.results.audit.checkpoint import Answer, Verdict
+from pixelproof.results.audit.statistics import fools_more
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent
 
+#: Samples attacked, at most: each is led to several classes in turn.
+_SAMPLES = 50
+#: The likeliest wrong classes, which an image is led to one after the other.
+_AIMS = 4
+_ITERATIONS = 25
+_QUERIES = 300
 _QUESTION = (
     "Does anything reject images before or behind the model where it is used, and did an attack have to pass it?"
 )
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    19,
+    "detector",
+    title="A detector is attacked too",
+    asks="If the model rejects images, did the attack have to pass unrejected?",
+    needs="scores",
+    source="Carlini & Wagner, 2017 (Adversarial Examples Are Not Easily Detected)",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where the evaluation did not aim at the detector, and aiming at it takes the claim down."""
-    told, claimed = case.claim.evaluation.detector, case.claim.robust_accuracy
-    if case.detector is None:
+    told, claimed = audit.claim.evaluation.detector, audit.claim.robust_accuracy
+    if audit.decision.detector is None:
         return _without(told)
-    alone, clean = unaware(case), frozenset(range(len(case.samples))) - set(case.right)
+    alone = unaware(audit)
     rows = frozenset(alone.rows)
-    lost = (clean & rows).union(*(each.broken for each in aware(case)))
-    missed = alone.broken | (clean & rows)
+    wrong = audit.decision.wrong & rows
+    lost, missed = wrong | broken_rows(aware(audit)), wrong | alone.broken
     before, left = (Rate(len(rows) - len(each), len(rows)) for each in (missed, lost | alone.broken))
-    gains, above = more_often(len(lost - missed), len(missed - lost)), overstated(claimed, left)
+    gains, above = fools_more(lost, missed), audit.refuted_by(left)
     caught = Rate(len(frozenset(alone.fooled) & frozenset(alone.rejected)), len(alone.fooled))
     finding = (
         f"The detector rejects {caught.ratio} of the images that fool the classifier alone, so that "
@@ -33,7 +68,20 @@ def judge(case: Case) -> Answer:
     verdict: Verdict = "pass"
     if above or (gains and told != "attacked"):
         down = above or claimed > 100 * (left.value or 0)
-        verdict = "fail" if down and told != "attacked" and case.permits("gradients") else "warn"
+        verdict = "fail" if down and told != "attacked" and audit.permits("gradients") else "warn"
+    plot = bars(
+        "detector",
+        "Samples right or rejected",
+        (
+            ("Classifier without detector", Rate(len(rows) - len(alone.fooled), len(rows))),
+            ("Attack on the classifier", before),
+            ("Attack on both", left),
+        ),
+        y="Right or rejected (%)",
+        confidence=0.95,
+        caption=f"The first {len(rows)} samples, 95 % intervals.",
+        rule=claimed_rule(audit),
+    )
     remedy = "Evaluate again with an attack that has to fool classifier and detector at once, and claim what is left."
     return Answer(
         verdict,
@@ -45,7 +93,7 @@ def judge(case: Case) -> Answer:
             ("Stands against an attack on the classifier alone", str(before)),
             ("Stands against an attack on both", str(left)),
         ),
-        (_plot(case, alone, before, left),),
+        (plot,),
     )
 
 
@@ -68,31 +116,146 @@ def _evaluated(told: str | None, claimed: float) -> str:
     return f"In the claim of {claimed:g} % the detector {said}."
 
 
-def _plot(case: Case, alone: Unaware, before: Rate, left: Rate) -> Plot:
-    without = Rate(len(alone.rows) - len(alone.fooled), len(alone.rows))
-    rows = []
-    named = (("Classifier without detector", without), ("Attack on the classifier", before), ("Attack on both", left))
-    for name, rate in named:
-        low, high = 100 * rate.interval.low, 100 * rate.interval.high
-        rows.append({"name": name, "y": 100 * (rate.value or 0), "low": low, "high": high})
-    return Plot(
-        name="detector",
-        title="Samples right or rejected",
-        kind="bar",
-        x="Attack",
-        y="Right or rejected (%)",
-        rows=tuple(rows),
-        caption=f"The first {len(alone.rows)} samples, 95 % intervals.",
-        rule=(case.claim.robust_accuracy, "claimed"),
+class Rejecting:
+    """``classifier`` of K classes with one more, for "rejected", which wins exactly where ``detector`` rejects.
+
+    Its score is (D + 1) · max Z, as Carlini & Wagner join the two, of logits Z that are shifted to begin at 0, so that
+    the sign of their greatest does not matter.
+    """
+
+    kind: ScoreKind = "logits"
+
+    def __init__(self, classifier: Classifier, detector: Classifier) -> None:
+        self.classifier, self.detector = classifier, detector
+        self.name = f"{classifier.name} and its detector"
+        self.differentiable = classifier.differentiable
+        self.fingerprint = f"{classifier.fingerprint} {detector.fingerprint}"
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Scores N×(K + 1) of ``images``, float32 N×C×H×W in [0, 1]."""
+        known = log_scores(self.classifier.scores(images), self.classifier.kind).float()
+        known = known - known.amin(1, keepdim=True)
+        rejection = (_signal(self.detector.scores(images)) + 1) * known.amax(1)
+        return torch.cat([known, rejection[:, None]], 1)
+
+
+@dataclass(frozen=True)
+class Unaware:
+    """The samples ``rows`` under an attack on the classifier alone: which were ``fooled``, and ``rejected`` then.
+
+    ``alarms``: the samples that are rejected without any attack.
+    """
+
+    rows: tuple[int, ...]
+    fooled: tuple[int, ...]
+    rejected: tuple[int, ...]
+    alarms: tuple[int, ...]
+
+    @property
+    def broken(self) -> frozenset[int]:
+        return frozenset(self.fooled) - set(self.rejected)
+
+
+def unaware(audit: AuditContext) -> Unaware:
+    """Twenty steps against the classifier, or Square where it has no gradients."""
+    value = audit.evidence.memoise("detector|unaware", lambda: _unaware(audit))
+    return Unaware(**{key: tuple(each) for key, each in value.items()})
+
+
+def aware(audit: AuditContext) -> list[Attacked]:
+    """Attacks on classifier and detector together: along gradients, and on scores where one of the two has none."""
+    rows = [row for row in audit.samples.first(_SAMPLES) if row not in audit.decision.wrong]
+    both, gradients = _together(audit)
+    found = []
+    if not audit.access.no_gradients("open"):
+        following = strongest(audit.threat, replace(audit.effort, iterations=_ITERATIONS))[1]
+        found.append(_led(audit, both, following, rows, _AIMS))
+        rows = [row for row in rows if row not in found[-1].broken]
+    if not gradients:
+        asking = on_scores(audit.threat, replace(audit.effort, queries=min(_QUERIES, audit.effort.queries)))
+        found.append(_led(audit, both, asking, rows, 1))
+    return found
+
+
+def _unaware(audit: AuditContext) -> dict[str, list[int]]:
+    blind = audit.access.no_gradients("open")
+    attack = read_attack(on_scores(audit.threat, audit.effort) if blind else iterative(audit.threat))
+    rows = torch.tensor(audit.samples.first(_SAMPLES), device=audit.device)
+    clean, goal = audit.samples.images[rows], audit.samples.goal(rows)
+    oracle = audit.access.oracle(len(rows), "open" if audit.access.no_gradients("plain") else "plain")
+    images = settled(attack, attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach(), clean)
+    fooled = goal.reached(audit.decision.log_scores(images)) & audit.samples.within(images, rows)
+    return {
+        "rows": rows.tolist(),
+        "fooled": rows[fooled].tolist(),
+        "rejected": rows[audit.decision.rejected(images)].tolist(),
+        "alarms": rows[audit.decision.rejected(clean)].tolist(),
+    }
+
+
+def _together(audit: AuditContext) -> tuple[Rejecting, bool]:
+    """Both made differentiable and joined; and whether there are gradients to both."""
+    detector = detector_of(audit.classifier)
+    if detector is None:
+        raise InputError("The model brings no detector; give it a method detector(images).")
+    seen = audit.access.made_differentiable(detector).classifier
+    return Rejecting(audit.access.differentiable.classifier, seen), not audit.access.no_gradients("open") and _sloped(
+        audit, seen
     )
 
 
-CHECKPOINT = Checkpoint(
-    number=19,
-    name="detector",
-    title="A detector is attacked too",
-    asks="If the model rejects images, did the attack have to pass unrejected?",
-    needs="scores",
-    source="Carlini & Wagner, 2017 (Adversarial Examples Are Not Easily Detected)",
-    judge=judge,
-)
+def _sloped(audit: AuditContext, detector: Classifier) -> bool:
+    images, rows = audit.samples.images[:PROBED], torch.arange(len(audit.samples.images[:PROBED]), device=audit.device)
+    try:
+        oracle = Oracle(detector, BATCH, audit.device, len(rows))
+        _, gradient = oracle.gradient(images, rows, lambda scores, _: _signal(scores))
+    except InputError:
+        return False
+    return bool(gradient.any())
+
+
+def _led(audit: AuditContext, both: Rejecting, spec: str, rows: Sequence[int], aims: int) -> Attacked:
+    return attempt(audit, f"{spec}|open|past the detector", lambda: _lead(audit, both, spec, rows, aims), rows)
+
+
+def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int], aims: int) -> Attacked:
+    """What the attack does to the samples ``chosen`` by leading them to wrong classes that are not rejected."""
+    attack, begun, broken = read_attack(spec), time.perf_counter(), set[int]()
+    counts = [0, 0]
+    rows = torch.tensor(chosen, dtype=torch.int64, device=audit.device)
+    for targets in _aims(audit, rows, aims).unbind(1):
+        left = torch.tensor([row not in broken for row in chosen], dtype=torch.bool, device=audit.device)
+        part, clean = rows[left], audit.samples.images[rows[left]]
+        if not len(part):
+            break
+        oracle, goal = Oracle(both, BATCH, audit.device, len(part)), Goal(audit.samples.labels[part], targets[left])
+        streams = audit.samples.streams(f"{spec}|past the detector", part)
+        images = settled(attack, attack(oracle, clean, goal, streams).detach(), clean)
+        broken |= set(part[audit.decision.reached(images, part) & audit.samples.within(images, part)].tolist())
+        counts = [counts[0] + int(oracle.queries.sum()), counts[1] + int(oracle.gradient_steps.sum())]
+    return Attacked(
+        attack=f"{spec} past the detector",
+        view="open",
+        needs=attack.needs,
+        rows=tuple(chosen),
+        fooled=tuple(row in broken for row in chosen),
+        within=(True,) * len(chosen),
+        queries=counts[0] / max(1, len(chosen)),
+        gradient_steps=counts[1] / max(1, len(chosen)),
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _aims(audit: AuditContext, rows: Tensor, count: int) -> Tensor:
+    """The classes that each of ``rows`` is led to, n×count: the threat's, or the likeliest wrong ones."""
+    goal = audit.samples.goal(rows)
+    if goal.targets is not None:
+        return goal.targets[:, None]
+    if not len(rows):
+        return rows[:, None]
+    return wrong_classes(audit.decision.log_scores(audit.samples.images[rows]), goal.labels, count)
+
+
+def _signal(scores: Tensor) -> Tensor:
+    """D of a detector's scores (0, D), or of their mean."""
+    return scores[:, 1] - scores[:, 0]

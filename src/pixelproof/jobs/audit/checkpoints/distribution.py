@@ -1,41 +1,68 @@
-"""18. The images stand for what the model will meet."""
+"""18. The images stand for what the model will meet.
+
+D. E. Barton & F. N. David, "Multiple Runs", Biometrika 44, 1957, for the moments of the number of runs; Hendrycks &
+Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019, for accuracy
+under what happens to images by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import sqrt
 from statistics import fmean
+from typing import Any
 
 import numpy as np
+import torch
+from scipy.stats import chisquare, norm
 
+from pixelproof.corruptions import make, table_for
+from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.bars import bar
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.distribution import duplicates, fewer_runs, imbalance
-from pixelproof.jobs.audit.measures.perturbed import perturbed
-from pixelproof.jobs.audit.paired import CONFIDENCE, overstated
-from pixelproof.jobs.audit.remarks import Remark, summed
+from pixelproof.jobs.audit.checkpoint import bars, checkpoint
+from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
+from pixelproof.jobs.perturb.measure import Subject, cell
+from pixelproof.models.query import Scorer
+from pixelproof.results.audit.checkpoint import Answer, Remark, summed
+from pixelproof.results.audit.statistics import CONFIDENCE, overstated
 from pixelproof.results.intervals import Rate, wilson
 from pixelproof.wording import count, percent, plural
 
 _WIDE = 0.1  # width of the 95 % interval of the claimed accuracy that its number of samples may leave
+#: One or two of each kind (noise, blur, light, compression, movement), as mild as pass unnoticed in daily use.
+_BENIGN = (
+    ("gaussian-noise", 1.0),
+    ("defocus-blur", 2.0),
+    ("brightness", 2.0),
+    ("contrast", 2.0),
+    ("jpeg-compression", 2.0),
+    ("rotation", 10.0),
+)
 _QUESTIONS = (
     "Do these images stand for what the model will meet, and were none of them, or near copies, trained on?",
     "Were the samples of the claim's evaluation drawn at random from the whole set?",
 )
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    18,
+    "distribution",
+    title="The images stand for what the model will meet",
+    asks="Are the images drawn evenly and independently, and what do common perturbations do?",
+    needs="labels",
+    source="Tekwani & Parmar, section III-C (Reliability on Assumptions); Carlini et al., section 4.10",
+)
+def check(audit: AuditContext) -> Answer:
     """Warns of images that are uneven, repeated or too few, and of harm by mere accidents that exceeds the claim's."""
-    counts = np.bincount(case.data.labels, minlength=case.data.classes)
-    repeated = duplicates(case.data.images)
-    rates, why = _perturbed(case)
+    counts = np.bincount(audit.data.labels, minlength=audit.data.classes)
+    repeated = duplicates(audit.data.images)
+    rates, why = _perturbed(audit)
     remarks = [
-        *_of_balance(case, counts.tolist()),
-        *_of_repetition(repeated, len(case.data)),
-        *_of_samples(case),
-        *_of_perturbations(case.claim.robust_accuracy, rates),
-        *_of_order(case),
+        *_of_balance(audit, counts.tolist()),
+        *_of_repetition(repeated, len(audit.data)),
+        *_of_samples(audit),
+        *_of_perturbations(audit.claim.robust_accuracy, rates),
+        *_of_order(audit),
         *([Remark("pass", why)] if why else []),
     ]
     numbers = (
@@ -44,18 +71,27 @@ def judge(case: Case) -> Answer:
         *((f"Right, {name}", str(rate)) for name, rate in rates.items()),
         *([("Mean over the perturbations", percent(_mean(rates)))] if rates else []),
     )
-    kept = f"Classes are even and no image is repeated among {count(len(case.data))}."
+    kept = f"Classes are even and no image is repeated among {count(len(audit.data))}."
     if rates:
         worst = min(_changed(rates), key=lambda name: rates[name].successes)
         kept += f" Under mild perturbations {percent(_mean(rates))} are right on average, {rates[worst]} under {worst}."
-    plots = (_plot(case.claim.robust_accuracy, rates),) if rates else ()
+    plot = bars(
+        "perturbations",
+        "Accuracy under common perturbations",
+        rates.items(),
+        x="Perturbation",
+        y="Images right, %",
+        caption="Mild severities, with 99 % intervals.",
+        rule=(audit.claim.robust_accuracy, "claimed under attack"),
+    )
+    plots = (plot,) if rates else ()
     return summed(remarks, kept, numbers=numbers, plots=plots, questions=_QUESTIONS)
 
 
-def _perturbed(case: Case) -> tuple[dict[str, Rate], str]:
+def _perturbed(audit: AuditContext) -> tuple[dict[str, Rate], str]:
     """The rates, or why there are none."""
     try:
-        return perturbed(case), ""
+        return perturbed(audit), ""
     except InputError as error:
         return {}, f"Common perturbations could not be measured. {error}"
 
@@ -68,9 +104,9 @@ def _mean(rates: Mapping[str, Rate]) -> float:
     return fmean(rates[name].value or 0.0 for name in _changed(rates))
 
 
-def _of_balance(case: Case, counts: list[int]) -> Iterator[Remark]:
+def _of_balance(audit: AuditContext, counts: list[int]) -> Iterator[Remark]:
     absent = counts.count(0)
-    if imbalance(case.data.labels, case.data.classes) >= 1 - CONFIDENCE:
+    if imbalance(audit.data.labels, audit.data.classes) >= 1 - CONFIDENCE:
         return
     text = f"The classes are uneven, with {count(min(counts))} to {count(max(counts))} images"
     yield Remark(
@@ -90,19 +126,21 @@ def _of_repetition(repeated: int, images: int) -> Iterator[Remark]:
         )
 
 
-def _of_samples(case: Case) -> Iterator[Remark]:
-    samples = case.claim.evaluation.samples
+def _of_samples(audit: AuditContext) -> Iterator[Remark]:
+    samples, claimed = audit.claim.evaluation.samples, audit.claim.robust_accuracy
     if samples is None:
         yield Remark("pass", "The claim does not tell on how many samples its robust accuracy was measured.")
         return
-    if samples > len(case.data):
-        text = f"The claim was measured on {count(samples)} samples, more than the {count(len(case.data))} images here."
+    if samples > len(audit.data):
+        text = (
+            f"The claim was measured on {count(samples)} samples, more than the {count(len(audit.data))} images here."
+        )
         yield Remark("pass", text)
-    found = wilson(round(case.claim.robust_accuracy / 100 * samples), samples)
+    found = wilson(round(claimed / 100 * samples), samples)
     if found.high - found.low > _WIDE:
         yield Remark(
             "warn",
-            f"On {count(samples)} samples the claimed {case.claim.robust_accuracy:g} % has a 95 % interval of {found}.",
+            f"On {count(samples)} samples the claimed {claimed:g} % has a 95 % interval of {found}.",
             "Measure it on more samples, or state the interval with the figure.",
         )
 
@@ -119,30 +157,51 @@ def _of_perturbations(claimed: float, rates: Mapping[str, Rate]) -> Iterator[Rem
         )
 
 
-def _of_order(case: Case) -> Iterator[Remark]:
-    if fewer_runs(case.data.labels) < 1 - CONFIDENCE:
+def _of_order(audit: AuditContext) -> Iterator[Remark]:
+    if fewer_runs(audit.data.labels) < 1 - CONFIDENCE:
         yield Remark("pass", "The images stand in blocks of a class; this audit draws them at random, as others must.")
 
 
-def _plot(claimed: float, rates: Mapping[str, Rate]) -> Plot:
-    return Plot(
-        name="perturbations",
-        title="Accuracy under common perturbations",
-        kind="bar",
-        x="Perturbation",
-        y="Images right, %",
-        rows=tuple(bar(name, rate) for name, rate in rates.items()),
-        caption="Mild severities, with 99 % intervals.",
-        rule=(claimed, "claimed under attack"),
+def imbalance(labels: Int64Array, classes: int) -> float:
+    """The probability of class counts as uneven as those of ``labels`` N, were all ``classes`` equally frequent."""
+    return float(chisquare(np.bincount(labels, minlength=classes)).pvalue)
+
+
+def fewer_runs(labels: Int64Array) -> float:
+    """The probability of as few runs of one class as in ``labels`` N, were they shuffled (normal approximation)."""
+    n, counts = len(labels), np.unique(labels, return_counts=True)[1].astype(float)
+    runs = 1 + int((labels[1:] != labels[:-1]).sum())
+    squares, cubes = float((counts**2).sum()), float((counts**3).sum())
+    variance = (squares * (squares + n * (n + 1)) - 2 * n * cubes - n**3) / (n**2 * (n - 1)) if n > 1 else 0.0
+    if variance <= 0:  # one class, or every image another: there is but one number of runs
+        return 1.0
+    expected = n + 1 - squares / n
+    return float(norm.cdf((runs + 0.5 - expected) / sqrt(variance)))
+
+
+def duplicates(images: UInt8Array) -> int:
+    """How many of ``images`` N×H×W×C equal an earlier one, pixel by pixel."""
+    flat = np.ascontiguousarray(images).reshape(len(images), -1)
+    return len(flat) - len(np.unique(flat.view(np.dtype((np.void, flat.shape[1]))).ravel()))
+
+
+def perturbed(audit: AuditContext) -> dict[str, Rate]:
+    """The images right under each perturbation, and under ``none``, of the first ``effort.perturbed``.
+
+    Raises ``InputError`` for images that cannot be perturbed so.
+    """
+    found: dict[str, Any] = audit.evidence.memoise("perturbed", lambda: _measured(audit))
+    return {name: Rate(right, found["images"]) for name, right in found["right"].items()}
+
+
+def _measured(audit: AuditContext) -> dict[str, Any]:
+    data = audit.data.take(audit.samples.order[: audit.effort.perturbed])
+    labels = torch.from_numpy(data.labels.copy()).to(audit.device)
+    subject = Subject(
+        Scorer(audit.decision.classifier, BATCH, audit.device), to_images(data.images.copy(), audit.device), labels
     )
-
-
-CHECKPOINT = Checkpoint(
-    number=18,
-    name="distribution",
-    title="The images stand for what the model will meet",
-    asks="Are the images drawn evenly and independently, and what do common perturbations do?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-C (Reliability on Assumptions); Carlini et al., section 4.10",
-    judge=judge,
-)
+    right = {"none": int((subject.answers(subject.images) == labels).sum())}
+    for name, strength in _BENIGN:
+        seen = cell(subject, make(name, table_for(data.shape)), strength, audit.seed, 0)
+        right[f"{name}({strength:g})"] = seen.right(data.labels.tolist()).successes
+    return {"images": len(data), "right": right}

@@ -10,15 +10,14 @@ from math import sqrt
 import torch
 
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.arsenal import iterative
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import band
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.claim import NORMS
-from pixelproof.jobs.audit.measures.attacker import beside
-from pixelproof.jobs.audit.measures.clean import clean_answers, clean_labels, right
-from pixelproof.jobs.audit.paired import more_often, overstated, understated
+from pixelproof.jobs.audit.attacks import attack, iterative
+from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.clean import clean_answers, clean_labels, right
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.claim import NORMS
+from pixelproof.results.audit.statistics import more_often, overstated, understated
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent, plural
 
@@ -31,75 +30,95 @@ _MASKED = "Look for what misleads the gradient: whatever fools within one epsilo
 _MORE = "Attack more samples to see whether this is chance."
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    5,
+    "epsilon-sweep",
+    title="Success grows with epsilon, up to everything",
+    asks="Does more room ever fool fewer samples, and does anything stay right where the attack has no bounds?",
+    needs="labels",
+    source="Tekwani & Parmar, section III-F; Carlini et al., sections 5.2 and 5.3",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where more room fools significantly fewer, where all room leaves more than chance, or where units differ.
 
     A ball holds every smaller one, and an attack without bounds may show any image whatever.
     """
-    if empty := _empty_ball(case):
+    if empty := _empty_ball(audit):
         return Answer("fail", empty, _UNITS)
-    if reason := case.blind("open"):
+    if reason := audit.access.no_gradients("open"):
         raise InputError(reason)
-    sweep = {epsilon: _attacked(case, epsilon) for epsilon in _epsilons(case)}
-    curve = {0.0: Rate(len(case.right), len(case.samples)), **{each: found.right for each, found in sweep.items()}}
-    passed = f"Success does not fall as epsilon grows; with all the room there is, {curve[max(curve)]} stay right."
-    found = [*_scale(case, curve), *_falls(sweep), *_end(case, curve), Answer("pass", passed)]
+    sweep = {epsilon: _attacked(audit, epsilon) for epsilon in _epsilons(audit)}
+    rates = {0.0: audit.samples.surviving(audit.decision.wrong), **{each: found.right for each, found in sweep.items()}}
+    passed = f"Success does not fall as epsilon grows; with all the room there is, {rates[max(rates)]} stay right."
+    found = [*_scale(audit, rates), *_falls(sweep), *_end(audit, rates), Answer("pass", passed)]
     worst = min(found, key=lambda each: ("fail", "warn", "pass").index(each.verdict))
-    numbers = tuple((f"Right at epsilon {epsilon:g}", str(rate)) for epsilon, rate in curve.items())
-    return beside(case, replace(worst, numbers=numbers, plots=(_plot(case, curve),)))
+    numbers = tuple((f"Right at epsilon {epsilon:g}", str(rate)) for epsilon, rate in rates.items())
+    plot = curve(
+        "epsilon-sweep",
+        "Accuracy against epsilon",
+        ((epsilon, rate, "PGD") for epsilon, rate in rates.items() if epsilon),
+        x=f"Epsilon, grey levels of {NORMS[audit.threat.norm]}",
+        caption="PGD within growing epsilon, up to the diameter of the space of images; bands are 99 % intervals.",
+        log_x=True,
+        rule=claimed_rule(audit),
+        mark=(audit.threat.epsilon, "epsilon of the claim"),
+    )
+    return beside(audit, replace(worst, numbers=numbers, plots=(plot,)))
 
 
 # What is measured.
 
 
-def _empty_ball(case: Case) -> str:
+def _empty_ball(audit: AuditContext) -> str:
     """What is wrong with an epsilon within which there is nothing but the image; empty where none is stated."""
-    told = case.claim.evaluation
+    told = audit.claim.evaluation
     for what, norm, epsilon in (
-        ("The claim is", case.threat.norm, case.threat.epsilon),
-        ("The evaluation was", told.norm or case.threat.norm, told.epsilon),
+        ("The claim is", audit.threat.norm, audit.threat.epsilon),
+        ("The evaluation was", told.norm or audit.threat.norm, told.epsilon),
     ):
         if norm != "l0" and epsilon is not None and epsilon < 1:
             return f"{what} within {epsilon:g} grey levels, where no 8-bit image but the clean one lies."
     return ""
 
 
-def _epsilons(case: Case) -> list[float]:
+def _epsilons(audit: AuditContext) -> list[float]:
     """Around the claim's, from one grey level up, and the diameter of the space of images."""
-    values = case.images[0].numel()
-    end = 255 * {"linf": 1, "l2": sqrt(values), "l1": values}.get(case.threat.norm, 1)
-    around = (factor * case.threat.epsilon for factor in _FACTORS)
-    return sorted({case.threat.epsilon, end, *(each for each in around if 1 <= each < end)})
+    values = audit.samples.images[0].numel()
+    end = 255 * {"linf": 1, "l2": sqrt(values), "l1": values}.get(audit.threat.norm, 1)
+    around = (factor * audit.threat.epsilon for factor in _FACTORS)
+    return sorted({audit.threat.epsilon, end, *(each for each in around if 1 <= each < end)})
 
 
-def _attacked(case: Case, epsilon: float) -> Attacked:
-    if epsilon == case.threat.epsilon:
-        return case.attacked(iterative(case.threat), case.naive)
-    if epsilon <= _FACTORS[-1] * case.threat.epsilon:
-        return case.attacked(iterative(case.threat, epsilon=epsilon), case.naive)
-    restarts = 1 if case.random else _LAST_RESTARTS  # against random answers each of them goes on to the end
-    last = iterative(case.threat, _LAST_ITERATIONS, restarts=restarts, epsilon=epsilon)
-    return case.attacked(last, case.naive)
+def _attacked(audit: AuditContext, epsilon: float) -> Attacked:
+    if epsilon == audit.threat.epsilon:
+        return attack(audit, iterative(audit.threat), audit.access.naive)
+    if epsilon <= _FACTORS[-1] * audit.threat.epsilon:
+        return attack(audit, iterative(audit.threat, epsilon=epsilon), audit.access.naive)
+    restarts = 1 if audit.random else _LAST_RESTARTS  # against random answers each of them goes on to the end
+    last = iterative(audit.threat, _LAST_ITERATIONS, restarts=restarts, epsilon=epsilon)
+    return attack(audit, last, audit.access.naive)
 
 
 # What is wrong with it.
 
 
-def _scale(case: Case, curve: Mapping[float, Rate]) -> Iterator[Answer]:
+def _scale(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
     """A claim that is measured nowhere near its epsilon, but is at a 255th of it."""
-    claimed, measured = case.claim.robust_accuracy, curve[case.threat.epsilon]
-    clean = right(clean_answers(case), clean_labels(case))  # of more images than the samples, to tell it from the claim
+    claimed, measured = audit.claim.robust_accuracy, rates[audit.threat.epsilon]
+    clean = right(
+        clean_answers(audit), clean_labels(audit)
+    )  # of more images than the samples, to tell it from the claim
     drop = 100 * ((clean.value or 0) - (measured.value or 0))
-    if case.claim.clean_accuracy - claimed > _SMALL_DROP * drop:
+    if audit.claim.clean_accuracy - claimed > _SMALL_DROP * drop:
         return
     if not overstated(claimed, measured) or understated(claimed, clean):
         return
-    small = case.threat.epsilon / 255
-    there = _attacked(case, small).right if small >= 1 else clean
+    small = audit.threat.epsilon / 255
+    there = _attacked(audit, small).right if small >= 1 else clean
     if overstated(claimed, there) or understated(claimed, there):
         return
     finding = (
-        f"{claimed:g} % is claimed at epsilon {case.threat.epsilon:g}, where {measured} stay right; what agrees with "
+        f"{claimed:g} % is claimed at epsilon {audit.threat.epsilon:g}, where {measured} stay right; what agrees with "
         f"the claim is epsilon / 255, where {there} do."
     )
     yield Answer("fail", finding, _UNITS)
@@ -118,47 +137,20 @@ def _falls(sweep: Mapping[float, Attacked]) -> Iterator[Answer]:
             yield Answer("fail", finding, _MASKED) if sure else Answer("warn", finding, _MORE)
 
 
-def _end(case: Case, curve: Mapping[float, Rate]) -> Iterator[Answer]:
+def _end(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
     """What still stands without bounds, beyond what guessing gets right."""
-    rate, chance = curve[max(curve)], _chance(case)
+    rate, chance = rates[max(rates)], _chance(audit)
     if (rate.value or 0) > chance:
         finding = f"With all the room there is, {rate} stay right, where guessing gets {percent(chance)}."
         sure = understated(100 * chance, rate)
         yield Answer("fail", finding, _MASKED) if sure else Answer("warn", finding, _MORE)
 
 
-def _chance(case: Case) -> float:
+def _chance(audit: AuditContext) -> float:
     """The accuracy of the best constant answer to the samples, at least that of a uniform one."""
-    counts = torch.bincount(case.labels)
-    return max(1 / len(case.data.class_names), int(counts.max()) / len(case.labels))
+    counts = torch.bincount(audit.samples.labels)
+    return max(1 / len(audit.data.class_names), int(counts.max()) / len(audit.samples.labels))
 
 
 def _fooled(found: Attacked) -> frozenset[int]:
     return frozenset(row for row, fooled in zip(found.rows, found.fooled, strict=True) if fooled)
-
-
-def _plot(case: Case, curve: Mapping[float, Rate]) -> Plot:
-    rows = [{"x": epsilon, **band(rate), "line": "PGD"} for epsilon, rate in curve.items() if epsilon]
-    return Plot(
-        name="epsilon-sweep",
-        title="Accuracy against epsilon",
-        kind="line",
-        x=f"Epsilon, grey levels of {NORMS[case.threat.norm]}",
-        y="Samples right, %",
-        rows=tuple(rows),
-        caption="PGD within growing epsilon, up to the diameter of the space of images; bands are 99 % intervals.",
-        log_x=True,
-        rule=(case.claim.robust_accuracy, "claimed"),
-        mark=(case.threat.epsilon, "epsilon of the claim"),
-    )
-
-
-CHECKPOINT = Checkpoint(
-    number=5,
-    name="epsilon-sweep",
-    title="Success grows with epsilon, up to everything",
-    asks="Does more room ever fool fewer samples, and does anything stay right where the attack has no bounds?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-F; Carlini et al., sections 5.2 and 5.3",
-    judge=judge,
-)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import comb, hypot
 
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.classes import Classes, by_class
-from pixelproof.jobs.audit.measures.clean import clean_answers, clean_labels
-from pixelproof.jobs.audit.measures.withstood import withstood
-from pixelproof.jobs.audit.remarks import Remark, summed
+from pixelproof.jobs.audit.attacks import surviving
+from pixelproof.jobs.audit.checkpoint import checkpoint
+from pixelproof.jobs.audit.clean import clean_answers, clean_labels
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.checkpoint import Answer, Plot, Remark, summed
+from pixelproof.results.audit.statistics import CONFIDENCE
+from pixelproof.results.intervals import Interval, Rate, wilson
 from pixelproof.wording import percent
 
 _SHOWN = 20  # classes in the figure, the worst ones
 _QUESTIONS = ("Which classes matter most where the model is used, and is the accuracy of the worst of them enough?",)
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    17,
+    "fairness",
+    title="No class falls behind the others",
+    asks="Is every class as accurate as all are, without attack and under it?",
+    needs="labels",
+    source="Tekwani & Parmar, section III-E",
+)
+def check(audit: AuditContext) -> Answer:
     """Warns where a class is right less often than all are, by more than chance. No claim is about single classes."""
-    measured, names = _measured(case), case.data.class_names
+    measured, names = _measured(audit), audit.data.class_names
     remarks = [found for when, each in measured.items() for found in _of_class(when, each, names)]
     numbers = [text for when, each in measured.items() for text in _numbers(when, each, names)]
     last = list(measured.values())[-1]
@@ -29,15 +40,17 @@ def judge(case: Case) -> Answer:
     return summed([*remarks, *notes], kept, numbers=tuple(numbers), plots=plots, questions=_QUESTIONS)
 
 
-def _measured(case: Case) -> dict[str, Classes]:
+def _measured(audit: AuditContext) -> dict[str, Classes]:
     """Without attack, and under all that are permitted, where there are any."""
-    labels = clean_labels(case)
-    clean = by_class(labels, [a == b for a, b in zip(clean_answers(case), labels, strict=True)])
+    labels = clean_labels(audit)
+    clean = by_class(labels, [a == b for a, b in zip(clean_answers(audit), labels, strict=True)])
     try:
-        left = withstood(case)
+        left = surviving(audit)
     except InputError:
         return {"without attack": clean}
-    attacked = by_class(case.labels[: left.samples].tolist(), [row not in left.fallen for row in range(left.samples)])
+    attacked = by_class(
+        audit.samples.labels[: left.samples].tolist(), [row not in left.broken for row in range(left.samples)]
+    )
     return {"without attack": clean, "under attack": attacked}
 
 
@@ -87,12 +100,61 @@ def _bar(name: str, when: str, classes: Classes, label: int) -> dict[str, object
     return {"name": name, "y": 100 * share, "low": 100 * found.low, "high": 100 * found.high, "group": when}
 
 
-CHECKPOINT = Checkpoint(
-    number=17,
-    name="fairness",
-    title="No class falls behind the others",
-    asks="Is every class as accurate as all are, without attack and under it?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-E",
-    judge=judge,
-)
+@dataclass(frozen=True)
+class Classes:
+    """``rates`` of the classes that have images, by their number."""
+
+    rates: dict[int, Rate]
+
+    @property
+    def overall(self) -> Rate:
+        return Rate(
+            sum(each.successes for each in self.rates.values()), sum(each.total for each in self.rates.values())
+        )
+
+    @property
+    def worst(self) -> int:
+        return min(self.rates, key=self._share)
+
+    @property
+    def best(self) -> int:
+        return max(self.rates, key=self._share)
+
+    def interval(self, label: int) -> Interval:
+        """At the level that leaves one false alarm in a hundred for all classes together (Bonferroni)."""
+        rate = self.rates[label]
+        return wilson(rate.successes, rate.total, 1 - (1 - CONFIDENCE) / len(self.rates))
+
+    @property
+    def behind(self) -> bool:
+        """Whether the worst class lies wholly below the accuracy of all."""
+        return self.interval(self.worst).high < (self.overall.value or 0.0)
+
+    @property
+    def gap(self) -> tuple[float, Interval]:
+        """From the worst class to the best, as a share, with its interval for the choice of both among all pairs."""
+        pairs = max(1, comb(len(self.rates), 2))
+        return difference(self.rates[self.best], self.rates[self.worst], 1 - (1 - CONFIDENCE) / pairs)
+
+    def _share(self, label: int) -> float:
+        return self.rates[label].value or 0.0
+
+
+def by_class(labels: Iterable[int], right: Iterable[bool]) -> Classes:
+    """Of N samples with their ``labels`` those that are ``right``."""
+    counts: dict[int, list[bool]] = {}
+    for label, each in zip(labels, right, strict=True):
+        counts.setdefault(label, []).append(each)
+    return Classes({label: Rate(sum(counts[label]), len(counts[label])) for label in sorted(counts)})
+
+
+def difference(one: Rate, other: Rate, confidence: float) -> tuple[float, Interval]:
+    """``one`` less ``other``, as shares, with the interval of Newcombe (1998), Statistics in Medicine 17, method 10.
+
+    The interval lies within [-1, 1].
+    """
+    p, q = one.value or 0.0, other.value or 0.0
+    of_one, of_other = (wilson(each.successes, each.total, confidence) for each in (one, other))
+    low = p - q - hypot(p - of_one.low, of_other.high - q)
+    high = p - q + hypot(of_one.high - p, q - of_other.low)
+    return p - q, Interval(low, high)

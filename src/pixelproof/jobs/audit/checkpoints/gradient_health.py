@@ -1,16 +1,26 @@
-"""10. Gradients are healthy: there, finite, the same at every call, and true of the loss a grey level away."""
+"""10. Gradients are healthy: there, finite, the same at every call, and true of the loss a grey level away.
+
+Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018, section 3: shattered,
+stochastic, and vanishing or exploding gradients.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
 
-from pixelproof.jobs.audit.attacked import View
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot, Verdict
-from pixelproof.jobs.audit.measures.gradient_health import Health, health
-from pixelproof.jobs.audit.measures.surface import Surface, offsets, surface
-from pixelproof.jobs.audit.paired import interval
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pixelproof.attacks.goal import LossName
+from pixelproof.jobs.audit.checkpoint import checkpoint
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.attacked import View
+from pixelproof.results.audit.checkpoint import Answer, Plot, Verdict
+from pixelproof.results.audit.statistics import interval
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import decimal, plural
 
@@ -25,41 +35,63 @@ _MOST = 0.5
 _BY_GRADIENT = re.compile(
     r"pgd|fgsm|bim\b|gradient|auto ?attack|deepfool|carlini|c ?& ?w|\bcw\b|jsma|\bfab\b|madry|mim\b", re.IGNORECASE
 )
+#: Lengths of the steps along the gradient, in grey levels of every value.
+_STEPS = (0.5, 1.0)
+#: The share of the change promised below which a gradient falls short.
+_DELIVERED = 0.25
+#: Relative difference of two gradients of one image that arithmetic alone can cause.
+_ARITHMETIC = 1e-3
+_SPAN = 2.0  # grey levels that the lines run to either side
+_POINTS = 81
+_ORDERS = {"l1": 1.0, "l2": 2.0, "linf": torch.inf, "l0": torch.inf}
+_INSTEAD = 8.0  # grey levels of every value where the threat counts pixels
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    10,
+    "gradient-health",
+    title="Gradients are healthy",
+    asks="Are there gradients, and do they say what the loss does nearby?",
+    needs="gradients",
+    source="Tekwani & Parmar, sections III-C and III-H; Athalye et al., section 3",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where gradients are 0, invalid or unrepeatable on significantly more than 15 % of the samples, or lie.
 
     Where the model lets no gradient through as it is, that is a fault of an evaluation that followed gradients without
     knowing of it; its gradients are then those past the layers in question.
     """
-    view, cut = _view(case), bool(case.blind("plain"))
-    found = health(case, view)
-    faults, doubts = list(_faults(case, found, view)), list(_doubts(case, found, view))
-    if cut and not case.claim.evaluation.adaptive:
-        naive = _BY_GRADIENT.search(case.claim.evaluation.attack)
+    view, cut = _view(audit), bool(audit.access.no_gradients("plain"))
+    found = health(audit, view)
+    faults, doubts = list(_faults(audit, found, view)), list(_doubts(audit, found, view))
+    if cut and not audit.claim.evaluation.adaptive:
+        naive = _BY_GRADIENT.search(audit.claim.evaluation.attack)
         (faults if naive else doubts).append("as it stands the model lets no gradient through to its images")
     verdict: Verdict = "fail" if faults else "warn" if doubts else "pass"
-    if verdict == "fail" and not case.permits("gradients"):
+    if verdict == "fail" and not audit.permits("gradients"):
         verdict = "warn"  # what a black box hides is no part of the claim
     said = "; ".join((*faults, *doubts))
     if not said:
         said = "the gradients are there, finite, and true of the loss a grey level away"
-    opened = f" (past {', '.join(case.opened.passed)})" if view == "open" and case.opened.passed else ""
+    opened = (
+        f" (past {', '.join(audit.access.differentiable.passed)})"
+        if view == "open" and audit.access.differentiable.passed
+        else ""
+    )
     return Answer(
         verdict,
         f"On {plural(found.samples, 'sample')}{opened}: {said}.",
-        "" if verdict == "pass" else _remedy(case, found, cut),
+        "" if verdict == "pass" else _remedy(audit, found, cut),
         tuple(_numbers(found)),
-        tuple(_plots(case, view)),
-        notes=tuple(_notes(case, found, view)),
+        tuple(_plots(audit, view)),
+        notes=tuple(_notes(audit, found, view)),
     )
 
 
-def _view(case: Case) -> View:
+def _view(audit: AuditContext) -> View:
     """The model as it is, unless it has no gradients so, or the evaluation says that it knew of what hides them."""
-    known = bool(case.opened.passed) and case.claim.evaluation.adaptive
-    return "open" if known or case.blind("plain") else "plain"
+    known = bool(audit.access.differentiable.passed) and audit.claim.evaluation.adaptive
+    return "open" if known or audit.access.no_gradients("plain") else "plain"
 
 
 def _many(count: int, total: int, share: float = _MANY) -> bool:
@@ -70,15 +102,15 @@ def _told(count: int, total: int) -> str:
     return f"on {count} of {total}"
 
 
-def _faults(case: Case, found: Health, view: View) -> Iterator[str]:
+def _faults(audit: AuditContext, found: Health, view: View) -> Iterator[str]:
     total = found.samples
     if _many(found.zero, total):
         yield f"the gradient of the cross-entropy is exactly 0 {_told(found.zero, total)}"
     if _many(found.invalid, total):
         yield f"the gradient is infinite or not a number {_told(found.invalid, total)}"
-    if _many(found.unsteady, total) and not case.random:
+    if _many(found.unsteady, total) and not audit.random:
         yield f"two calls give two gradients {_told(found.unsteady, total)}, though the answers are the same"
-    if not _small_scale(case, found, view):
+    if not _small_scale(audit, found, view):
         return
     if _many(found.rising, found.sloped):
         yield f"a grey level against the gradient raises the margin {_told(found.rising, found.sloped)}"
@@ -89,27 +121,27 @@ def _faults(case: Case, found: Health, view: View) -> Iterator[str]:
         )
 
 
-def _doubts(case: Case, found: Health, view: View) -> Iterator[str]:
+def _doubts(audit: AuditContext, found: Health, view: View) -> Iterator[str]:
     """Less of the same, and randomness that the evaluation did not average."""
     total = found.samples
     if found.zero and not _many(found.zero, total):
         yield f"the gradient of the cross-entropy is exactly 0 {_told(found.zero, total)}"
     if found.invalid and not _many(found.invalid, total):
         yield f"the gradient is infinite or not a number {_told(found.invalid, total)}"
-    if case.random and found.unsteady and (case.claim.evaluation.draws or 1) == 1:
+    if audit.random and found.unsteady and (audit.claim.evaluation.draws or 1) == 1:
         yield f"gradients are random {_told(found.unsteady, total)}, and the claim names no draws to average"
     some = found.rising > 0.05 * found.sloped and not _many(found.rising, found.sloped)
-    if some and _small_scale(case, found, view):
+    if some and _small_scale(audit, found, view):
         yield f"a grey level against the gradient raises the margin {_told(found.rising, found.sloped)}"
 
 
-def _small_scale(case: Case, found: Health, view: View) -> bool:
+def _small_scale(audit: AuditContext, found: Health, view: View) -> bool:
     """Whether gradients can be held against the loss a grey level away: not a stand-in's, nor another draw's."""
-    return found.repeats and found.sloped > 0 and not (view == "open" and case.opened.passed)
+    return found.repeats and found.sloped > 0 and not (view == "open" and audit.access.differentiable.passed)
 
 
-def _remedy(case: Case, found: Health, cut: bool) -> str:
-    if case.random:
+def _remedy(audit: AuditContext, found: Health, cut: bool) -> str:
+    if audit.random:
         return "Average gradients over the model's draws (EOT) in every step, and say over how many."
     if cut:
         return "Evaluate again past what cuts the gradient off: with BPDA, and by transfer and black-box attacks."
@@ -139,20 +171,20 @@ def _numbers(found: Health) -> Iterator[tuple[str, str]]:
     yield "Correlation of true and promised changes, random directions", decimal(found.agreement)
 
 
-def _notes(case: Case, found: Health, view: View) -> Iterator[str]:
-    yield from case.opened.steps
-    for name in case.opened.stuck:
+def _notes(audit: AuditContext, found: Health, view: View) -> Iterator[str]:
+    yield from audit.access.differentiable.steps
+    for name in audit.access.differentiable.stuck:
         yield f"No gradient passes {name}, and nothing could be put in its place."
-    if case.random and (case.claim.evaluation.draws or 1) > 1:
+    if audit.random and (audit.claim.evaluation.draws or 1) > 1:
         yield "The gradients are random, and the claim averages over draws of them."
-    if view == "open" and case.opened.passed:
+    if view == "open" and audit.access.differentiable.passed:
         yield "The loss a grey level away is not judged: the gradient is a stand-in's."
     elif not found.repeats:
         yield "The loss a grey level away is not judged: the model's draws cannot be held fast."
 
 
-def _plots(case: Case, view: View) -> Iterator[Plot]:
-    found, norm = surface(case, view), case.threat.norm if case.threat.norm != "l0" else "linf"
+def _plots(audit: AuditContext, view: View) -> Iterator[Plot]:
+    found, norm = surface(audit, view), audit.threat.norm if audit.threat.norm != "l0" else "linf"
     yield Plot(
         name="loss-surface",
         title="Margin of one sample over the whole threat",
@@ -187,12 +219,197 @@ def _lines(found: Surface) -> Iterator[dict[str, float | str]]:
             yield {"x": x, "y": begun + found["slope"] * x, "line": "as the gradient says"}
 
 
-CHECKPOINT = Checkpoint(
-    number=10,
-    name="gradient-health",
-    title="Gradients are healthy",
-    asks="Are there gradients, and do they say what the loss does nearby?",
-    needs="gradients",
-    source="Tekwani & Parmar, sections III-C and III-H; Athalye et al., section 3",
-    judge=judge,
-)
+@dataclass(frozen=True)
+class Health:
+    """Counts are of the ``samples`` that stand without an attack; gradients are of the cross-entropy.
+
+    ``zero``: exactly 0 for every value. ``invalid``: NaN or infinite somewhere. ``unsteady``: another one at the next
+    call. ``certain``: the softmax is exactly 1. ``change``: the median rise that is promised for one grey level.
+
+    The rest tells of the ``sloped`` samples, those whose margin has a gradient. ``rising``: half or one grey level
+    against it raises the margin, in place of lowering it. ``short``: half a grey level lowers it by less than a quarter
+    of what is promised. ``ratio``: the median of the true change over the promised one. ``cosine``: the median, of
+    gradients half a grey level of noise apart. ``agreement``: the correlation of both changes along random directions.
+    ``repeats``: the draws of a random model could be held fast; otherwise nothing is known of the loss nearby.
+    """
+
+    samples: int
+    zero: int
+    invalid: int
+    unsteady: int
+    certain: int
+    sloped: int
+    rising: int
+    short: int
+    change: float
+    ratio: float
+    cosine: float
+    agreement: float
+    repeats: bool
+
+
+def health(audit: AuditContext, view: View) -> Health:
+    """The gradients of the model so seen, at the samples classified correctly."""
+    return Health(**audit.evidence.memoise(f"gradient health|{view}", lambda: asdict(_Look(audit, view).health())))
+
+
+class _Look:
+    """Gradients and margins at the samples, between grey levels too, with the draws of a random model held fast."""
+
+    def __init__(self, audit: AuditContext, view: View) -> None:
+        self.audit = audit
+        self.rows = torch.tensor(audit.decision.right, device=audit.device)
+        self.images, self.goal = audit.samples.images[self.rows], audit.samples.goal(self.rows)
+        self.oracle = audit.access.oracle(len(self.rows), view, eight_bit=False, finite=False)
+
+    def health(self) -> Health:
+        once, again = self.gradient(self.images, "cross-entropy"), self.gradient(self.images, "cross-entropy")
+        finite = once.isfinite() & again.isfinite()
+        once, again = once.where(finite, 0), again.where(finite, 0)
+        moved = (again - once).norm(dim=1) > _ARITHMETIC * once.norm(dim=1).maximum(again.norm(dim=1))
+        scores = self.oracle.log_scores(self.images, self.goal.rows).float()
+        slope = self.fast(self.images)
+        sloped = slope.isfinite().all(1) & (slope != 0).any(1)
+        change = once.abs().sum(1) / 255
+        return Health(
+            samples=len(self.rows),
+            zero=int((finite.all(1) & (once == 0).all(1)).sum()),
+            invalid=int((~finite).any(1).sum()),
+            unsteady=int(moved.sum()),
+            certain=int((scores.softmax(1).amax(1) == 1).sum()),
+            sloped=int(sloped.sum()),
+            change=_median(change),
+            repeats=self.repeats(),
+            **dict(self.small_scale(torch.where(sloped[:, None], slope, 0), sloped)),
+        )
+
+    def small_scale(self, slope: Tensor, sloped: Tensor) -> Iterator[tuple[str, Any]]:
+        """The numbers about the loss a grey level away, of the samples that are ``sloped``."""
+        begun, rising, ratios = self.margin(self.images), torch.zeros_like(sloped), []
+        for step in _STEPS:
+            predicted, true = self.changes(-slope.sign() * step / 255, slope, begun)
+            rising |= true > 0
+            ratios.append(true / predicted)
+        yield "rising", int((rising & sloped).sum())
+        yield "short", int(((ratios[0] < _DELIVERED) & sloped).sum())
+        yield "ratio", _median(ratios[0][sloped])
+        shift = self.audit.samples.streams("gradient health", self.rows).uniform(*self.images.shape[1:]).sub(0.5) / 255
+        near = self.fast((self.images + shift).clamp(0, 1)).nan_to_num(0, 0, 0)
+        yield "cosine", _median(functional.cosine_similarity(slope, near, dim=1)[sloped])
+        signs = (
+            self.audit.samples.streams("gradient health|signs", self.rows).integers(2, *self.images.shape[1:]) * 2 - 1
+        )
+        predicted, true = self.changes(signs.flatten(1) * 0.5 / 255, slope, begun)
+        yield "agreement", _correlation(predicted[sloped], true[sloped])
+
+    def changes(self, direction: Tensor, slope: Tensor, begun: Tensor) -> tuple[Tensor, Tensor]:
+        """The change of the margin that the ``slope`` predicts of a step, inside the range of values, and the true."""
+        moved = (self.images + direction.view_as(self.images)).clamp(0, 1)
+        predicted = ((moved - self.images).flatten(1) * slope).sum(1)
+        return predicted, self.margin(moved) - begun
+
+    def gradient(self, images: Tensor, loss: LossName) -> Tensor:
+        _, found = self.oracle.gradient(images, self.goal.rows, lambda s, part: self.goal.of(part).loss(loss, s))
+        return found.flatten(1)
+
+    def fast(self, images: Tensor) -> Tensor:
+        """The gradient of the margin."""
+        self.hold()
+        return self.gradient(images, "margin")
+
+    def margin(self, images: Tensor) -> Tensor:
+        self.hold()
+        return self.goal.loss("margin", self.oracle.log_scores(images, self.goal.rows)).float()
+
+    def hold(self) -> None:
+        """Begin the model's draws anew: images are compared under the same ones. ``memoise`` puts all back."""
+        torch.manual_seed(self.audit.seed)
+
+    def repeats(self) -> bool:
+        return not self.audit.access.seeded_steps and torch.equal(self.margin(self.images), self.margin(self.images))
+
+
+def _median(values: Tensor) -> float:
+    return float(values.median()) if len(values) else 0.0
+
+
+def _correlation(one: Tensor, other: Tensor) -> float:
+    """Pearson's; 0 where there are too few values, or nothing varies."""
+    if len(one) < 3 or not bool(one.std() > 0) or not bool(other.std() > 0):
+        return 0.0
+    return float(torch.corrcoef(torch.stack([one, other]))[0, 1])
+
+
+class Surface(TypedDict):
+    """Margins around the sample ``row``; ``slope`` is what its gradient says of a grey level of every value.
+
+    ``heat``: [along the gradient, along a random direction, margin], both in grey levels of the threat's norm.
+    ``gradient`` and ``random``: margins ``_POINTS`` times from −2 to 2 grey levels of every value.
+    """
+
+    row: int
+    slope: float
+    heat: list[list[float]]
+    gradient: list[float]
+    random: list[float]
+
+
+def surface(audit: AuditContext, view: View) -> Surface:
+    """Around the sample whose margin is the median of those classified correctly."""
+    found: Surface = audit.evidence.memoise(f"surface|{view}", lambda: _surface(audit, view))
+    return found
+
+
+def offsets() -> list[float]:
+    """Where on the lines, in grey levels."""
+    return [round(each, 3) for each in torch.linspace(-_SPAN, _SPAN, _POINTS).tolist()]
+
+
+def _surface(audit: AuditContext, view: View) -> Surface:
+    look = _Point(audit, view)
+    uphill, aside = look.slope, look.signs
+    radius, norm = (_INSTEAD, "linf") if audit.threat.norm == "l0" else (audit.threat.epsilon, audit.threat.norm)
+    steps = torch.linspace(-radius, radius, audit.effort.surface, device=audit.device) / 255
+    one, other = (each.flatten().cpu() * 255 for each in torch.meshgrid(steps, steps, indexing="ij"))
+    grid = steps[:, None, None, None] * _unit(uphill, norm) + (steps[:, None, None, None] * _unit(aside, norm))[:, None]
+    heat = look.margins(grid.transpose(0, 1).flatten(0, 1))
+    line = torch.linspace(-_SPAN, _SPAN, _POINTS, device=audit.device)[:, None, None, None] / 255
+    return {
+        "row": look.row,
+        "slope": float(uphill.abs().sum() / 255),
+        "heat": torch.stack([one, other, heat.cpu()], 1).tolist(),
+        "gradient": look.margins(line * uphill.sign()).tolist(),
+        "random": look.margins(line * aside).tolist(),
+    }
+
+
+class _Point:
+    """One sample, the gradient of its margin, and margins beside it, under the same draws of a random model."""
+
+    def __init__(self, audit: AuditContext, view: View) -> None:
+        self.audit, rows = audit, torch.tensor(audit.decision.right, device=audit.device)
+        goal = audit.samples.goal(rows)
+        margins = goal.loss("margin", audit.decision.log_scores(audit.samples.images[rows]))
+        middle = margins.argsort()[(len(rows) - 1) // 2]
+        self.row = int(rows[middle])
+        self.image, self.goal = audit.samples.images[self.row][None], goal.of(middle[None])
+        self.oracle = audit.access.oracle(1, view, eight_bit=False)
+        own = rows[middle][None]
+        self.signs = audit.samples.streams("surface", own).integers(2, *self.image.shape[1:]).mul(2).sub(1).float()
+        torch.manual_seed(audit.seed)  # put back by ``memoise``
+        _, self.slope = self.oracle.gradient(self.image, own * 0, lambda s, _: self.goal.loss("margin", s))
+
+    def margins(self, moves: Tensor) -> Tensor:
+        """Of the sample moved by ``moves`` m×C×H×W."""
+        torch.manual_seed(self.audit.seed)
+        rows = torch.zeros(len(moves), dtype=torch.int64, device=moves.device)
+        scores = self.oracle.log_scores(self.image + moves, rows)
+        return self.goal.of(rows).loss("margin", scores).float()
+
+
+def _unit(direction: Tensor, norm: str) -> Tensor:
+    """``direction`` 1×C×H×W at length 1: of its sign in L∞."""
+    if norm == "linf":
+        return direction.sign()
+    length: Tensor = torch.linalg.vector_norm(direction, _ORDERS[norm]).clamp(min=1e-12)
+    return direction / length

@@ -4,95 +4,137 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pixelproof.jobs.audit.arsenal import on_labels
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import bar
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.hidden import hidden
-from pixelproof.jobs.audit.measures.levels import levels
-from pixelproof.jobs.audit.measures.substitute import transfer
-from pixelproof.jobs.audit.paired import overstated
-from pixelproof.results.intervals import Rate
-from pixelproof.wording import count
+import torch
+from torch import Tensor
 
+from pixelproof.defences.preprocessed import PreprocessedClassifier
+from pixelproof.jobs.audit.attacks import labels_on_few
+from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.levels import levels
+from pixelproof.jobs.audit.substitute import transfer
+from pixelproof.models.classifier import Classifier
+from pixelproof.models.scores import detect_kind
+from pixelproof.results.audit.attacked import Attacked, broken_rows
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.intervals import Rate
+from pixelproof.wording import count, listed
+
+_ASKED = 200  # samples whose scores are looked at, at most
+_MOST = 0.9  # share of them that show it, where something is hidden
+_DECIMALS = 3  # of rounded scores, at most
+_FINE = 1e5  # above it single precision itself rounds to about whole numbers
+_DISTINCT = 0.1  # distinct values among all scores, as a share, below which they are coarse
 _REMEDY = (
     "Show how the model stands with its scores laid open, and claim what an attacker leaves who uses labels and a "
     "substitute."
 )
 
 
-def judge(case: Case) -> Answer:
-    """Fails where the claim lies above what attacks leave that use no more than the model tells."""
-    kept_back = hidden(case)
-    if not kept_back:
-        return Answer("pass", "The model tells all of its scores, so nothing of its accuracy rests on hiding them.")
-    attacks = _on_few(case) if case.threat.norm == "l0" else _attacks(case)
-    rates = _rates(case, attacks)
-    lowest = min(rates.values(), key=lambda rate: rate.value or 0.0)
-    refuting = [name for name, rate in rates.items() if overstated(case.claim.robust_accuracy, rate)]
-    numbers = (
-        ("What the model tells", kept_back),
-        ("Robust accuracy claimed", f"{case.claim.robust_accuracy:g} %"),
-        *((f"Right after {name}", str(rate)) for name, rate in rates.items()),
-        *((f"Queries of a sample, {each.attack}", count(round(each.queries))) for each in attacks),
-    )
-    plots = (_plot(case, rates),)
-    if refuting:
-        name = min(refuting, key=lambda each: rates[each].value or 0.0)
-        finding = (
-            f"The model tells {kept_back}. With no more than that, {name} leaves {rates[name]} right, where "
-            f"{case.claim.robust_accuracy:g} % is claimed."
-        )
-        return Answer("fail", finding, _REMEDY, numbers, plots)
-    finding = (
-        f"The model tells {kept_back}, which makes attacks dearer, not harder: the best of them leaves {lowest} right."
-    )
-    return Answer("warn", finding, _REMEDY, numbers, plots)
-
-
-def _attacks(case: Case) -> list[Attacked]:
-    few = range(min(case.effort.label_samples, len(case.samples)))
-    return [transfer(case).attacked, case.attacked(on_labels(case.threat, case.effort), "plain", few)]
-
-
-def _on_few(case: Case) -> list[Attacked]:
-    """On L0 the few-pixel attack stands for all; it asks for whatever the model tells."""
-    return [each for (attack, th), each in levels(case).items() if attack == "few-pixel" and th <= case.threat.epsilon]
-
-
-def _rates(case: Case, attacks: list[Attacked]) -> Mapping[str, Rate]:
-    """What each attack leaves of the samples it was run on, and all together of those that all were run on.
-
-    A random model that is asked often is wrong by luck on more and more, so of that one each attack counts alone.
-    """
-    rates = {each.attack: Rate(len(each.rows) - len(each.broken), len(each.rows)) for each in attacks}
-    if len(attacks) < 2 or case.random:
-        return rates
-    common = frozenset(attacks[0].rows).intersection(*(each.rows for each in attacks))
-    left = common.difference(*(each.broken for each in attacks))
-    return {**rates, "all together": Rate(len(left), len(common))}
-
-
-def _plot(case: Case, rates: Mapping[str, Rate]) -> Plot:
-    return Plot(
-        name="hidden-scores",
-        title="Accuracy under attacks that use what is told",
-        kind="bar",
-        x="Attack",
-        y="Samples right, %",
-        rows=tuple(bar(name, rate) for name, rate in rates.items()),
-        caption="Samples that stay right within the threat model, each attack on its own samples; 99 % intervals.",
-        rule=(case.claim.robust_accuracy, "claimed"),
-    )
-
-
-CHECKPOINT = Checkpoint(
-    number=13,
-    name="hidden-scores",
+@checkpoint(
+    13,
+    "hidden-scores",
     title="Hiding scores is not what the claim rests on",
     asks="Does the claim hold against attacks that use labels alone, or a substitute?",
     needs="labels",
     source="Tekwani & Parmar, section III-C1; Carlini et al., section 4.4; Papernot et al., 2017",
-    judge=judge,
 )
+def check(audit: AuditContext) -> Answer:
+    """Fails where the claim lies above what attacks leave that use no more than the model tells."""
+    kept_back = hidden(audit)
+    if not kept_back:
+        return Answer("pass", "The model tells all of its scores, so nothing of its accuracy rests on hiding them.")
+    attacks = _on_few(audit) if audit.threat.norm == "l0" else _attacks(audit)
+    rates = _rates(audit, attacks)
+    lowest = min(rates.values(), key=lambda rate: rate.value or 0.0)
+    refuting = [name for name, rate in rates.items() if audit.refuted_by(rate)]
+    numbers = (
+        ("What the model tells", kept_back),
+        ("Robust accuracy claimed", f"{audit.claim.robust_accuracy:g} %"),
+        *((f"Right after {name}", str(rate)) for name, rate in rates.items()),
+        *((f"Queries of a sample, {each.attack}", count(round(each.queries))) for each in attacks),
+    )
+    plot = bars(
+        "hidden-scores",
+        "Accuracy under attacks that use what is told",
+        rates.items(),
+        caption="Samples that stay right within the threat model, each attack on its own samples; 99 % intervals.",
+        rule=claimed_rule(audit),
+    )
+    if refuting:
+        name = min(refuting, key=lambda each: rates[each].value or 0.0)
+        finding = (
+            f"The model tells {kept_back}. With no more than that, {name} leaves {rates[name]} right, where "
+            f"{audit.claim.robust_accuracy:g} % is claimed."
+        )
+        return Answer("fail", finding, _REMEDY, numbers, (plot,))
+    finding = (
+        f"The model tells {kept_back}, which makes attacks dearer, not harder: the best of them leaves {lowest} right."
+    )
+    return Answer("warn", finding, _REMEDY, numbers, (plot,))
+
+
+def _attacks(audit: AuditContext) -> list[Attacked]:
+    return [transfer(audit).attacked, labels_on_few(audit)]
+
+
+def _on_few(audit: AuditContext) -> list[Attacked]:
+    """On L0 the few-pixel attack stands for all; it asks for whatever the model tells."""
+    return [
+        each for (attack, th), each in levels(audit).items() if attack == "few-pixel" and th <= audit.threat.epsilon
+    ]
+
+
+def _rates(audit: AuditContext, attacks: list[Attacked]) -> Mapping[str, Rate]:
+    """What each attack leaves of the samples it was run on, and all together of those that all were run on.
+
+    A random model that is asked often is wrong by luck on more and more, so of that one each attack counts alone.
+    """
+    rates = {each.attack: each.robust_accuracy for each in attacks}
+    if len(attacks) < 2 or audit.random:
+        return rates
+    common = frozenset(attacks[0].rows).intersection(*(each.rows for each in attacks))
+    left = common - broken_rows(attacks)
+    return {**rates, "all together": Rate(len(left), len(common))}
+
+
+def hidden(audit: AuditContext) -> str:
+    """What is kept back, in words that follow ``the model tells``; empty where all of the scores is told."""
+    found: str = audit.evidence.memoise("hidden scores", lambda: _of_defence(audit.classifier) or _of_scores(audit))
+    return found
+
+
+def _of_defence(classifier: Classifier) -> str:
+    names: list[str] = []
+    while isinstance(classifier, PreprocessedClassifier):
+        names += [each.name for each in classifier.outputs]
+        classifier = classifier.classifier
+    return f"its scores only behind {listed(names)}" if names else ""
+
+
+def _of_scores(audit: AuditContext) -> str:
+    with torch.no_grad():
+        parts = [audit.classifier.scores(part) for part in torch.split(audit.samples.images[:_ASKED], BATCH)]
+    scores = torch.cat(parts).double().cpu()
+    if audit.classifier.kind == "labels" or detect_kind(scores) == "labels":
+        return "labels alone"
+    return _rounded(scores) or _first_alone(scores)
+
+
+def _first_alone(scores: Tensor) -> str:
+    """Whether all but the first few scores are alike, exactly."""
+    apart = (scores > scores.amin(1, keepdim=True)).sum(1)
+    classes = scores.shape[1]
+    told = int(apart.double().quantile(_MOST).ceil())
+    return f"only the highest {told} of {classes} scores" if told < classes - 1 else ""
+
+
+def _rounded(scores: Tensor) -> str:
+    for decimals in range(_DECIMALS + 1):
+        scaled = scores * 10**decimals
+        exact = (scaled - scaled.round()).abs() <= 1e-6 * scaled.abs().clamp(min=1)
+        exact = (exact & (scaled.abs() < _FINE)).all(1)
+        if exact.double().mean() >= _MOST:
+            return f"scores rounded to {decimals} decimals"
+    coarse = int(scores.flatten().sort().values.diff().count_nonzero()) < _DISTINCT * scores.numel()
+    return "scores of few distinct values" if coarse and len(scores) > 1 else ""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pixelproof.jobs.audit.arsenal import iterative
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import bar
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.attacker import beside
-from pixelproof.jobs.audit.paired import more_often, overstated
+from pixelproof.jobs.audit.attacks import attack, iterative
+from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint, claimed_rule
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.statistics import more_often
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import plural
 
@@ -20,51 +19,69 @@ _STEPS = ((0.05, 40), (0.1, 30), (0.5, 20), (1.0, 20))
 _ITERATIONS = (20, 100)  # of the claim's setting: whether its own are too few is the question of convergence
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    7,
+    "hyperparameters",
+    title="Other settings of the attack change nothing",
+    asks="Do more restarts or other steps fool samples that the first setting does not?",
+    needs="gradients",
+    source="Tekwani & Parmar, section III-J; Carlini et al., section 4.9",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where all settings together fool significantly more than the claim's, and its accuracy lies above theirs.
 
-    The claim's setting is the one with its step; where it tells none, the best of all. The model is laid open, and
-    settings are tried on what the first of them left standing. A random model is warned of at most: more settings ask
-    more often, until an answer is wrong by luck.
+    The claim's setting is the one with its step; where it tells none, the best of all. The model is made
+    differentiable, and settings are tried on the samples that survive the first of them. A random model is warned of at
+    most: more settings ask more often, until an answer is wrong by luck.
     """
-    base = case.attacked(iterative(case.threat), "open")
-    broken = {base.attack: base.broken, **_others(case, base)}
-    own = _own(case)
+    base = attack(audit, iterative(audit.threat), "open")
+    broken = {base.attack: base.broken, **_others(audit, base)}
+    own = _own(audit)
     union = frozenset().union(*broken.values(), *own.values())
     claimed = next(iter(own.values()), max(broken.values(), key=len))
-    rates = {name: case.standing(each) for name, each in {**broken, **own, "All settings together": union}.items()}
-    answer = _judged(case, len(union - claimed), len(union - base.broken), rates)
+    rates = {
+        name: audit.samples.surviving(each) for name, each in {**broken, **own, "All settings together": union}.items()
+    }
+    answer = _judged(audit, len(union - claimed), len(union - base.broken), rates)
     numbers = tuple((f"Right after {name}" if name in broken else name, str(rate)) for name, rate in rates.items())
-    return beside(case, replace(answer, numbers=numbers, plots=(_plot(case, rates),)))
+    plot = bars(
+        "hyperparameters",
+        "Accuracy by settings of the attack",
+        rates.items(),
+        x="Setting",
+        caption="Each setting after the first is tried on what the first left standing; bars have 99 % intervals.",
+        rule=claimed_rule(audit),
+    )
+    return beside(audit, replace(answer, numbers=numbers, plots=(plot,)))
 
 
-def _others(case: Case, base: Attacked) -> dict[str, frozenset[int]]:
+def _others(audit: AuditContext, base: Attacked) -> dict[str, frozenset[int]]:
     """What the base and each other setting fool together."""
-    epsilon, standing = case.threat.epsilon, [row for row in base.rows if row not in base.broken]
-    restarts = min(2, case.effort.restarts) if case.random else case.effort.restarts  # each goes on to the end there
-    settings = [iterative(case.threat, restarts=restarts)] if restarts > 1 else []
-    settings += [iterative(case.threat, iterations, share * epsilon) for share, iterations in _STEPS]
+    epsilon, standing = audit.threat.epsilon, [row for row in base.rows if row not in base.broken]
+    restarts = min(2, audit.effort.restarts) if audit.random else audit.effort.restarts  # each goes on to the end there
+    settings = [iterative(audit.threat, restarts=restarts)] if restarts > 1 else []
+    settings += [iterative(audit.threat, iterations, share * epsilon) for share, iterations in _STEPS]
     if not standing:
         return {}
-    return {each: base.broken | case.attacked(each, "open", standing).broken for each in settings}
+    return {each: base.broken | attack(audit, each, "open", standing).broken for each in settings}
 
 
-def _own(case: Case) -> dict[str, frozenset[int]]:
+def _own(audit: AuditContext) -> dict[str, frozenset[int]]:
     """What the claim's setting fools, by its name; nothing where the claim tells no step."""
-    told = case.claim.evaluation
+    told = audit.claim.evaluation
     if told.step is None:
         return {}
     least, most = _ITERATIONS
-    iterations, restarts = min(max(told.iterations or 0, least), most), min(told.restarts or 1, case.effort.restarts)
-    found = case.attacked(iterative(case.threat, iterations, told.step, restarts), "open")
+    iterations, restarts = min(max(told.iterations or 0, least), most), min(told.restarts or 1, audit.effort.restarts)
+    found = attack(audit, iterative(audit.threat, iterations, told.step, restarts), "open")
     return {f"Right after the claim's setting, {found.attack}": found.broken}
 
 
-def _judged(case: Case, missed: int, more: int, rates: Mapping[str, Rate]) -> Answer:
+def _judged(audit: AuditContext, missed: int, more: int, rates: Mapping[str, Rate]) -> Answer:
     """``missed``: samples that only other settings than the claim's fool; ``more``: than the base."""
     *_, right = rates.values()
-    claimed = case.claim.robust_accuracy
-    if more_often(missed, 0) and overstated(claimed, right) and not case.random:
+    claimed = audit.claim.robust_accuracy
+    if more_often(missed, 0) and audit.refuted_by(right) and not audit.random:
         finding = (
             f"Other restarts and steps fool {plural(missed, 'sample')} that the claim's setting does not; together "
             f"they leave {right} right, where {claimed:g} % is claimed."
@@ -77,28 +94,3 @@ def _judged(case: Case, missed: int, more: int, rates: Mapping[str, Rate]) -> An
     if more_often(more, 0):
         return Answer("warn", finding, "Tell the attack's settings in the claim, and sweep them.")
     return Answer("pass", finding)
-
-
-def _plot(case: Case, rates: Mapping[str, Rate]) -> Plot:
-    rows = [bar(name, rate) for name, rate in rates.items()]
-    return Plot(
-        name="hyperparameters",
-        title="Accuracy by settings of the attack",
-        kind="bar",
-        x="Setting",
-        y="Samples right, %",
-        rows=tuple(rows),
-        caption="Each setting after the first is tried on what the first left standing; bars have 99 % intervals.",
-        rule=(case.claim.robust_accuracy, "claimed"),
-    )
-
-
-CHECKPOINT = Checkpoint(
-    number=7,
-    name="hyperparameters",
-    title="Other settings of the attack change nothing",
-    asks="Do more restarts or other steps fool samples that the first setting does not?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-J; Carlini et al., section 4.9",
-    judge=judge,
-)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import torch
+from torch import Tensor
+
+from pixelproof.attacks.budget import to_8_bit
+from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.arsenal import on_labels, on_scores
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import band
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.query_curve import queries_to_fool
-from pixelproof.jobs.audit.paired import more_often, overstated
+from pixelproof.jobs.audit.attacks import attack, has_scores, on_labels, on_scores
+from pixelproof.jobs.audit.checkpoint import checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.results.audit.attacked import Attacked
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.statistics import more_often
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import count, plural
-
-_NORMS = ("linf", "l2")  # that attacks on scores have a form in
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,29 @@ class _Tried:
     fallen: Mapping[int, int]
     most: int
 
+    @property
+    def places(self) -> list[int]:
+        """The numbers of queries at which something falls, and the ends."""
+        return sorted({1, *(spent for spent in self.fallen.values() if spent), self.most})
+
     def right(self, queries: float) -> Rate:
         """The samples that stand after so many queries each."""
         fallen = sum(spent <= queries for spent in self.fallen.values())
         return Rate(len(self.within.rows) - fallen, len(self.within.rows))
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    14,
+    "query-limits",
+    title="A limit on queries is not what the claim rests on",
+    asks="How does success grow with the queries that an attacker has?",
+    needs="labels",
+    source="Tekwani & Parmar, section III-C2",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where the claim does not hold within its own limit; warns where it holds by the limit alone."""
-    tried, limit = _tried(case), case.threat.queries
-    inside, all_right = _standing(tried.within), tried.right(tried.most)
+    tried, limit = _tried(audit), audit.threat.queries
+    inside, all_right = tried.within.robust_accuracy, tried.right(tried.most)
     spent = [each for each in tried.fallen.values() if each]
     numbers = (
         ("Attack", tried.within.attack),
@@ -49,19 +65,30 @@ def judge(case: Case) -> Answer:
         ),
         *((("Queries to fool a sample, median", count(round(median(spent)))),) if spent else ()),
     )
-    plots = (_plot(case, tried),)
+    plot = curve(
+        "query-limits",
+        "Accuracy against queries",
+        ((queries, tried.right(queries), tried.within.attack) for queries in tried.places),
+        x="Queries of a sample",
+        caption="Samples that stay right after so many queries, with 99 % intervals.",
+        log_x=True,
+        rule=claimed_rule(audit),
+        mark=(limit, "allowed") if limit and limit <= tried.most else None,
+    )
     if limit is None:
         finding = f"The claim rests on no limit: {all_right} stay right after {count(tried.most)} queries each."
-        return Answer("pass", finding, numbers=numbers, plots=plots)
-    if overstated(case.claim.robust_accuracy, inside):
+        return Answer("pass", finding, numbers=numbers, plots=(plot,))
+    if audit.refuted_by(inside):
         finding = (
             f"Within {plural(min(limit, tried.most), 'query', 'queries')} a sample, {inside} stay right, where "
-            f"{case.claim.robust_accuracy:g} % is claimed."
+            f"{audit.claim.robust_accuracy:g} % is claimed."
         )
-        return Answer("fail", finding, "Claim what the limit leaves, and measure it with this attack.", numbers, plots)
+        return Answer(
+            "fail", finding, "Claim what the limit leaves, and measure it with this attack.", numbers, (plot,)
+        )
     if limit >= tried.most:
         finding = f"{inside} stay right after {count(tried.most)} queries each, of the {count(limit)} allowed."
-        return Answer("pass", finding, numbers=numbers, plots=plots)
+        return Answer("pass", finding, numbers=numbers, plots=(plot,))
     further = inside.successes - all_right.successes
     finding = (
         f"After the {plural(limit, 'query', 'queries')} allowed, {inside} stay right; {count(tried.most)} fool "
@@ -69,33 +96,29 @@ def judge(case: Case) -> Answer:
     )
     if more_often(further, 0):
         remedy = "Say with the claim that it holds by the limit, and how the limit is kept against many accounts."
-        return Answer("warn", f"{finding} The limit holds, not the model.", remedy, numbers, plots)
-    return Answer("pass", finding, numbers=numbers, plots=plots)
+        return Answer("warn", f"{finding} The limit holds, not the model.", remedy, numbers, (plot,))
+    return Answer("pass", finding, numbers=numbers, plots=(plot,))
 
 
-def _tried(case: Case) -> _Tried:
+def _tried(audit: AuditContext) -> _Tried:
     """Within the limit as other checkpoints do; then, what stands is attacked anew with all queries of the effort."""
-    threat, limit = case.threat, case.threat.queries
+    threat, limit = audit.threat, audit.threat.queries
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel levels tell their queries.")
-    on_few = case.classifier.kind == "labels" or threat.norm not in _NORMS
-    attack, effort = (on_labels, case.effort.label_queries) if on_few else (on_scores, case.effort.queries)
-    samples = case.effort.label_samples if on_few else case.effort.samples
-    within = case.attacked(attack(threat, case.effort), "plain", range(min(samples, len(case.samples))))
+    attack_for, effort, samples = (on_labels, audit.effort.label_queries, audit.effort.label_samples)
+    if has_scores(audit):
+        attack_for, effort, samples = (on_scores, audit.effort.queries, audit.effort.samples)
+    within = attack(audit, attack_for(threat, audit.effort), "plain", audit.samples.first(samples))
     allowed = effort if limit is None else min(limit, effort)
-    fooled = sorted(within.broken.intersection(case.right))
-    first = queries_to_fool(case, within.attack, fooled)
+    fooled = sorted(within.broken.intersection(audit.decision.right))
+    first = queries_to_fool(audit, within.attack, fooled)
     fallen = {**dict.fromkeys(within.broken, 0), **{row: first.get(row, allowed) for row in fooled}}
     if allowed == effort:
         return _Tried(within, fallen, effort)
     standing = [row for row in within.rows if row not in within.broken]
-    longer = attack(threat.model_copy(update={"queries": None}), case.effort)
-    later = queries_to_fool(case, longer, standing)
+    longer = attack_for(threat.model_copy(update={"queries": None}), audit.effort)
+    later = queries_to_fool(audit, longer, standing)
     return _Tried(within, {**fallen, **{row: allowed + spent for row, spent in later.items()}}, allowed + effort)
-
-
-def _standing(attacked: Attacked) -> Rate:
-    return Rate(len(attacked.rows) - len(attacked.broken), len(attacked.rows))
 
 
 def _ticks(tried: _Tried) -> list[int]:
@@ -103,33 +126,44 @@ def _ticks(tried: _Tried) -> list[int]:
     return [*(10**k for k in range(len(str(tried.most))) if 10**k < tried.most), tried.most]
 
 
-def _plot(case: Case, tried: _Tried) -> Plot:
-    places = sorted({1, *(spent for spent in tried.fallen.values() if spent), tried.most})
-    limit = case.threat.queries
-    return Plot(
-        name="query-limits",
-        title="Accuracy against queries",
-        kind="line",
-        x="Queries of a sample",
-        y="Samples right, %",
-        rows=tuple(_point(queries, tried) for queries in places),
-        caption="Samples that stay right after so many queries, with 99 % intervals.",
-        log_x=True,
-        rule=(case.claim.robust_accuracy, "claimed"),
-        mark=(limit, "allowed") if limit and limit <= tried.most else None,
-    )
+class WatchedOracle(Oracle):
+    """An oracle that notes in ``first`` how often each of ``samples`` was asked about when it was first fooled inside
+    the threat's ball; 0 where it never was."""
+
+    def __init__(self, audit: AuditContext, samples: Tensor) -> None:
+        super().__init__(audit.classifier, BATCH, audit.device, len(samples))
+        self.audit, self.samples, self.goal = audit, samples, audit.samples.goal(samples)
+        self.first = torch.zeros(len(samples), dtype=torch.int64)
+
+    def log_scores(self, images: Tensor, rows: Tensor) -> Tensor:
+        before = self.queries.clone()
+        scores = super().log_scores(images, rows)
+        inside = self.audit.samples.within(to_8_bit(images), self.samples[rows])
+        success = (self.goal.of(rows).reached(scores) & inside).cpu()
+        for place in success.nonzero().flatten().tolist():  # few: a sample leaves most attacks once it is fooled
+            row = int(rows[place])
+            if not self.first[row]:
+                asked = int((rows[: place + 1] == row).sum())
+                self.first[row] = before[row] + asked * self._calls
+        return scores
 
 
-def _point(queries: int, tried: _Tried) -> dict[str, object]:
-    return {"x": queries, **band(tried.right(queries)), "line": tried.within.attack}
+def queries_to_fool(audit: AuditContext, spec: str, rows: Sequence[int]) -> Mapping[int, int]:
+    """How many queries the attack so spelled took for those of ``rows`` that it fools, of the model as it is.
+
+    The model's own answers decide here, since they are what the attacker sees.
+    """
+    key = f"queries to fool|{spec}|{','.join(map(str, rows))}"
+    found: list[int] = audit.evidence.memoise(key, lambda: _first(audit, spec, rows))
+    return {row: first for row, first in zip(rows, found, strict=True) if first}
 
 
-CHECKPOINT = Checkpoint(
-    number=14,
-    name="query-limits",
-    title="A limit on queries is not what the claim rests on",
-    asks="How does success grow with the queries that an attacker has?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-C2",
-    judge=judge,
-)
+def _first(audit: AuditContext, spec: str, rows: Sequence[int]) -> list[int]:
+    attack, found = read_attack(spec), []
+    for start in range(0, len(rows), BATCH):
+        part = torch.tensor(rows[start : start + BATCH], device=audit.device)
+        oracle = WatchedOracle(audit, part)
+        # The streams are those of ``attack``, so that the attack is the same one.
+        attack(oracle, audit.samples.images[part], oracle.goal, audit.samples.streams(f"{spec}|", part))
+        found += oracle.first.tolist()
+    return found

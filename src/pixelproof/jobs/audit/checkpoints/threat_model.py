@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.named import NAMES, read_attack
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint
-from pixelproof.jobs.audit.claim import NORMS, Claim, Comparison, Evaluation, Threat
-from pixelproof.jobs.audit.remarks import Remark, summed
+from pixelproof.jobs.audit.checkpoint import checkpoint
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.results.audit.checkpoint import Answer, Remark, summed
+from pixelproof.results.audit.claim import NORMS, Claim, Comparison, Evaluation, Threat
 from pixelproof.wording import listed
 
 _ALIKE = 1e-3  # relative difference of two epsilons that rounding in a text explains
@@ -21,9 +21,17 @@ _QUESTIONS = (
 )
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    1,
+    "threat-model",
+    title="The threat model is complete and the evaluation lies within it",
+    asks="Is it said whom the model withstands, and was just that attacker tried?",
+    needs="claim",
+    source="Tekwani & Parmar, sections III-D and III-L; Carlini et al., sections 2.2 and 5.1",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where the claim goes beyond what was evaluated, or is held against a claim about another attacker."""
-    claim, spelled = case.claim, _spelled(case.claim.evaluation.attack)
+    claim, spelled = audit.claim, _spelled(audit.claim.evaluation.attack)
     missing = _missing(claim, spelled)
     remarks = [
         *_of_threat(claim.threat),
@@ -77,7 +85,7 @@ def _of_threat(threat: Threat) -> Iterator[Remark]:
 
 
 def _of_ball(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
-    """The norm and epsilon of the evaluation, from its keys and from the attack's spelling."""
+    """The norm and epsilon of the evaluation, from its keys and from the attack's spec."""
     threat, told = claim.threat, claim.evaluation
     others = {told.norm, _spelled_norm(told, spelled)} - {None, threat.norm}
     if others:
@@ -170,14 +178,3 @@ def _untold(missing: list[str]) -> Iterator[Remark]:
             f"Of the evaluation, {listed(missing)} {verb} not told, so nobody can measure the same again.",
             f"State {listed(missing)} under [evaluation].",
         )
-
-
-CHECKPOINT = Checkpoint(
-    number=1,
-    name="threat-model",
-    title="The threat model is complete and the evaluation lies within it",
-    asks="Is it said whom the model withstands, and was just that attacker tried?",
-    needs="claim",
-    source="Tekwani & Parmar, sections III-D and III-L; Carlini et al., sections 2.2 and 5.1",
-    judge=judge,
-)

@@ -2,64 +2,82 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from pathlib import Path
 
+import torch
+
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.bars import bar
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.checkpoint import Answer, Checkpoint, Plot
-from pixelproof.jobs.audit.measures.attacker import beside, white_box
-from pixelproof.jobs.audit.measures.stored import stored
-from pixelproof.jobs.audit.measures.substitute import transfer
-from pixelproof.jobs.audit.paired import more_often, overstated
+from pixelproof.jobs.audit.attacks import attempt, white_box
+from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint, claimed_rule
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.substitute import transfer
+from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
+from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.statistics import fools_more
 from pixelproof.results.intervals import Rate
+from pixelproof.runs import RunStore
 from pixelproof.wording import count, plural
 
 _QUESTION = "Could an attacker get the training data, or a public model that was trained on the same data?"
 
 
-def judge(case: Case) -> Answer:
+@checkpoint(
+    15,
+    "transfer",
+    title="Transfer does not beat white-box attacks",
+    asks="Do images made on a copy of the model, or stored ones, fool what gradients of the model do not?",
+    needs="labels",
+    source="Tekwani & Parmar, section III-G; Carlini et al., section 4.4; Papernot et al., 2017",
+)
+def check(audit: AuditContext) -> Answer:
     """Fails where transferred images refute the claim, or fool what gradients of the model do not, beyond chance."""
-    found, notes = transfer(case), []
+    found, notes = transfer(audit), []
     shown = [found.attacked]
-    for folder in case.stored:
+    for folder in audit.stored:
         try:
-            shown.append(stored(case, folder))
+            shown.append(stored(audit, folder))
         except RunError as error:
             notes.append(str(error))
     notes += [f"{each.attack} hold none of the samples." for each in shown if not each.rows]
     shown = [each for each in shown if each.rows]
-    white = _white(case)
+    white = _white(audit)
     numbers = (
         ("Images that the model was asked about", count(found.images)),
         ("Answers on which substitute and model agree", str(found.agreement)),
         *((f"Right after {name} on the substitute", str(rate)) for name, rate in found.right),
-        *((f"Right after {each.attack}", str(_right(each))) for each in (*shown, *white)),
+        *((f"Right after {each.attack}", str(each.robust_accuracy)) for each in (*shown, *white)),
     )
-    answer = _refuted(case, shown) or _compared(case, shown, white)
-    return replace(
-        answer, numbers=numbers, plots=(_plot(case, shown, white),), questions=(_QUESTION,), notes=tuple(notes)
+    answer = _refuted(audit, shown) or _compared(audit, shown, white)
+    plot = bars(
+        "transfer",
+        "Images made on a substitute",
+        [(each.attack, each.robust_accuracy) for each in (*shown, *white)],
+        groups=["transferred"] * len(shown) + ["gradients of the model"] * len(white),
+        caption="Samples that stay right within the threat model, with 99 % intervals.",
+        rule=claimed_rule(audit),
     )
+    return replace(answer, numbers=numbers, plots=(plot,), questions=(_QUESTION,), notes=tuple(notes))
 
 
-def _white(case: Case) -> list[Attacked]:
-    return [] if case.blind("open") else white_box(case)
+def _white(audit: AuditContext) -> list[Attacked]:
+    return [] if audit.access.no_gradients("open") else white_box(audit)
 
 
-def _refuted(case: Case, shown: list[Attacked]) -> Answer | None:
-    for each in sorted(shown, key=lambda one: _right(one).value or 0.0):
-        if overstated(case.claim.robust_accuracy, _right(each)):
-            claimed = f"{case.claim.robust_accuracy:g} % is claimed"
-            finding = f"Under {each.attack} {_right(each)} stay right, where {claimed}."
+def _refuted(audit: AuditContext, shown: list[Attacked]) -> Answer | None:
+    for each in sorted(shown, key=lambda one: one.robust_accuracy.value or 0.0):
+        if audit.refuted_by(each.robust_accuracy):
+            claimed = f"{audit.claim.robust_accuracy:g} % is claimed"
+            finding = f"Under {each.attack} {each.robust_accuracy} stay right, where {claimed}."
             return Answer("fail", finding, "Claim no more than images leave that were made on another network.")
     return None
 
 
-def _compared(case: Case, shown: list[Attacked], white: list[Attacked]) -> Answer:
-    rows = frozenset(row for each in shown for row in each.rows)
-    by_shown = frozenset(row for each in shown for row in each.broken)
-    by_white = rows & frozenset(row for each in white for row in each.broken)
+def _compared(audit: AuditContext, shown: list[Attacked], white: list[Attacked]) -> Answer:
+    rows, by_shown = attacked_rows(shown), broken_rows(shown)
+    by_white = rows & broken_rows(white)
     left = Rate(len(rows - by_shown), len(rows))
     if not white:
         finding = f"Transferred images leave {left} right; there are no gradients to hold them against."
@@ -69,36 +87,53 @@ def _compared(case: Case, shown: list[Attacked], white: list[Attacked]) -> Answe
         f"of {plural(len(rows), 'sample')}, {only_shown} are fooled only by images made on another network, "
         f"{only_white} only by gradients of the model"
     )
-    if more_often(only_shown, only_white):
+    if fools_more(by_shown, by_white):
         remedy = "Look for what masks the model's gradients: images of a poor copy should not do better."
-        return beside(case, Answer("fail", f"Transfer beats the model's own gradients: {counts}.", remedy))
+        return beside(audit, Answer("fail", f"Transfer beats the model's own gradients: {counts}.", remedy))
     return Answer("pass", f"Transfer does no better than the model's own gradients: {counts}.")
 
 
-def _right(attacked: Attacked) -> Rate:
-    return Rate(len(attacked.rows) - len(attacked.broken), len(attacked.rows))
+def stored(audit: AuditContext, folder: str) -> Attacked:
+    """What the images of the run in ``folder`` do to those samples whose clean images it holds, maybe none.
+
+    Of a sample every image counts that was kept. Raises ``RunError`` where there is no run.
+    """
+    rows, images = _kept(audit, folder)
+    chosen = sorted(set(rows))
+    return attempt(audit, f"stored {folder}|plain|", lambda: _shown(audit, folder, rows, images, chosen), chosen)
 
 
-def _plot(case: Case, shown: list[Attacked], white: list[Attacked]) -> Plot:
-    groups = [(each, "transferred") for each in shown] + [(each, "gradients of the model") for each in white]
-    return Plot(
-        name="transfer",
-        title="Images made on a substitute",
-        kind="bar",
-        x="Attack",
-        y="Samples right, %",
-        rows=tuple({**bar(each.attack, _right(each)), "group": group} for each, group in groups),
-        caption="Samples that stay right within the threat model, with 99 % intervals.",
-        rule=(case.claim.robust_accuracy, "claimed"),
+def _kept(audit: AuditContext, folder: str) -> tuple[list[int], list[UInt8Array]]:
+    """Sample by sample the images that were made of it; a sample that has several comes several times."""
+    known = {image.tobytes(): row for row, image in enumerate(audit.samples.chosen.images)}
+    with RunStore.open(Path(folder)) as run:
+        if run.manifest.data.shape != audit.samples.chosen.shape:
+            return [], []
+        found = [
+            (known[run.clean(record.sample).tobytes()], image)
+            for record in run.records()
+            if run.clean(record.sample).tobytes() in known and (image := run.image(record)) is not None
+        ]
+    return [row for row, _ in found], [image for _, image in found]
+
+
+def _shown(audit: AuditContext, folder: str, rows: list[int], images: list[UInt8Array], chosen: list[int]) -> Attacked:
+    begun, right = time.perf_counter(), set(audit.decision.right)
+    fooled, within = {row: row not in right for row in chosen}, dict.fromkeys(chosen, True)
+    for start in range(0, len(rows), 64):
+        which = torch.tensor(rows[start : start + 64], device=audit.device)
+        pixels = torch.stack([torch.from_numpy(each.copy()) for each in images[start : start + 64]]).to(audit.device)
+        seen = pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
+        success = audit.decision.reached(seen, which) & audit.samples.within(seen, which)
+        fooled.update((row, True) for row, each in zip(which.tolist(), success.tolist(), strict=True) if each)
+    return Attacked(
+        attack=f"images of {folder}",
+        view="plain",
+        needs="labels",
+        rows=tuple(chosen),
+        fooled=tuple(fooled.values()),
+        within=tuple(within.values()),
+        queries=len(rows) / max(1, len(chosen)),
+        gradient_steps=0.0,
+        seconds=time.perf_counter() - begun,
     )
-
-
-CHECKPOINT = Checkpoint(
-    number=15,
-    name="transfer",
-    title="Transfer does not beat white-box attacks",
-    asks="Do images made on a copy of the model, or stored ones, fool what gradients of the model do not?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-G; Carlini et al., section 4.4; Papernot et al., 2017",
-    judge=judge,
-)

@@ -8,12 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import inf
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-
-from pixelproof.jobs.spec_file import read_spec_file
 
 Goal = Literal["untargeted", "targeted"]
 Knowledge = Literal["white-box", "grey-box", "black-box"]
@@ -134,8 +131,3 @@ class Claim(BaseModel):
                 "attack makes a model better, so check both"
             )
         return self
-
-
-def read_claim(path: Path) -> Claim:
-    """The claim in the TOML file ``path``. Raises ``InputError`` with one sentence that names what is missing."""
-    return read_spec_file(Claim, path, "claim", {})

@@ -1,4 +1,4 @@
-"""What the answers come to: the sentence that a reviewer writes first."""
+"""What the checkpoints come to: the sentence that a reviewer writes first."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pixelproof.jobs.audit.answered import Answered
-from pixelproof.jobs.audit.checkpoint import Verdict
+from pixelproof.results.audit.checkpoint import CheckpointResult, Verdict
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import listed, plural
 
@@ -18,7 +17,7 @@ Overall = Literal["fail", "warn", "pass", "open"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """``counts`` of the answers by verdict; ``title`` is the judgement in a few words, ``sentences`` its grounds."""
+    """``counts`` of the results by verdict; ``title`` is the judgement in a few words, ``sentences`` its grounds."""
 
     verdict: Overall
     title: str
@@ -27,17 +26,17 @@ class Judgement:
 
 
 def judgement(
-    answers: Sequence[Answered], planned: Collection[int], robust_accuracy: float, withstood: Rate | None
+    results: Sequence[CheckpointResult], planned: Collection[int], robust_accuracy: float, withstood: Rate | None
 ) -> Judgement:
-    """Over ``answers`` to the checkpoints ``planned``.
+    """Over ``results`` of the checkpoints ``planned``.
 
     ``robust_accuracy`` in percent is what is claimed; ``withstood`` are the samples right under all attacks made.
     """
-    counts = Counter(each.verdict for each in answers)
-    left = len(set(planned) - {each.number for each in answers})
+    counts = Counter(each.verdict for each in results)
+    left = len(set(planned) - {each.number for each in results})
     verdict = _verdict(counts, left)
-    against = [each for each in answers if each.verdict == verdict]
-    sentences = (_grounds(verdict, against), _figures(robust_accuracy, withstood), _uncounted(answers), _left(left))
+    against = [each for each in results if each.verdict == verdict]
+    sentences = (_grounds(verdict, against), _figures(robust_accuracy, withstood), _uncounted(results), _left(left))
     return Judgement(verdict, _TITLES[verdict], tuple(each for each in sentences if each), counts)
 
 
@@ -58,7 +57,7 @@ def _verdict(counts: Mapping[Verdict, int], left: int) -> Overall:
     return "warn" if counts["warn"] else "pass"
 
 
-def _grounds(verdict: Overall, those: Sequence[Answered]) -> str:
+def _grounds(verdict: Overall, those: Sequence[CheckpointResult]) -> str:
     named, many = listed([each.label for each in those]), len(those) > 1
     if verdict == "fail":
         return f"{'Checkpoints' if many else 'Checkpoint'} {named} {'speak' if many else 'speaks'} against it."
@@ -77,10 +76,10 @@ def _figures(claimed: float, withstood: Rate | None) -> str:
     return f"{claimed:g} % are claimed to be right under attack; {withstood} withstood every attack made here."
 
 
-def _uncounted(answers: Sequence[Answered]) -> str:
+def _uncounted(results: Sequence[CheckpointResult]) -> str:
     """What must not be read as passed."""
-    skipped = sum(each.verdict == "skipped" for each in answers)
-    asked = sum(len(each.questions) for each in answers)
+    skipped = sum(each.verdict == "skipped" for each in results)
+    asked = sum(len(each.questions) for each in results)
     parts = [f"{plural(skipped, 'checkpoint')} could not be measured here"] if skipped else []
     parts += [f"{plural(asked, 'question')} {'waits' if asked == 1 else 'wait'} for a person"] if asked else []
     return f"{listed(parts)}: none of this counts as passed." * bool(parts)

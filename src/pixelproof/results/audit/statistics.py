@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.stats import binomtest
-
 from pixelproof.results.intervals import Interval, Rate, wilson
 
 #: Twenty checkpoints are judged, so each is allowed a false alarm once in a hundred audits only.
@@ -15,7 +13,14 @@ def more_often(one: int, other: int) -> bool:
 
     The exact one-sided sign test on the samples where the two differ (McNemar, 1947).
     """
+    from scipy.stats import binomtest  # takes a second, which only audits have to wait for
+
     return one > other and bool(binomtest(one, one + other, 0.5, "greater").pvalue < 1 - CONFIDENCE)
+
+
+def fools_more(one: frozenset[int], other: frozenset[int]) -> bool:
+    """Whether ``one`` attack, by the samples that it breaks, fools more than the ``other`` by more than chance."""
+    return more_often(len(one - other), len(other - one))
 
 
 def interval(rate: Rate) -> Interval:

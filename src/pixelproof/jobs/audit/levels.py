@@ -15,10 +15,11 @@ from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
-from pixelproof.jobs.runner import run_job
 from pixelproof.jobs.assess_spec import make_spec
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.case import Case
+from pixelproof.jobs.audit.attacks import attempt
+from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.runner import run_job
+from pixelproof.results.audit.attacked import Attacked
 from pixelproof.runs import Record, RunStore
 
 #: Pixels that may be changed, and grey levels by which all may be, as in the papers.
@@ -28,22 +29,22 @@ LEVELS = (1, 3, 5, 10)
 Level = tuple[str, int]
 
 
-def levels(case: Case) -> Mapping[Level, Attacked]:
+def levels(audit: AuditContext) -> Mapping[Level, Attacked]:
     """What each attack does at each of ``LEVELS`` to the first ``effort.level_samples`` samples.
 
     Every level counts as an attack on the claim as well, where its images lie in the threat's ball.
     """
-    rows = tuple(range(min(case.effort.level_samples, len(case.samples))))
-    measured: list[dict[str, Any]] = case.once(f"levels|{len(rows)}", lambda: _measured(case, rows))
-    return {(each["attack"], each["threshold"]): _attempt(case, rows, each) for each in measured}
+    rows = tuple(range(min(audit.effort.level_samples, len(audit.samples))))
+    measured: list[dict[str, Any]] = audit.evidence.memoise(f"levels|{len(rows)}", lambda: _measured(audit, rows))
+    return {(each["attack"], each["threshold"]): _attempt(audit, rows, each) for each in measured}
 
 
-def _attempt(case: Case, rows: tuple[int, ...], level: dict[str, Any]) -> Attacked:
+def _attempt(audit: AuditContext, rows: tuple[int, ...], level: dict[str, Any]) -> Attacked:
     name = f"{level['attack']}(th={level['threshold']})"
     found = Attacked(
         attack=name,
         view="plain",
-        needs="labels" if case.classifier.kind == "labels" else "scores",
+        needs="labels" if audit.classifier.kind == "labels" else "scores",
         rows=rows,
         fooled=tuple(level["fooled"]),
         within=tuple(level["within"]),
@@ -51,17 +52,17 @@ def _attempt(case: Case, rows: tuple[int, ...], level: dict[str, Any]) -> Attack
         gradient_steps=0.0,
         seconds=level["seconds"],
     )
-    return case.attempt(f"{name}|plain|", lambda: found, rows)
+    return attempt(audit, f"{name}|plain|", lambda: found, rows)
 
 
-def _measured(case: Case, rows: tuple[int, ...]) -> list[dict[str, Any]]:
-    tried = [row for row in rows if row in set(case.right)]
+def _measured(audit: AuditContext, rows: tuple[int, ...]) -> list[dict[str, Any]]:
+    tried = [row for row in rows if row in set(audit.decision.right)]
     images: dict[Level, dict[int, UInt8Array]] = {}
     queries: dict[Level, int] = {}
     seconds: dict[Level, float] = {}
-    for target, part in _by_target(case, tried).items():
-        row_of = {int(case.samples.indices[row]): row for row in part}
-        for record, image in _attacked(case, case.samples.take(part), target):
+    for target, part in _by_target(audit, tried).items():
+        row_of = {int(audit.samples.chosen.indices[row]): row for row in part}
+        for record, image in _attacked(audit, audit.samples.chosen.take(part), target):
             level = (record.attack, record.level)
             queries[level] = queries.get(level, 0) + record.queries
             seconds[level] = seconds.get(level, 0.0) + record.seconds
@@ -71,7 +72,7 @@ def _measured(case: Case, rows: tuple[int, ...]) -> list[dict[str, Any]]:
         {
             "attack": attack,
             "threshold": threshold,
-            **_judged(case, rows, images.get((attack, threshold), {})),
+            **_judged(audit, rows, images.get((attack, threshold), {})),
             "queries": queries.get((attack, threshold), 0) / max(1, len(tried)),
             "seconds": seconds.get((attack, threshold), 0.0),
         }
@@ -80,11 +81,11 @@ def _measured(case: Case, rows: tuple[int, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _by_target(case: Case, tried: list[int]) -> dict[str, list[int]]:
+def _by_target(audit: AuditContext, tried: list[int]) -> dict[str, list[int]]:
     """Samples by the class that they shall be taken for, as the engine is told it."""
     if not tried:
         return {}
-    targets = case.goal(torch.tensor(tried, device=case.device)).targets
+    targets = audit.samples.goal(torch.tensor(tried, device=audit.device)).targets
     if targets is None:
         return {"none": tried}
     found: dict[str, list[int]] = {}
@@ -93,20 +94,20 @@ def _by_target(case: Case, tried: list[int]) -> dict[str, list[int]]:
     return found
 
 
-def _attacked(case: Case, data: ImageSet, target: str) -> list[tuple[Record, UInt8Array | None]]:
+def _attacked(audit: AuditContext, data: ImageSet, target: str) -> list[tuple[Record, UInt8Array | None]]:
     """All records on ``data``, with the images that fooled."""
     spec = make_spec(
-        model=case.classifier.name,
+        model=audit.classifier.name,
         data=data.name,
         levels=LEVELS,
         target=target,
-        seed=case.seed,
-        device="cuda" if case.device.type == "cuda" else "cpu",
+        seed=audit.seed,
+        device="cuda" if audit.device.type == "cuda" else "cpu",
     )
     try:
-        run = run_job(AssessJob(spec, case.classifier, data), None)
+        run = run_job(AssessJob(spec, audit.classifier, data), None)
     except InputError:
-        if case.random:  # every image was wrong by luck when it was asked again, so none was attacked
+        if audit.random:  # every image was wrong by luck when it was asked again, so none was attacked
             return []
         raise
     with run:
@@ -117,14 +118,14 @@ def _image(run: RunStore, record: Record) -> UInt8Array | None:
     return run.image(record) if record.success else None
 
 
-def _judged(case: Case, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
+def _judged(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
     """Of each of ``rows`` whether it is fooled, and whether within the threat; what was wrong before counts as both."""
-    right = set(case.right)
+    right = set(audit.decision.right)
     fooled, within = {row: row not in right for row in rows}, dict.fromkeys(rows, True)
     if images:
-        which = torch.tensor(list(images), device=case.device)
-        shown = torch.stack([torch.from_numpy(image.copy()) for image in images.values()]).to(case.device)
+        which = torch.tensor(list(images), device=audit.device)
+        shown = torch.stack([torch.from_numpy(image.copy()) for image in images.values()]).to(audit.device)
         seen = shown.permute(0, 3, 1, 2).float().div(255).contiguous()
-        fooled.update(zip(images, case.reached(seen, which).tolist(), strict=True))
-        within.update(zip(images, case.within(seen, which).tolist(), strict=True))
+        fooled.update(zip(images, audit.decision.reached(seen, which).tolist(), strict=True))
+        within.update(zip(images, audit.samples.within(seen, which).tolist(), strict=True))
     return {"fooled": [fooled[row] for row in rows], "within": [within[row] for row in rows]}

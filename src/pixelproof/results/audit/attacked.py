@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
 
 from pixelproof.results.intervals import Rate
 
-#: What the attack saw: the model as it is, or laid open (``defences.opened``): BPDA, EOT.
+#: What the attack saw: the model as it is, or made differentiable (BPDA, EOT).
 View = Literal["plain", "open"]
 
 
@@ -33,13 +33,13 @@ class Attacked:
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Self:
-        """What a journal holds of it."""
+        """What the audit's file holds of it."""
         known: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in value.items()}
         return cls(**known)
 
     @property
     def right(self) -> Rate:
-        """The samples that were not fooled."""
+        """The samples that were not fooled, wherever the threat model's ball ends."""
         return Rate(len(self.rows) - sum(self.fooled), len(self.rows))
 
     @cached_property
@@ -47,3 +47,18 @@ class Attacked:
         """The rows that were fooled within the threat model."""
         found = zip(self.rows, self.fooled, self.within, strict=True)
         return frozenset(row for row, fooled, within in found if fooled and within)
+
+    @property
+    def robust_accuracy(self) -> Rate:
+        """The samples that it did not fool within the threat model."""
+        return Rate(len(self.rows) - len(self.broken), len(self.rows))
+
+
+def attacked_rows(attacks: Iterable[Attacked]) -> frozenset[int]:
+    """The samples that any of ``attacks`` was run on."""
+    return frozenset(row for each in attacks for row in each.rows)
+
+
+def broken_rows(attacks: Iterable[Attacked]) -> frozenset[int]:
+    """The samples that any of ``attacks`` fooled within the threat model."""
+    return frozenset(row for each in attacks for row in each.broken)

@@ -19,11 +19,11 @@ from torch.nn import functional
 from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacked import Attacked
-from pixelproof.jobs.audit.attacking import BATCH
-from pixelproof.jobs.audit.case import Case
-from pixelproof.jobs.audit.measures.momentum import Momentum
+from pixelproof.jobs.audit.attacks import attempt
+from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
+from pixelproof.jobs.audit.momentum import Momentum
 from pixelproof.models.query import Scorer
+from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.intervals import Rate
 from pixelproof.seeds import stream
 
@@ -52,16 +52,16 @@ class Transfer:
     right: tuple[tuple[str, Rate], ...]
 
 
-def transfer(case: Case) -> Transfer:
+def transfer(audit: AuditContext) -> Transfer:
     """Train a substitute, attack it, and show the images to the model. Raises ``InputError`` for L0."""
-    if case.threat.norm == "l0":
+    if audit.threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel attack takes the place of images made on another.")
-    rows = tuple(range(len(case.samples)))
-    told: dict[str, Any] = case.once("substitute", lambda: _told(case))
+    rows = tuple(range(len(audit.samples)))
+    told: dict[str, Any] = audit.evidence.memoise("substitute", lambda: _told(audit))
     found = Attacked(
         attack="transfer from a substitute",
         view="plain",
-        needs="labels" if case.classifier.kind == "labels" else "scores",
+        needs="labels" if audit.classifier.kind == "labels" else "scores",
         rows=rows,
         fooled=tuple(row in told["fooled"] for row in rows),
         within=(True,) * len(rows),
@@ -70,20 +70,20 @@ def transfer(case: Case) -> Transfer:
         seconds=told["seconds"],
     )
     right = tuple((name, Rate(len(rows) - fooled, len(rows))) for name, fooled in told["each"])
-    attacked = case.attempt("substitute|plain|", lambda: found, rows)
+    attacked = attempt(audit, "substitute|plain|", lambda: found, rows)
     return Transfer(Rate(*told["agreement"]), told["images"], attacked, right)
 
 
-def _told(case: Case) -> dict[str, Any]:
+def _told(audit: AuditContext) -> dict[str, Any]:
     begun = time.perf_counter()
-    numbers = stream(torch.device("cpu"), case.seed, "audit", "substitute")
-    held = case.order[-min(_HELD_OUT, max(1, len(case.data) // 10)) :].tolist()
-    pool, unseen = _images(case, case.order[: _pool(case, len(held))].tolist()), _images(case, held)
-    ask = _Asked(case)
-    network = _learnt(case, pool, ask, numbers)
+    numbers = stream(torch.device("cpu"), audit.seed, "audit", "substitute")
+    held = audit.samples.order[-min(_HELD_OUT, max(1, len(audit.data) // 10)) :].tolist()
+    pool, unseen = _images(audit, audit.samples.order[: _pool(audit, len(held))].tolist()), _images(audit, held)
+    ask = _Asked(audit)
+    network = _learnt(audit, pool, ask, numbers)
     agreed = network(unseen).argmax(1) == ask(unseen).argmax(1)
-    each = [(attack.name, _fooled(case, network, attack, numbers)) for attack in _ATTACKS]
-    wrong = set(range(len(case.samples))).difference(case.right)
+    each = [(attack.name, _fooled(audit, network, attack, numbers)) for attack in _ATTACKS]
+    wrong = audit.decision.wrong
     return {
         "agreement": [int(agreed.sum()), len(agreed)],
         "images": ask.images - len(unseen),
@@ -93,26 +93,25 @@ def _told(case: Case) -> dict[str, Any]:
     }
 
 
-def _pool(case: Case, held: int) -> int:
+def _pool(audit: AuditContext, held: int) -> int:
     """How many images to begin with: the samples and others, no more than queries and memory allow."""
     times = _ROUNDS + 2
-    most: int = min(_IMAGES, _BYTES // (times * case.images[0].numel()), len(case.data) - held)
-    if case.threat.queries is not None:
-        most = min(most, case.threat.queries * len(case.samples) // times)
+    most: int = min(_IMAGES, _BYTES // (times * audit.samples.images[0].numel()), len(audit.data) - held)
+    if audit.threat.queries is not None:
+        most = min(most, audit.threat.queries * len(audit.samples) // times)
     return max(1, most)
 
 
-def _images(case: Case, positions: list[int]) -> Tensor:
-    pixels = torch.from_numpy(case.data.images[positions]).to(case.device)
-    return pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
+def _images(audit: AuditContext, positions: list[int]) -> Tensor:
+    return to_images(audit.data.images[positions], audit.device)
 
 
 class _Asked:
     """The model's answers as probabilities n×K, the images asked about being counted."""
 
-    def __init__(self, case: Case) -> None:
-        self.labels, self.images = case.classifier.kind == "labels", 0
-        self.scorer = Scorer(case.classifier, BATCH, case.device)
+    def __init__(self, audit: AuditContext) -> None:
+        self.labels, self.images = audit.classifier.kind == "labels", 0
+        self.scorer = Scorer(audit.classifier, BATCH, audit.device)
 
     def __call__(self, images: Tensor) -> Tensor:
         self.images += len(images)
@@ -121,7 +120,7 @@ class _Asked:
         return (scores if self.labels else scores.softmax(1).nan_to_num()).float()
 
 
-def _learnt(case: Case, pool: Tensor, ask: Callable[[Tensor], Tensor], numbers: torch.Generator) -> nn.Module:
+def _learnt(audit: AuditContext, pool: Tensor, ask: Callable[[Tensor], Tensor], numbers: torch.Generator) -> nn.Module:
     """A network that answers as the model does, in evaluation mode and with its weights fixed.
 
     A third of the training comes before augmentation, in which images go up to the threat's distance.
@@ -129,13 +128,13 @@ def _learnt(case: Case, pool: Tensor, ask: Callable[[Tensor], Tensor], numbers: 
     seen = torch.cat([pool, to_8_bit(_moved(pool, numbers, _SHIFT))])
     told = ask(seen)
     labels = told[: len(pool)].argmax(1)
-    network = _network(pool.shape[1:], told.shape[1]).to(case.device)
+    network = _network(pool.shape[1:], told.shape[1]).to(audit.device)
     optimiser = torch.optim.Adam(network.parameters(), _RATE)
-    epochs = case.effort.substitute_epochs
+    epochs = audit.effort.substitute_epochs
     steps = max(1, epochs * len(pool) // BATCH)
     _learn(network, optimiser, seen, told, steps, numbers)
     for _ in range(_ROUNDS):
-        further = _augmented(network, pool, labels, _budget(case))
+        further = _augmented(network, pool, labels, _budget(audit))
         seen, told = torch.cat([seen, further]), torch.cat([told, ask(further)])
         _learn(network, optimiser, seen, told, max(1, steps // 2), numbers)
     return network.requires_grad_(False)
@@ -172,19 +171,19 @@ def _augmented(network: nn.Module, pool: Tensor, labels: Tensor, budget: Budget)
     return torch.cat(found)
 
 
-def _fooled(case: Case, network: nn.Module, attack: Momentum, numbers: torch.Generator) -> set[int]:
+def _fooled(audit: AuditContext, network: nn.Module, attack: Momentum, numbers: torch.Generator) -> set[int]:
     """The samples that ``attack`` on ``network`` fools the model on, of those that it got right."""
     found: set[int] = set()
-    for part in torch.split(torch.tensor(case.right, device=case.device), BATCH):
-        images = attack(network, case.images[part], case.goal(part), _budget(case), numbers)
-        found |= set(part[case.reached(images, part)].tolist())
+    for part in torch.split(torch.tensor(audit.decision.right, device=audit.device), BATCH):
+        images = attack(network, audit.samples.images[part], audit.samples.goal(part), _budget(audit), numbers)
+        found |= set(part[audit.decision.reached(images, part)].tolist())
     return found
 
 
-def _budget(case: Case) -> Budget:
-    norm = case.threat.norm
+def _budget(audit: AuditContext) -> Budget:
+    norm = audit.threat.norm
     assert norm != "l0"  # as ``transfer`` refuses it
-    return Budget(norm, case.threat.epsilon)
+    return Budget(norm, audit.threat.epsilon)
 
 
 def _moved(images: Tensor, numbers: torch.Generator, most: int) -> Tensor:

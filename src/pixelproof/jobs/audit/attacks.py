@@ -1,0 +1,270 @@
+"""The attacks that fit a threat model, what one does to samples of an audit, and what all of them leave.
+
+Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, section 5.6: the worst of all attacks is
+taken sample by sample.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+
+from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.goal import Unhurried
+from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.errors import InputError
+from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.spec import Effort
+from pixelproof.models import Classifier
+from pixelproof.results.audit.attacked import Attacked, View, attacked_rows, broken_rows
+from pixelproof.results.audit.claim import Threat
+from pixelproof.results.audit.view import ATTACK
+from pixelproof.results.intervals import Rate
+
+# Attacks for a threat model, as spec strings.
+
+
+def _ball(threat: Threat) -> str:
+    """Raises ``InputError`` for L0, where gradient attacks within a number of pixels are none of ours."""
+    if threat.norm == "l0":
+        raise InputError("The claim is on L0, where the few-pixel attack takes the place of gradient attacks.")
+    return f"norm={threat.norm},epsilon={threat.epsilon:g}"
+
+
+def single_step(threat: Threat) -> str:
+    return f"fgsm({_ball(threat)})"
+
+
+def iterative(
+    threat: Threat, iterations: int = 20, step: float | None = None, restarts: int = 1, epsilon: float | None = None
+) -> str:
+    """PGD, within another ``epsilon`` where one is given; ``step`` in grey levels, None being a quarter of epsilon."""
+    ball = _ball(threat if epsilon is None else threat.model_copy(update={"epsilon": epsilon}))
+    length = "" if step is None else f",step={step:g}"
+    return f"pgd({ball}{length},iterations={iterations},restarts={restarts})"
+
+
+def strongest(threat: Threat, effort: Effort, *, random: bool = False) -> tuple[str, ...]:
+    """AutoPGD on cross-entropy and on the targeted ratio: AutoAttack's two that do most of its work.
+
+    Against a ``random`` model every step is averaged over draws, which takes the time of the nine targets.
+    """
+    most, ratio = (40, "dlr") if random else (100, "targeted-dlr")
+    iterations = min(most, effort.iterations)
+    return tuple(f"apgd({_ball(threat)},loss={loss},iterations={iterations})" for loss in ("ce", ratio))
+
+
+def on_scores(threat: Threat, effort: Effort) -> str:
+    """Square, within the queries that the threat model allows."""
+    queries = min(effort.queries, threat.queries or effort.queries)
+    if threat.norm not in ("linf", "l2"):
+        raise InputError(f"There is no attack on scores in {threat.norm} here but the levels.")
+    return f"square({_ball(threat)},queries={queries})"
+
+
+def on_labels(threat: Threat, effort: Effort) -> str:
+    """HopSkipJump, whose nearest images count where they lie within the threat's ball."""
+    queries = min(effort.label_queries, threat.queries or effort.label_queries)
+    norm = "linf" if threat.norm == "linf" else "l2"
+    return f"hop-skip-jump(norm={norm},queries={queries})"
+
+
+def has_scores(audit: AuditContext) -> bool:
+    """Whether the model gives scores, and the threat model a norm that attacks on them have a form in."""
+    return audit.classifier.kind != "labels" and audit.threat.norm in ("linf", "l2")
+
+
+# One attack.
+
+
+def attack(
+    audit: AuditContext,
+    spec: str,
+    view: View = "open",
+    rows: Sequence[int] | None = None,
+    key: str = "",
+    on: Classifier | None = None,
+) -> Attacked:
+    """What the attack ``spec`` does to the samples ``rows`` (None: all). ``key`` tells apart what is alike.
+
+    It may be made against another classifier, ``on``, which ``key`` then names; the model decides all the same.
+    Raises ``InputError`` where the attack needs more than the model gives.
+    """
+    chosen = tuple(range(len(audit.samples))) if rows is None else tuple(rows)
+    found, against = read_attack(spec), audit.access.classifier(view) if on is None else on
+
+    def measure() -> Attacked:
+        return _attack_samples(audit, found, spec, view, against, chosen, f"{spec}|{key}")
+
+    return attempt(audit, f"{spec}|{view}|{key}", measure, chosen)
+
+
+def attempt(audit: AuditContext, key: str, measure: Callable[[], Attacked], rows: Sequence[int]) -> Attacked:
+    """What ``measure`` finds on ``rows``, kept beside all other attacks, so that it counts in the worst case."""
+    value = audit.evidence.memoise(f"{ATTACK}{key}|{_span(rows)}", lambda: asdict(measure()))
+    return Attacked.read(value)
+
+
+def attempts(audit: AuditContext) -> list[Attacked]:
+    """Every attack so far."""
+    return [Attacked.read(value) for value in audit.evidence.beginning(ATTACK)]
+
+
+def _span(rows: Sequence[int]) -> str:
+    """``0-99`` for consecutive rows, otherwise all of them."""
+    if rows and list(rows) == list(range(rows[0], rows[-1] + 1)):
+        return f"{rows[0]}-{rows[-1]}"
+    return ",".join(map(str, rows))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What came of samples that were attacked by the same calls."""
+
+    rows: Sequence[int]
+    fooled: Sequence[bool]
+    within: Sequence[bool]
+    queries: int
+    gradient_steps: int
+
+
+def _attack_samples(
+    audit: AuditContext, attack: Attack, spec: str, view: View, against: Classifier, chosen: Sequence[int], key: str
+) -> Attacked:
+    """What ``attack`` does to the samples ``chosen`` by what it sees of ``against``.
+
+    Samples that are wrong without any attack are not attacked. ``key`` tells its random numbers from others'.
+    """
+    begun, wrong = time.perf_counter(), audit.decision.wrong
+    tried = [row for row in chosen if row not in wrong]
+    size = max(1, len(tried)) if attack.together else BATCH
+    parts = [_attack_part(audit, attack, against, tried[k : k + size], key) for k in range(0, len(tried), size)]
+    fooled = {row: each for part in parts for row, each in zip(part.rows, part.fooled, strict=True)}
+    within = {row: each for part in parts for row, each in zip(part.rows, part.within, strict=True)}
+    return Attacked(
+        attack=spec,
+        view=view,
+        needs=attack.needs,
+        rows=tuple(chosen),
+        fooled=tuple(fooled.get(row, True) for row in chosen),
+        within=tuple(within.get(row, True) for row in chosen),
+        queries=sum(part.queries for part in parts) / max(1, len(tried)),
+        gradient_steps=sum(part.gradient_steps for part in parts) / max(1, len(tried)),
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _attack_part(audit: AuditContext, attack: Attack, against: Classifier, part: list[int], key: str) -> _Part:
+    rows = torch.tensor(part, device=audit.device)
+    oracle = Oracle(against, BATCH, audit.device, len(part))
+    goal, clean = audit.samples.goal(rows), audit.samples.images[rows]
+    if audit.random and attack.needs == "gradients":
+        goal = Unhurried(goal.labels, goal.targets)
+    images = settled(attack, attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach(), clean)
+    reached, inside = audit.decision.reached(images, rows), audit.samples.within(images, rows)
+    if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
+        reached &= inside
+    queries, steps = int(oracle.queries.sum()), int(oracle.gradient_steps.sum())
+    return _Part(part, reached.tolist(), inside.tolist(), queries, steps)
+
+
+# Several attacks.
+
+
+def white_box(audit: AuditContext) -> list[Attacked]:
+    """The attacks by gradients on the model in plain sight, weak and strong. Raises ``InputError`` for L0."""
+    specs = (iterative(audit.threat), *strongest(audit.threat, audit.effort, random=audit.random))
+    return [attack(audit, each, audit.access.naive) for each in specs]
+
+
+def black_box(audit: AuditContext) -> list[Attacked]:
+    """The attacks on scores and on labels alone, as far as the model and the norm have them; the last on few samples.
+
+    Raises ``InputError`` for L0.
+    """
+    on_few = labels_on_few(audit)
+    return [attack(audit, on_scores(audit.threat, audit.effort), "plain"), on_few] if has_scores(audit) else [on_few]
+
+
+def labels_on_few(audit: AuditContext) -> Attacked:
+    """The attack on labels, which takes too many queries for more than the first samples."""
+    few = audit.samples.first(audit.effort.label_samples)
+    return attack(audit, on_labels(audit.threat, audit.effort), "plain", few)
+
+
+@dataclass(frozen=True)
+class Surviving:
+    """What ``attacks`` leave of the first ``samples``: all but ``broken``, which hold what was wrong before.
+
+    ``beside`` are the attacks that the threat model's attacker cannot make.
+    """
+
+    attacks: tuple[Attacked, ...]
+    beside: tuple[Attacked, ...]
+    samples: int
+    broken: frozenset[int]
+
+    @property
+    def robust_accuracy(self) -> Rate:
+        return Rate(self.samples - len(self.broken), self.samples)
+
+
+def surviving(audit: AuditContext) -> Surviving:
+    """The samples that survive all attempts so far, the strongest attack that is permitted being among them.
+
+    Raises ``InputError`` where no attack is permitted that has a form here.
+    """
+    _attack_strongly(audit)
+    found = surviving_so_far(audit)
+    if found is None:
+        raise InputError("No attack that the threat model permits has a form here.")
+    return found
+
+
+def surviving_so_far(audit: AuditContext) -> Surviving | None:
+    """The same over what was tried already; None where that is nothing.
+
+    A random model that is asked often enough is wrong by luck on more and more samples, so of that one the attack
+    counts that fools most.
+    """
+    made = attempts(audit)
+    counted = tuple(each for each in made if _permitted(audit, each))
+    if not counted:
+        return None
+    beside = tuple(each for each in made if not _permitted(audit, each))
+    choices = [(each,) for each in counted] if audit.random else [counted]
+    samples, broken = max((_broken(audit, choice) for choice in choices), key=lambda found: (found[0], len(found[1])))
+    return Surviving(counted, beside, samples, broken)
+
+
+def _permitted(audit: AuditContext, attempt: Attacked) -> bool:
+    """Whether the threat model's attacker can make it; queries count where there are no weights to ask at home."""
+    if audit.threat.knowledge == "white-box" or audit.threat.queries is None:
+        return audit.permits(attempt.needs)
+    return audit.permits(attempt.needs) and attempt.queries <= audit.threat.queries
+
+
+def _attack_strongly(audit: AuditContext) -> None:
+    """The strongest permitted attack, as other checkpoints make it too; on L0 they alone have some."""
+    threat, effort = audit.threat, audit.effort
+    if threat.norm == "l0":
+        return
+    if audit.permits("gradients") and not audit.access.no_gradients("open"):
+        for spec in strongest(threat, effort, random=audit.random):
+            attack(audit, spec)
+    elif has_scores(audit):
+        attack(audit, on_scores(threat, effort), "plain")
+    else:
+        labels_on_few(audit)
+
+
+def _broken(audit: AuditContext, attacks: tuple[Attacked, ...]) -> tuple[int, frozenset[int]]:
+    """How many of the first samples were all attacked or wrong before, and those of them that are broken."""
+    tried, wrong = attacked_rows(attacks), audit.decision.wrong
+    first = min(set(range(len(audit.samples))) - wrong - tried, default=len(audit.samples))
+    samples = first if first == len(audit.samples) else 1 + max((row for row in tried if row < first), default=-1)
+    return samples, frozenset(row for row in broken_rows(attacks) | wrong if row < samples)

@@ -1,0 +1,305 @@
+"""What an audit is about: the samples, how the model decides, how attackers see it, and what is known so far."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.data import ImageSet
+from pixelproof.data.imageset import Int64Array, UInt8Array
+from pixelproof.defences.eot import ExpectedClassifier
+from pixelproof.defences.opened import Opened, opened
+from pixelproof.defences.preprocessed import PreprocessedClassifier
+from pixelproof.defences.preprocessor import Seeded, parts
+from pixelproof.errors import InputError
+from pixelproof.jobs.audit.detector import detector_of
+from pixelproof.jobs.audit.spec import Effort
+from pixelproof.models import Classifier
+from pixelproof.models.query import Scorer
+from pixelproof.results.audit.attacked import View
+from pixelproof.results.audit.claim import Claim, Threat
+from pixelproof.results.audit.statistics import overstated
+from pixelproof.results.intervals import Rate
+from pixelproof.runs.record import Finding
+from pixelproof.seeds import Streams, stream
+
+#: Images of a call, in attacks and decisions alike.
+BATCH = 64
+#: Images that tell which layers let no gradient through.
+PROBED = 8
+
+
+class AuditContext:
+    """The claim, the model and the data of an audit, and how much of them is to be measured.
+
+    ``classifier`` is the model as it was handed over, its defence included. ``random``: the same images get other
+    answers at every call. ``stored`` are folders of runs whose adversarial images are shown to this model. ``whole``:
+    ``data`` are all there is of them, no range. ``known`` is what was measured before, by key; what is measured now is
+    handed to ``keep`` at once.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        effort: Effort,
+        classifier: Classifier,
+        data: ImageSet,
+        *,
+        seed: int,
+        device: torch.device,
+        known: Mapping[str, Any] | None = None,
+        keep: Callable[[str, Any], None] = lambda key, value: None,
+        findings: Sequence[Finding] = (),
+        random: bool = False,
+        stored: Sequence[str] = (),
+        whole: bool = True,
+    ) -> None:
+        self.claim, self.threat, self.effort, self.classifier = claim, claim.threat, effort, classifier
+        self.seed, self.device, self.random = seed, device, random
+        self.findings, self.stored, self.whole = tuple(findings), tuple(stored), whole
+        self.evidence = Evidence(known or {}, keep, seed, device)
+        self.samples = Samples(data, claim.threat, effort.samples, seed, device)
+        self.decision = Decision(classifier, self.samples, self.evidence, effort.draws if random else None)
+        self.access = Access(classifier, self.samples, self.evidence, random=random, draws=effort.draws)
+
+    @property
+    def data(self) -> ImageSet:
+        return self.samples.data
+
+    def permits(self, needs: str) -> bool:
+        """Whether the threat model's attacker may use an attack that ``needs`` gradients, scores or labels."""
+        return needs != "gradients" or self.threat.knowledge == "white-box"
+
+    def refuted_by(self, rate: Rate) -> bool:
+        """Whether the robust accuracy claimed lies above all that the measured ``rate`` allows."""
+        return overstated(self.claim.robust_accuracy, rate)
+
+
+class Evidence:
+    """What was measured, each thing once, by its key: what is ``known`` already, and what is handed to ``keep``."""
+
+    def __init__(
+        self, known: Mapping[str, Any], keep: Callable[[str, Any], None], seed: int, device: torch.device
+    ) -> None:
+        self._known, self._keep, self._seed, self._device = dict(known), keep, seed, device
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def memoise(self, key: str, measure: Callable[[], Any]) -> Any:
+        """The value of JSON that ``measure`` gives, as it is kept where it was measured already.
+
+        What a random model draws in it follows from the seed and ``key`` alone, in whatever order things are measured.
+        """
+        if key not in self._known:
+            with self._drawing(key):
+                value = json.loads(json.dumps(measure()))
+            self._keep(key, value)
+            self._known[key] = value
+        return self._known[key]
+
+    def beginning(self, prefix: str) -> list[Any]:
+        """The values of all keys that begin with ``prefix``, in the order of their measuring."""
+        return [value for key, value in self._known.items() if key.startswith(prefix)]
+
+    @contextmanager
+    def _drawing(self, key: str) -> Iterator[None]:
+        """The global stream of random numbers, begun anew inside and put back after."""
+        with torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(stream(torch.device("cpu"), self._seed, "audit", key).initial_seed())
+            yield
+
+
+class Samples:
+    """The images that are attacked, numbered 0, 1, …, and what the threat model's attacker wants of them.
+
+    They are the first ``count`` of ``data``, shuffled by ``seed``.
+    """
+
+    def __init__(self, data: ImageSet, threat: Threat, count: int, seed: int, device: torch.device) -> None:
+        self.data, self._threat, self._count, self._seed, self._device = data, threat, count, seed, device
+
+    def __len__(self) -> int:
+        return min(self._count, len(self.data))
+
+    @cached_property
+    def order(self) -> Int64Array:
+        """All positions of ``data``, shuffled; the samples are the first of them."""
+        return np.random.default_rng(self._seed).permutation(len(self.data))
+
+    @cached_property
+    def chosen(self) -> ImageSet:
+        return self.data.take(self.order[: self._count])
+
+    @cached_property
+    def images(self) -> Tensor:
+        """The samples, float32 N×C×H×W in [0, 1] on the device."""
+        return to_images(self.chosen.images.copy(), self._device)
+
+    @cached_property
+    def labels(self) -> Tensor:
+        return torch.from_numpy(self.chosen.labels.copy()).to(self._device)
+
+    def first(self, count: int) -> range:
+        """The numbers of the first ``count`` samples, or of all."""
+        return range(min(count, len(self)))
+
+    def surviving(self, broken: frozenset[int]) -> Rate:
+        """The share of samples that are not ``broken``."""
+        return Rate(len(self) - len(broken), len(self))
+
+    def streams(self, key: str, rows: Tensor) -> Streams:
+        cpu = torch.device("cpu")
+        return Streams([stream(cpu, self._seed, "audit", key, row) for row in rows.tolist()], self._device)
+
+    def goal(self, rows: Tensor) -> Goal:
+        """What attackers want of the samples ``rows``: targets are drawn at random where the threat is targeted."""
+        labels = self.labels[rows]
+        if self._threat.goal == "untargeted":
+            return Goal(labels)
+        classes = len(self.data.class_names)
+        shift = 1 + self.streams("target", rows).integers(classes - 1, 1).squeeze(1)
+        return Goal(labels, (labels + shift) % classes)
+
+    def within(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Whether each of ``images``, 8-bit ones of the samples ``rows``, lies in the threat model's ball: n bools."""
+        clean, norm = self.images[rows], self._threat.norm
+        if norm == "l0":
+            changed = ((images - clean).abs() > 0.5 / 255).any(1).flatten(1).sum(1)
+            return changed <= self._threat.epsilon
+        return Budget(norm, self._threat.epsilon).allows(images, clean)
+
+
+class Decision:
+    """What decides about images: the model and, where it brings one, its detector.
+
+    ``draws`` answers are averaged of a model that answers at random; None: it does not. ``images`` are always
+    N×C×H×W in [0, 1] of whole grey levels.
+    """
+
+    def __init__(self, classifier: Classifier, samples: Samples, evidence: Evidence, draws: int | None) -> None:
+        self._samples, self._evidence, self._draws = samples, evidence, draws
+        detector = detector_of(classifier)
+        self.classifier = self._averaged(classifier)
+        self.detector = None if detector is None else self._averaged(detector)  # its class 1 of two is "rejected"
+
+    def log_scores(self, images: Tensor) -> Tensor:
+        """Log-scores N×K that decide about ``images``."""
+        return _asked(self.classifier, images)
+
+    def answers(self, images: Tensor) -> Tensor:
+        return self.log_scores(images).argmax(1)
+
+    def rejected(self, images: Tensor) -> Tensor:
+        """Whether the model's detector rejects each of ``images``: N bools."""
+        if self.detector is None:
+            return torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        return _asked(self.detector, images).argmax(1) == 1
+
+    def reached(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Whether each of ``images``, of the samples ``rows``, is a success of the threat's goal: not if rejected."""
+        return self._samples.goal(rows).reached(self.log_scores(images)) & ~self.rejected(images)
+
+    @cached_property
+    def clean(self) -> tuple[int, ...]:
+        """The answers to the samples without any attack."""
+        images = self._samples.images
+        return tuple(self._evidence.memoise("clean answers", lambda: self.answers(images).tolist()))
+
+    @property
+    def right(self) -> list[int]:
+        """The samples that are right without any attack: classified correctly or, given a detector, rejected."""
+        return sorted(set(range(len(self._samples))) - self.wrong)
+
+    @property
+    def wrong(self) -> frozenset[int]:
+        """The samples that are broken without any attack."""
+        images, labels = self._samples.images, self._samples.labels.cpu()
+        wrong: list[int] = (torch.tensor(self.clean) != labels).nonzero().squeeze(1).tolist()
+        if wrong and self.detector is not None:
+            rejected: list[bool] = self._evidence.memoise("clean rejected", lambda: self.rejected(images).tolist())
+            wrong = [row for row in wrong if not rejected[row]]
+        return frozenset(wrong)
+
+    def _averaged(self, classifier: Classifier) -> Classifier:
+        return classifier if self._draws is None else ExpectedClassifier([classifier] * self._draws)
+
+
+class Access:
+    """What an attacker sees of the model: end to end as it is (``plain``), or made differentiable (``open``)."""
+
+    def __init__(
+        self, classifier: Classifier, samples: Samples, evidence: Evidence, *, random: bool, draws: int
+    ) -> None:
+        self._classifier, self._samples, self._evidence = classifier, samples, evidence
+        self._random, self._draws = random, draws
+
+    def made_differentiable(self, classifier: Classifier, draws: int | None = None) -> Opened:
+        """``classifier`` with gradients past what has none, averaged over ``draws`` (None: the effort's)."""
+        draws = self._draws if draws is None else draws
+        return opened(classifier, self._samples.images[:PROBED], random=self._random, draws=draws)
+
+    @cached_property
+    def differentiable(self) -> Opened:
+        """The model made differentiable, and what had to be done for it."""
+        return self.made_differentiable(self._classifier)
+
+    def classifier(self, view: View) -> Classifier:
+        return self._classifier if view == "plain" else self.differentiable.classifier
+
+    def oracle(self, samples: int, view: View = "plain", *, eight_bit: bool = True, finite: bool = True) -> Oracle:
+        return Oracle(self.classifier(view), BATCH, self._samples.images.device, samples, eight_bit, finite)
+
+    def no_gradients(self, view: View = "plain") -> str:
+        """Why gradients cannot be had of the model so seen; empty where they can be."""
+        image = self._samples.images[:1]
+        found: str = self._evidence.memoise(f"gradients|{view}", lambda: _no_gradient(self.oracle(1, view), image))
+        return found
+
+    @property
+    def naive(self) -> View:
+        """How one sees the model who does not know its defence: as it is, if gradients can be had there at all.
+
+        A random one is made differentiable all the same, since an attack on single answers shows luck rather than
+        gradients; so is one where that changes nothing, as the attack is then made once for both views.
+        """
+        known = self._random or not self.differentiable.steps or self.no_gradients("plain")
+        return "open" if known else "plain"
+
+    @property
+    def seeded_steps(self) -> tuple[str, ...]:
+        """The steps before the model whose draws follow from a seed and the image, by name."""
+        found: list[str] = []
+        classifier = self._classifier
+        while isinstance(classifier, PreprocessedClassifier):
+            found += [step.name for step in parts(classifier.preprocessor)[0] if isinstance(step, Seeded)]
+            classifier = classifier.classifier
+        return tuple(found)
+
+
+def to_images(pixels: UInt8Array, device: torch.device) -> Tensor:
+    """``pixels`` N×H×W×C as float32 N×C×H×W in [0, 1] on ``device``."""
+    return (torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255).contiguous()
+
+
+def _asked(classifier: Classifier, images: Tensor) -> Tensor:
+    """Log-scores N×K of ``images`` N×C×H×W in [0, 1] of whole grey levels."""
+    return Scorer(classifier, BATCH, images.device)(images.mul(255).round().permute(0, 2, 3, 1))
+
+
+def _no_gradient(oracle: Oracle, image: Tensor) -> str:
+    try:
+        oracle.gradient(image, torch.zeros(1, dtype=torch.int64, device=image.device), lambda s, _: s.sum(1))
+    except InputError as error:
+        return str(error)
+    return ""

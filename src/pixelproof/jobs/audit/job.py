@@ -1,0 +1,148 @@
+"""An audit, checkpoint by checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pixelproof.data import ImageSet
+from pixelproof.jobs.audit.attacks import surviving_so_far
+from pixelproof.jobs.audit.checkpoint import Checkpoint
+from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
+from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.spec import AuditSpec, Effort
+from pixelproof.jobs.job import Batch, Begun, choose_device, in_range
+from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
+from pixelproof.models import Classifier
+from pixelproof.results.audit.claim import Claim
+from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
+from pixelproof.runs.environment import environment
+from pixelproof.runs.identity import run_identity
+
+#: Options that change no result, or whose place the resolved ones take.
+_FREE = {"model", "data", "claim", "trust_code", "only", "preset", "device", "range", "stored"}
+
+
+class AuditJob:
+    """What ``spec`` asks of a ``claim`` about ``classifier``, which stands behind its defence, by ``effort``.
+
+    ``effort`` None is that of the spec. Of runs whose images are shown to the model the identities count, not where
+    they lie.
+    """
+
+    kind: Literal["audit"] = "audit"
+    records = (EvidenceRecord, CheckpointRecord)
+
+    def __init__(
+        self, spec: AuditSpec, claim: Claim, classifier: Classifier, data: ImageSet, effort: Effort | None = None
+    ) -> None:
+        self.spec, self.claim, self.classifier = spec, claim, classifier
+        self.label = f"{classifier.name}, checkpoints"
+        self.effort = effort or spec.effort
+        self.device = choose_device(spec.device)
+        self.data = in_range(data, spec.range)
+        self._stored = [_identity(Path(folder)) for folder in spec.stored]
+
+    @property
+    def identity(self) -> str:
+        model = self.classifier
+        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.content_hash)
+
+    @property
+    def _resolved(self) -> dict[str, Any]:
+        return {
+            **self.spec.model_dump(mode="json", exclude=_FREE),
+            "effort": asdict(self.effort),
+            "claim": self.claim.model_dump(mode="json"),
+            "stored": self._stored,
+            "device": self.device.type,
+        }
+
+    def begin(self) -> Begun:
+        """Look at the model. Raises ``InputError`` for what the user must put right."""
+        model, data = self.classifier, self.data
+        found = preflight(
+            model, data, batch_size=BATCH, device=self.device, limit=self.effort.clean, refuse_chance=False
+        )
+        samples = self._context(found.findings).samples.chosen
+        manifest = Manifest(
+            job=self.kind,
+            identity=self.identity,
+            status="running",
+            spec=self.spec.model_dump(mode="json"),
+            settings=self._resolved,
+            model=ModelCard(model.name, model.kind, model.fingerprint, found.checked, found.right),
+            data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
+            selection=Selection(
+                f"{len(samples)} images drawn at random by seed {self.spec.seed}",
+                len(data),
+                tuple(samples.indices.tolist()),
+                tuple(samples.labels.tolist()),
+            ),
+            findings=found.findings,
+            environment=environment(self.device),
+            details={"steps": [*self._chosen], "withstood": None},
+        )
+        return Begun(manifest)
+
+    def take_up(self, run: RunStore) -> None:
+        """Add the checkpoints that are asked for now to those planned before."""
+        planned = run.manifest.details["steps"]
+        if new := [step for step in self._chosen if step not in planned]:
+            run.reopen({"steps": [*planned, *new]})
+
+    @cached_property
+    def _chosen(self) -> dict[str, Checkpoint]:
+        only = self.spec.only
+        return {f"checkpoint {each.number}": each for each in CHECKPOINTS if not only or each.number in only}
+
+    def total(self, run: RunStore) -> tuple[float, float]:
+        return len(self._chosen) - len(self.left(run)), len(self._chosen)
+
+    def left(self, run: RunStore) -> list[str]:
+        done = run.steps()
+        return [step for step in self._chosen if step not in done]
+
+    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+        """Ask the checkpoints ``steps``; each measurement is kept at once, as one may take hours."""
+        audit = self._context(
+            run.manifest.findings,
+            known={record.key: record.value for record in run.of(EvidenceRecord)},
+            keep=lambda key, value: run.commit([(EvidenceRecord(key, value), None)]),
+        )
+        for step in steps:
+            answer = self._chosen[step].result(audit)
+            yield Batch([(CheckpointRecord(answer["number"], answer["verdict"], answer), None)], step)
+        if (found := surviving_so_far(audit)) is not None:
+            run.add_details({"withstood": asdict(found.robust_accuracy)})
+
+    def _context(self, findings: Sequence[Finding], **memory: Any) -> AuditContext:
+        return AuditContext(
+            self.claim,
+            self.effort,
+            self.classifier,
+            self.data,
+            seed=self.spec.seed,
+            device=self.device,
+            findings=findings,
+            random=any(finding.name == RANDOM_OUTPUT for finding in findings),
+            stored=self.spec.stored,
+            whole=not self.spec.range,
+            **memory,
+        )
+
+    def findings(self) -> list[Finding]:
+        return []
+
+    def counts(self) -> Mapping[str, float]:
+        return {}
+
+
+def _identity(folder: Path) -> str:
+    """That of the run in ``folder``; whatever is wrong with it is said before hours of work."""
+    with RunStore.open(folder) as run:
+        return run.manifest.identity

@@ -1,1 +1,0 @@
-"""What checkpoints measure that is no attack by name; each file holds one measurement."""
