@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import fields
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget, to_8_bit
+from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams
@@ -49,18 +48,8 @@ class Attack(ABC):
         """Adversarial images for ``images``, both float32 N×C×H×W in [0, 1], in the same order.
 
         Of an image that it cannot fool it returns the best it has, or the image itself. The images of a budget lie
-        inside it. What is a success is decided elsewhere, from the 8-bit images nearest to these.
+        inside it. What is a success the judge decides, from the 8-bit images nearest to these.
         """
-
-
-def settled(attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
-    """What ``attack`` ``found``, as 8-bit images inside its budget; the clean image in place of what is not one."""
-    found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
-    if attack.budget is None:
-        return to_8_bit(found)
-    rounded = attack.budget.to_8_bit(found, clean)
-    inside = attack.budget.allows(rounded, clean)
-    return torch.where(inside[:, None, None, None], rounded, clean)
 
 
 def _text(value: object) -> str:

@@ -14,7 +14,7 @@ from pixelproof.errors import InputError
 Norm = Literal["linf", "l2", "l1"]
 
 #: Distances of 8-bit images are sums of whole numbers; only the root of L2 is inexact.
-_TOLERANCE = 1e-4
+TOLERANCE = 1e-4
 #: Halvings of the interval in which the scale of a change is sought: 2⁻⁸ of a change is nothing beside its rounding.
 _HALVINGS = 8
 
@@ -59,7 +59,7 @@ class Budget:
         """
         rounded = to_8_bit(images)
         if self.norm == "linf":
-            most = floor(self.epsilon + _TOLERANCE) / 255
+            most = floor(self.epsilon + TOLERANCE) / 255
             return rounded.clamp(clean - most, clean + most)
         outside = ~self.allows(rounded, clean)
         if bool(outside.any()):
@@ -82,7 +82,7 @@ class Budget:
         change = ((images - clean) * 255).round().flatten(1).double()
         order = {"linf": torch.inf, "l2": 2, "l1": 1}[self.norm]
         length: Tensor = torch.linalg.vector_norm(change, order, dim=1)
-        return length <= self.epsilon + _TOLERANCE
+        return length <= self.epsilon + TOLERANCE
 
 
 def to_8_bit(images: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.budget import to_8_bit
-from pixelproof.attacks.fitness import fooled
-from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.goal import Goal, fooled
 from pixelproof.attacks.oracle import Oracle
 
 Length = Literal["l2", "linf"]

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Unhurried
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.engine.judge import Bound, project_and_quantise
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.spec import Effort
@@ -164,10 +165,10 @@ def _attack_part(audit: AuditContext, attack: Attack, against: Classifier, part:
     goal, clean = audit.samples.goal(rows), audit.samples.images[rows]
     if audit.random and attack.needs == "gradients":
         goal = Unhurried(goal.labels, goal.targets)
-    images = settled(attack, attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach(), clean)
-    reached, inside = audit.decision.reached(images, rows), audit.samples.within(images, rows)
-    if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
-        reached &= inside
+    found = attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach()
+    images = project_and_quantise(attack, found, clean)
+    bound = Bound.of(attack) if attack.budget else None  # those that seek the nearest image have the threat's
+    reached, inside = audit.decision.reached(images, rows, bound), audit.samples.within(images, rows)
     queries, steps = int(oracle.queries.sum()), int(oracle.gradient_steps.sum())
     return _Part(part, reached.tolist(), inside.tolist(), queries, steps)
 

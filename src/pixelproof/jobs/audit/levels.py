@@ -13,6 +13,7 @@ import torch
 
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.engine.judge import Bound
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
@@ -72,7 +73,7 @@ def _measured(audit: AuditContext, rows: tuple[int, ...]) -> list[dict[str, Any]
         {
             "attack": attack,
             "threshold": threshold,
-            **_judged(audit, rows, images.get((attack, threshold), {})),
+            **_judged(audit, rows, images.get((attack, threshold), {}), Bound(attack, threshold)),
             "queries": queries.get((attack, threshold), 0) / max(1, len(tried)),
             "seconds": seconds.get((attack, threshold), 0.0),
         }
@@ -118,7 +119,9 @@ def _image(run: RunStore, record: Record) -> UInt8Array | None:
     return run.image(record) if record.success else None
 
 
-def _judged(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
+def _judged(
+    audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array], bound: Bound
+) -> dict[str, list[bool]]:
     """Of each of ``rows`` whether it is fooled, and whether within the threat; what was wrong before counts as both."""
     right = set(audit.decision.right)
     fooled, within = {row: row not in right for row in rows}, dict.fromkeys(rows, True)
@@ -126,6 +129,6 @@ def _judged(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UIn
         which = torch.tensor(list(images), device=audit.device)
         shown = torch.stack([torch.from_numpy(image.copy()) for image in images.values()]).to(audit.device)
         seen = shown.permute(0, 3, 1, 2).float().div(255).contiguous()
-        fooled.update(zip(images, audit.decision.reached(seen, which).tolist(), strict=True))
+        fooled.update(zip(images, audit.decision.reached(seen, which, bound).tolist(), strict=True))
         within.update(zip(images, audit.samples.within(seen, which).tolist(), strict=True))
     return {"fooled": [fooled[row] for row in rows], "within": [within[row] for row in rows]}

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import settled
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.engine.judge import project_and_quantise
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, strongest
 from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
@@ -183,8 +183,9 @@ def _unaware(audit: AuditContext) -> dict[str, list[int]]:
     rows = torch.tensor(audit.samples.first(_SAMPLES), device=audit.device)
     clean, goal = audit.samples.images[rows], audit.samples.goal(rows)
     oracle = audit.access.oracle(len(rows), "open" if audit.access.no_gradients("plain") else "plain")
-    images = settled(attack, attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach(), clean)
-    fooled = goal.reached(audit.decision.log_scores(images)) & audit.samples.within(images, rows)
+    found = attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach()
+    images = project_and_quantise(attack, found, clean)
+    fooled = audit.decision.fooled(images, rows)
     return {
         "rows": rows.tolist(),
         "fooled": rows[fooled].tolist(),
@@ -230,8 +231,8 @@ def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int]
             break
         oracle, goal = Oracle(both, BATCH, audit.device, len(part)), Goal(audit.samples.labels[part], targets[left])
         streams = audit.samples.streams(f"{spec}|past the detector", part)
-        images = settled(attack, attack(oracle, clean, goal, streams).detach(), clean)
-        broken |= set(part[audit.decision.reached(images, part) & audit.samples.within(images, part)].tolist())
+        images = project_and_quantise(attack, attack(oracle, clean, goal, streams).detach(), clean)
+        broken |= set(part[audit.decision.reached(images, part)].tolist())
         counts = [counts[0] + int(oracle.queries.sum()), counts[1] + int(oracle.gradient_steps.sum())]
     return Attacked(
         attack=f"{spec} past the detector",
