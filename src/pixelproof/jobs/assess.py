@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,31 +20,29 @@ from pixelproof.engine import Barrage, Engine, Round, Sample
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
-from pixelproof.jobs.job import Batch, Begun, choose_device, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Scorer, verifier
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
-from pixelproof.runs.environment import environment
-from pixelproof.runs.identity import run_identity
+from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
 
 
-class AssessJob:
+class AssessJob(Job):
     """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``, in range and corrupted.
 
-    ``sha256`` is the hash of the data where ``data`` are the samples of an earlier run alone.
+    ``card`` describes the data where ``data`` are the samples of an earlier run alone.
     """
 
     kind = "assess"
     records = (Record,)
 
-    def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, sha256: str | None = None) -> None:
-        self.spec, self.classifier, self.data = spec, classifier, data
-        self.label = classifier.name
-        self.device = choose_device(spec.device)
+    spec: AssessSpec
+
+    def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, card: DataCard | None = None) -> None:
+        super().__init__(classifier.name, spec, classifier, card or data, spec.device)
+        self.data = data
         self.settings = resolve(spec, data.shape, self.device.type)
-        self._sha256 = sha256 or data.content_hash
         self._samples: list[Sample] = []
         self._engine: Engine | None = None
         self._barrage: Barrage | None = None
@@ -52,12 +51,11 @@ class AssessJob:
     def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
         """The job of ``run``, from its own clean images."""
         manifest = run.manifest
-        return cls(AssessSpec(**manifest.spec), classifier, _clean_set(run, manifest), manifest.data.sha256)
+        return cls(AssessSpec(**manifest.spec), classifier, _clean_set(run, manifest), manifest.data)
 
     @property
-    def identity(self) -> str:
-        model = self.classifier
-        return run_identity(self.kind, self.settings.as_dict(), model.fingerprint, model.kind, self._sha256)
+    def resolved(self) -> dict[str, Any]:
+        return self.settings.as_dict()
 
     # Before anything is attacked.
 
@@ -69,21 +67,7 @@ class AssessJob:
         selection, self._samples = select(Scorer(self.classifier, settings.batch_size, self.device), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device)
         check_needs(settings, attacked, data, self.device)
-        card = ModelCard(
-            self.classifier.name, self.classifier.kind, self.classifier.fingerprint, checked.checked, checked.right
-        )
-        manifest = Manifest(
-            job=self.kind,
-            identity=self.identity,
-            status="running",
-            spec=spec.model_dump(mode="json"),
-            settings=settings.as_dict(),
-            model=card,
-            data=DataCard(data.name, self._sha256, len(data), data.shape, data.class_names),
-            selection=selection,
-            findings=(*checked.findings, *_of_one_class(selection, data)),
-            environment=environment(self.device),
-        )
+        manifest = self.manifest(checked, selection, _of_one_class(selection, data))
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
 
     def take_up(self, run: RunStore) -> None:
