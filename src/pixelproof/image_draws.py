@@ -7,6 +7,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from pixelproof.units import grey_levels
+
 BITS = 53  # of randomness in a draw
 
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64  # int64 arithmetic wraps around, as the unsigned one it stands for does
@@ -21,7 +23,7 @@ def draws(images: Tensor, count: int, seed: int) -> Tensor:
     They are a function of ``seed`` and of the image rounded to 8 bits: the same in any batch, at any place in it and
     on any device, and independent for images that differ, be it by one grey level of one value.
     """
-    levels = images.detach().mul(255).round().to(torch.int64).flatten(1)
+    levels = grey_levels(images.detach()).to(torch.int64).flatten(1)
     odd = _mixed(_places(levels.shape[1], images.device)) | 1  # times a difference below 256 never 0 modulo 2⁶⁴
     state = _mixed((levels * odd).sum(1, keepdim=True) + seed)
     return _shifted(_mixed(state + _places(count, images.device)), 64 - BITS)

@@ -9,10 +9,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget, to_8_bit
+from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 Needs = Literal["gradients", "scores", "labels"]
 

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import Budget, to_8_bit
+from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.fitness import fooled
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.units import to_8_bit
 
 Length = Literal["l2", "linf"]
 

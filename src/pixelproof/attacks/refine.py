@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.units import to_8_bit
 
 #: Norms in which a nearest image is sought.
 NearestNorm = Literal["l2", "linf"]

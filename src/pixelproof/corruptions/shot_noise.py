@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pixelproof.corruptions.noise_draws import BITS, looked_up, value_draws
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.units import grey_levels
 
 _QUANTILE_BITS = 12
 _MOST = 1e6  # photons in white: beyond it the noise is a quarter of a grey level
@@ -36,7 +37,7 @@ class ShotNoise(SeverityCorruption):
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         (photon,) = self.constants(strength)
         which = value_draws(images, seed) >> (BITS - _QUANTILE_BITS)
-        which += images.mul(255).round_().int() << _QUANTILE_BITS
+        which += grey_levels(images).int() << _QUANTILE_BITS
         return looked_up(_quantiles(min(1 / photon, _MOST), images.device), which)
 
 

@@ -23,6 +23,7 @@ from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import UNLEVELLED, Record
 from pixelproof.seeds import Streams, stream
+from pixelproof.units import to_levels, to_unit
 
 Array = npt.NDArray[np.float64]
 
@@ -119,7 +120,7 @@ class Barrage:
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
-        pixels = settled(attack, found, clean).mul(255).round().permute(0, 2, 3, 1)
+        pixels = to_levels(settled(attack, found, clean))
         scores = self.verifier(pixels)
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
@@ -137,7 +138,7 @@ class Barrage:
 
     def _images(self, cohort: Sequence[Sample]) -> Tensor:
         pixels = np.stack([sample.pixels for sample in cohort])
-        return torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+        return to_unit(torch.from_numpy(pixels).to(self.device))
 
     def _streams(self, attack: Attack, cohort: Sequence[Sample]) -> Streams:
         cpu, seed = torch.device("cpu"), self.settings.seed

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget, Norm, to_8_bit
+from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.hyperplane import to_hyperplane
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 _BIAS = 0.1  # α_max: how much the clean image draws a step towards itself
 _OVERSHOOT = 1.05  # η

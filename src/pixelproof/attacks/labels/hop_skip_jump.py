@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.labels.bisection import bisect, steps
@@ -25,6 +24,7 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 CHUNK = 32  # probes of a sample held in memory at once
 HALVINGS = 12  # of a step, before it is given up

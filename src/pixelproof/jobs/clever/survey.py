@@ -24,6 +24,7 @@ from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer
 from pixelproof.results.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from pixelproof.runs import Finding, RunStore
+from pixelproof.units import to_unit
 
 #: Samples looked at where no number is given: each takes thousands of gradients.
 SAMPLES = 10
@@ -107,7 +108,7 @@ def survey(
     aimed = [sample.target for sample in chosen if sample.target is not None]
     scores = clever(
         classifier,
-        torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device) / 255,
+        to_unit(torch.from_numpy(pixels).to(device)),
         torch.tensor([sample.label for sample in chosen], device=device),
         norm=norm,
         radius=reach,

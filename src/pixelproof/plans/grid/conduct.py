@@ -30,6 +30,7 @@ from pixelproof.results.grid_clever import CleverRow
 from pixelproof.results.intervals import Rate
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
+from pixelproof.units import to_unit
 from pixelproof.wording import listed
 from pixelproof.zoo.absent import absence
 
@@ -85,7 +86,7 @@ def _rehearse(models: Iterable[Classifier], defences: tuple[str, ...], one: Imag
 
 def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Images float32 N×C×H×W in [0, 1], and labels."""
-    images = torch.from_numpy(data.images.copy()).to(device).permute(0, 3, 1, 2).float() / 255
+    images = to_unit(torch.from_numpy(data.images.copy()).to(device))
     return images, torch.from_numpy(data.labels.copy()).to(device)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.jobs.audit.attacking import BATCH
 from pixelproof.jobs.audit.case import Case
+from pixelproof.units import to_8_bit
 
 
 class WatchedOracle(Oracle):

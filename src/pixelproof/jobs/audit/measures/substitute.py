@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.budget import Budget, to_8_bit
+from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacked import Attacked
@@ -26,6 +26,7 @@ from pixelproof.jobs.audit.measures.momentum import Momentum
 from pixelproof.models.query import Scorer
 from pixelproof.results.intervals import Rate
 from pixelproof.seeds import stream
+from pixelproof.units import to_8_bit
 
 #: Images of the data that the model is first asked about, at most, and the memory of all that it is asked about.
 _IMAGES, _BYTES = 2_000, 2**28
