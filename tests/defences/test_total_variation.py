@@ -11,8 +11,7 @@ from scipy.optimize import minimize
 
 from pixelproof.data import load_data
 from pixelproof.defences import TotalVariation
-from pixelproof.defences.kept_values import kept_values
-from pixelproof.defences.total_variation import minimiser
+from pixelproof.defences.total_variation import kept_values, minimiser
 from pixelproof.errors import InputError
 
 

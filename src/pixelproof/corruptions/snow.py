@@ -15,8 +15,8 @@ from torch.nn.functional import conv2d, pad
 
 from pixelproof.corruptions.filtering import zoom_centre
 from pixelproof.corruptions.motion_blur import line_kernels
-from pixelproof.corruptions.noise_draws import normal_numbers, uniform_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import normal_numbers, uniform_numbers
 from pixelproof.units import grey_levels
 
 

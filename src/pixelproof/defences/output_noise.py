@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.defences.seeds import require_seed
+from pixelproof.defences.preprocessor import require_seed
 from pixelproof.errors import InputError
 from pixelproof.image_draws import normal_draws
 

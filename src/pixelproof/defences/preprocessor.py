@@ -45,6 +45,12 @@ class Seeded(Protocol):
         ...
 
 
+def require_seed(seed: int) -> None:
+    """Raise ``InputError`` for a ``seed`` that does not fit 63 bits."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"A seed from 0 to below 2⁶³ was expected, not {seed}; choose one of these.")
+
+
 @dataclass(frozen=True)
 class Chain:
     """``steps`` one after another, each applied to what the one before it gave; then ``outputs`` on the scores.

@@ -19,7 +19,7 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.labels.bisection import bisect, steps
 from pixelproof.attacks.labels.start import fooling_starts
-from pixelproof.attacks.nearest import Length, Nearest
+from pixelproof.attacks.nearest import Nearest, NearestNorm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
@@ -44,7 +44,7 @@ class HopSkipJump(Attack):
     name: ClassVar[str] = "hop-skip-jump"
     needs: ClassVar[Needs] = "labels"
 
-    norm: Length = "l2"
+    norm: NearestNorm = "l2"
     queries: int = 10_000
     initial_evaluations: int = 100
     max_evaluations: int = 10_000
