@@ -52,7 +52,7 @@ def test_square_in_l2_fools_what_is_well_inside_its_ball(eight_bit: bool) -> Non
     right = answers(MODEL, images)
     attack = SquareAttack("l2", epsilon, 800)
     found, _ = run(attack, MODEL, images, eight_bit=eight_bit)
-    handed = attack.budget.to_8_bit(found, images) if eight_bit else found
+    handed = attack.ball.to_8_bit(found, images) if eight_bit else found
     assert inside(handed, images, epsilon, 2)
     near = nearest_possible(images, 2) < 0.6 * epsilon
     assert 4 < near.sum() < 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from audit_kit import ask, case, claim, lenet
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.jobs.audit.arsenal import on_scores
 from pixelproof.jobs.audit.measures.query_curve import queries_to_fool
 
@@ -20,7 +20,7 @@ def test_the_queries_are_those_after_which_a_shorter_attack_fools_too():
     found = queries_to_fool(audit, spelling, broken)
     rows = torch.tensor(broken)
     oracle = audit.oracle(len(rows), "plain")
-    read_attack(spelling)(oracle, audit.images[rows], audit.goal(rows), audit.streams(f"{spelling}|", rows))
+    parse_attack(spelling)(oracle, audit.images[rows], audit.goal(rows), audit.streams(f"{spelling}|", rows))
     assert found == dict(zip(broken, oracle.queries.tolist(), strict=True))
 
 

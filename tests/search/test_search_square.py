@@ -178,7 +178,7 @@ def test_only_a_box_that_is_a_point_stalls() -> None:
     search, box = SquareSearch(SHAPE), torch.ones(2, math.prod(SHAPE))
     box[1, 4] = 2.0
     search.add(box * 0, torch.ones_like(box), box, [torch.Generator(), torch.Generator()])
-    assert search.stalled().tolist() == search.hopeless().tolist() == [True, False]
+    assert search.stalled().tolist() == search.infeasible().tolist() == [True, False]
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -39,10 +39,10 @@ class GaussianNoise:
 
     @property
     def name(self) -> str:
-        return self.spelling if self.seed else f"noise({self.sigma:.12g})"
+        return self.spec if self.seed else f"noise({self.sigma:.12g})"
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"noise(sigma={self.sigma:.12g},seed={self.seed})"
 
     def with_seed(self, seed: int) -> GaussianNoise:

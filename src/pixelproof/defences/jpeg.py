@@ -37,10 +37,10 @@ class Jpeg:
 
     @property
     def name(self) -> str:
-        return self.spelling
+        return self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"jpeg({self.quality})"
 
     @torch.no_grad()

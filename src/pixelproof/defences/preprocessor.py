@@ -15,7 +15,7 @@ from pixelproof.errors import InputError
 class Preprocessor(Protocol):
     """A function of images that treats each by itself and the same one always alike, on any device.
 
-    ``name`` is what people call it; ``spelling`` names every parameter that decides its answers; ``differentiable``
+    ``name`` is what people call it; ``spec`` names every parameter that decides its answers; ``differentiable``
     says whether gradients flow through it.
     """
 
@@ -23,7 +23,7 @@ class Preprocessor(Protocol):
     def name(self) -> str: ...
 
     @property
-    def spelling(self) -> str: ...
+    def spec(self) -> str: ...
 
     @property
     def differentiable(self) -> bool: ...
@@ -75,8 +75,8 @@ class Chain:
         return " + ".join(each.name for each in self._all)
 
     @property
-    def spelling(self) -> str:
-        return "+".join(each.spelling for each in self._all)
+    def spec(self) -> str:
+        return "+".join(each.spec for each in self._all)
 
     @property
     def differentiable(self) -> bool:

@@ -49,10 +49,10 @@ class TotalVariation:
 
     @property
     def name(self) -> str:
-        return "tvm" if self == TotalVariation() else self.spelling
+        return "tvm" if self == TotalVariation() else self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"tvm(keep={self.keep},weight={self.weight},iterations={self.iterations},seed={self.seed})"
 
     def with_seed(self, seed: int) -> TotalVariation:

@@ -155,7 +155,7 @@ def make_record(settings: SearchSettings, lane: Lane, seed: int) -> Outcome:
         confidence=confidence,
         margin=lane.margin,
         queries=lane.queries,
-        gave_up=found is None and lane.hopeless,
+        gave_up=found is None and lane.infeasible,
         restarts=lane.restarts,
         seconds=time.perf_counter() - lane.begun,
         seed=seed,

@@ -34,7 +34,7 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class AttackSettings:
-    """One attack by name; ``search`` is its spelling with every parameter. None: it has no budget."""
+    """One attack by name; ``search`` is its spec with every parameter. None: it has no ball."""
 
     attack: str
     search: str

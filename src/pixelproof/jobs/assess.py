@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions import perturbed
 from pixelproof.data import ImageSet
-from pixelproof.defences import PreprocessedClassifier, adaptive
-from pixelproof.engine import Barrage, Engine, Round, Sample
+from pixelproof.defences import PreprocessedClassifier, make_adaptive
+from pixelproof.engine import AttackRunner, Engine, Round, Sample
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
@@ -125,8 +125,8 @@ def execute(run: RunStore, classifier: Classifier, listener: Listener = lambda _
     varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
     samples = restore(scorer, _clean_set(run, manifest), settings, manifest.selection, varies)
     engine = Engine(settings, classifier, _at_precision(classifier, spec.precision, _some(samples)), device)
-    barrage = Barrage(settings, classifier, _attacked(classifier, spec, _some(samples)), device)
-    _drive(run, engine, barrage, samples, listener)
+    attack_runner = AttackRunner(settings, classifier, _attacked(classifier, spec, _some(samples)), device)
+    _drive(run, engine, attack_runner, samples, listener)
 
 
 def is_finished(folder: Path, spec: AssessSpec, classifier: Classifier, data: ImageSet) -> bool:
@@ -144,25 +144,27 @@ def is_finished(folder: Path, spec: AssessSpec, classifier: Classifier, data: Im
     return True
 
 
-def _drive(run: RunStore, engine: Engine, barrage: Barrage, samples: list[Sample], listener: Listener) -> None:
+def _drive(
+    run: RunStore, engine: Engine, attack_runner: AttackRunner, samples: list[Sample], listener: Listener
+) -> None:
     """Let searches run, then attacks by name; commit each round's outcomes, tell the listener, and keep the time."""
     tally = _Tally(run, samples, len(engine.settings.searches) + len(engine.settings.attacks))
     done = run.records()
     begun = time.perf_counter()
     finished = False
     try:
-        for progress in chain(engine.run(samples, done), barrage.run(samples, done)):
+        for progress in chain(engine.run(samples, done), attack_runner.run(samples, done)):
             if progress.outcomes:
                 run.commit(progress.outcomes)
             listener(tally.add(progress, time.perf_counter() - begun))
         finished = True
     finally:
-        if invalid := engine.invalid + barrage.invalid:
+        if invalid := engine.invalid + attack_runner.invalid:
             text = f"{invalid} answers of the model held NaN or infinite scores; they count as not fooled."
             run.add_findings([Finding("invalid-scores", "warning", text)])
-        timings = {"seconds": time.perf_counter() - begun, "queries": engine.queries + barrage.queries}
-        if barrage.gradient_steps:
-            timings["gradient_steps"] = barrage.gradient_steps
+        timings = {"seconds": time.perf_counter() - begun, "queries": engine.queries + attack_runner.queries}
+        if attack_runner.gradient_steps:
+            timings["gradient_steps"] = attack_runner.gradient_steps
         run.add_timings(timings, finished=finished)
 
 
@@ -253,12 +255,12 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
     assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
     assert spec.defence is not None
     bare = _at_precision(classifier.classifier, spec.precision, images)
-    return bare if spec.way == "replayed" else adaptive(bare, spec.defence)
+    return bare if spec.way == "replayed" else make_adaptive(bare, spec.defence)
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:
     """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
-    names = [each.search for each in settings.attacks if read_attack(each.search).needs == "gradients"]
+    names = [each.search for each in settings.attacks if parse_attack(each.search).needs == "gradients"]
     if names:
         image = torch.from_numpy(data.images[:1].copy()).to(device).permute(0, 3, 1, 2).float() / 255
         rows = torch.zeros(1, dtype=torch.int64, device=device)

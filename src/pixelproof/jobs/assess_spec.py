@@ -83,7 +83,7 @@ class AssessSpec(BaseModel):
         """Each once, attacks by name with all their parameters."""
         if not attacks:
             raise ValueError(f"name at least one attack, such as {', '.join(get_args(AttackName))} or pgd(epsilon=8)")
-        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _spelled(each) for each in attacks))
+        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _full_spec(each) for each in attacks))
 
     @property
     def levelled(self) -> tuple[AttackName, ...]:
@@ -190,19 +190,19 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
     )
 
 
-def _spelled(attack: str) -> str:
-    from pixelproof.attacks.named import read_attack  # torch is read where an attack by name is asked for
+def _full_spec(attack: str) -> str:
+    from pixelproof.attacks.named import parse_attack  # torch is read where an attack by name is asked for
 
-    return read_attack(attack).spelling
+    return parse_attack(attack).spec
 
 
-def _attack_settings(spelling: str) -> AttackSettings:
-    from pixelproof.attacks.named import read_attack
+def _attack_settings(spec: str) -> AttackSettings:
+    from pixelproof.attacks.named import parse_attack
 
-    attack = read_attack(spelling)
-    budget = attack.budget
-    norm, epsilon = (budget.norm, budget.epsilon) if budget else (None, None)
-    return AttackSettings(attack.name, spelling, norm, epsilon, attack.version)
+    attack = parse_attack(spec)
+    ball = attack.ball
+    norm, epsilon = (ball.norm, ball.epsilon) if ball else (None, None)
+    return AttackSettings(attack.name, spec, norm, epsilon, attack.version)
 
 
 def _batch_size(shape: tuple[int, int, int], device: str) -> int:

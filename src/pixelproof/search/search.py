@@ -115,7 +115,7 @@ class LaneSearch(ABC, Generic[State]):
         """(lanes,) int64, on any device."""
         return torch.full((self.lanes,), self.population)
 
-    def _hopeless(self, state: State) -> Tensor:
+    def _infeasible(self, state: State) -> Tensor:
         """(lanes,) bool, on any device."""
         return torch.zeros(self.lanes, dtype=torch.bool)
 
@@ -243,11 +243,11 @@ class LaneSearch(ABC, Generic[State]):
         return self._exhausted(self._state).to(self._device)
 
     @torch.inference_mode(mode=False)
-    def hopeless(self) -> Tensor:
+    def infeasible(self) -> Tensor:
         """(lanes,) bool: the model that the search keeps promises no success; to restart would not help."""
         if self._state is None:
             return torch.zeros(0, dtype=torch.bool, device=self._device)
-        return self._hopeless(self._state).to(self._device)
+        return self._infeasible(self._state).to(self._device)
 
     def _refuse_between_ask_and_tell(self, call: str) -> None:
         if self._asked:

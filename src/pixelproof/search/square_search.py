@@ -37,7 +37,7 @@ class SquareSearch(LaneSearch[Vertices]):
     scale with `queries`; a candidate beyond the horizon has the last side.
 
     Departures: a window that would change nothing takes the opposite bounds in all channels, where the authors' code
-    draws again. A lane is stalled, and hopeless, only when its lower and upper bounds are equal.
+    draws again. A lane is stalled, and infeasible, only when its lower and upper bounds are equal.
 
     Memory: 3 arrays of dimension float32 a lane, and the candidates.
 
@@ -145,5 +145,5 @@ class SquareSearch(LaneSearch[Vertices]):
     def _exhausted(self, state: Vertices) -> Tensor:
         return state.fixed
 
-    def _hopeless(self, state: Vertices) -> Tensor:
+    def _infeasible(self, state: Vertices) -> Tensor:
         return state.fixed

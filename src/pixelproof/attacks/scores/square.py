@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
@@ -121,8 +121,8 @@ class SquareAttack(Attack):
             raise InputError(f"Square Attack needs a p_init of at most 1 (a share of the image), not {self.p_init:g}.")
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         windows, radius = WINDOWS[self.norm], self.epsilon / 255
@@ -154,8 +154,8 @@ class SquareAttack(Attack):
         return Schedule((height, width, channels), self.queries, self.p_init, AUTOATTACK_HALVINGS)
 
     def _ask(self, oracle: Oracle, images: Tensor, clean: Tensor, goal: Goal, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses, n, and whether these images fool: as they will be handed over, cut to 8 bits inside the budget."""
-        seen = self.budget.to_8_bit(images, clean) if oracle.eight_bit else images
+        """Losses, n, and whether these images fool: as they will be handed over, cut to 8 bits inside the ball."""
+        seen = self.ball.to_8_bit(images, clean) if oracle.eight_bit else images
         scores, part = oracle.log_scores(seen, rows), goal.of(rows)
         return part.loss("margin" if goal.targets is None else "cross-entropy", scores), part.reached(scores)
 

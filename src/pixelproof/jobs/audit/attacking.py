@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.attack import Attack, project_and_quantise
 from pixelproof.attacks.goal import Unhurried
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.jobs.audit.attacked import Attacked, View
@@ -65,9 +65,9 @@ def _part(case: Case, attack: Attack, against: Classifier, part: list[int], key:
     goal, clean = case.goal(rows), case.images[rows]
     if case.random and attack.needs == "gradients":
         goal = Unhurried(goal.labels, goal.targets)
-    images = settled(attack, attack(oracle, clean, goal, case.streams(key, rows)).detach(), clean)
+    images = project_and_quantise(attack, attack(oracle, clean, goal, case.streams(key, rows)).detach(), clean)
     reached, inside = case.reached(images, rows), case.within(images, rows)
-    if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
+    if attack.ball is None:  # of those that seek the nearest image, what is farther is no success
         reached &= inside
     queries, steps = int(oracle.queries.sum()), int(oracle.gradient_steps.sum())
     return _Part(part, reached.tolist(), inside.tolist(), queries, steps)

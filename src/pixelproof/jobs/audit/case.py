@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array
+from pixelproof.defences.differentiable import Differentiable, make_differentiable
 from pixelproof.defences.eot import ExpectedClassifier
-from pixelproof.defences.opened import Opened, opened
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacked import Attacked, View
 from pixelproof.jobs.audit.attacking import BATCH, attack_samples
@@ -111,9 +111,9 @@ class Case:
         return ExpectedClassifier([self.classifier] * self.effort.draws) if self.random else self.classifier
 
     @cached_property
-    def opened(self) -> Opened:
+    def opened(self) -> Differentiable:
         """The model laid open to gradients, and what had to be done for it."""
-        return opened(self.classifier, self.images[:_PROBED], random=self.random, draws=self.effort.draws)
+        return make_differentiable(self.classifier, self.images[:_PROBED], random=self.random, draws=self.effort.draws)
 
     def view(self, view: View) -> Classifier:
         return self.classifier if view == "plain" else self.opened.classifier
@@ -184,7 +184,7 @@ class Case:
         if norm == "l0":
             changed = ((images - clean).abs() > 0.5 / 255).any(1).flatten(1).sum(1)
             return changed <= self.threat.epsilon
-        return Budget(norm, self.threat.epsilon).allows(images, clean)
+        return NormBall(norm, self.threat.epsilon).allows(images, clean)
 
     def attacked(
         self,
@@ -200,7 +200,7 @@ class Case:
         Raises ``InputError`` where the attack needs more than the model gives.
         """
         chosen = tuple(range(len(self.samples))) if rows is None else tuple(rows)
-        attack, against = read_attack(spelling), self.view(view) if on is None else on
+        attack, against = parse_attack(spelling), self.view(view) if on is None else on
         found = partial(attack_samples, self, attack, spelling, view, against, chosen, f"{spelling}|{key}")
         return self.attempt(f"{spelling}|{view}|{key}", found, chosen)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.data import ImageSet
 from pixelproof.errors import RunError
 from pixelproof.jobs.assess import choose_device

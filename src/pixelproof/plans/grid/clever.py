@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.data import ImageSet
 from pixelproof.files import write_whole
 from pixelproof.jobs.assess_spec import AssessSpec

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelproof.defences import defend, read_defence
+from pixelproof.defences import defend, parse_defence
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import choose_device
 from pixelproof.models import Classifier, load_model
@@ -31,7 +31,7 @@ def open_subjects(study: StudySpec, trust_code: bool) -> tuple[list[Subject], Ma
     """
     for preprocessor in dict.fromkeys(member.preprocessor for member in study.members):
         if preprocessor is not None:
-            read_defence(preprocessor)
+            parse_defence(preprocessor)
     absent = {member.label: missing for member in study.members if (missing := absence(member.model, member.label))}
     present = [member for member in study.members if member.label not in absent]
     if not present:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.arsenal import iterative
 from pixelproof.jobs.audit.bars import band
@@ -47,7 +47,7 @@ def _told(case: Case) -> int | None:
     """The iterations of the claim's descent, as told or by the name of its attack; None where it is no descent."""
     told = case.claim.evaluation
     try:
-        attack = read_attack(told.attack.lower().partition(":")[0])
+        attack = parse_attack(told.attack.lower().partition(":")[0])
     except InputError:  # none of ours, or a library's
         return told.iterations
     if attack.needs != "gradients":

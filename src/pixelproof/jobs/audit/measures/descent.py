@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.gradient.sparse import sparse_descent
 from pixelproof.attacks.gradient.start import random_start
 from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.jobs.audit.arsenal import iterative
 from pixelproof.jobs.audit.attacked import Attacked
 from pixelproof.jobs.audit.case import Case
@@ -66,7 +66,7 @@ class _Run:
     def __init__(self, case: Case, step: float) -> None:
         self.case, self.step, self.begun = case, step / 255, time.perf_counter()
         norm: Norm = case.threat.norm  # type: ignore[assignment]  # L0 has been refused
-        self.budget = Budget(norm, case.threat.epsilon)
+        self.budget = NormBall(norm, case.threat.epsilon)
         self.rows = torch.tensor(case.right, device=case.device)
         self.places = torch.arange(len(self.rows), device=case.device)
         self.oracle, self.goal = case.oracle(len(self.rows), "open"), case.goal(self.rows)

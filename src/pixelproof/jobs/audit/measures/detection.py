@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import settled
+from pixelproof.attacks.attack import project_and_quantise
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.defences.opened import opened
+from pixelproof.defences.differentiable import make_differentiable
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.arsenal import iterative, on_scores, strongest
 from pixelproof.jobs.audit.attacked import Attacked
@@ -103,11 +103,11 @@ def attacked_rows(case: Case) -> tuple[int, ...]:
 
 def _unaware(case: Case) -> dict[str, list[int]]:
     blind = case.blind("open")
-    attack = read_attack(on_scores(case.threat, case.effort) if blind else iterative(case.threat))
+    attack = parse_attack(on_scores(case.threat, case.effort) if blind else iterative(case.threat))
     rows = torch.tensor(attacked_rows(case), device=case.device)
     clean, goal = case.images[rows], case.goal(rows)
     oracle = case.oracle(len(rows), "open" if case.blind("plain") else "plain")
-    images = settled(attack, attack(oracle, clean, goal, case.streams("unaware", rows)).detach(), clean)
+    images = project_and_quantise(attack, attack(oracle, clean, goal, case.streams("unaware", rows)).detach(), clean)
     fooled = goal.reached(case.log_scores(images)) & case.within(images, rows)
     return {
         "rows": rows.tolist(),
@@ -122,7 +122,7 @@ def _together(case: Case) -> tuple[Rejecting, bool]:
     detector = detector_of(case.classifier)
     if detector is None:
         raise InputError("The model brings no detector; give it a method detector(images).")
-    seen = opened(detector, case.images[:_PROBED], random=case.random, draws=case.effort.draws).classifier
+    seen = make_differentiable(detector, case.images[:_PROBED], random=case.random, draws=case.effort.draws).classifier
     return Rejecting(case.opened.classifier, seen), not case.blind("open") and _sloped(case, seen)
 
 
@@ -142,7 +142,7 @@ def _led(case: Case, both: Rejecting, spelling: str, rows: Sequence[int], aims: 
 
 def _lead(case: Case, both: Rejecting, spelling: str, chosen: Sequence[int], aims: int) -> Attacked:
     """What the attack does to the samples ``chosen`` by leading them to wrong classes that are not rejected."""
-    attack, begun, broken = read_attack(spelling), time.perf_counter(), set[int]()
+    attack, begun, broken = parse_attack(spelling), time.perf_counter(), set[int]()
     counts = [0, 0]
     rows = torch.tensor(chosen, dtype=torch.int64, device=case.device)
     for targets in _aims(case, rows, aims).unbind(1):
@@ -152,7 +152,7 @@ def _lead(case: Case, both: Rejecting, spelling: str, chosen: Sequence[int], aim
             break
         oracle, goal = Oracle(both, BATCH, case.device, len(part)), Goal(case.labels[part], targets[left])
         streams = case.streams(f"{spelling}|past the detector", part)
-        images = settled(attack, attack(oracle, clean, goal, streams).detach(), clean)
+        images = project_and_quantise(attack, attack(oracle, clean, goal, streams).detach(), clean)
         broken |= set(part[case.reached(images, part) & case.within(images, part)].tolist())
         counts = [counts[0] + int(oracle.queries.sum()), counts[1] + int(oracle.gradient_steps.sum())]
     return Attacked(

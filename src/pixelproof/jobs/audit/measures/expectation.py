@@ -5,7 +5,7 @@ Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security"
 
 from __future__ import annotations
 
-from pixelproof.defences.opened import opened
+from pixelproof.defences.differentiable import make_differentiable
 from pixelproof.jobs.audit.arsenal import iterative
 from pixelproof.jobs.audit.attacked import Attacked
 from pixelproof.jobs.audit.case import Case
@@ -20,6 +20,6 @@ def by_draws(case: Case) -> list[tuple[int, Attacked]]:
     rows = range(min(_SAMPLES, len(case.samples)))
     found = []
     for draws in sorted({1, max(1, most // 2), most}):
-        seen = opened(case.classifier, case.images[:8], random=case.random, draws=draws).classifier
+        seen = make_differentiable(case.classifier, case.images[:8], random=case.random, draws=draws).classifier
         found.append((draws, case.attacked(iterative(case.threat), "open", rows, f"{draws} draws", seen)))
     return found

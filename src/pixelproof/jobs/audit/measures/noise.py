@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.start import random_start
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacked import Attacked
@@ -32,12 +32,12 @@ def noise(case: Case, rows: Sequence[int], draws: int) -> Attacked:
     threat = case.threat
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where there is no noise here but the few-pixel attack's.")
-    budget = Budget(threat.norm, threat.epsilon)
+    budget = NormBall(threat.norm, threat.epsilon)
     name = f"noise(norm={threat.norm},epsilon={threat.epsilon:g},draws={draws})"
     return case.attempt(name, lambda: _measured(case, tuple(rows), draws, name, budget), rows)
 
 
-def _measured(case: Case, rows: tuple[int, ...], draws: int, name: str, budget: Budget) -> Attacked:
+def _measured(case: Case, rows: tuple[int, ...], draws: int, name: str, budget: NormBall) -> Attacked:
     begun, samples = time.perf_counter(), torch.tensor(rows, device=case.device)
     oracle = case.oracle(len(rows))
     worst = _smallest_margins(case, oracle, samples, draws, name, budget)
@@ -55,7 +55,7 @@ def _measured(case: Case, rows: tuple[int, ...], draws: int, name: str, budget: 
     )
 
 
-def _smallest_margins(case: Case, oracle: Oracle, samples: Tensor, draws: int, name: str, budget: Budget) -> Tensor:
+def _smallest_margins(case: Case, oracle: Oracle, samples: Tensor, draws: int, name: str, budget: NormBall) -> Tensor:
     """Of each of ``samples``, the 8-bit image that came nearest to fooling, or one that did."""
     streams, goal, clean = case.streams(name, samples), case.goal(samples), case.images[samples]
     worst, least = clean.clone(), torch.full((len(samples),), torch.inf, device=case.device)
@@ -74,7 +74,7 @@ def _smallest_margins(case: Case, oracle: Oracle, samples: Tensor, draws: int, n
     return worst
 
 
-def _noisy(clean: Tensor, budget: Budget, streams: Streams, each: int) -> Tensor:
+def _noisy(clean: Tensor, budget: NormBall, streams: Streams, each: int) -> Tensor:
     """``clean`` with noise, whole grey levels; ``each`` images in a row are of one sample."""
     images = random_start(clean, budget, streams)
     if budget.norm == "linf":

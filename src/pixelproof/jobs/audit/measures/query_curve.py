@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.jobs.audit.attacking import BATCH
 from pixelproof.jobs.audit.case import Case
@@ -47,7 +47,7 @@ def queries_to_fool(case: Case, spelling: str, rows: Sequence[int]) -> Mapping[i
 
 
 def _first(case: Case, spelling: str, rows: Sequence[int]) -> list[int]:
-    attack, found = read_attack(spelling), []
+    attack, found = parse_attack(spelling), []
     for start in range(0, len(rows), BATCH):
         part = torch.tensor(rows[start : start + BATCH], device=case.device)
         oracle = WatchedOracle(case, part)

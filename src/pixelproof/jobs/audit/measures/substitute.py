@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacked import Attacked
 from pixelproof.jobs.audit.attacking import BATCH
@@ -162,7 +162,7 @@ def _learn(
     network.eval()
 
 
-def _augmented(network: nn.Module, pool: Tensor, labels: Tensor, budget: Budget) -> Tensor:
+def _augmented(network: nn.Module, pool: Tensor, labels: Tensor, budget: NormBall) -> Tensor:
     """``pool`` moved to the edge of ``budget``, along the gradient by which ``network`` leaves ``labels``."""
     found = []
     for images, part in zip(torch.split(pool, BATCH), torch.split(labels, BATCH), strict=True):
@@ -182,10 +182,10 @@ def _fooled(case: Case, network: nn.Module, attack: Momentum, numbers: torch.Gen
     return found
 
 
-def _budget(case: Case) -> Budget:
+def _budget(case: Case) -> NormBall:
     norm = case.threat.norm
     assert norm != "l0"  # as ``transfer`` refuses it
-    return Budget(norm, case.threat.epsilon)
+    return NormBall(norm, case.threat.epsilon)
 
 
 def _moved(images: Tensor, numbers: torch.Generator, most: int) -> Tensor:

@@ -44,10 +44,10 @@ def make(name: str, table: Table) -> Corruption:
     return kind(table=table) if issubclass(kind, SeverityCorruption) else kind()
 
 
-def read_perturbations(spelling: str, shape: tuple[int, int, int]) -> list[Perturbation]:
-    """What ``spelling`` names, for images of ``shape`` (H, W, C), in order. Raises ``InputError`` for a mistake."""
+def parse_perturbations(spec: str, shape: tuple[int, int, int]) -> list[Perturbation]:
+    """What ``spec`` names, for images of ``shape`` (H, W, C), in order. Raises ``InputError`` for a mistake."""
     found = []
-    for part in spelling.replace(" ", "").split("+"):
+    for part in spec.replace(" ", "").split("+"):
         match = _PART.fullmatch(part)
         if match is None:
             raise InputError(
@@ -61,14 +61,14 @@ def read_perturbations(spelling: str, shape: tuple[int, int, int]) -> list[Pertu
     return found
 
 
-def perturbed(data: ImageSet, spelling: str, seed: int) -> ImageSet:
-    """``data`` with every image changed as ``spelling`` says."""
-    steps = read_perturbations(spelling, data.shape)
+def perturbed(data: ImageSet, spec: str, seed: int) -> ImageSet:
+    """``data`` with every image changed as ``spec`` says."""
+    steps = parse_perturbations(spec, data.shape)
     pixels = torch.from_numpy(data.images.copy())
     rows = max(1, _VALUES // pixels[0].numel())
     changed = np.concatenate([_applied(part, steps, seed) for part in torch.split(pixels, rows)])
     changed.setflags(write=False)
-    return ImageSet(changed, data.labels, data.class_names, f"{data.name}, {spelling}", data.indices)
+    return ImageSet(changed, data.labels, data.class_names, f"{data.name}, {spec}", data.indices)
 
 
 def _applied(pixels: Tensor, steps: list[Perturbation], seed: int) -> UInt8Array:

@@ -21,7 +21,7 @@ _HALVINGS = 8
 
 
 @dataclass(frozen=True)
-class Budget:
+class NormBall:
     """The ball of radius ``epsilon`` in ``norm``, with lengths in grey levels (1/255) and all channel values counted.
 
     Raises ``InputError`` for an unknown norm or an ``epsilon`` that is not positive.

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.attack import Attack, project_and_quantise
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.job import Outcome, Round, Sample
@@ -53,7 +53,7 @@ class _Judged:
             sample=sample.index,
             label=sample.label,
             attack=attack.name,
-            search=attack.spelling,
+            search=attack.spec,
             threshold=UNLEVELLED,
             target=sample.target,
             success=success,
@@ -73,7 +73,7 @@ class _Judged:
         return record, image if distances["l0"] else None
 
 
-class Barrage:
+class AttackRunner:
     """Runs every attack by name of ``settings`` over samples; see ``run``.
 
     ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``classifier`` decides.
@@ -103,7 +103,7 @@ class Barrage:
         """
         known = {(record.sample, record.search) for record in done}
         for each in self.settings.attacks:
-            attack = read_attack(each.search)
+            attack = parse_attack(each.search)
             size = len(samples) if attack.together else self.settings.batch_size
             for start in range(0, len(samples), max(size, 1)):
                 cohort = samples[start : start + size]
@@ -120,7 +120,7 @@ class Barrage:
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
-        pixels = to_levels(settled(attack, found, clean))
+        pixels = to_levels(project_and_quantise(attack, found, clean))
         scores = self.verifier(pixels)
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
@@ -142,7 +142,7 @@ class Barrage:
 
     def _streams(self, attack: Attack, cohort: Sequence[Sample]) -> Streams:
         cpu, seed = torch.device("cpu"), self.settings.seed
-        return Streams([stream(cpu, seed, attack.spelling, sample.index) for sample in cohort], self.device)
+        return Streams([stream(cpu, seed, attack.spec, sample.index) for sample in cohort], self.device)
 
 
 def _goal(cohort: Sequence[Sample], device: torch.device) -> Goal:
