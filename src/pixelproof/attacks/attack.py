@@ -9,10 +9,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 Needs = Literal["gradients", "scores", "labels"]
 
@@ -20,7 +21,7 @@ Needs = Literal["gradients", "scores", "labels"]
 class Attack(ABC):
     """An attack on a batch of images. Subclasses are frozen dataclasses whose fields are the parameters.
 
-    ``name`` is its spelling without parameters; ``needs`` what it must see of the model; ``together`` says whether
+    ``name`` is its spec without parameters; ``needs`` what it must see of the model; ``together`` says whether
     all samples are attacked by one call (a universal perturbation), rather than in cohorts.
     """
 
@@ -29,12 +30,12 @@ class Attack(ABC):
     together: ClassVar[bool] = False
 
     @property
-    def budget(self) -> Budget | None:
+    def ball(self) -> NormBall | None:
         """How far it may go; None where it seeks the nearest image, or one that people still recognise."""
         return None
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         """Its name with every parameter, as it can be typed: ``pgd(norm=linf,epsilon=8,…)``."""
         values = (f"{f.name}={_text(getattr(self, f.name))}" for f in fields(self))  # type: ignore[arg-type]
         return f"{self.name}({','.join(values)})"
@@ -48,18 +49,18 @@ class Attack(ABC):
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         """Adversarial images for ``images``, both float32 N×C×H×W in [0, 1], in the same order.
 
-        Of an image that it cannot fool it returns the best it has, or the image itself. The images of a budget lie
+        Of an image that it cannot fool it returns the best it has, or the image itself. The images of a ball lie
         inside it. What is a success is decided elsewhere, from the 8-bit images nearest to these.
         """
 
 
-def settled(attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
-    """What ``attack`` ``found``, as 8-bit images inside its budget; the clean image in place of what is not one."""
+def project_and_quantise(attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
+    """What ``attack`` ``found``, as 8-bit images inside its ball; the clean image in place of what is not one."""
     found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
-    if attack.budget is None:
+    if attack.ball is None:
         return to_8_bit(found)
-    rounded = attack.budget.to_8_bit(found, clean)
-    inside = attack.budget.allows(rounded, clean)
+    rounded = attack.ball.to_8_bit(found, clean)
+    inside = attack.ball.allows(rounded, clean)
     return torch.where(inside[:, None, None, None], rounded, clean)
 
 

@@ -37,9 +37,3 @@ class Encoding(Protocol):
     def satisfied(self, images: Tensor, clean: Tensor) -> Tensor:
         """Whether each of ``images`` (n×H×W×C) is a whole-numbered image within the constraint: n booleans."""
         ...
-
-
-def is_8_bit(images: Tensor) -> Tensor:
-    """Whether each of n images holds whole numbers from 0 to 255 only: n booleans."""
-    pixels = images.flatten(1)
-    return ((pixels == pixels.round()) & (pixels >= 0) & (pixels <= 255)).all(1)

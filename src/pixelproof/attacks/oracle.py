@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import log_scores
+from pixelproof.units import to_8_bit
 
 #: From the log-scores n×K of some images, and their rows, to n values.
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.encoding import is_8_bit
+from pixelproof.units import is_8_bit
 
 
 class Threshold:

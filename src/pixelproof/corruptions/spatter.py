@@ -14,8 +14,8 @@ from torch.nn.functional import pad
 
 from pixelproof.corruptions.edge_distance import canny_edges, distance_to
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.noise_draws import normal_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import normal_numbers
 
 _WATER = (175 / 255, 238 / 255, 238 / 255)  # pale turquoise
 _MUD = (63 / 255, 42 / 255, 20 / 255)

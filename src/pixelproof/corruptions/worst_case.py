@@ -17,6 +17,7 @@ from pixelproof.corruptions.thesis.brightness import brightened
 from pixelproof.corruptions.warp import posed
 from pixelproof.errors import InputError
 from pixelproof.image_draws import BITS, draws
+from pixelproof.units import to_8_bit
 
 #: Candidates of an image asked about at once, at most: doubled from 1, so that who falls to the first few pays for few.
 _WIDTH = 16
@@ -119,7 +120,7 @@ class SpatialWorstCase:
 def changed(images: Tensor, changes: Tensor) -> Tensor:
     """``images`` n×C×H×W turned, moved and lit by ``changes`` n×4 (as ``_candidates`` gives them), in 8 bits."""
     lit = brightened(posed(images, changes[:, :3]), 0.5 + changes[:, 3, None, None, None])
-    return lit.clamp_(0, 1).mul_(255).round_().div_(255)
+    return to_8_bit(lit)
 
 
 def _lead(scores: Tensor, labels: Tensor) -> Tensor:

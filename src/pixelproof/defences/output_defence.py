@@ -15,14 +15,14 @@ _EDGE = 1e-6  # far above the spacing of float32 below 1, far below what anybody
 class OutputDefence(Protocol):
     """A function of each image's probabilities, and of the image, always alike for the same two.
 
-    ``name``, ``spelling`` and ``differentiable`` are as of a ``Preprocessor``.
+    ``name``, ``spec`` and ``differentiable`` are as of a ``Preprocessor``.
     """
 
     @property
     def name(self) -> str: ...
 
     @property
-    def spelling(self) -> str: ...
+    def spec(self) -> str: ...
 
     @property
     def differentiable(self) -> bool: ...
@@ -36,7 +36,7 @@ class OutputDefence(Protocol):
         ...
 
 
-def told(defences: Sequence[OutputDefence], probabilities: Tensor, images: Tensor) -> Tensor:
+def apply_outputs(defences: Sequence[OutputDefence], probabilities: Tensor, images: Tensor) -> Tensor:
     """What is told of ``probabilities`` float64 N×K of ``images`` behind all ``defences``: rows that sum to 1.
 
     Where nothing is left of a row, it is flat. A service that blurs its scores still names its answer, so where the

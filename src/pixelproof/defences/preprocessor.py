@@ -15,7 +15,7 @@ from pixelproof.errors import InputError
 class Preprocessor(Protocol):
     """A function of images that treats each by itself and the same one always alike, on any device.
 
-    ``name`` is what people call it; ``spelling`` names every parameter that decides its answers; ``differentiable``
+    ``name`` is what people call it; ``spec`` names every parameter that decides its answers; ``differentiable``
     says whether gradients flow through it.
     """
 
@@ -23,7 +23,7 @@ class Preprocessor(Protocol):
     def name(self) -> str: ...
 
     @property
-    def spelling(self) -> str: ...
+    def spec(self) -> str: ...
 
     @property
     def differentiable(self) -> bool: ...
@@ -43,6 +43,12 @@ class Seeded(Protocol):
     def with_seed(self, seed: int) -> Self:
         """The same with the draws of another ``seed``, 0 to below 2⁶³."""
         ...
+
+
+def require_seed(seed: int) -> None:
+    """Raise ``InputError`` for a ``seed`` that does not fit 63 bits."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"A seed from 0 to below 2⁶³ was expected, not {seed}; choose one of these.")
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,8 @@ class Chain:
         return " + ".join(each.name for each in self._all)
 
     @property
-    def spelling(self) -> str:
-        return "+".join(each.spelling for each in self._all)
+    def spec(self) -> str:
+        return "+".join(each.spec for each in self._all)
 
     @property
     def differentiable(self) -> bool:

@@ -37,11 +37,11 @@ class Aim:
         self._vain = min(self._vain, distance - 1)
         self._next(spent)
 
-    def missed(self, spent: int, hopeless: bool) -> None:
-        """Go on to another threshold where this one was tried for long, or is ``hopeless``."""
+    def missed(self, spent: int, infeasible: bool) -> None:
+        """Go on to another threshold where this one was tried for long, or is ``infeasible``."""
         if self._settled:
-            self.over = hopeless
-        elif hopeless or spent - self._since >= self._patience:
+            self.over = infeasible
+        elif infeasible or spent - self._since >= self._patience:
             self._vain = max(self._vain, self.limit)
             self._next(spent)
 

@@ -29,7 +29,7 @@ class Lane:
     queries: int = 0
     restarts: int = 0
     aim: Aim | None = None  # where the minimal threshold is sought
-    hopeless: bool = False  # the search saw no success ahead
+    infeasible: bool = False  # the search saw no success ahead
     margin: float = math.inf  # the best fitness seen
     begun: float = field(default_factory=time.perf_counter)
     found: Tensor | None = None  # the verified adversarial image, H×W×C
@@ -138,10 +138,10 @@ class Cell:
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
-        for lane, hopeless in zip(self.lanes, self.search.hopeless().tolist(), strict=True):
-            lane.hopeless = hopeless
+        for lane, infeasible in zip(self.lanes, self.search.infeasible().tolist(), strict=True):
+            lane.infeasible = infeasible
             if lane.aim is not None and not lane.aim.over:
-                lane.aim.missed(lane.queries, hopeless)
+                lane.aim.missed(lane.queries, infeasible)
         spent = self.settings.max_queries - 1
         ended = [_found_all(lane) or lane.queries >= spent for lane in self.lanes]
         stalled = [s and not e for s, e in zip(self.search.stalled().tolist(), ended, strict=True)]
@@ -209,4 +209,4 @@ def _all_margins(log_scores: Tensor, labels: Tensor) -> Tensor:
 
 def _found_all(lane: Lane) -> bool:
     """Whether a lane has what it sought, or sees nothing ahead."""
-    return lane.aim.over if lane.aim is not None else lane.found is not None or lane.hopeless
+    return lane.aim.over if lane.aim is not None else lane.found is not None or lane.infeasible

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions import perturbed
 from pixelproof.data import ImageSet
-from pixelproof.defences import PreprocessedClassifier, adaptive
-from pixelproof.engine import Barrage, Engine, Round, Sample
+from pixelproof.defences import PreprocessedClassifier, make_adaptive
+from pixelproof.engine import AttackRunner, Engine, Round, Sample
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
@@ -45,7 +45,7 @@ class AssessJob(Job):
         self.settings = resolve(spec, data.shape, self.device.type)
         self._samples: list[Sample] = []
         self._engine: Engine | None = None
-        self._barrage: Barrage | None = None
+        self._attack_runner: AttackRunner | None = None
 
     @classmethod
     def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
@@ -99,23 +99,25 @@ class AssessJob(Job):
         spec, some = self.spec, _some(self._samples)
         searcher = _at_precision(self.classifier, spec.precision, some)
         self._engine = Engine(self.settings, self.classifier, searcher, self.device)
-        self._barrage = Barrage(self.settings, self.classifier, _attacked(self.classifier, spec, some), self.device)
+        self._attack_runner = AttackRunner(
+            self.settings, self.classifier, _attacked(self.classifier, spec, some), self.device
+        )
         done = run.records()
         tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
-        for progress in chain(self._engine.run(self._samples, done), self._barrage.run(self._samples, done)):
+        for progress in chain(self._engine.run(self._samples, done), self._attack_runner.run(self._samples, done)):
             yield tally.add(progress)
 
     def findings(self) -> list[Finding]:
-        invalid = sum(each.invalid for each in (self._engine, self._barrage) if each is not None)
+        invalid = sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
         text = f"{invalid} answers of the model held NaN or infinite scores; they count as not fooled."
         return [Finding("invalid-scores", "warning", text)] if invalid else []
 
     def counts(self) -> Mapping[str, float]:
-        if self._engine is None or self._barrage is None:
+        if self._engine is None or self._attack_runner is None:
             return {}
-        steps = self._barrage.gradient_steps
+        steps = self._attack_runner.gradient_steps
         return {
-            "queries": self._engine.queries + self._barrage.queries,
+            "queries": self._engine.queries + self._attack_runner.queries,
             **({"gradient_steps": steps} if steps else {}),
         }
 
@@ -189,12 +191,12 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
     assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
     assert spec.defence is not None
     bare = _at_precision(classifier.classifier, spec.precision, images)
-    return bare if spec.way == "replayed" else adaptive(bare, spec.defence)
+    return bare if spec.way == "replayed" else make_adaptive(bare, spec.defence)
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:
     """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
-    names = [each.spec for each in settings.attacks if read_attack(each.spec).needs == "gradients"]
+    names = [each.spec for each in settings.attacks if parse_attack(each.spec).needs == "gradients"]
     if names:
         image = torch.from_numpy(data.images[:1].copy()).to(device).permute(0, 3, 1, 2).float() / 255
         rows = torch.zeros(1, dtype=torch.int64, device=device)

@@ -18,6 +18,7 @@ from pixelproof.models.outputs import check_scores
 from pixelproof.models.probes import Probe, probes_for
 from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
 from pixelproof.runs.record import Finding
+from pixelproof.units import to_unit
 
 SIGNIFICANCE = 0.01  # of the tests against chance and of one value range against another
 FEW_IMAGES = 20  # below this an accuracy at chance is a warning, not a refusal
@@ -286,7 +287,7 @@ def _batches(images: UInt8Array, size: int) -> Iterator[tuple[Tensor, int]]:
     for start in range(0, len(images), size):
         chunk = images[start : start + size]
         rows = np.arange(size) % len(chunk)
-        yield torch.from_numpy(chunk[rows]).permute(0, 3, 1, 2).float().div(255), len(chunk)
+        yield to_unit(torch.from_numpy(chunk[rows])), len(chunk)
 
 
 def _clearly_better(plain: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> bool:

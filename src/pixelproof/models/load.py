@@ -1,4 +1,4 @@
-"""Models by a short spelling, as on the command line."""
+"""Models by spec strings, as on the command line."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     ``zoo:NAME``: a network of the zoo. ``FILE.py:FUNCTION`` and ``PACKAGE.MODULE:FUNCTION``: what the
     function, called without arguments, returns (see ``wrap_model``). ``FILE.pt2``: a torch.export program.
     ``FILE.pt``, ``.ts``, ``.torchscript``: TorchScript. Files that can run code while loading (Python files,
-    and both kinds of programs, whose loaders unpickle) need ``trust_code``. Raises ``ModelError`` when the
-    spelling is unknown or the model unusable.
+    and both kinds of programs, whose loaders unpickle) need ``trust_code``. Raises ``ModelError`` when
+    ``spec`` is unknown or the model unusable.
     """
     suffix = Path(spec).suffix
     if suffix == ".pt2" or suffix in _SCRIPTS:

@@ -13,6 +13,7 @@ from torch import Tensor
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import log_scores
+from pixelproof.units import to_unit
 
 #: Rows of a verifying call. On a CPU few, since claims come one by one and every row costs (a CIFAR ResNet-20 takes
 #: 15 ms for 16, 5 ms for 4), but more than one, since a batch of one is computed by other kernels. Elsewhere a call
@@ -68,9 +69,8 @@ class Scorer:
         rows = len(chunk)
         if rows < self.batch_size:
             chunk = torch.cat([chunk, chunk[-1:].expand(self.batch_size - rows, *chunk.shape[1:])])
-        # Channels last at rest is torch's channels-last memory format: permuting copies nothing.
         with _exact(self.device):
-            scores = self.classifier.scores(chunk.div(255).permute(0, 3, 1, 2).to(self.device))
+            scores = self.classifier.scores(to_unit(chunk).to(self.device))
         if scores.ndim != 2 or len(scores) != self.batch_size:
             raise ModelError(
                 f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K scores."

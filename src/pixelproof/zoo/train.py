@@ -20,6 +20,7 @@ from torch.nn import functional as F
 import pixelproof
 from pixelproof.data.imageset import ImageSet
 from pixelproof.errors import DataError, RunError
+from pixelproof.units import to_unit
 from pixelproof.wording import plural
 from pixelproof.zoo.recipe import Recipe
 from pixelproof.zoo.registry import entry
@@ -136,7 +137,7 @@ def accuracy(network: nn.Module, data: ImageSet, device: torch.device, batch_siz
     right = 0
     with torch.inference_mode():
         for start in range(0, len(data), batch_size):
-            images = _images(data, slice(start, start + batch_size)).to(device).float().div(255)
+            images = to_unit(torch.from_numpy(data.images[start : start + batch_size].copy()).to(device))
             labels = torch.from_numpy(data.labels[start : start + batch_size].copy()).to(device)
             right += int((network(images).argmax(1) == labels).sum())
     return right / len(data)
@@ -160,7 +161,7 @@ class _Trainer:
     ) -> None:
         self.network, self.recipe, self.seed, self.device, self.mixed = network, recipe, seed, device, mixed
         self.adversary, self.teacher = adversary, teacher
-        self.images = _images(data, slice(None)).to(device)
+        self.images = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).to(device)
         self.labels = torch.from_numpy(data.labels.copy()).to(device)
         self.steps = max(1, len(data) // recipe.batch_size)
         self.epoch = 0
@@ -226,7 +227,7 @@ class _Trainer:
         size = min(self.recipe.batch_size, len(self.images))
         for step in range(self.steps):
             chosen = order[step * size : (step + 1) * size].to(self.device)
-            images = _augment(self.images[chosen], self.recipe, rng).float().div(255)
+            images = to_unit(_augment(self.images[chosen], self.recipe, rng))
             if self.recipe.noise:
                 images = _noisy(images, self.recipe.noise / 255, noise)
             yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
@@ -280,7 +281,7 @@ def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _augment(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
-    """Random crop from a zero border and random flip, for a whole batch at once (uint8 N×C×H×W)."""
+    """Random crop from a zero border and random flip, for a whole batch at once (uint8 N×C×H×W, to N×H×W×C)."""
     n, _, height, width = images.shape
     shifts = torch.randint(0, 2 * recipe.padding + 1, (2, n), generator=rng).to(images.device)
     flips = (torch.rand(n, generator=rng) < 0.5).to(images.device) & recipe.flip
@@ -289,7 +290,7 @@ def _augment(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
     columns = torch.arange(width, device=images.device).expand(n, width)
     columns = torch.where(flips[:, None], columns.flip(1), columns) + shifts[1, :, None]
     lane = torch.arange(n, device=images.device)[:, None, None]
-    return padded[lane, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return padded[lane, :, rows[:, :, None], columns[:, None, :]]
 
 
 def _noisy(images: Tensor, sigma: float, rng: torch.Generator) -> Tensor:
@@ -305,10 +306,6 @@ def _of_two(report: Callable[[Progress], None], before: int) -> Callable[[Progre
         report(replace(progress, epoch=before * epochs + progress.epoch, epochs=2 * epochs))
 
     return told
-
-
-def _images(data: ImageSet, where: slice) -> Tensor:
-    return torch.from_numpy(data.images[where].copy()).permute(0, 3, 1, 2)
 
 
 def _check_data(name: str, train_set: ImageSet, test_set: ImageSet) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.norm_ball import NormBall
 
 
 class Climb(ABC):
@@ -19,8 +19,8 @@ class Climb(ABC):
     x⁽ᵏ⁾, ``best`` x_max with its own two, and the ``step`` η, n×1×1×1.
     """
 
-    def __init__(self, budget: Budget, rows: Tensor, clean: Tensor, start: Tensor, step: float) -> None:
-        self.budget, self.rows, self.clean = budget, rows, clean
+    def __init__(self, ball: NormBall, rows: Tensor, clean: Tensor, start: Tensor, step: float) -> None:
+        self.ball, self.rows, self.clean = ball, rows, clean
         self.moved = self.before = self.best = start
         self.loss = self.best_loss = torch.full((len(rows),), torch.inf, device=clean.device)
         self.gradient = self.best_gradient = torch.zeros_like(clean)
@@ -64,4 +64,4 @@ class Climb(ABC):
 
     @abstractmethod
     def _next(self) -> Tensor:
-        """x⁽ᵏ⁺¹⁾ in the budget."""
+        """x⁽ᵏ⁺¹⁾ in the ball."""

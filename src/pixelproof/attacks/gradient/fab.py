@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget, Norm, to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.hyperplane import to_hyperplane
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 _BIAS = 0.1  # α_max: how much the clean image draws a step towards itself
 _OVERSHOOT = 1.05  # η
@@ -36,7 +37,7 @@ class FAB(Attack):
     """The nearest image in ``norm`` that fools, by ``iterations`` steps towards each of the ``classes`` likeliest.
 
     Of fewer wrong classes all are tried; with targets, those only. ``epsilon``, in grey levels of the norm, makes it an
-    attack within that budget: a sample is done once it is fooled there, and is left clean otherwise.
+    attack within that ball: a sample is done once it is fooled there, and is left clean otherwise.
     """
 
     name: ClassVar[str] = "fab"
@@ -47,12 +48,12 @@ class FAB(Attack):
     classes: int = 9
 
     def __post_init__(self) -> None:
-        Budget(self.norm, 1 if self.epsilon is None else self.epsilon)
+        NormBall(self.norm, 1 if self.epsilon is None else self.epsilon)
         require_positive(self.name, iterations=self.iterations, classes=self.classes)
 
     @property
-    def budget(self) -> Budget | None:
-        return None if self.epsilon is None else Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall | None:
+        return None if self.epsilon is None else NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         found, rows = images.clone(), goal.rows

@@ -11,9 +11,9 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.climb import Climb
 from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.norm_ball import NormBall
 
 _MOMENTUM = 0.75  # α
 _ENOUGH = 0.75  # ρ: the share of steps between two checkpoints that should lower the loss
@@ -26,8 +26,8 @@ class HalvingClimb(Climb):
     step was ``halved`` there.
     """
 
-    def __init__(self, budget: Budget, rows: Tensor, clean: Tensor, start: Tensor) -> None:
-        super().__init__(budget, rows, clean, start, 2 * budget.epsilon / 255)
+    def __init__(self, ball: NormBall, rows: Tensor, clean: Tensor, start: Tensor) -> None:
+        super().__init__(ball, rows, clean, start, 2 * ball.epsilon / 255)
         self.improved = torch.zeros_like(self.loss)
         self.checked = self.loss
         self.halved = torch.ones_like(self.loss, dtype=torch.bool)  # so that condition 2 waits for a first checkpoint
@@ -44,9 +44,9 @@ class HalvingClimb(Climb):
         self._since, self._momentum = self._since + 1, _MOMENTUM
 
     def _next(self) -> Tensor:
-        ahead = self.budget.project(self.moved - self.step * steepest(self.gradient, self.budget.norm), self.clean)
+        ahead = self.ball.project(self.moved - self.step * steepest(self.gradient, self.ball.norm), self.clean)
         mixed = self.moved + self._momentum * (ahead - self.moved) + (1 - self._momentum) * (self.moved - self.before)
-        return self.budget.project(mixed, self.clean)
+        return self.ball.project(mixed, self.clean)
 
     def adjust(self) -> None:
         too_few = self.improved < _ENOUGH * self._since  # condition 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 
 
 def to_hyperplane(images: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.climb import Climb
 from pixelproof.attacks.gradient.sparse import sparse_descent
+from pixelproof.attacks.norm_ball import NormBall
 
 _FIRST_SHARE = 0.2  # of all values, moved in the first steps
 _SPARSER = 1.5  # a step moves the best image's changed values divided by this; step lengths shrink by it, too
@@ -22,17 +22,17 @@ class L1Climb(Climb):
     """A climb with steps of ε at first. Of every sample: ``support``, how many values its best image had changed at the
     last checkpoint, and ``values``, how many a step moves."""
 
-    def __init__(self, budget: Budget, rows: Tensor, clean: Tensor, start: Tensor) -> None:
-        super().__init__(budget, rows, clean, start, budget.epsilon / 255)
+    def __init__(self, ball: NormBall, rows: Tensor, clean: Tensor, start: Tensor) -> None:
+        super().__init__(ball, rows, clean, start, ball.epsilon / 255)
         self.support = _changed(start, clean)
         self.values = (self.support / _SPARSER).clamp(1, max(1, _FIRST_SHARE * clean[0].numel()))
 
     def _next(self) -> Tensor:
         ahead = self.moved + self.step * sparse_descent(self.gradient, self.moved, self.values)
-        return l1_box_projection(ahead, self.clean, self.budget.epsilon / 255)
+        return l1_box_projection(ahead, self.clean, self.ball.epsilon / 255)
 
     def adjust(self) -> None:
-        support, longest = _changed(self.best, self.clean), self.budget.epsilon / 255
+        support, longest = _changed(self.best, self.clean), self.ball.epsilon / 255
         sparser = support < 0.95 * self.support
         shorter = (self.step / _SPARSER).clamp(min=_SHORTEST * longest)
         self.step = shorter.masked_fill(sparser[:, None, None, None], longest)

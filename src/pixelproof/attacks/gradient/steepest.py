@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:

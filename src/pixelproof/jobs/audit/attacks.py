@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.attack import Attack, project_and_quantise
 from pixelproof.attacks.goal import Unhurried
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.context import BATCH, AuditContext
@@ -95,7 +95,7 @@ def attack(
     Raises ``InputError`` where the attack needs more than the model gives.
     """
     chosen = tuple(range(len(audit.samples))) if rows is None else tuple(rows)
-    found, against = read_attack(spec), audit.access.classifier(view) if on is None else on
+    found, against = parse_attack(spec), audit.access.classifier(view) if on is None else on
 
     def measure() -> Attacked:
         return _attack_samples(audit, found, spec, view, against, chosen, f"{spec}|{key}")
@@ -164,9 +164,9 @@ def _attack_part(audit: AuditContext, attack: Attack, against: Classifier, part:
     goal, clean = audit.samples.goal(rows), audit.samples.images[rows]
     if audit.random and attack.needs == "gradients":
         goal = Unhurried(goal.labels, goal.targets)
-    images = settled(attack, attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach(), clean)
+    images = project_and_quantise(attack, attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach(), clean)
     reached, inside = audit.decision.reached(images, rows), audit.samples.within(images, rows)
-    if attack.budget is None:  # of those that seek the nearest image, what is farther is no success
+    if attack.ball is None:  # of those that seek the nearest image, what is farther is no success
         reached &= inside
     queries, steps = int(oracle.queries.sum()), int(oracle.gradient_steps.sum())
     return _Part(part, reached.tolist(), inside.tolist(), queries, steps)

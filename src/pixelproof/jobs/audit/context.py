@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
+from pixelproof.defences.differentiable import Differentiable, make_differentiable
 from pixelproof.defences.eot import ExpectedClassifier
-from pixelproof.defences.opened import Opened, opened
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Seeded, parts
 from pixelproof.errors import InputError
@@ -177,7 +177,7 @@ class Samples:
         if norm == "l0":
             changed = ((images - clean).abs() > 0.5 / 255).any(1).flatten(1).sum(1)
             return changed <= self._threat.epsilon
-        return Budget(norm, self._threat.epsilon).allows(images, clean)
+        return NormBall(norm, self._threat.epsilon).allows(images, clean)
 
 
 class Decision:
@@ -244,13 +244,13 @@ class Access:
         self._classifier, self._samples, self._evidence = classifier, samples, evidence
         self._random, self._draws = random, draws
 
-    def made_differentiable(self, classifier: Classifier, draws: int | None = None) -> Opened:
+    def made_differentiable(self, classifier: Classifier, draws: int | None = None) -> Differentiable:
         """``classifier`` with gradients past what has none, averaged over ``draws`` (None: the effort's)."""
         draws = self._draws if draws is None else draws
-        return opened(classifier, self._samples.images[:PROBED], random=self._random, draws=draws)
+        return make_differentiable(classifier, self._samples.images[:PROBED], random=self._random, draws=draws)
 
     @cached_property
-    def differentiable(self) -> Opened:
+    def differentiable(self) -> Differentiable:
         """The model made differentiable, and what had to be done for it."""
         return self.made_differentiable(self._classifier)
 

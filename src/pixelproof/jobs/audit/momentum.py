@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.goal import Goal, LossName
 from pixelproof.attacks.gradient.sparse import sparse_descent
 from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall
 
 ITERATIONS = 30
 _STEPS_ACROSS = 8  # that lead from the middle of the ball to its edge
@@ -36,7 +36,7 @@ class Momentum:
     varied: bool = False
 
     def __call__(
-        self, network: Callable[[Tensor], Tensor], clean: Tensor, goal: Goal, budget: Budget, numbers: torch.Generator
+        self, network: Callable[[Tensor], Tensor], clean: Tensor, goal: Goal, budget: NormBall, numbers: torch.Generator
     ) -> Tensor:
         """8-bit images within ``budget`` of ``clean`` N×C×H×W in [0, 1] that ``network``, giving logits, mistakes."""
         now, velocity = clean, torch.zeros_like(clean)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
@@ -26,6 +26,7 @@ from pixelproof.models.query import Scorer
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.intervals import Rate
 from pixelproof.seeds import stream
+from pixelproof.units import to_8_bit
 
 #: Images of the data that the model is first asked about, at most, and the memory of all that it is asked about.
 _IMAGES, _BYTES = 2_000, 2**28
@@ -160,7 +161,7 @@ def _learn(
     network.eval()
 
 
-def _augmented(network: nn.Module, pool: Tensor, labels: Tensor, budget: Budget) -> Tensor:
+def _augmented(network: nn.Module, pool: Tensor, labels: Tensor, budget: NormBall) -> Tensor:
     """``pool`` moved to the edge of ``budget``, along the gradient by which ``network`` leaves ``labels``."""
     found = []
     for images, part in zip(torch.split(pool, BATCH), torch.split(labels, BATCH), strict=True):
@@ -180,10 +181,10 @@ def _fooled(audit: AuditContext, network: nn.Module, attack: Momentum, numbers: 
     return found
 
 
-def _budget(audit: AuditContext) -> Budget:
+def _budget(audit: AuditContext) -> NormBall:
     norm = audit.threat.norm
     assert norm != "l0"  # as ``transfer`` refuses it
-    return Budget(norm, audit.threat.epsilon)
+    return NormBall(norm, audit.threat.epsilon)
 
 
 def _moved(images: Tensor, numbers: torch.Generator, most: int) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.data import ImageSet
 from pixelproof.engine import Sample
 from pixelproof.errors import RunError

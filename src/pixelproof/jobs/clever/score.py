@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.clever.extreme_value import Float64Array, fit_reverse_weibull

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.gradient.sparse import sparse_descent
 from pixelproof.attacks.gradient.start import random_start
 from pixelproof.attacks.gradient.steepest import steepest
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempt, iterative
 from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
@@ -80,7 +80,7 @@ def _told(audit: AuditContext) -> int | None:
     """The iterations of the claim's descent, as told or by the name of its attack; None where it is no descent."""
     told = audit.claim.evaluation
     try:
-        named = read_attack(told.attack.lower().partition(":")[0])
+        named = parse_attack(told.attack.lower().partition(":")[0])
     except InputError:  # none of ours, or a library's
         return told.iterations
     if named.needs != "gradients":
@@ -181,7 +181,7 @@ class _Run:
     def __init__(self, audit: AuditContext, step: float) -> None:
         self.audit, self.step, self.begun = audit, step / 255, time.perf_counter()
         norm: Norm = audit.threat.norm  # type: ignore[assignment]  # L0 has been refused
-        self.budget = Budget(norm, audit.threat.epsilon)
+        self.budget = NormBall(norm, audit.threat.epsilon)
         self.rows = torch.tensor(audit.decision.right, device=audit.device)
         self.places = torch.arange(len(self.rows), device=audit.device)
         self.oracle, self.goal = audit.access.oracle(len(self.rows), "open"), audit.samples.goal(self.rows)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import settled
+from pixelproof.attacks.attack import project_and_quantise
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.wrong_classes import wrong_classes
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, strongest
@@ -179,11 +179,13 @@ def aware(audit: AuditContext) -> list[Attacked]:
 
 def _unaware(audit: AuditContext) -> dict[str, list[int]]:
     blind = audit.access.no_gradients("open")
-    attack = read_attack(on_scores(audit.threat, audit.effort) if blind else iterative(audit.threat))
+    attack = parse_attack(on_scores(audit.threat, audit.effort) if blind else iterative(audit.threat))
     rows = torch.tensor(audit.samples.first(_SAMPLES), device=audit.device)
     clean, goal = audit.samples.images[rows], audit.samples.goal(rows)
     oracle = audit.access.oracle(len(rows), "open" if audit.access.no_gradients("plain") else "plain")
-    images = settled(attack, attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach(), clean)
+    images = project_and_quantise(
+        attack, attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach(), clean
+    )
     fooled = goal.reached(audit.decision.log_scores(images)) & audit.samples.within(images, rows)
     return {
         "rows": rows.tolist(),
@@ -220,7 +222,7 @@ def _led(audit: AuditContext, both: Rejecting, spec: str, rows: Sequence[int], a
 
 def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int], aims: int) -> Attacked:
     """What the attack does to the samples ``chosen`` by leading them to wrong classes that are not rejected."""
-    attack, begun, broken = read_attack(spec), time.perf_counter(), set[int]()
+    attack, begun, broken = parse_attack(spec), time.perf_counter(), set[int]()
     counts = [0, 0]
     rows = torch.tensor(chosen, dtype=torch.int64, device=audit.device)
     for targets in _aims(audit, rows, aims).unbind(1):
@@ -230,7 +232,7 @@ def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int]
             break
         oracle, goal = Oracle(both, BATCH, audit.device, len(part)), Goal(audit.samples.labels[part], targets[left])
         streams = audit.samples.streams(f"{spec}|past the detector", part)
-        images = settled(attack, attack(oracle, clean, goal, streams).detach(), clean)
+        images = project_and_quantise(attack, attack(oracle, clean, goal, streams).detach(), clean)
         broken |= set(part[audit.decision.reached(images, part) & audit.samples.within(images, part)].tolist())
         counts = [counts[0] + int(oracle.queries.sum()), counts[1] + int(oracle.gradient_steps.sum())]
     return Attacked(

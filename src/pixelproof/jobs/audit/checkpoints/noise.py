@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.start import random_start
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, black_box, white_box
@@ -111,12 +111,12 @@ def noise(audit: AuditContext, rows: Sequence[int], draws: int) -> Attacked:
     threat = audit.threat
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where there is no noise here but the few-pixel attack's.")
-    budget = Budget(threat.norm, threat.epsilon)
+    budget = NormBall(threat.norm, threat.epsilon)
     name = f"noise(norm={threat.norm},epsilon={threat.epsilon:g},draws={draws})"
     return attempt(audit, name, lambda: _measured(audit, tuple(rows), draws, name, budget), rows)
 
 
-def _measured(audit: AuditContext, rows: tuple[int, ...], draws: int, name: str, budget: Budget) -> Attacked:
+def _measured(audit: AuditContext, rows: tuple[int, ...], draws: int, name: str, budget: NormBall) -> Attacked:
     begun, samples = time.perf_counter(), torch.tensor(rows, device=audit.device)
     oracle = audit.access.oracle(len(rows))
     worst = _smallest_margins(audit, oracle, samples, draws, name, budget)
@@ -135,7 +135,7 @@ def _measured(audit: AuditContext, rows: tuple[int, ...], draws: int, name: str,
 
 
 def _smallest_margins(
-    audit: AuditContext, oracle: Oracle, samples: Tensor, draws: int, name: str, budget: Budget
+    audit: AuditContext, oracle: Oracle, samples: Tensor, draws: int, name: str, budget: NormBall
 ) -> Tensor:
     """Of each of ``samples``, the 8-bit image that came nearest to fooling, or one that did."""
     streams, goal, clean = (
@@ -159,7 +159,7 @@ def _smallest_margins(
     return worst
 
 
-def _noisy(clean: Tensor, budget: Budget, streams: Streams, each: int) -> Tensor:
+def _noisy(clean: Tensor, budget: NormBall, streams: Streams, each: int) -> Tensor:
     """``clean`` with noise, whole grey levels; ``each`` images in a row are of one sample."""
     images = random_start(clean, budget, streams)
     if budget.norm == "linf":

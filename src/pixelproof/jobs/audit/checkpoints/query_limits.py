@@ -9,8 +9,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, has_scores, on_labels, on_scores
@@ -20,6 +19,7 @@ from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.statistics import more_often
 from pixelproof.results.intervals import Rate
+from pixelproof.units import to_8_bit
 from pixelproof.wording import count, plural
 
 
@@ -159,7 +159,7 @@ def queries_to_fool(audit: AuditContext, spec: str, rows: Sequence[int]) -> Mapp
 
 
 def _first(audit: AuditContext, spec: str, rows: Sequence[int]) -> list[int]:
-    attack, found = read_attack(spec), []
+    attack, found = parse_attack(spec), []
     for start in range(0, len(rows), BATCH):
         part = torch.tensor(rows[start : start + BATCH], device=audit.device)
         oracle = WatchedOracle(audit, part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.named import NAMES, read_attack
+from pixelproof.attacks.named import NAMES, parse_attack
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.checkpoint import checkpoint
 from pixelproof.jobs.audit.context import AuditContext
@@ -61,7 +61,7 @@ def _spelled(text: str) -> Attack | None:
     if text.strip().lower().partition("(")[0].strip() not in NAMES:
         return None
     try:
-        return read_attack(text.lower())
+        return parse_attack(text.lower())
     except InputError:
         return None
 

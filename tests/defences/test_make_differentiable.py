@@ -1,4 +1,4 @@
-"""Classifiers laid open: what was done for it, step by step, and the gradients that come of it."""
+"""Classifiers made differentiable: what was done for it, step by step, and the gradients that come of it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from attack_kit import grey_images, linear_classifier
-from pixelproof.defences import Bpda, Chain, ExpectedClassifier, Jpeg, PreprocessedClassifier, adaptive, defend
-from pixelproof.defences.opened import opened
+from pixelproof.defences import Bpda, Chain, ExpectedClassifier, Jpeg, PreprocessedClassifier, defend, make_adaptive
+from pixelproof.defences.differentiable import make_differentiable
 from pixelproof.models import TorchClassifier
 
 
 class Posterise:
-    """Somebody's own preprocessor, which no spelling names."""
+    """Somebody's own preprocessor, which no spec names."""
 
-    name = spelling = "posterise"
+    name = spec = "posterise"
     differentiable = False
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -34,12 +34,12 @@ def _gradient(classifier, images: Tensor) -> Tensor:
 
 def test_an_undefended_model_needs_nothing():
     model = linear_classifier()
-    assert opened(model, grey_images(2), random=False, draws=5) == (model, (), (), ())
+    assert make_differentiable(model, grey_images(2), random=False, draws=5) == (model, (), (), ())
 
 
 def test_a_differentiable_defence_needs_nothing_either():
     images = grey_images(2)
-    found = opened(defend(linear_classifier(), "smooth+median"), images, random=False, draws=5)
+    found = make_differentiable(defend(linear_classifier(), "smooth+median"), images, random=False, draws=5)
     assert found[1:] == ((), (), ())
     assert torch.allclose(
         _gradient(found.classifier, images), _gradient(defend(linear_classifier(), "smooth+median"), images)
@@ -48,8 +48,8 @@ def test_a_differentiable_defence_needs_nothing_either():
 
 def test_a_spelled_defence_is_taken_as_adaptive_takes_it():
     model, images = linear_classifier(), grey_images(2)
-    found = opened(defend(model, "jpeg+tvm(iterations=2)+round(1)"), images, random=False, draws=3)
-    assert found.classifier.fingerprint == adaptive(model, "jpeg+tvm(iterations=2)+round(1)", 3).fingerprint
+    found = make_differentiable(defend(model, "jpeg+tvm(iterations=2)+round(1)"), images, random=False, draws=3)
+    assert found.classifier.fingerprint == make_adaptive(model, "jpeg+tvm(iterations=2)+round(1)", 3).fingerprint
     jpeg, tvm = "jpeg(75)", "tvm(keep=0.5,weight=0.03,iterations=2,seed=0)"
     assert found.passed == (jpeg, tvm)
     assert found.steps[:3] == (f"BPDA past {jpeg}", f"BPDA past {tvm}", f"EOT over 3 draws of {tvm}")
@@ -59,7 +59,7 @@ def test_a_spelled_defence_is_taken_as_adaptive_takes_it():
 def test_a_preprocessor_without_a_spelling_to_be_read_is_opened_itself():
     model, images = linear_classifier(), grey_images(3)
     whole = PreprocessedClassifier(model, Chain((Posterise(), Jpeg())))
-    found = opened(whole, images, random=False, draws=3)
+    found = make_differentiable(whole, images, random=False, draws=3)
     assert found.passed == ("posterise", "jpeg(75)")
     assert torch.equal(found.classifier.scores(images), whole.scores(images))
     weights = model.module[1].weight[0].detach().view(1, 3, 8, 8).expand(3, -1, -1, -1)
@@ -70,7 +70,7 @@ def test_layers_behind_defences_are_passed_too():
     inner = TorchClassifier(nn.Sequential(Round(), linear_classifier().module), kind="logits")
     images = grey_images(3)
     whole = PreprocessedClassifier(PreprocessedClassifier(inner, Jpeg()), Posterise())
-    found = opened(whole, images, random=False, draws=3)
+    found = make_differentiable(whole, images, random=False, draws=3)
     assert found.passed == ("posterise", "jpeg(75)", "layer 0 (Round)")
     assert isinstance(found.classifier.preprocessor, Bpda)
     assert torch.equal(found.classifier.scores(images), whole.scores(images))
@@ -86,7 +86,7 @@ def test_random_models_are_averaged():
         def forward(self, images: Tensor) -> Tensor:
             return self.inner(images) + torch.randn(len(images), 1)
 
-    found = opened(TorchClassifier(Noisy(), kind="logits"), grey_images(2), random=True, draws=7)
+    found = make_differentiable(TorchClassifier(Noisy(), kind="logits"), grey_images(2), random=True, draws=7)
     assert isinstance(found.classifier, ExpectedClassifier)
     assert found.classifier.calls == 7
     assert found.steps == ("EOT over 7 draws",)

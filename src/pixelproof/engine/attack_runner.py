@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.attack import Attack, project_and_quantise
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.job import Outcome, Round, Sample
@@ -23,6 +23,7 @@ from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
 from pixelproof.seeds import Streams, stream
+from pixelproof.units import to_levels, to_unit
 
 Array = npt.NDArray[np.float64]
 
@@ -48,12 +49,12 @@ class _Judged:
         success, image = self.successes[k], self.images[k]
         distances = pixel_distances(image, sample.pixels)
         predicted = int(self.probabilities[k].argmax()) if success else sample.label
-        method, _, parameters = attack.spelling.partition("(")
+        method, _, parameters = attack.spec.partition("(")
         record = Record(
             sample=sample.index,
             label=sample.label,
-            constraint=attack.budget.norm if attack.budget else None,
-            threshold=attack.budget.epsilon if attack.budget else None,
+            constraint=attack.ball.norm if attack.ball else None,
+            threshold=attack.ball.epsilon if attack.ball else None,
             method=method,
             parameters=parameters.removesuffix(")"),
             target=sample.target,
@@ -74,7 +75,7 @@ class _Judged:
         return record, image if distances["l0"] else None
 
 
-class Barrage:
+class AttackRunner:
     """Runs every attack by name of ``settings`` over samples; see ``run``.
 
     ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``classifier`` decides.
@@ -104,7 +105,7 @@ class Barrage:
         """
         known = {(record.sample, record.spec) for record in done}
         for each in self.settings.attacks:
-            attack = read_attack(each.spec)
+            attack = parse_attack(each.spec)
             size = len(samples) if attack.together else self.settings.batch_size
             for start in range(0, len(samples), max(size, 1)):
                 cohort = samples[start : start + size]
@@ -121,7 +122,7 @@ class Barrage:
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
-        pixels = settled(attack, found, clean).mul(255).round().permute(0, 2, 3, 1)
+        pixels = to_levels(project_and_quantise(attack, found, clean))
         scores = self.verifier(pixels)
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
@@ -139,11 +140,11 @@ class Barrage:
 
     def _images(self, cohort: Sequence[Sample]) -> Tensor:
         pixels = np.stack([sample.pixels for sample in cohort])
-        return torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+        return to_unit(torch.from_numpy(pixels).to(self.device))
 
     def _streams(self, attack: Attack, cohort: Sequence[Sample]) -> Streams:
         cpu, seed = torch.device("cpu"), self.settings.seed
-        return Streams([stream(cpu, seed, attack.spelling, sample.index) for sample in cohort], self.device)
+        return Streams([stream(cpu, seed, attack.spec, sample.index) for sample in cohort], self.device)
 
 
 def _goal(cohort: Sequence[Sample], device: torch.device) -> Goal:

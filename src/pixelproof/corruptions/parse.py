@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption
 from pixelproof.corruptions.severity import SeverityCorruption, Table
 from pixelproof.corruptions.suites import PERTURBATIONS
-from pixelproof.data.imageset import ImageSet
+from pixelproof.data.imageset import ImageSet, UInt8Array
 from pixelproof.errors import InputError
+from pixelproof.units import to_pixels, to_unit
 
 #: Images up to this height and width are taken for CIFAR's where nothing says which table to use.
 LARGEST_CIFAR = 64
@@ -42,10 +44,10 @@ def make(name: str, table: Table) -> Corruption:
     return kind(table=table) if issubclass(kind, SeverityCorruption) else kind()
 
 
-def read_perturbations(spelling: str, shape: tuple[int, int, int]) -> list[Perturbation]:
-    """What ``spelling`` names, for images of ``shape`` (H, W, C), in order. Raises ``InputError`` for a mistake."""
+def parse_perturbations(spec: str, shape: tuple[int, int, int]) -> list[Perturbation]:
+    """What ``spec`` names, for images of ``shape`` (H, W, C), in order. Raises ``InputError`` for a mistake."""
     found = []
-    for part in spelling.replace(" ", "").split("+"):
+    for part in spec.replace(" ", "").split("+"):
         match = _PART.fullmatch(part)
         if match is None:
             raise InputError(
@@ -59,19 +61,19 @@ def read_perturbations(spelling: str, shape: tuple[int, int, int]) -> list[Pertu
     return found
 
 
-def perturbed(data: ImageSet, spelling: str, seed: int) -> ImageSet:
-    """``data`` with every image changed as ``spelling`` says."""
-    steps = read_perturbations(spelling, data.shape)
-    images = torch.from_numpy(data.images.copy())
-    rows = max(1, _VALUES // images[0].numel())
-    changed = torch.cat([_applied(part, steps, seed) for part in torch.split(images, rows)]).numpy()
+def perturbed(data: ImageSet, spec: str, seed: int) -> ImageSet:
+    """``data`` with every image changed as ``spec`` says."""
+    steps = parse_perturbations(spec, data.shape)
+    pixels = torch.from_numpy(data.images.copy())
+    rows = max(1, _VALUES // pixels[0].numel())
+    changed = np.concatenate([_applied(part, steps, seed) for part in torch.split(pixels, rows)])
     changed.setflags(write=False)
-    return ImageSet(changed, data.labels, data.class_names, f"{data.name}, {spelling}", data.indices)
+    return ImageSet(changed, data.labels, data.class_names, f"{data.name}, {spec}", data.indices)
 
 
-def _applied(pixels: Tensor, steps: list[Perturbation], seed: int) -> Tensor:
+def _applied(pixels: Tensor, steps: list[Perturbation], seed: int) -> UInt8Array:
     """uint8 N×H×W×C, changed."""
-    images = pixels.permute(0, 3, 1, 2).float() / 255
+    images = to_unit(pixels)
     for step in steps:
         images = step.corruption(images, step.strength, seed)
-    return images.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    return to_pixels(images)

@@ -20,7 +20,7 @@ SWAPS = 0.75  # of a batch
 # Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior;
 # of a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
 ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
-# A lane is hopeless after this many queries, once in that many rounds no score was as low as that. One pixel, and more.
+# A lane is infeasible after this many queries, once in that many rounds no score was as low. One pixel, and more.
 ONE, MORE = (40, 1, 5.0), (150, 6, 5.5)
 UNUSABLE = 1e30  # a margin beyond it is none
 STEEP = 1e4  # margins are cut here
@@ -29,7 +29,7 @@ STEEP = 1e4  # margins are cut here
 Item = TypeVar("Item")
 
 
-class Mind:
+class LaneModel:
     """One lane: its landscape, the sets it asked, the best of them, and the next ones."""
 
     def __init__(self, cohort: int, prior: PixelPrior, image: Tensor, size: int, capacity: int) -> None:
@@ -67,12 +67,12 @@ class Mind:
         return len(self.tried) >= (ONE if self.size == 1 else MORE)[0]
 
     @property
-    def hopeless(self) -> bool:
+    def infeasible(self) -> bool:
         """Even the most promising of all that is left has been many standard deviations off, for some rounds."""
         _, rounds, score = ONE if self.size == 1 else MORE
         return self.seasoned and min(self.scores[-rounds:]) > score
 
-    def know(self, margins: Tensor) -> None:
+    def condition_on(self, margins: Tensor) -> None:
         """Begin with the margins (K,) of the clean image."""
         usable = margins < UNUSABLE
         if bool(usable.any()):
@@ -102,63 +102,63 @@ class Mind:
         self.scores.append(plan.best)
 
 
-def make_plans(minds: Iterable[Mind]) -> None:
+def make_plans(models: Iterable[LaneModel]) -> None:
     """Let those that have no plan make one."""
-    idle = [mind for mind in minds if mind.plan is None]
+    idle = [model for model in models if model.plan is None]
     for group in _alike(idle, lambda m: (m.cohort, m.size, m.landscape.outputs, m.count, m.incumbent is None)):
-        for mind, plan in zip(group, _plans(group), strict=True):
-            mind.expect(plan)
+        for model, plan in zip(group, _plans(group), strict=True):
+            model.expect(plan)
 
 
-def _plans(minds: Sequence[Mind]) -> list[Plan]:
-    landscapes, count, size = [mind.landscape for mind in minds], minds[0].count, minds[0].size
+def _plans(models: Sequence[LaneModel]) -> list[Plan]:
+    landscapes, count, size = [model.landscape for model in models], models[0].count, models[0].size
     if size == 1:
-        return scan(landscapes, [mind.tried[:, 0] for mind in minds], count)
-    incumbents = [mind.incumbent for mind in minds if mind.incumbent is not None]
+        return scan(landscapes, [model.tried[:, 0] for model in models], count)
+    incumbents = [model.incumbent for model in models if model.incumbent is not None]
     swaps = round(SWAPS * count) if incumbents else 0
-    used = pad_sequence([mind.used for mind in minds], batch_first=True)
-    return Pool(landscapes, incumbents, size, used).take(count - swaps, swaps, (minds[0].noise, SWAP))
+    used = pad_sequence([model.used for model in models], batch_first=True)
+    return Pool(landscapes, incumbents, size, used).take(count - swaps, swaps, (models[0].noise, SWAP))
 
 
-def take_in(minds: Sequence[Mind], answers: Tensor) -> None:
+def observe(models: Sequence[LaneModel], answers: Tensor) -> None:
     """Let each learn from the answers (lanes, q or more, K) to its plan."""
     usable = (answers.amin(2) < UNUSABLE).tolist()
-    good = [[k for k in range(len(mind.asked.sets)) if own[k]] for mind, own in zip(minds, usable, strict=True)]
-    for mind, own, chosen in zip(minds, answers, good, strict=True):
-        if mind.rivals is None and chosen:
-            mind.follow((own[chosen] < UNUSABLE).all(0))
+    good = [[k for k in range(len(model.asked.sets)) if own[k]] for model, own in zip(models, usable, strict=True)]
+    for model, own, chosen in zip(models, answers, good, strict=True):
+        if model.rivals is None and chosen:
+            model.follow((own[chosen] < UNUSABLE).all(0))
 
     def situation(lane: int) -> Hashable:
-        mind, plan = minds[lane], minds[lane].asked
-        return mind.cohort, mind.landscape.outputs, plan.sets.shape, plan.swaps, tuple(good[lane])
+        model, plan = models[lane], models[lane].asked
+        return model.cohort, model.landscape.outputs, plan.sets.shape, plan.swaps, tuple(good[lane])
 
-    for lanes in _alike(range(len(minds)), situation):
-        _take_in([minds[lane] for lane in lanes], answers[lanes], good[lanes[0]])
+    for lanes in _alike(range(len(models)), situation):
+        _observe_alike([models[lane] for lane in lanes], answers[lanes], good[lanes[0]])
 
 
-def _take_in(minds: Sequence[Mind], answers: Tensor, good: list[int]) -> None:
+def _observe_alike(models: Sequence[LaneModel], answers: Tensor, good: list[int]) -> None:
     """Those whose plans are alike, and of which the same answers are good."""
-    plans = [mind.asked for mind in minds]
+    plans = [model.asked for model in models]
     sets = torch.stack([plan.sets for plan in plans])
-    for mind, own, keys in zip(minds, sets, minds[0].prior.keys[sets].sum(2), strict=True):
-        mind.tried, mind.used, mind.plan = torch.cat([mind.tried, own]), torch.cat([mind.used, keys]), None
+    for model, own, keys in zip(models, sets, models[0].prior.keys[sets].sum(2), strict=True):
+        model.tried, model.used, model.plan = torch.cat([model.tried, own]), torch.cat([model.used, keys]), None
     if not good:
         return
-    rivals = torch.stack([mind.rivals for mind in minds if mind.rivals is not None])[:, None]
+    rivals = torch.stack([model.rivals for model in models if model.rivals is not None])[:, None]
     margins = answers[:, good].gather(2, rivals.expand(-1, len(good), -1)).clamp_(-STEEP, STEEP)
     cells, signs = (torch.stack(part) for part in zip(*((plan.cells, plan.signs) for plan in plans), strict=True))
     whole = torch.tensor([float(k < sets.shape[1] - plans[0].swaps) for k in good], device=sets.device)
     whole = whole.expand(len(sets), -1)
     told = -margins
     if plans[0].swaps:
-        incumbents = torch.stack([mind.incumbent.margins for mind in minds if mind.incumbent is not None])
+        incumbents = torch.stack([model.incumbent.margins for model in models if model.incumbent is not None])
         told.addcmul_(1 - whole[..., None], incumbents[:, None])
-    noise = torch.where(whole > 0, minds[0].noise, SWAP)
-    learn([mind.landscape for mind in minds], Observations(cells[:, good], signs[:, good], whole, noise, told))
+    noise = torch.where(whole > 0, models[0].noise, SWAP)
+    learn([model.landscape for model in models], Observations(cells[:, good], signs[:, good], whole, noise, told))
     lowest, best = margins.amin(2).min(1)
-    for lane, (mind, low, k) in enumerate(zip(minds, lowest.tolist(), best.tolist(), strict=True)):
-        if mind.incumbent is None or low < mind.lowest:
-            mind.incumbent, mind.lowest = Incumbent(sets[lane, good[k]], margins[lane, k]), low
+    for lane, (model, low, k) in enumerate(zip(models, lowest.tolist(), best.tolist(), strict=True)):
+        if model.incumbent is None or low < model.lowest:
+            model.incumbent, model.lowest = Incumbent(sets[lane, good[k]], margins[lane, k]), low
 
 
 def _alike(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.errors import InputError
+from pixelproof.units import grey_levels, to_8_bit
 
 Norm = Literal["linf", "l2", "l1"]
 
@@ -20,7 +21,7 @@ _HALVINGS = 8
 
 
 @dataclass(frozen=True)
-class Budget:
+class NormBall:
     """The ball of radius ``epsilon`` in ``norm``, with lengths in grey levels (1/255) and all channel values counted.
 
     Raises ``InputError`` for an unknown norm or an ``epsilon`` that is not positive.
@@ -79,15 +80,10 @@ class Budget:
 
     def allows(self, images: Tensor, clean: Tensor) -> Tensor:
         """Whether each of ``images``, 8-bit ones N×C×H×W in [0, 1], lies in the ball around ``clean``: N bools."""
-        change = ((images - clean) * 255).round().flatten(1).double()
+        change = grey_levels(images - clean).flatten(1).double()
         order = {"linf": torch.inf, "l2": 2, "l1": 1}[self.norm]
         length: Tensor = torch.linalg.vector_norm(change, order, dim=1)
         return length <= self.epsilon + _TOLERANCE
-
-
-def to_8_bit(images: Tensor) -> Tensor:
-    """The nearest 8-bit images to ``images``, as float32 in [0, 1]."""
-    return (images * 255).round().clamp(0, 255) / 255
 
 
 def l1_projection(change: Tensor, radius: float) -> Tensor:

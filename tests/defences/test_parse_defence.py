@@ -17,13 +17,13 @@ from pixelproof.defences import (
     SpatialSmoothing,
     Thermometer,
     TotalVariation,
-    read_defence,
+    parse_defence,
 )
 from pixelproof.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("spelling", "meant"),
+    ("spec", "meant"),
     [
         ("tvm", TotalVariation()),
         ("tvm()", TotalVariation()),
@@ -54,16 +54,16 @@ from pixelproof.errors import InputError
         ),
     ],
 )
-def test_spellings(spelling, meant):
-    found = read_defence(spelling)
+def test_spellings(spec, meant):
+    found = parse_defence(spec)
     assert found == meant
-    assert found.spelling == meant.spelling
-    assert read_defence(found.spelling) == meant
-    assert read_defence(found.name) == meant
+    assert found.spec == meant.spec
+    assert parse_defence(found.spec) == meant
+    assert parse_defence(found.name) == meant
 
 
 @pytest.mark.parametrize(
-    ("spelling", "text"),
+    ("spec", "text"),
     [
         (
             "blur",
@@ -90,8 +90,8 @@ def test_spellings(spelling, meant):
         ("output-noise(sigma=2)", "0 < sigma ≤ 1 was expected, not 2"),
     ],
 )
-def test_misspellings_say_what_there_is(spelling, text):
+def test_misspellings_say_what_there_is(spec, text):
     with pytest.raises(InputError, match=text) as caught:
-        read_defence(spelling)
+        parse_defence(spec)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")

@@ -1,4 +1,4 @@
-"""Defences by a short spelling, as on the command line."""
+"""Defences by spec strings, as on the command line."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ _OUTPUTS: dict[str, type[Any]] = {
 _SQUEEZE = ("bits(5)", "median(2)")
 _PART = re.compile(r"([\w-]+)(?:\((.*)\))?")
 _JOINT = re.compile(r"\+(?![^(]*\))")  # not the sign of an exponent
-SPELLINGS = (
+SPECS = (
     f"{', '.join(kind().name for kind in _STEPS.values())}, squeeze ({'+'.join(_SQUEEZE)}), of scores "
     f"{', '.join(kind().name for kind in _OUTPUTS.values())}"
 )
 
 
 def defend(classifier: Classifier, defence: str | None) -> Classifier:
-    """``classifier`` behind the ``defence`` so spelled (see ``read_defence``); itself where that is None."""
-    return classifier if defence is None else PreprocessedClassifier(classifier, read_defence(defence))
+    """``classifier`` behind the ``defence`` of that spec (see ``parse_defence``); itself where that is None."""
+    return classifier if defence is None else PreprocessedClassifier(classifier, parse_defence(defence))
 
 
-def read_defence(spelling: str) -> Preprocessor:
-    """The defence that ``spelling`` names: ``tvm``, ``jpeg(75)``, or several in order: ``jpeg(75)+smooth(3)+tvm``.
+def parse_defence(spec: str) -> Preprocessor:
+    """The defence that ``spec`` names: ``tvm``, ``jpeg(75)``, or several in order: ``jpeg(75)+smooth(3)+tvm``.
 
     Parameters stand by name in parentheses, the first also without: ``tvm(0.3,seed=1)``; those left out keep their
     defaults. ``squeeze`` is ``bits(5)+median(2)``. Defences of the output, as in ``smooth+round(2)``, come last. Raises
-    ``InputError`` for what is not so spelled.
+    ``InputError`` for anything else.
     """
     steps: list[Preprocessor] = []
     outputs: list[OutputDefence] = []
-    for text in _split(spelling):
+    for text in _split(spec):
         name, given = _name(text)
         if name in _OUTPUTS:
             outputs.append(_made(_OUTPUTS[name], text, given))
@@ -74,9 +74,9 @@ def read_defence(spelling: str) -> Preprocessor:
     return steps[0] if len(steps) == 1 and not outputs else Chain(tuple(steps), tuple(outputs))
 
 
-def _split(spelling: str) -> list[str]:
+def _split(spec: str) -> list[str]:
     texts: list[str] = []
-    for text in (each.strip() for each in _JOINT.split(spelling)):
+    for text in (each.strip() for each in _JOINT.split(spec)):
         texts += _SQUEEZE if text == "squeeze" else [text]
     return texts
 
@@ -85,7 +85,7 @@ def _name(text: str) -> tuple[str, str]:
     """The name in ``text``, and what stands in parentheses."""
     found = _PART.fullmatch(text)
     if not found or found[1] not in {**_STEPS, **_OUTPUTS}:
-        raise InputError(f"There is no defence {text!r}; expected {SPELLINGS}, or several joined by +.")
+        raise InputError(f"There is no defence {text!r}; expected {SPECS}, or several joined by +.")
     return found[1], found[2] or ""
 
 

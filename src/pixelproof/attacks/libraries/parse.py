@@ -11,11 +11,11 @@ from pixelproof.errors import InputError
 Parameters = tuple[tuple[str, object], ...]
 
 
-def read_call(text: str, spelling: str) -> tuple[str, Parameters]:
+def parse_call(text: str, spec: str) -> tuple[str, Parameters]:
     """The name and the parameters in ``text``: ``NAME`` or ``NAME(parameter=value, …)``.
 
     Values are Python literals, ``inf``, and quotients of numbers such as ``8/255``. Raises ``InputError``, quoting
-    ``spelling``, for anything else.
+    ``spec``, for anything else.
     """
     try:
         call = ast.parse(text.strip(), mode="eval").body
@@ -26,13 +26,13 @@ def read_call(text: str, spelling: str) -> tuple[str, Parameters]:
         raise ValueError
     except (SyntaxError, ValueError, TypeError, ZeroDivisionError) as error:
         raise InputError(
-            f"{spelling!r} cannot be read; expected LIBRARY:ATTACK(name=value, …) with each name at most once, and as "
+            f"{spec!r} cannot be read; expected LIBRARY:ATTACK(name=value, …) with each name at most once, and as "
             "values numbers, quotients such as 8/255, inf, True, False, None or quoted text."
         ) from error
 
 
-def write_call(name: str, parameters: Parameters) -> str:
-    """The text that ``read_call`` reads as ``name`` and ``parameters``."""
+def format_call(name: str, parameters: Parameters) -> str:
+    """The text that ``parse_call`` reads as ``name`` and ``parameters``."""
     return f"{name}({','.join(f'{each}={value!r}' for each, value in parameters)})"
 
 

@@ -7,9 +7,9 @@ from math import inf
 
 import pytest
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.libraries import library_attack
-from pixelproof.attacks.libraries.spelled import read_call
+from pixelproof.attacks.libraries.parse import parse_call
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("tiny")
     ],
 )
 def test_what_can_be_read(text, parameters):
-    assert read_call(text, text) == ("PGD", parameters)
+    assert parse_call(text, text) == ("PGD", parameters)
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_what_can_be_read(text, parameters):
 )
 def test_nothing_else_can(text):
     with pytest.raises(InputError, match=r"cannot be read; expected LIBRARY:ATTACK\(name=value"):
-        read_call(text, f"art:{text}")
+        parse_call(text, f"art:{text}")
 
 
 @pytest.mark.parametrize(
-    "spelling", ["torchattacks:Step()", "torchattacks:Step(eps=0.5,steps=2)", "torchattacks:Noise(std=inf)"]
+    "spec", ["torchattacks:Step()", "torchattacks:Step(eps=0.5,steps=2)", "torchattacks:Noise(std=inf)"]
 )
-def test_a_spelling_names_its_attack(spelling):
-    attack = library_attack(spelling)
-    assert attack.spelling == spelling
-    assert library_attack(attack.spelling) == attack
-    assert hash(attack) == hash(library_attack(spelling))
-    assert attack.name == spelling.partition("(")[0]
+def test_a_spelling_names_its_attack(spec):
+    attack = library_attack(spec)
+    assert attack.spec == spec
+    assert library_attack(attack.spec) == attack
+    assert hash(attack) == hash(library_attack(spec))
+    assert attack.name == spec.partition("(")[0]
 
 
 def test_a_quotient_and_its_value_are_the_same_attack():
@@ -69,7 +69,7 @@ def test_a_quotient_and_its_value_are_the_same_attack():
 
 
 @pytest.mark.parametrize(
-    ("spelling", "told"),
+    ("spec", "told"),
     [
         ("cleverhans:PGD", "There is no attack library 'cleverhans'; expected art:ATTACK, foolbox:ATTACK, "),
         ("torchattacks:Stepp", "torchattacks has no attack 'Stepp'; it has Step"),
@@ -81,9 +81,9 @@ def test_a_quotient_and_its_value_are_the_same_attack():
         ("torchattacks:Step(eps=0)", "epsilon above 0"),
     ],
 )
-def test_what_is_told_about_the_rest(spelling, told):
+def test_what_is_told_about_the_rest(spec, told):
     with pytest.raises(InputError) as error:
-        library_attack(spelling)
+        library_attack(spec)
     assert told in str(error.value)
 
 
@@ -106,9 +106,9 @@ def test_a_missing_library_is_told_with_how_to_install_it(library, module, insta
 
 
 def test_budgets_follow_from_the_parameters_given_or_by_default():
-    assert library_attack("torchattacks:Step").budget == Budget("linf", 8 / 255 * 255)
-    assert library_attack("torchattacks:Step(eps=0.5)").budget == Budget("linf", 127.5)
-    assert library_attack("torchattacks:Noise(std=1)").budget is None
+    assert library_attack("torchattacks:Step").ball == NormBall("linf", 8 / 255 * 255)
+    assert library_attack("torchattacks:Step(eps=0.5)").ball == NormBall("linf", 127.5)
+    assert library_attack("torchattacks:Noise(std=1)").ball is None
 
 
 def test_what_attacks_need():
