@@ -9,7 +9,7 @@ result.report("report.html")
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from pixelproof.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from pixelproof.api import Result as Result

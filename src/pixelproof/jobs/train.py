@@ -10,23 +10,22 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import pixelproof
 from pixelproof.data.imageset import ImageSet
+from pixelproof.defences import adversarial_training
+from pixelproof.defences.adversarial_training import Adversary
 from pixelproof.errors import DataError, RunError
 from pixelproof.units import to_unit
+from pixelproof.version import __version__
 from pixelproof.wording import plural
 from pixelproof.zoo.recipe import Recipe
 from pixelproof.zoo.registry import entry
-
-if TYPE_CHECKING:
-    from pixelproof.defences.adversarial_training import Adversary
 
 CHECKPOINT = "checkpoint.pt"
 TEACHER = "teacher.pt"  # the checkpoint of the first half of a distillation
@@ -122,7 +121,7 @@ def train(
         "precision": "bfloat16 autocast" if mixed_precision else "float32",
         "storage": storage,
         "environment": {
-            "pixelproof": pixelproof.__version__,
+            "pixelproof": __version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "device": device.type,
@@ -327,7 +326,6 @@ def _adversary(name: str) -> Adversary | None:
     kind = entry(name).adversary
     if kind is None:
         return None
-    from pixelproof.defences import adversarial_training  # late: defences knows the models, and these the zoo
 
     return adversarial_training.fast() if kind == "fast" else adversarial_training.pgd()
 
