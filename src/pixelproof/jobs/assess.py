@@ -64,7 +64,7 @@ class AssessJob(Job):
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
         checked = self._checked
-        selection, self._samples = select(Scorer(self.classifier, settings.batch_size, self.device), data, settings)
+        selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device)
         check_needs(settings, attacked, data, self.device)
         manifest = self.manifest(checked, selection, _of_one_class(selection, data))
@@ -77,13 +77,16 @@ class AssessJob(Job):
             raise RunError(  # a model whose code has changed unseen
                 f"{run.folder} holds another run (other model, data or settings); choose another --out."
             )
-        scorer = Scorer(self.classifier, self.settings.batch_size, self.device)
         varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
-        self._samples = restore(scorer, _clean_set(run, manifest), self.settings, manifest.selection, varies)
+        self._samples = restore(self._selecting(), _clean_set(run, manifest), self.settings, manifest.selection, varies)
+
+    def _selecting(self) -> Scorer:
+        return Scorer(self.classifier, self.settings.batch_size, self.device, self.asked, "selection")
 
     @cached_property
     def _checked(self) -> Preflight:
-        return preflight(self.classifier, self.data, batch_size=self.settings.batch_size, device=self.device)
+        size = self.settings.batch_size
+        return preflight(self.classifier, self.data, batch_size=size, device=self.device, asked=self.asked)
 
     # The work.
 
@@ -114,12 +117,9 @@ class AssessJob(Job):
 
     def counts(self) -> Mapping[str, float]:
         if self._engine is None or self._attack_runner is None:
-            return {}
-        steps = self._attack_runner.gradient_steps
-        return {
-            "queries": self._engine.queries + self._attack_runner.queries,
-            **({"gradient_steps": steps} if steps else {}),
-        }
+            return self.asked
+        queries, steps = self._engine.queries + self._attack_runner.queries, self._attack_runner.gradient_steps
+        return {"queries": queries, **({"gradient_steps": steps} if steps else {}), **self.asked}
 
 
 def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:

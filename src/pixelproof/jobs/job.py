@@ -18,6 +18,7 @@ from pixelproof.data.imageset import ImageSet, UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.preflight import Preflight
 from pixelproof.models import Classifier
+from pixelproof.models.query import Asked
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.environment import environment
 from pixelproof.runs.identity import run_identity
@@ -78,6 +79,7 @@ class Job(ABC):
     ) -> None:
         self.label, self.spec, self.classifier = label, spec, classifier  # the label is what people see while it runs
         self.device = choose_device(device)
+        self.asked = Asked()  # what went through the model in this sitting
         self.card = data if isinstance(data, DataCard) else _card(data)
 
     @property
@@ -140,7 +142,7 @@ class Job(ABC):
 
     def counts(self) -> Mapping[str, float]:
         """What went through the model on the way: ``queries`` and others, by name."""
-        return {}
+        return self.asked
 
 
 def choose_device(choice: str) -> torch.device:

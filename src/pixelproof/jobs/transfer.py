@@ -83,7 +83,7 @@ class TransferJob(Job):
         self._looked_at = looked_at
         self._labels = {sample: label for source in sources for sample, label in source.labels.items()}
         self._clean = {sample: image for source in sources for sample, image in source.clean.items()}
-        self._scorer = verifier(classifier, self.device)
+        self._scorer = verifier(classifier, self.device, self.asked)
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class TransferJob(Job):
         looked = None
         if not self._looked_at:
             rows = self._scorer.batch_size
-            looked = preflight(model, self._clean_set(samples), batch_size=rows, device=self.device)
+            looked = preflight(model, self._clean_set(samples), batch_size=rows, device=self.device, asked=self.asked)
         labels = tuple(self._labels[sample] for sample in samples)
         manifest = self.manifest(
             looked,
@@ -128,9 +128,6 @@ class TransferJob(Job):
             ]
             outcomes: list[Outcome] = [*((each, None) for each in clean), *((each, None) for each in found)]
             yield Batch(outcomes, source.label, queries=len(images))
-
-    def counts(self) -> Mapping[str, float]:
-        return {"queries": self._scorer.queries}
 
 
 def _answer(source: Source, image: Stored, said: int) -> TransferRecord:

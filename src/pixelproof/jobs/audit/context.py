@@ -25,7 +25,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.audit.detector import detector_of
 from pixelproof.jobs.audit.spec import Effort
 from pixelproof.models import Classifier
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import Scorer, classes
 from pixelproof.results.audit.attacked import View
 from pixelproof.results.audit.claim import Claim, Threat
 from pixelproof.results.audit.statistics import overstated
@@ -198,7 +198,7 @@ class Decision:
         return _asked(self.classifier, images)
 
     def answers(self, images: Tensor) -> Tensor:
-        return self.log_scores(images).argmax(1)
+        return classes(self.log_scores(images))
 
     def rejected(self, images: Tensor) -> Tensor:
         """Whether the model's detector rejects each of ``images``: N bools."""

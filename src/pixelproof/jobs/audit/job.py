@@ -58,7 +58,13 @@ class AuditJob(Job):
         """Look at the model. Raises ``InputError`` for what the user must put right."""
         model, data = self.classifier, self.data
         found = preflight(
-            model, data, batch_size=BATCH, device=self.device, limit=self.effort.clean, refuse_chance=False
+            model,
+            data,
+            batch_size=BATCH,
+            device=self.device,
+            limit=self.effort.clean,
+            refuse_chance=False,
+            asked=self.asked,
         )
         samples = self._context(found.findings).samples.chosen
         selection = Selection(

@@ -81,7 +81,6 @@ class CleverJob(Job):
         self.settings = resolve(from_options(AssessSpec, shared), data.shape, self.device.type)
         self._usable = data if run is None else _of_run(run, spec, classifier, data)
         self._attacked = None if run is None else _attacked(run, self.norm)
-        self._queries = self._gradient_steps = 0
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
@@ -93,14 +92,16 @@ class CleverJob(Job):
     def begin(self) -> Begun:
         """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
         model, data, size = self.classifier, self.data, self.settings.batch_size
-        found = preflight(model, data, batch_size=size, device=self.device, limit=_CHECKED)
+        found = preflight(model, data, batch_size=size, device=self.device, limit=_CHECKED, asked=self.asked)
         manifest = self.manifest(found, self._chosen[0], steps=self._steps)
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
 
     @cached_property
     def _chosen(self) -> tuple[Selection, list[Sample]]:
         settings = replace(self.settings, samples=self.spec.samples or min(SAMPLES, len(self._usable)))
-        return select(Scorer(self.classifier, settings.batch_size, self.device), self._usable, settings)
+        return select(
+            Scorer(self.classifier, settings.batch_size, self.device, self.asked, "selection"), self._usable, settings
+        )
 
     @property
     def _samples(self) -> list[Sample]:
@@ -145,16 +146,13 @@ class CleverJob(Job):
         )
 
     def _outcomes(self, cohort: Sequence[Sample], scores: Sequence[CleverScore]) -> list[tuple[CleverRecord, None]]:
-        self._queries += sum(each.queries for each in scores)
-        self._gradient_steps += sum(each.gradient_steps for each in scores)
+        self.asked["queries"] += sum(each.queries for each in scores)
+        self.asked["gradient_steps"] += sum(each.gradient_steps for each in scores)
         far = None if self._attacked is None else self._attacked.distances
         return [
             (_record(sample.index, score, None if far is None else far.get(sample.index, inf)), None)
             for sample, score in zip(cohort, scores, strict=True)
         ]
-
-    def counts(self) -> Mapping[str, float]:
-        return {"queries": self._queries, "gradient_steps": self._gradient_steps}
 
 
 def _record(sample: int, score: CleverScore, distance: float | None) -> CleverRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from typing import Any
@@ -41,7 +41,7 @@ class PerturbJob(Job):
         self.data = in_range(data, spec.range)
         super().__init__(f"{classifier.name}, perturbations", spec, classifier, self.data, spec.device)
         self.settings = spec.settings(data.shape)
-        self._scorer = verifier(classifier, self.device)
+        self._scorer = verifier(classifier, self.device, self.asked)
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class PerturbJob(Job):
     def begin(self) -> Begun:
         """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
         model, data = self.classifier, self.data
-        found = preflight(model, data, batch_size=self._scorer.batch_size, device=self.device)
+        found = preflight(model, data, batch_size=self._scorer.batch_size, device=self.device, asked=self.asked)
         chosen = self._chosen
         clean = self._clean
         right = Rate(sum(a == b for a, b in zip(clean, chosen.labels.tolist(), strict=True)), len(chosen))
@@ -130,9 +130,6 @@ class PerturbJob(Job):
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         for step in steps:
             yield Batch([self._steps[step]()], step)
-
-    def counts(self) -> Mapping[str, float]:
-        return {"queries": self._scorer.queries}
 
     def _cell(self, corruption: Corruption, strength: float) -> Outcome:
         sample = int(self._chosen.indices[self._shown])
