@@ -23,7 +23,7 @@ from pixelproof.jobs.audit.claim import Claim, read_claim
 from pixelproof.jobs.audit.conduct import conduct
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models import Classifier, load_model
-from pixelproof.report.audit_page import write_audit
+from pixelproof.report.audit import write_audit
 from pixelproof.results.audit_view import audit_view
 from pixelproof.runs.environment import environment
 

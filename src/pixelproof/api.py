@@ -24,8 +24,8 @@ from pixelproof.jobs.perturb.spec import PerturbSpec
 from pixelproof.jobs.spec_file import checked
 from pixelproof.models import ScoreKind, wrap_model
 from pixelproof.report import levels_html, write_report
-from pixelproof.report.audit_page import write_audit
-from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.audit import write_audit
+from pixelproof.report.perturb import write_perturbations
 from pixelproof.results import AttemptRow, LevelRow, MinimalThresholds, minimal_thresholds
 from pixelproof.results.audit_view import AuditView, audit_view
 from pixelproof.results.perturb_view import PerturbView, perturb_view

@@ -17,7 +17,7 @@ from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.conduct import conduct
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models.wrap import wrap_model
-from pixelproof.report.audit_page import write_audit
+from pixelproof.report.audit import write_audit
 from pixelproof.results.audit_view import AuditView, read_audit
 from pixelproof.runs.journal import Journal
 from tiny_run import Answer, Cli

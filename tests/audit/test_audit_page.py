@@ -16,9 +16,9 @@ from html_page import Page
 from pixelproof.jobs.audit.answered import read_answer
 from pixelproof.jobs.audit.checkpoint import Answer, Plot
 from pixelproof.jobs.audit.scoreboard import write_scoreboard
-from pixelproof.report.audit_claim import claim_sentences
+from pixelproof.report.audit import SIGNS, write_audit
 from pixelproof.report.audit_figures import figures_of
-from pixelproof.report.audit_page import SIGNS, write_audit
+from pixelproof.report.audit_tables import claim_sentences
 from pixelproof.report.figure import Figure
 from pixelproof.results.audit_view import AuditView, audit_view, read_audit
 

@@ -86,7 +86,7 @@ def _measure(spec: AuditSpec, claim: Path, out: Path) -> AuditView:
     from pixelproof.jobs.audit.claim import read_claim
     from pixelproof.jobs.audit.conduct import conduct
     from pixelproof.jobs.audit.scoreboard import FILE, write_scoreboard
-    from pixelproof.report.audit_page import write_audit
+    from pixelproof.report.audit import write_audit
     from pixelproof.results.audit_view import audit_view
 
     claimed, classifier, images = read_claim(claim), open_model(spec), load_data(spec.data)
@@ -114,7 +114,7 @@ def _command(spec: AuditSpec, out: Path) -> str:
 def tell(view: AuditView, out: Path) -> None:
     """Print the verdicts, the judgement and where the page lies; raises ``VerificationError`` where one fails."""
     from pixelproof.cli.console import console
-    from pixelproof.report.audit_terminal import verdict_list
+    from pixelproof.report.audit import verdict_list
 
     console.print(verdict_list(view))
     console.print(f"[bold]{escape(view.judgement.title)}.[/]", soft_wrap=True)

@@ -57,8 +57,8 @@ def clever(
     from pixelproof.errors import InputError
     from pixelproof.jobs.assess_spec import make_spec
     from pixelproof.jobs.clever.survey import survey
-    from pixelproof.report.clever_table import score_table, sentences
-    from pixelproof.report.terminal_table import terminal_table
+    from pixelproof.report.clever import score_table, sentences
+    from pixelproof.report.terminal import terminal_table
     from pixelproof.runs import RunStore
 
     if out is not None and (out.is_dir() or not out.parent.is_dir()):

@@ -26,8 +26,7 @@ def grid(
     from pixelproof.plans.grid.conduct import conduct
     from pixelproof.plans.grid.scoreboard import FILE, write_scoreboard
     from pixelproof.plans.grid.spec import read_grid
-    from pixelproof.report.grid_page import write_grid
-    from pixelproof.report.grid_summary import grid_summary
+    from pixelproof.report.grid import grid_summary, write_grid
 
     words, trust = ["pixelproof", "grid", str(spec), "--out", str(out)], ["--trust-code"] if trust_code else []
     command = shlex.join([*words, *(["--data", data] if data else []), *trust])

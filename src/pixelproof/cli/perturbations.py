@@ -23,7 +23,7 @@ def measure(spec: PerturbSpec, classifier: Classifier, images: ImageSet, out: Pa
     from pixelproof.cli.share import continued_by_itself, share_progress
     from pixelproof.jobs.perturb.job import conduct
     from pixelproof.jobs.perturb.scoreboard import FILE, write_scoreboard
-    from pixelproof.report.perturb_page import write_perturbations
+    from pixelproof.report.perturb import write_perturbations
     from pixelproof.results.perturb_view import perturb_view
 
     with continued_by_itself(), share_progress(f"{classifier.name}, perturbations") as progress:
@@ -46,9 +46,9 @@ def _command(spec: PerturbSpec, out: Path) -> str:
 
 def tell(view: PerturbView, out: Path) -> None:
     """Print the tables, the summary and where the page lies."""
-    from pixelproof.report.perturb_summary import perturb_summary
+    from pixelproof.report.perturb import perturb_summary
     from pixelproof.report.perturb_tables import error_table, standing_table
-    from pixelproof.report.terminal_table import narrowed, terminal_table
+    from pixelproof.report.terminal import narrowed, terminal_table
 
     console.print(terminal_table(narrowed(standing_table(view), "perturbation", "accuracy", "difference", "worst")))
     if view.mean_corruption_error is not None:

@@ -39,8 +39,8 @@ def report(
 def _of_audit(folder: Path, figures: list[FigureFormat]) -> None:
     from pixelproof.cli.audit import tell
     from pixelproof.files import write_whole
+    from pixelproof.report.audit import write_audit
     from pixelproof.report.audit_figures import audit_figures
-    from pixelproof.report.audit_page import write_audit
     from pixelproof.results.audit_view import read_audit
 
     view = read_audit(folder)

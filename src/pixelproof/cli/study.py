@@ -25,8 +25,7 @@ def study(
     from pixelproof.plans.study.conduct import conduct
     from pixelproof.plans.study.scoreboard import FILE, write_scoreboard
     from pixelproof.plans.study.spec import read_study
-    from pixelproof.report.study_page import write_study
-    from pixelproof.report.study_summary import study_summary
+    from pixelproof.report.study import study_summary, write_study
 
     words, trust = ["pixelproof", "study", str(spec), "--out", str(out)], ["--trust-code"] if trust_code else []
     command = shlex.join([*words, *(["--data", data] if data else []), *trust])

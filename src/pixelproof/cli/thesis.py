@@ -30,9 +30,8 @@ def thesis(
     from pixelproof.plans.thesis.conduct import conduct_thesis
     from pixelproof.plans.thesis.scoreboard import FILE, write_scoreboard
     from pixelproof.plans.thesis.spec import read_thesis
-    from pixelproof.report.terminal_table import narrowed, terminal_table
-    from pixelproof.report.thesis_page import differences, thesis_summary, write_thesis
-    from pixelproof.report.thesis_tables import perturbation_table, pgd_table
+    from pixelproof.report.terminal import narrowed, terminal_table
+    from pixelproof.report.thesis import differences, perturbation_table, pgd_table, thesis_summary, write_thesis
 
     pairs = [each.partition("=") for each in data or ()]
     wrong = [name for name, sign, place in pairs if not (name and sign and place)]

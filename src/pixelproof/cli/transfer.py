@@ -31,8 +31,8 @@ def transfer(
     from pixelproof.jobs.assess_spec import make_spec
     from pixelproof.plans.study.fast_assessment import fast_assessment
     from pixelproof.report.study_tables import fast_table
-    from pixelproof.report.tables import write_forms
-    from pixelproof.report.terminal_table import terminal_table
+    from pixelproof.report.table import write_forms
+    from pixelproof.report.terminal import terminal_table
 
     spec = make_spec(model=model, data="runs", defence=defence, device=device, trust_code=trust_code)
     classifier = open_model(spec)

@@ -69,7 +69,7 @@ class AuditView:
         return "\n  ".join([f"Audit of {self.head['model']}: {self.judgement.title}", *lines])
 
     def _repr_html_(self) -> str:
-        from pixelproof.report.audit_notebook import audit_html
+        from pixelproof.report.audit import audit_html
 
         return audit_html(self)
 

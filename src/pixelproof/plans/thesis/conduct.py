@@ -19,7 +19,7 @@ from pixelproof.plans.grid.spec import slug
 from pixelproof.plans.study.conduct import Progress, quiet
 from pixelproof.plans.thesis.spec import SubjectSpec, ThesisSpec
 from pixelproof.plans.thesis.view import ThesisView
-from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.perturb import write_perturbations
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturb_view import PerturbView, perturb_view
 from pixelproof.results.thesis import Subject

@@ -1,0 +1,371 @@
+"""The page of a study, or of a comparison of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from pixelproof.plans.study.view import StudyView
+from pixelproof.report import sources, study_demonstration, study_figures, study_tables
+from pixelproof.report.figure import Figure
+from pixelproof.report.page import Page, status, write_page
+from pixelproof.report.section import (
+    Contents,
+    Section,
+    Tile,
+    commands,
+    finding_section,
+    folded,
+    listing,
+    notice,
+    part,
+    prose,
+    reading_section,
+    subheading,
+    summary_section,
+)
+from pixelproof.report.study_published import published_lines_table
+from pixelproof.report.table import Table
+from pixelproof.results import study
+from pixelproof.results.study import Assessed, Claim, MainTable, NetworkArea, NetworkDuality
+from pixelproof.wording import FEW_PIXEL, THRESHOLD, count, listed, percent, plural
+
+_FEW_ABSENT = 4  # from as many networks left out, why each is stands folded
+_FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
+_CHANGES = {FEW_PIXEL: "changes of a few pixels (L0)", THRESHOLD: "small changes of every value (L∞)"}
+
+
+def write_study(view: StudyView, folder: Path) -> Path:
+    """Write ``report.html``, ``tables/`` and ``figures/`` (SVG) into ``folder``; returns the page's path."""
+    return write_page(study_page(view), folder)
+
+
+def study_page(view: StudyView) -> Page:
+    """Everything that a study says; equal for equal runs and answers."""
+    contents = Contents(study_page_tables(view), study_page_figures(view))
+    return Page(
+        view.kind,
+        f"Robustness of {view.title}",
+        (
+            summary_section(study_summary(view), tiles=_tiles(view)),
+            *_results(view, contents),
+            _false_images(view, contents),
+            Section("claims", "What the papers say, and what holds here", _claim_parts(contents)),
+            finding_section(view.findings),
+            _reading(),
+            _runs(view, contents),
+            _sources(),
+        ),
+        contents,
+        facts=_facts(view),
+        status=status(view.finished),
+        finished=view.finished,
+        notices=_notices(view),
+        heading=view.title,
+    )
+
+
+def study_page_tables(view: StudyView) -> list[Table]:
+    """Every table with a row in it, marked where the comparison was forced."""
+    runs, shown = view.assessed, view.demonstration
+    results = study_tables.all_study_tables(runs, view.transfers, view.fast, view.differences)
+    more = (study_tables.l2_table(study.level_runs(runs)), published_lines_table(study.beside(runs)))
+    own = [
+        *(study_tables.marked(table, view.differences) for table in more),
+        *([study_demonstration.false_table(shown), study_demonstration.answer_table(shown)] if shown else []),
+        study_tables.run_table(view.runs),
+        study_tables.setting_table(view.runs),
+    ]
+    return [*results, *(table for table in own if table.rows)]
+
+
+def study_page_figures(view: StudyView) -> list[Figure]:
+    """Every figure that there is something to draw for."""
+    runs = view.assessed
+    levels = study.level_runs(runs)
+    return [
+        *study_figures.duality_figures(study.dualities(levels)),
+        *study_figures.transfer_figures(view.transfers),
+        *study_figures.curve_figures(study.areas(runs)),
+        *study_figures.class_map_figures(study.class_maps(levels)),
+    ]
+
+
+# The head of the page.
+
+
+def _facts(view: StudyView) -> list[str]:
+    dates = sorted({date for run in view.runs if (date := run.manifest.environment.get("date"))})
+    records = sum(len(run.records) for run in view.assessed)
+    when = [dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"] if dates else []
+    return [*when, plural(len(view.runs), "run"), plural(records, "record")]
+
+
+def _notices(view: StudyView) -> list[Markup]:
+    """What was compared in spite of differences, and what is left out."""
+    spite = "The tables compare these runs all the same."
+    forced = [notice("warning", "Forced", f"{difference}. {spite}") for difference in view.differences]
+    if not view.absent:
+        return forced
+    summary = Markup("<strong>Missing</strong> {}").format(", ".join(view.absent))
+    reasons = listing(view.absent.values())
+    return [*forced, folded(summary, reasons, style="finding warning", shown=len(view.absent) < _FEW_ABSENT)]
+
+
+def _tiles(view: StudyView) -> list[Tile]:
+    """The headline: what only one norm reveals."""
+    rows = study.dualities(study.level_runs(view.assessed))
+    networks = study.headline_networks(rows)
+    return [
+        Tile(percent(rate.value), f"only one norm reveals, th = {th}", f"{rate.ratio} samples of {networks}")
+        for th, rate in study.one_norm_only(rows).items()
+    ]
+
+
+# Sections of results.
+
+
+def _results(view: StudyView, contents: Contents) -> list[Section]:
+    """Each with its figures and tables, or a sentence on why it has none."""
+    runs, table, folded_table, figures = view.assessed, contents.table, contents.folded, contents.figures_of
+    no_duality = "" if study.dualities(study.level_runs(runs)) else "No run tried both norms."
+    return [
+        Section("main", "Networks and levels", [table("study-main")]),
+        _section(
+            *("defences", "Defences", "" if any(run.defence for run in runs) else "No network here has a defence."),
+            table("study-defences"),
+        ),
+        _section(
+            *("duality", "What one norm shows and the other hides", no_duality),
+            figures("study-duality"),
+            folded_table("study-duality"),
+        ),
+        _section(
+            *("transfer", "Transfer", view.no_transfer),
+            figures("study-transfer"),
+            folded_table("study-transfer-few-pixel", 8),
+            folded_table("study-transfer-threshold", 8),
+            folded_table("study-fast"),
+            folded_table("study-transfer-cells", 0),
+        ),
+        _section(
+            *("areas", "Minimal thresholds", "" if study.areas(runs) else "No run sought minimal thresholds."),
+            figures("study-curves"),
+            table("study-areas"),
+        ),
+        Section(
+            *("classes", "Classes"),
+            [
+                figures("study-classes"),
+                folded("The numbers behind the maps", contents.tables_of("study-classes")),
+            ],
+        ),
+        _section(
+            *("wins", "Differential evolution and CMA-ES"),
+            "" if study.duels(runs) else "No network has runs by both DE and CMA-ES.",
+            folded_table("study-wins"),
+        ),
+        _section(
+            *("published", "The papers’ figures and ours"),
+            "" if study.beside(runs) else "The papers have no figures for these networks.",
+            table("study-published-lines"),
+            folded_table("study-published", 0),
+        ),
+        Section("l2", "Distances and every rate", [table("study-l2"), folded_table("study-rates", 0)]),
+    ]
+
+
+def _section(name: str, title: str, instead: str, *parts: Markup) -> Section:
+    return Section(name, title, [*([prose(instead)] if instead else []), *parts])
+
+
+def _claim_parts(contents: Contents) -> list[Markup]:
+    return [contents.table("study-claims"), contents.folded("study-claim-numbers", 0)]
+
+
+def _false_images(view: StudyView, contents: Contents) -> Section | None:
+    shown = view.demonstration
+    if shown is None:
+        return None
+    parts = (
+        prose(*study_demonstration.explanation(shown)),
+        part("exhibits", study_demonstration.exhibits(shown)),
+        contents.table("study-false-adversarial"),
+        contents.table("study-false-adversarial-answers"),
+    )
+    return Section("false", "False adversarial images", parts)
+
+
+# Sections on how to read and verify it.
+
+
+def _reading() -> Section:
+    return reading_section(
+        [
+            (
+                "Attack",
+                "A search for a slightly changed image that a network answers wrongly. It sees only the network’s "
+                "scores, never its gradients. Only images that the network classifies correctly are attacked, so "
+                "networks are attacked on slightly different ones.",
+            ),
+            (
+                "Threshold (th)",
+                "How much may change. L0: at most th pixels, by any amount. L∞: every channel value, by at most th of "
+                "its 255 steps.",
+            ),
+            (
+                "Adversarial accuracy",
+                "The share of attacked samples that were fooled: the attack’s rate. Lower is more robust.",
+            ),
+            (
+                "Accuracy under attack",
+                "Clean accuracy × (1 − adversarial accuracy): the share of all images still right.",
+            ),
+            (
+                "Minimal threshold",
+                "The smallest change found that fools a sample; an upper bound, as a longer search may find less.",
+            ),
+            ("Transfer", "Adversarial images of one network shown to another, which had no part in making them."),
+            ("95 %", "The Wilson score interval, in percent: rates inside it agree with what was counted."),
+        ]
+    )
+
+
+def _runs(view: StudyView, contents: Contents) -> Section:
+    where = "; call them where the folder of the study lies" if view.kind == "study" else ""
+    how = (
+        "Every run keeps its adversarial images. These commands compute each claim again from the images and the "
+        f"model, with none of the attack code{where}:"
+    )
+    parts = (
+        contents.folded("study-runs"),
+        part("side_by_side", [contents.table("study-settings")], "details"),
+        subheading("How to verify"),
+        prose(how),
+        commands(*view.verifications),
+    )
+    return Section("runs", "Runs and settings", parts)
+
+
+def _sources() -> Section:
+    revised = "the same revised; false adversarial images (section IV, figure 2)"
+    return sources.source_section(
+        (sources.VARGAS, "the study, its levels, its tables and the published figures"),
+        (sources.KOTYAN, revised),
+        (sources.SU, "few-pixel attacks by differential evolution"),
+        (sources.WILSON, "the interval"),
+    )
+
+
+# The summary.
+
+
+def study_summary(view: StudyView) -> list[str]:
+    """Sentences on: what one norm hides, the most and least robust network, defences, claims, trust."""
+    runs = view.assessed
+    levels = study.level_runs(runs)
+    table = study.main_table(levels)
+    sentences = [
+        _one_norm(study.dualities(levels)),
+        *(_ranking(table, attack) for attack in study.NORMS),
+        _areas(study.areas([run for run in runs if run.defence is None])),
+        _defences(table),
+        _claims(study.claims(runs)),
+        _trust(view, levels),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _one_norm(rows: Sequence[NetworkDuality]) -> str:
+    pooled = study.one_norm_only(rows)
+    if not pooled:
+        return "Only one norm was tried, so what the other would reveal is not known."
+    if not any(rate.successes for rate in pooled.values()):
+        return "No sample was fooled under one norm only: here neither norm hides what the other shows."
+    shares = [f"{percent(rate.value)} ({rate.ratio}) at th = {th}" for th, rate in pooled.items()]
+    return f"Some samples fall under one norm only, so a test with the other alone would miss them: {listed(shares)}."
+
+
+def _ranking(table: MainTable, attack: str) -> str:
+    """The networks without a defence by their mean adversarial accuracy over the levels of ``attack``."""
+    means = {line.label: line.mean(attack, table.levels) for line in table.networks}
+    known = {label: mean for label, mean in means.items() if mean is not None}
+    if not known:
+        return ""
+    change = _CHANGES[attack]
+    if len(known) == 1:
+        label, mean = next(iter(known.items()))
+        return f"On average over the levels, {change} fooled {label} on {percent(mean)} of the samples."
+    most, least = (_those(known, extreme(known.values())) for extreme in (min, max))
+    if most == least:
+        return f"Against {change} all networks are equally robust: {percent(min(known.values()))} fooled on average."
+    return (
+        f"Against {change} the most robust network is {most} ({percent(min(known.values()))} of the samples fooled, on "
+        f"average over the levels) and the least robust {least} ({percent(max(known.values()))})."
+    )
+
+
+def _areas(areas: Sequence[NetworkArea]) -> str:
+    """By the papers' measure of the whole curve."""
+    parts: dict[str, str] = {}
+    for attack, norm in ((FEW_PIXEL, "L0"), (THRESHOLD, "L∞")):
+        found = {area.label: area.minimal.area for area in areas if area.minimal.attack == attack}
+        if len(found) > 1:
+            parts[norm] = _those(found, max(found.values()))
+    if not parts:
+        return ""
+    said = [f"{who} under {norm}" for norm, who in parts.items()]
+    if len(parts) > 1 and len(set(parts.values())) == 1:
+        said = [f"{parts['L0']} under both norms"]
+    return f"By the area under the curve, which weighs every threshold alike, the most robust is {listed(said)}."
+
+
+def _those(values: Mapping[str, float], value: float) -> str:
+    return listed([label for label, each in values.items() if each == value])
+
+
+def _defences(table: MainTable) -> str:
+    bare = {line.name: line for line in table.networks}
+    parts = []
+    for line in (line for line in table.defences if line.name in bare):
+        pairs = [
+            (bare[line.name].mean(attack, table.levels), line.mean(attack, table.levels)) for attack in study.NORMS
+        ]
+        changes = [
+            f"{100 * (after - before):+.1f} points under {norm}".replace("-", "−")
+            for norm, (before, after) in zip(("L0", "L∞"), pairs, strict=True)
+            if before is not None and after is not None
+        ]
+        if changes:
+            parts.append(f"{line.label} {listed(changes)}")
+    return (
+        f"Share of the samples fooled with a defence, against the same network without: {'; '.join(parts)}."
+        if parts
+        else ""
+    )
+
+
+def _claims(claims: Sequence[Claim]) -> str:
+    held = sum(claim.verdict == "held" for claim in claims)
+    parts = [f"{count(held)} of the papers’ {count(len(claims))} claims held here"]
+    for verdict, words in (("not held", "did not hold"), ("cannot be said", "cannot be judged")):
+        texts = [f"“{claim.text.rstrip('.')}”" for claim in claims if claim.verdict == verdict]
+        if texts:
+            parts.append(f"{listed(texts)} {words}")
+    return f"{'; '.join(parts)}."
+
+
+def _trust(view: StudyView, levels: Sequence[Assessed]) -> str:
+    parts = []
+    budgets = [budget for run in levels for budget in run.budgets.values()]
+    if budgets:
+        allowed = plural(max(budgets), "query", "queries")
+        parts.append(f"All this is what {allowed} a sample and level can find; a longer search may find more.")
+    samples = min((len(run.selection.samples) for run in levels), default=0)
+    if samples < _FEW_SAMPLES:
+        parts.append(f"With only {plural(samples, 'sample')} a network, every rate is a rough indication.")
+    if not view.finished:
+        parts.append("Some runs are not finished, so every number may still change.")
+    return " ".join(parts)
