@@ -14,7 +14,6 @@ from rich.table import Table as RichTable
 from pixelproof.files import write_whole
 from pixelproof.jobs.perturb import FOLDER, JOURNAL
 from pixelproof.report import assess_tables as tables
-from pixelproof.report import sources
 from pixelproof.report.assess_summary import summary
 from pixelproof.report.figure import Figure, write_drawings
 from pixelproof.report.gallery import gallery
@@ -31,7 +30,8 @@ from pixelproof.report.section import (
     notice,
     part,
     prose,
-    reading_section,
+    reading,
+    sources,
     subheading,
     summary_section,
 )
@@ -270,52 +270,17 @@ def _gallery(view: View, run: RunStore) -> Section:
 
 
 def _reading(view: View) -> Section:
-    aim = "with the class aimed at" if view.targeted else "wrongly"
-    who = "Few-pixel and threshold attacks see" if view.attempts else "It sees"
-    nested = view.minimal or view.nested is not False
-    counted = ""
-    if view.minimal:
-        counted = "One search an image seeks its minimal threshold; every level counts all its queries."
-    elif view.nested is not False:
-        counted = "Where a level is reached through lower ones, the mean counts the queries of those as well."
-    terms = {
-        "Attack": f"A search for a slightly changed image that the model answers {aim}. {who} only the model’s scores, "
-        "never its gradients. Only images that the model classifies correctly are attacked.",
-        "Threshold (th)": "How much may change. Few-pixel attacks (L0): at most th pixels, by any amount. Threshold "
-        "attacks (L∞): every channel value, by at most th of its 255 steps.",
-        "Minimal threshold": "The smallest threshold at which an image that fools was found: how far that image lies "
-        "from the original."
-        if view.minimal
-        else "",
-        "Adversarial accuracy": "The share of attacked images that were fooled: the attack's rate."
-        + (" An image fooled at a threshold counts at every larger one." if nested else ""),
-        "Robust accuracy": "The share of all images considered that are still classified correctly. An image that was "
-        "wrong before any attack counts as not robust.",
-        "Safe": "No attacked image was fooled: the model is then th-pixel-safe or th-threshold-safe within the queries "
-        "stated. A stronger search may find what this one did not; the interval says what the number of images leaves "
-        "open.",
-        "Gave up": "Images not fooled on which the search ended before its budget, since its model of the classifier "
-        "saw no success ahead.",
-        "Gradient step": "One image through the model backwards, for the gradient of one number."
-        if view.attempts
-        else "",
-        "Query": "One image through the model in a search; checking a result counts too. Preflight, selection and the "
-        f"rows that fill a batch up do not. {counted}",
-        "95 %": "The Wilson score interval, in percent: rates inside it agree with what was counted.",
-        "L0, L1, L2, L∞": "The distance between the adversarial and the original image: changed pixels; and over all "
-        "channel values in steps of 255 the sum, the Euclidean length and the largest change.",
-    }
     rounded = (
         "Every adversarial image counted here is an ordinary 8-bit image; it was rounded first, then checked against "
         "its constraint and shown to the model again."
     )
-    works = (
-        (sources.VARGAS, "robustness levels, both norms"),
-        (sources.SU, "few-pixel attacks by differential evolution"),
-        (sources.WILSON, "the interval"),
+    works = sources(
+        vargas="robustness levels, both norms",
+        su="few-pixel attacks by differential evolution",
+        wilson="the interval",
     )
-    more = prose(rounded), subheading("Sources"), part("sources", works)
-    return reading_section([(term, text) for term, text in terms.items() if text], *more, what="report")
+    shown = reading("assess", view), prose(rounded), subheading("Sources"), works
+    return Section("reading", "How to read this report", shown)
 
 
 def _details(view: View) -> Section:

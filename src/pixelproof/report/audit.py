@@ -11,7 +11,6 @@ from rich.table import Table as RichTable
 
 from pixelproof.jobs.audit.answered import Answered
 from pixelproof.jobs.audit.checkpoint import Verdict
-from pixelproof.report import sources
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import all_audit_tables, bound, checkpoint_table, claim_sentences
 from pixelproof.report.figure import Figure
@@ -26,7 +25,8 @@ from pixelproof.report.section import (
     pairs,
     part,
     prose,
-    reading_section,
+    reading,
+    sources,
 )
 from pixelproof.report.table import Column, Table, flat
 from pixelproof.report.terminal import fragment, terminal_table
@@ -81,7 +81,7 @@ def audit_page(view: AuditView) -> Page:
             _unmeasured(view),
             finding_section(view.findings, "What was noticed beforehand"),
             _details(view, contents),
-            _reading(),
+            Section("reading", "How to read this page", [reading("audit", SIGNS)]),
             _sources(),
         ),
         contents,
@@ -178,35 +178,15 @@ def _identified(view: AuditView) -> dict[str, str]:
     }
 
 
-def _reading() -> Section:
-    verdicts: dict[Verdict, str] = {
-        "fail": "A difference that chance explains in fewer than one audit of a hundred, or a plain contradiction.",
-        "warn": "Something speaks against the claim, but it may be chance, or a matter of how it was measured.",
-        "pass": "What was asked was measured, and nothing spoke against the claim.",
-        "person": "No measurement can tell; the question stands above, with room for the answer.",
-        "skipped": "It could not be measured on this model or threat model, for the reason given.",
-    }
-    return reading_section(
-        [
-            *((_part("badge", verdict, SIGNS), text) for verdict, text in verdicts.items()),
-            (
-                "Intervals",
-                "Numbers have the 95 % Wilson score interval, in percent. Verdicts go by the one of 99 %, which "
-                "figures show where they say so.",
-            ),
-            ("Grey level", "1/255 of the range of a value; ε of a claim is in grey levels."),
-        ]
-    )
-
-
 def _sources() -> Section:
-    return sources.source_section(
-        (sources.TEKWANI, "the checkpoints"),
-        (sources.CARLINI, "threat models, and more checks"),
-        (sources.ATHALYE, "BPDA, EOT, the signs of masked gradients"),
-        (sources.TRAMER, "attacks that know the defence"),
-        (sources.WILSON, "the interval"),
+    works = sources(
+        tekwani="the checkpoints",
+        carlini="threat models, and more checks",
+        athalye="BPDA, EOT, the signs of masked gradients",
+        tramer="attacks that know the defence",
+        wilson="the interval",
     )
+    return Section("sources", "Sources", [works])
 
 
 # In short, for a terminal and a notebook.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report import sources
 from pixelproof.report.assess_tables import WAYS
 from pixelproof.report.grid_figures import grid_figures
 from pixelproof.report.grid_tables import NORMS, TARGET_TITLES, WAY_TITLES, all_grid_tables, where
@@ -19,7 +18,8 @@ from pixelproof.report.section import (
     folded,
     notice,
     prose,
-    reading_section,
+    reading,
+    sources,
     summary_section,
 )
 from pixelproof.results.attempts import WORST
@@ -82,50 +82,11 @@ def _attacks_and_cells(view: GridView, contents: Contents) -> Section:
 
 
 def _reading(view: GridView) -> Section:
-    clever = [
-        (
-            "CLEVER",
-            "How far from an image nothing fools, estimated from gradients around it, without any attack. It proves "
-            "nothing.",
-        ),
-        (
-            "ρ",
-            "Spearman’s rank correlation of the scores with the distances found: 1 where the same images are near in "
-            "both, 0 where neither tells of the other. A sample that nothing fooled counts as farther than all others.",
-        ),
-    ]
-    terms = [
-        (
-            "Fooled",
-            "Untargeted: the answer is another class than the true one. Targeted: it is the class aimed at, and "
-            "nothing else. Only samples count that the model, behind its defence, classifies correctly without any "
-            "attack.",
-        ),
-        (
-            "Next class, least likely class",
-            "The class with the next number, the first after the last; the class with the lowest score on the clean "
-            "image.",
-        ),
-        ("Worst case", "A sample that any of the attacks fooled."),
-        (
-            "Replayed",
-            "Images made against the bare model, shown to the model behind its defence: an attacker who knows nothing "
-            "of the defence. It says what a defence stops by being unknown, not how robust it is.",
-        ),
-        (
-            "End to end, adaptive",
-            "The attack asks the defended model itself; adaptively, it also goes around missing gradients (BPDA) and "
-            "averages over random draws (EOT).",
-        ),
-        *(clever if view.clever else ()),
-        ("Query, gradient step", "One image through the model forwards, or backwards."),
-        ("95 %", "The Wilson score interval, in percent: rates inside it agree with what was counted."),
-    ]
     rounded = (
         "Every image counted here is an ordinary 8-bit image; it was rounded first, then checked against the attack’s "
         "budget and shown to the model again."
     )
-    return reading_section(terms, prose(rounded))
+    return Section("reading", "How to read this page", [reading("grid", view.clever), prose(rounded)])
 
 
 def _verify(view: GridView) -> Section:
@@ -137,12 +98,13 @@ def _verify(view: GridView) -> Section:
 
 
 def _sources(view: GridView) -> Section:
-    return sources.source_section(
-        (sources.JANKOVIC, "attacks × target settings × defence combinations, replays"),
-        (sources.ATHALYE, "BPDA and EOT"),
-        *([(sources.WENG, "CLEVER")] if view.clever else []),
-        (sources.WILSON, "the interval"),
+    works = sources(
+        jankovic="attacks × target settings × defence combinations, replays",
+        athalye="BPDA and EOT",
+        **({"weng": "CLEVER"} if view.clever else {}),
+        wilson="the interval",
     )
+    return Section("sources", "Sources", [works])
 
 
 # The summary.

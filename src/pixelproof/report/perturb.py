@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pixelproof.report import sources
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.perturb_figures import perturb_figures
 from pixelproof.report.perturb_tables import all_perturb_tables
@@ -18,7 +17,8 @@ from pixelproof.report.section import (
     pairs,
     part,
     prose,
-    reading_section,
+    reading,
+    sources,
     summary_section,
 )
 from pixelproof.report.table import flat
@@ -49,7 +49,7 @@ def perturb_page(view: PerturbView) -> Page:
             _strengths(view, contents),
             _least(view, contents),
             _pictures(view),
-            _reading(view),
+            Section("reading", "How to read this page", [reading("perturb", view.head["table"])]),
             _settings(view),
             _sources(),
         ),
@@ -117,29 +117,6 @@ def _picture(view: PerturbView, perturbation: str, source: str, strength: str, a
     return Picture(strength, source, alt, shown, round(shown * height / width), (fact,), wrong=wrong)
 
 
-def _reading(view: PerturbView) -> Section:
-    terms = [
-        (
-            "Strength",
-            "Of rotation in degrees; of brightness the change in logit space (0 black, 0.5 unchanged, 1 white); of "
-            "contrast the scale there (0 grey, 1 unchanged); of RGB randomise the largest value of the noise that "
-            "takes red’s place; of jitter the reach, as a share of half the image’s side. Of the corruptions the "
-            "severity, 1 to 5.",
-        ),
-        ("Accuracy", "Over all samples, right and wrong ones when clean."),
-        ("95 %", "The Wilson score interval, in percent."),
-        (
-            "Random perturbations",
-            "Their draws follow from the image and the seed alone, so the same image, strength and seed always give "
-            "the same picture.",
-        ),
-    ]
-    if table := view.head["table"]:
-        whose = "CIFAR’s images" if table == "cifar" else "ImageNet’s images"
-        terms.append(("Table", f"The constants of the severities are those for {whose}."))
-    return reading_section(terms)
-
-
 def _settings(view: PerturbView) -> Section:
     told = flat({key: value for key, value in view.head["spec"].items() if value is not None})
     shown = folded("Settings", pairs(told.items())), folded("Environment", pairs(view.head["environment"].items()))
@@ -147,13 +124,14 @@ def _settings(view: PerturbView) -> Section:
 
 
 def _sources() -> Section:
-    return sources.source_section(
-        (sources.HENDRYCKS, "corruptions, severities, mean corruption error"),
-        (sources.CHAPARRO, "five perturbations, accuracy beside distances"),
-        (sources.ENGSTROM, "the worst of many turns and shifts"),
-        (sources.WANG, "SSIM"),
-        (sources.WILSON, "the interval"),
+    works = sources(
+        hendrycks="corruptions, severities, mean corruption error",
+        chaparro="five perturbations, accuracy beside distances",
+        engstrom="the worst of many turns and shifts",
+        wang="SSIM",
+        wilson="the interval",
     )
+    return Section("sources", "Sources", [works])
 
 
 # The summary.

@@ -136,9 +136,14 @@ def finding_section(findings: Sequence[Finding | tuple[str, Finding]], title: st
     return Section("findings", title, shown) if shown else None
 
 
-def reading_section(terms: Iterable[tuple[str, str]], *more: Markup, what: str = "page") -> Section:
-    """What the page's words mean."""
-    return Section("reading", f"How to read this {what}", (part("definitions", list(terms)), *more))
+def reading(subject: str, *values: Any) -> Markup:
+    """What the words of the subject's page mean."""
+    return part(subject, *values, file="reading.html.j2")
+
+
+def sources(**notes: str) -> Markup:
+    """The works of these names, each with what was taken from it."""
+    return part("sources", notes.items(), file="sources.html.j2")
 
 
 # Templates.

@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pixelproof.plans.study.view import StudyView
-from pixelproof.report import sources, study_demonstration, study_figures, study_tables
+from pixelproof.report import study_demonstration, study_figures, study_tables
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.section import (
@@ -22,7 +22,8 @@ from pixelproof.report.section import (
     notice,
     part,
     prose,
-    reading_section,
+    reading,
+    sources,
     subheading,
     summary_section,
 )
@@ -54,7 +55,7 @@ def study_page(view: StudyView) -> Page:
             _false_images(view, contents),
             Section("claims", "What the papers say, and what holds here", _claim_parts(contents)),
             finding_section(view.findings),
-            _reading(),
+            Section("reading", "How to read this page", [reading("study")]),
             _runs(view, contents),
             _sources(),
         ),
@@ -198,41 +199,6 @@ def _false_images(view: StudyView, contents: Contents) -> Section | None:
     return Section("false", "False adversarial images", parts)
 
 
-# Sections on how to read and verify it.
-
-
-def _reading() -> Section:
-    return reading_section(
-        [
-            (
-                "Attack",
-                "A search for a slightly changed image that a network answers wrongly. It sees only the network’s "
-                "scores, never its gradients. Only images that the network classifies correctly are attacked, so "
-                "networks are attacked on slightly different ones.",
-            ),
-            (
-                "Threshold (th)",
-                "How much may change. L0: at most th pixels, by any amount. L∞: every channel value, by at most th of "
-                "its 255 steps.",
-            ),
-            (
-                "Adversarial accuracy",
-                "The share of attacked samples that were fooled: the attack’s rate. Lower is more robust.",
-            ),
-            (
-                "Accuracy under attack",
-                "Clean accuracy × (1 − adversarial accuracy): the share of all images still right.",
-            ),
-            (
-                "Minimal threshold",
-                "The smallest change found that fools a sample; an upper bound, as a longer search may find less.",
-            ),
-            ("Transfer", "Adversarial images of one network shown to another, which had no part in making them."),
-            ("95 %", "The Wilson score interval, in percent: rates inside it agree with what was counted."),
-        ]
-    )
-
-
 def _runs(view: StudyView, contents: Contents) -> Section:
     where = "; call them where the folder of the study lies" if view.kind == "study" else ""
     how = (
@@ -250,13 +216,13 @@ def _runs(view: StudyView, contents: Contents) -> Section:
 
 
 def _sources() -> Section:
-    revised = "the same revised; false adversarial images (section IV, figure 2)"
-    return sources.source_section(
-        (sources.VARGAS, "the study, its levels, its tables and the published figures"),
-        (sources.KOTYAN, revised),
-        (sources.SU, "few-pixel attacks by differential evolution"),
-        (sources.WILSON, "the interval"),
+    works = sources(
+        vargas="the study, its levels, its tables and the published figures",
+        kotyan="the same revised; false adversarial images (section IV, figure 2)",
+        su="few-pixel attacks by differential evolution",
+        wilson="the interval",
     )
+    return Section("sources", "Sources", [works])
 
 
 # The summary.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pixelproof.plans.grid.spec import slug
 from pixelproof.plans.thesis.view import ThesisView
-from pixelproof.report import sources
 from pixelproof.report.claim_tables import number_table, verdict_table
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, write_page
@@ -20,6 +19,7 @@ from pixelproof.report.section import (
     listing,
     notice,
     pairs,
+    sources,
     subheading,
     summary_section,
 )
@@ -57,7 +57,7 @@ def thesis_page(view: ThesisView) -> Page:
             _claims(contents),
             _data_sets(view, contents),
             Section("details", "Environment", [folded("Environment", pairs(environment.items()))]),
-            sources.source_section((sources.CHAPARRO, "tables 5, 7, 8 and 9, chapter 10"), title="Source"),
+            Section("sources", "Source", [sources(chaparro="tables 5, 7, 8 and 9, chapter 10")]),
         ),
         contents,
         facts=[
