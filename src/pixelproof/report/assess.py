@@ -14,27 +14,12 @@ from rich.table import Table as RichTable
 from pixelproof.files import write_whole
 from pixelproof.jobs.perturb import FOLDER, JOURNAL
 from pixelproof.report import assess_tables as tables
+from pixelproof.report import section
 from pixelproof.report.assess_summary import summary
 from pixelproof.report.figure import Figure, write_drawings
 from pixelproof.report.gallery import gallery
 from pixelproof.report.page import Page
-from pixelproof.report.section import (
-    Contents,
-    Section,
-    Tile,
-    commands,
-    figures,
-    finding_section,
-    folded,
-    listing,
-    notice,
-    part,
-    prose,
-    reading,
-    sources,
-    subheading,
-    summary_section,
-)
+from pixelproof.report.section import Contents, Section, Tile
 from pixelproof.report.table import Cell, Column, Table, write_forms
 from pixelproof.report.terminal import fragment, terminal_table
 from pixelproof.results.attempts import WORST, AttemptRow
@@ -73,8 +58,8 @@ def assess_page(run: RunStore) -> Page:
         "robustness report",
         f"Robustness of {manifest.model.name} on {manifest.data.name}",
         (
-            summary_section(summary(view), tiles=_tiles(view)),
-            finding_section(tables.by_gravity(manifest.findings)),
+            section.summary(summary(view), tiles=_tiles(view)),
+            section.findings(tables.by_gravity(manifest.findings)),
             _minimal(view),
             _levels(view),
             _attempts(view),
@@ -123,7 +108,7 @@ def _notices(view: View) -> list[Markup]:
         f"of {plural(chosen, 'selected image')}. Images that fall quickly are finished first, so the rates "
         "of an unfinished run read too high. Every number below may still change."
     )
-    return [notice("warning", "Unfinished", text)]
+    return [section.notice("warning", "Unfinished", text)]
 
 
 def _tiles(view: View) -> list[Tile]:
@@ -174,12 +159,12 @@ def _attempts(view: View) -> Section | None:
     if not table.rows:
         return None
     way = tables.WAYS[view.way] if view.manifest.spec.get("defence") and view.named else ""
-    return Section("attacks", table.title, [*([prose(way)] if way else []), table.html()])
+    return Section("attacks", table.title, [*([section.prose(way)] if way else []), table.html()])
 
 
 def _curves(view: View) -> Section | None:
     drawn, _ = _drawn(view)
-    return Section("figures", "Figures", [figures(drawn)]) if drawn else None
+    return Section("figures", "Figures", [section.figures(drawn)]) if drawn else None
 
 
 def _drawn(view: View) -> tuple[list[Figure], list[Figure]]:
@@ -218,7 +203,7 @@ def _duality(view: View) -> Section | None:
     if not bars:
         return None
     what = "For each threshold: the images attacked in both norms, by the attack that fooled them."
-    shown = [prose(what), part("bars", bars), tables.duality_table(view).html()]
+    shown = [section.prose(what), section.part("bars", bars), tables.duality_table(view).html()]
     return Section("duality", "What one norm shows and the other hides", shown)
 
 
@@ -229,10 +214,10 @@ def _classes(view: View) -> Section | None:
     classes, changes = tables.class_table(view), tables.change_table(view, _FREQUENT)
     shown = [changes.html()] if changes.rows else []
     if view.many_classes:
-        beside = [folded(f"All {len(classes.rows)} attacked classes", classes.html()), *map(_block, shown)]
+        beside = [section.folded(f"All {len(classes.rows)} attacked classes", classes.html()), *map(_block, shown)]
     else:
-        beside = [part("side_by_side", [classes.html(), *shown], "side-by-side")]
-    return Section("classes", "Classes", [figures(maps), *beside])
+        beside = [section.part("side_by_side", [classes.html(), *shown], "side-by-side")]
+    return Section("classes", "Classes", [section.figures(maps), *beside])
 
 
 def _block(content: Markup) -> Markup:
@@ -249,7 +234,7 @@ def _perturbations(run: RunStore) -> Section | None:
 
     view = read_perturbations(folder)
     link = Markup('<p><a href="{}/report.html">Every strength, distances and pictures</a></p>').format(FOLDER)
-    shown = [listing(perturb_summary(view), "lead"), standing_table(view).html(), link]
+    shown = [section.listing(perturb_summary(view), "lead"), standing_table(view).html(), link]
     return Section("perturbations", "Common perturbations", shown)
 
 
@@ -257,29 +242,15 @@ def _gallery(view: View, run: RunStore) -> Section:
     levels = gallery(view, run)
     if not levels:
         nothing = f"No image was fooled{'' if view.finished else ' yet'}, so there is nothing to show."
-        return Section("gallery", "Gallery", [prose(nothing)])
-    what = (
-        "At each level up to four of the images that were first fooled there: different true classes in the order of "
-        "the run, and the one that took most queries. The difference is about mid-grey and scaled by the factor named; "
-        "percentages are the model’s confidence in the class."
-    )
-    return Section("gallery", "Gallery", [prose(what), part("examples", levels)])
+        return Section("gallery", "Gallery", [section.prose(nothing)])
+    return Section("gallery", "Gallery", [section.words("assess_gallery"), section.part("examples", levels)])
 
 
 # Sections on how to read, repeat and verify it.
 
 
 def _reading(view: View) -> Section:
-    rounded = (
-        "Every adversarial image counted here is an ordinary 8-bit image; it was rounded first, then checked against "
-        "its constraint and shown to the model again."
-    )
-    works = sources(
-        vargas="robustness levels, both norms",
-        su="few-pixel attacks by differential evolution",
-        wilson="the interval",
-    )
-    shown = reading("assess", view), prose(rounded), subheading("Sources"), works
+    shown = section.words("assess_reading", view), section.subheading("Sources"), section.words("assess_sources")
     return Section("reading", "How to read this report", shown)
 
 
@@ -290,25 +261,15 @@ def _details(view: View) -> Section:
         tables.environment_table(view),
         tables.timing_table(view),
     )
-    shown = part("side_by_side", [table.html() for table in found if table.rows], "details")
+    shown = section.part("side_by_side", [table.html() for table in found if table.rows], "details")
     return Section("details", "Settings and environment", [shown])
 
 
 def _verify(view: View) -> Section:
-    if view.folder:
-        how = (
-            "The run keeps every adversarial image. This recomputes each claim from the images and the model, with "
-            "none of the attack code; call it in the folder that holds the run:"
-        )
-    else:
-        how = (
-            "This run was kept in memory. Run it again with a folder to write to, then each claim can be recomputed "
-            "from the stored images and the model, with none of the attack code:"
-        )
     trust = " --trust-code" if view.manifest.spec.get("trust_code") else ""
-    identity = Markup('<p>Identity of the run: <code class="long">{}</code></p>').format(view.manifest.identity)
     command = f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{trust}"
-    return Section("verify", "How to verify", [prose(how), commands(command), identity])
+    how = section.words("assess_verify", view.folder, command, view.manifest.identity)
+    return Section("verify", "How to verify", [how])
 
 
 # In short, for a terminal and a notebook.

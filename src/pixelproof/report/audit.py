@@ -11,24 +11,13 @@ from rich.table import Table as RichTable
 
 from pixelproof.jobs.audit.answered import Answered
 from pixelproof.jobs.audit.checkpoint import Verdict
+from pixelproof.report import section
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import all_audit_tables, bound, checkpoint_table, claim_sentences
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, status, write_page
-from pixelproof.report.section import (
-    Contents,
-    Section,
-    Tile,
-    figures,
-    finding_section,
-    folded,
-    pairs,
-    part,
-    prose,
-    reading,
-    sources,
-)
-from pixelproof.report.table import Column, Table, flat
+from pixelproof.report.section import Contents, Section, Tile
+from pixelproof.report.table import Column, Table
 from pixelproof.report.terminal import fragment, terminal_table
 from pixelproof.results.audit_view import AuditView
 from pixelproof.wording import count, percent, plural
@@ -73,16 +62,16 @@ def audit_page(view: AuditView) -> Page:
         f"The robustness claim of {head['model']}, reviewed",
         (
             _judgement(view),
-            Section("tiles", "", [part("tiles", _tiles(view), True)]),
-            Section("claim", "The claim", [prose(*claim_sentences(view.claim))]),
+            Section("tiles", "", [section.part("tiles", _tiles(view), True)]),
+            Section("claim", "The claim", [section.prose(*claim_sentences(view.claim))]),
             Section("overview", "The checkpoints at a glance", [_part("overview", view.answers, SIGNS)]),
             _checkpoints(view, drawn),
             _questions(view),
             _unmeasured(view),
-            finding_section(view.findings, "What was noticed beforehand"),
+            section.findings(view.findings, "What was noticed beforehand"),
             _details(view, contents),
-            Section("reading", "How to read this page", [reading("audit", SIGNS)]),
-            _sources(),
+            Section("reading", "How to read this page", [section.words("audit_reading", SIGNS)]),
+            Section("sources", "Sources", [section.words("audit_sources")]),
         ),
         contents,
         facts=[
@@ -99,12 +88,12 @@ def audit_page(view: AuditView) -> Page:
 
 
 def _part(macro: str, *values: Any) -> Markup:
-    return part(macro, *values, file="audit.html.j2")
+    return section.part(macro, *values, file="audit.html.j2")
 
 
 def _judgement(view: AuditView) -> Section:
     title = _part("judgement_title", _OVERALL[view.verdict], view.judgement.title)
-    return Section("judgement", title, [prose(*view.judgement.sentences)], f"judgement {view.verdict}")
+    return Section("judgement", title, [section.prose(*view.judgement.sentences)], f"judgement {view.verdict}")
 
 
 def _tiles(view: AuditView) -> list[Tile]:
@@ -133,15 +122,15 @@ def _checkpoints(view: AuditView, drawn: dict[int, list[Figure]]) -> Section:
 
 
 def _checkpoint(told: Answered, drawn: list[Figure]) -> Markup:
-    numbers = pairs(told.numbers, "numbers") if told.numbers else Markup()
-    return _part("checkpoint", told, SIGNS, numbers, figures(drawn, level=4), len(drawn))
+    numbers = section.pairs(told.numbers, "numbers") if told.numbers else Markup()
+    return _part("checkpoint", told, SIGNS, numbers, section.figures(drawn, level=4), len(drawn))
 
 
 def _questions(view: AuditView) -> Section | None:
     if not view.questions:
         return None
     what = "No measurement answers these. Until they are answered they count for nothing, least of all as passed."
-    return Section("questions", "Questions for a person", [prose(what), _part("questions", view.questions)])
+    return Section("questions", "Questions for a person", [section.prose(what), _part("questions", view.questions)])
 
 
 def _unmeasured(view: AuditView) -> Section | None:
@@ -150,16 +139,15 @@ def _unmeasured(view: AuditView) -> Section | None:
 
 
 def _details(view: AuditView, contents: Contents) -> Section:
-    settings = flat({key: value for key, value in view.head["spec"].items() if value is not None})
-    effort = "Effort, in numbers of images and of what is tried on each"
-    attacks = contents.table("audit-attacks")
+    head, attacks = view.head, contents.table("audit-attacks")
+    claim = Markup("<div>{}</div>").format(contents.table("audit-claim"))
     shown = (
-        *([folded(f"Every attack made: {len(view.attacks)}", attacks)] if attacks else []),
-        folded("Claim as handed over", Markup("<div>{}</div>").format(contents.table("audit-claim")), style="details"),
-        folded("Model and data", pairs(_identified(view).items()), style="details"),
-        folded("Settings", pairs(settings.items()), style="details"),
-        folded(effort, pairs(flat(view.head["effort"]).items()), style="details"),
-        folded("Environment", pairs(view.head["environment"].items()), style="details"),
+        section.folded(f"Every attack made: {len(view.attacks)}", attacks) if attacks else Markup(),
+        section.folded("Claim as handed over", claim, style="details"),
+        section.values("Model and data", _identified(view), "details"),
+        section.values("Settings", head["spec"], "details"),
+        section.values("Effort, in numbers of images and of what is tried on each", head["effort"], "details"),
+        section.values("Environment", head["environment"], "details"),
     )
     return Section("details", "Attacks, settings and environment", shown, "study")
 
@@ -176,17 +164,6 @@ def _identified(view: AuditView) -> dict[str, str]:
         "data sha256": head["data_sha256"],
         "identity": head["identity"],
     }
-
-
-def _sources() -> Section:
-    works = sources(
-        tekwani="the checkpoints",
-        carlini="threat models, and more checks",
-        athalye="BPDA, EOT, the signs of masked gradients",
-        tramer="attacks that know the defence",
-        wilson="the interval",
-    )
-    return Section("sources", "Sources", [works])
 
 
 # In short, for a terminal and a notebook.

@@ -6,22 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelproof.plans.grid.view import GridView
+from pixelproof.report import section
 from pixelproof.report.assess_tables import WAYS
 from pixelproof.report.grid_figures import grid_figures
 from pixelproof.report.grid_tables import NORMS, TARGET_TITLES, WAY_TITLES, all_grid_tables, where
 from pixelproof.report.page import Page, status, write_page
-from pixelproof.report.section import (
-    Contents,
-    Section,
-    commands,
-    finding_section,
-    folded,
-    notice,
-    prose,
-    reading,
-    sources,
-    summary_section,
-)
+from pixelproof.report.section import Contents, Section
 from pixelproof.results.attempts import WORST
 from pixelproof.results.grid import GridCell, Standing, standings
 from pixelproof.results.grid_clever import CleverRow
@@ -43,24 +33,24 @@ def grid_page(view: GridView) -> Page:
         "grid",
         view.title,
         (
-            summary_section(grid_summary(view)),
+            section.summary(grid_summary(view)),
             _success(view, contents),
             Section("distances", "Distances", [contents.tables_of("grid-l2")]),
             Section("clever", "CLEVER", [contents.table("grid-clever")]) if view.clever else None,
             Section("costs", "Costs", [contents.table("grid-defences"), contents.table("grid-attack-costs")]),
             _attacks_and_cells(view, contents),
-            finding_section(view.findings),
-            _reading(view),
-            _verify(view),
-            _sources(view),
+            section.findings(view.findings),
+            Section("reading", "How to read this page", [section.words("grid_reading", view.clever)]),
+            Section("verify", "How to verify", [section.words("grid_verify", view.verifications)]),
+            Section("sources", "Sources", [section.words("grid_sources", view.clever)]),
         ),
         contents,
         facts=[*dates[-1:], plural(len(view.runs), "run"), plural(len(view.cells), "cell")],
         status=status(view.finished),
         finished=view.finished,
         notices=[
-            *(notice("warning", "Missing", sentence) for sentence in view.absent.values()),
-            *(notice("info", "Left out", sentence) for sentence in view.skipped),
+            *(section.notice("warning", "Missing", sentence) for sentence in view.absent.values()),
+            *(section.notice("info", "Left out", sentence) for sentence in view.skipped),
         ],
     )
 
@@ -68,7 +58,7 @@ def grid_page(view: GridView) -> Page:
 def _success(view: GridView, contents: Contents) -> Section:
     ways = [WAYS[way] for way in dict.fromkeys(way for way, _ in view.settings)]
     shown = (
-        prose(*ways),
+        section.prose(*ways),
         contents.tables_of("grid-success"),
         contents.figures_of("grid-map"),
         contents.figures_of("grid-bars"),
@@ -77,34 +67,8 @@ def _success(view: GridView, contents: Contents) -> Section:
 
 
 def _attacks_and_cells(view: GridView, contents: Contents) -> Section:
-    every = folded(f"Every cell: {len(view.cells)} rows", contents.table("grid-cells"))
+    every = section.folded(f"Every cell: {len(view.cells)} rows", contents.table("grid-cells"))
     return Section("attacks", "Attacks and every cell", [contents.table("grid-attacks"), every])
-
-
-def _reading(view: GridView) -> Section:
-    rounded = (
-        "Every image counted here is an ordinary 8-bit image; it was rounded first, then checked against the attack’s "
-        "budget and shown to the model again."
-    )
-    return Section("reading", "How to read this page", [reading("grid", view.clever), prose(rounded)])
-
-
-def _verify(view: GridView) -> Section:
-    how = (
-        "Every run keeps its adversarial images. These commands compute each claim again from the images and the "
-        "model, with none of the attack code; call them where the folder of the grid lies:"
-    )
-    return Section("verify", "How to verify", [prose(how), commands(*view.verifications)])
-
-
-def _sources(view: GridView) -> Section:
-    works = sources(
-        jankovic="attacks × target settings × defence combinations, replays",
-        athalye="BPDA and EOT",
-        **({"weng": "CLEVER"} if view.clever else {}),
-        wilson="the interval",
-    )
-    return Section("sources", "Sources", [works])
 
 
 # The summary.

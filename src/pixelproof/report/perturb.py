@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pixelproof.report import section
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.perturb_figures import perturb_figures
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.report.picture import Picture, shown_size
-from pixelproof.report.section import (
-    Contents,
-    Section,
-    finding_section,
-    folded,
-    pairs,
-    part,
-    prose,
-    reading,
-    sources,
-    summary_section,
-)
-from pixelproof.report.table import flat
+from pixelproof.report.section import Contents, Section
 from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, name_of, title_of
 from pixelproof.results.perturbations import Standing, by_perturbation
 from pixelproof.wording import listed, percent, plural
@@ -43,15 +32,15 @@ def perturb_page(view: PerturbView) -> Page:
         "perturb",
         f"{view.head['model']} under common perturbations",
         (
-            summary_section(perturb_summary(view), contents.table("perturb-summary")),
-            finding_section(view.findings),
+            section.summary(perturb_summary(view), contents.table("perturb-summary")),
+            section.findings(view.findings),
             _accuracy(contents),
             _strengths(view, contents),
             _least(view, contents),
             _pictures(view),
-            Section("reading", "How to read this page", [reading("perturb", view.head["table"])]),
+            Section("reading", "How to read this page", [section.words("perturb_reading", view.head["table"])]),
             _settings(view),
-            _sources(),
+            Section("sources", "Sources", [section.words("perturb_sources")]),
         ),
         contents,
         facts=[
@@ -79,7 +68,7 @@ def _strengths(view: PerturbView, contents: Contents) -> Section:
     shown = (
         contents.figures_of("perturb-curve"),
         contents.table("perturb-correlations"),
-        folded(every, contents.table("perturb-cells")),
+        section.folded(every, contents.table("perturb-cells")),
     )
     return Section("strengths", "Accuracy by strength", shown)
 
@@ -99,12 +88,8 @@ def _pictures(view: PerturbView) -> Section | None:
             _picture(view, name, view.pictures[name, c.strength], f"{c.strength:g}", c.answers[shown["place"]])
             for c in cells
         )
-        strips.append(part("strip", title_of(name), [clean, *rest]))
-    what = (
-        "One image under every perturbation, weakest strength first; below each picture the strength and the answer. A "
-        "wrong answer is framed and marked ✗."
-    )
-    return Section("pictures", "What it looks like", [prose(what), *strips]) if strips else None
+        strips.append(section.part("strip", title_of(name), [clean, *rest]))
+    return Section("pictures", "What it looks like", [section.words("perturb_pictures"), *strips]) if strips else None
 
 
 def _picture(view: PerturbView, perturbation: str, source: str, strength: str, answer: int) -> Picture:
@@ -118,20 +103,9 @@ def _picture(view: PerturbView, perturbation: str, source: str, strength: str, a
 
 
 def _settings(view: PerturbView) -> Section:
-    told = flat({key: value for key, value in view.head["spec"].items() if value is not None})
-    shown = folded("Settings", pairs(told.items())), folded("Environment", pairs(view.head["environment"].items()))
+    spec, environment = view.head["spec"], view.head["environment"]
+    shown = section.values("Settings", spec), section.values("Environment", environment)
     return Section("details", "Settings and environment", shown)
-
-
-def _sources() -> Section:
-    works = sources(
-        hendrycks="corruptions, severities, mean corruption error",
-        chaparro="five perturbations, accuracy beside distances",
-        engstrom="the worst of many turns and shifts",
-        wang="SSIM",
-        wilson="the interval",
-    )
-    return Section("sources", "Sources", [works])
 
 
 # The summary.

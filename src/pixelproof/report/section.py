@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pixelproof.report.figure import Figure
-from pixelproof.report.table import Table
+from pixelproof.report.table import Table, flat
 from pixelproof.runs.record import Finding
 from pixelproof.wording import plural
 
@@ -108,9 +108,10 @@ def pairs(values: Iterable[tuple[str, str]], style: str = "") -> Markup:
     return part("pairs", list(values), style)
 
 
-def commands(*lines: str) -> Markup:
-    """Lines for a terminal."""
-    return Markup("<pre><code>{}</code></pre>").format("\n".join(lines))
+def values(summary: str, told: Mapping[str, Any], style: str = "") -> Markup:
+    """Settings and the like, folded away; those that are None are left out."""
+    known = flat({key: value for key, value in told.items() if value is not None})
+    return folded(summary, pairs(known.items()), style=style)
 
 
 def subheading(text: str) -> Markup:
@@ -120,15 +121,15 @@ def subheading(text: str) -> Markup:
 # Sections that most pages have.
 
 
-def summary_section(sentences: Iterable[str], *more: Markup, tiles: Sequence[Tile] = ()) -> Section:
+def summary(sentences: Iterable[str], *more: Markup, tiles: Sequence[Tile] = ()) -> Section:
     """The whole in sentences that need no background, and the numbers to see at once."""
     shown = (part("tiles", tiles, False),) if tiles else ()
     return Section("summary", "Summary", (listing(sentences, "lead"), *shown, *more))
 
 
-def finding_section(findings: Sequence[Finding | tuple[str, Finding]], title: str = "Findings") -> Section | None:
+def findings(found: Sequence[Finding | tuple[str, Finding]], title: str = "Findings") -> Section | None:
     """What preflight and engine noticed, each after its label where it has one; None where that is nothing."""
-    labelled = [each if isinstance(each, tuple) else ("", each) for each in findings]
+    labelled = [each if isinstance(each, tuple) else ("", each) for each in found]
     shown = [
         part("finding", finding.severity, f"{label}: {finding.message}" if label else finding.message, finding.name)
         for label, finding in labelled
@@ -136,14 +137,9 @@ def finding_section(findings: Sequence[Finding | tuple[str, Finding]], title: st
     return Section("findings", title, shown) if shown else None
 
 
-def reading(subject: str, *values: Any) -> Markup:
-    """What the words of the subject's page mean."""
-    return part(subject, *values, file="reading.html.j2")
-
-
-def sources(**notes: str) -> Markup:
-    """The works of these names, each with what was taken from it."""
-    return part("sources", notes.items(), file="sources.html.j2")
+def words(macro: str, *values: Any) -> Markup:
+    """Standing text of a page."""
+    return part(macro, *values, file="words.html.j2")
 
 
 # Templates.

@@ -8,25 +8,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pixelproof.plans.study.view import StudyView
-from pixelproof.report import study_demonstration, study_figures, study_tables
+from pixelproof.report import section, study_demonstration, study_figures, study_tables
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, status, write_page
-from pixelproof.report.section import (
-    Contents,
-    Section,
-    Tile,
-    commands,
-    finding_section,
-    folded,
-    listing,
-    notice,
-    part,
-    prose,
-    reading,
-    sources,
-    subheading,
-    summary_section,
-)
+from pixelproof.report.section import Contents, Section, Tile
 from pixelproof.report.study_published import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results import study
@@ -50,14 +35,14 @@ def study_page(view: StudyView) -> Page:
         view.kind,
         f"Robustness of {view.title}",
         (
-            summary_section(study_summary(view), tiles=_tiles(view)),
+            section.summary(study_summary(view), tiles=_tiles(view)),
             *_results(view, contents),
             _false_images(view, contents),
             Section("claims", "What the papers say, and what holds here", _claim_parts(contents)),
-            finding_section(view.findings),
-            Section("reading", "How to read this page", [reading("study")]),
+            section.findings(view.findings),
+            Section("reading", "How to read this page", [section.words("study_reading")]),
             _runs(view, contents),
-            _sources(),
+            Section("sources", "Sources", [section.words("study_sources")]),
         ),
         contents,
         facts=_facts(view),
@@ -107,12 +92,12 @@ def _facts(view: StudyView) -> list[str]:
 def _notices(view: StudyView) -> list[Markup]:
     """What was compared in spite of differences, and what is left out."""
     spite = "The tables compare these runs all the same."
-    forced = [notice("warning", "Forced", f"{difference}. {spite}") for difference in view.differences]
+    forced = [section.notice("warning", "Forced", f"{difference}. {spite}") for difference in view.differences]
     if not view.absent:
         return forced
     summary = Markup("<strong>Missing</strong> {}").format(", ".join(view.absent))
-    reasons = listing(view.absent.values())
-    return [*forced, folded(summary, reasons, style="finding warning", shown=len(view.absent) < _FEW_ABSENT)]
+    reasons = section.listing(view.absent.values())
+    return [*forced, section.folded(summary, reasons, style="finding warning", shown=len(view.absent) < _FEW_ABSENT)]
 
 
 def _tiles(view: StudyView) -> list[Tile]:
@@ -160,7 +145,7 @@ def _results(view: StudyView, contents: Contents) -> list[Section]:
             *("classes", "Classes"),
             [
                 figures("study-classes"),
-                folded("The numbers behind the maps", contents.tables_of("study-classes")),
+                section.folded("The numbers behind the maps", contents.tables_of("study-classes")),
             ],
         ),
         _section(
@@ -179,7 +164,7 @@ def _results(view: StudyView, contents: Contents) -> list[Section]:
 
 
 def _section(name: str, title: str, instead: str, *parts: Markup) -> Section:
-    return Section(name, title, [*([prose(instead)] if instead else []), *parts])
+    return Section(name, title, [*([section.prose(instead)] if instead else []), *parts])
 
 
 def _claim_parts(contents: Contents) -> list[Markup]:
@@ -191,8 +176,8 @@ def _false_images(view: StudyView, contents: Contents) -> Section | None:
     if shown is None:
         return None
     parts = (
-        prose(*study_demonstration.explanation(shown)),
-        part("exhibits", study_demonstration.exhibits(shown)),
+        section.prose(*study_demonstration.explanation(shown)),
+        section.part("exhibits", study_demonstration.exhibits(shown)),
         contents.table("study-false-adversarial"),
         contents.table("study-false-adversarial-answers"),
     )
@@ -200,29 +185,13 @@ def _false_images(view: StudyView, contents: Contents) -> Section | None:
 
 
 def _runs(view: StudyView, contents: Contents) -> Section:
-    where = "; call them where the folder of the study lies" if view.kind == "study" else ""
-    how = (
-        "Every run keeps its adversarial images. These commands compute each claim again from the images and the "
-        f"model, with none of the attack code{where}:"
-    )
     parts = (
         contents.folded("study-runs"),
-        part("side_by_side", [contents.table("study-settings")], "details"),
-        subheading("How to verify"),
-        prose(how),
-        commands(*view.verifications),
+        section.part("side_by_side", [contents.table("study-settings")], "details"),
+        section.subheading("How to verify"),
+        section.words("study_verify", view.kind, view.verifications),
     )
     return Section("runs", "Runs and settings", parts)
-
-
-def _sources() -> Section:
-    works = sources(
-        vargas="the study, its levels, its tables and the published figures",
-        kotyan="the same revised; false adversarial images (section IV, figure 2)",
-        su="few-pixel attacks by differential evolution",
-        wilson="the interval",
-    )
-    return Section("sources", "Sources", [works])
 
 
 # The summary.

@@ -7,22 +7,12 @@ from pathlib import Path
 
 from pixelproof.plans.grid.spec import slug
 from pixelproof.plans.thesis.view import ThesisView
+from pixelproof.report import section
 from pixelproof.report.claim_tables import number_table, verdict_table
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, write_page
 from pixelproof.report.perturb_figures import bars_figure
-from pixelproof.report.section import (
-    Contents,
-    Section,
-    figures,
-    folded,
-    listing,
-    notice,
-    pairs,
-    sources,
-    subheading,
-    summary_section,
-)
+from pixelproof.report.section import Contents, Section
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.results.claim import Verdict
 from pixelproof.results.perturb_view import title_of
@@ -52,12 +42,12 @@ def thesis_page(view: ThesisView) -> Page:
         "thesis",
         f"Common perturbations on {len(view.subjects)} data sets",
         (
-            summary_section(thesis_summary(view)),
+            section.summary(thesis_summary(view)),
             _published(view, contents),
             _claims(contents),
             _data_sets(view, contents),
-            Section("details", "Environment", [folded("Environment", pairs(environment.items()))]),
-            Section("sources", "Source", [sources(chaparro="tables 5, 7, 8 and 9, chapter 10")]),
+            Section("details", "Environment", [section.values("Environment", environment)]),
+            Section("sources", "Source", [section.words("thesis_sources")]),
         ),
         contents,
         facts=[
@@ -65,7 +55,7 @@ def thesis_page(view: ThesisView) -> Page:
             plural(len(view.subjects), "data set"),
             f"{plural(view.spec['per_class'], 'image')} a class",
         ],
-        notices=[notice("warning", "Missing", sentence) for sentence in view.absent.values()],
+        notices=[section.notice("warning", "Missing", sentence) for sentence in view.absent.values()],
         heading="Common perturbations, data set by data set",
     )
 
@@ -74,19 +64,19 @@ def _published(view: ThesisView, contents: Contents) -> Section:
     parts = (
         contents.table("thesis-perturbations"),
         contents.table("thesis-pgd"),
-        subheading("Why they differ"),
-        listing(differences(view)),
+        section.subheading("Why they differ"),
+        section.listing(differences(view)),
     )
     return Section("published", "Ours and the published figures", parts)
 
 
 def _claims(contents: Contents) -> Section:
-    numbers = folded("The numbers behind them", contents.table("thesis-claim-numbers"))
+    numbers = section.folded("The numbers behind them", contents.table("thesis-claim-numbers"))
     return Section("claims", "Its claims", [contents.table("thesis-claims"), numbers])
 
 
 def _data_sets(view: ThesisView, contents: Contents) -> Section:
-    parts = contents.table("thesis-standings"), figures(_bars(view))
+    parts = contents.table("thesis-standings"), section.figures(_bars(view))
     return Section("sets", "Data set by data set", parts)
 
 
