@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
@@ -53,7 +52,7 @@ def write_figures(run: RunStore, folder: Path, formats: Sequence[str] = ("svg",)
 def assess_page(run: RunStore) -> Page:
     """The page of ``run``, finished or not; equal for equal runs. Its figures are no files until asked for."""
     view = read(run)
-    manifest = view.manifest
+    manifest, (curves, maps) = view.manifest, _drawn(view)
     return Page(
         "robustness report",
         f"Robustness of {manifest.model.name} on {manifest.data.name}",
@@ -63,9 +62,9 @@ def assess_page(run: RunStore) -> Page:
             _minimal(view),
             _levels(view),
             _attempts(view),
-            _curves(view),
+            Section("figures", "Figures", [section.figures(curves)]) if curves else None,
             _duality(view),
-            _classes(view),
+            _classes(view, maps),
             _perturbations(run),
             _gallery(view, run),
             _reading(view),
@@ -159,12 +158,7 @@ def _attempts(view: View) -> Section | None:
     if not table.rows:
         return None
     way = tables.WAYS[view.way] if view.manifest.spec.get("defence") and view.named else ""
-    return Section("attacks", table.title, [*([section.prose(way)] if way else []), table.html()])
-
-
-def _curves(view: View) -> Section | None:
-    drawn, _ = _drawn(view)
-    return Section("figures", "Figures", [section.figures(drawn)]) if drawn else None
+    return Section("attacks", table.title, [section.prose(way), table.html()])
 
 
 def _drawn(view: View) -> tuple[list[Figure], list[Figure]]:
@@ -176,16 +170,6 @@ def _drawn(view: View) -> tuple[list[Figure], list[Figure]]:
     return curve_figures(view), class_figures(view)
 
 
-@dataclass(frozen=True)
-class Part:
-    """A stretch of a duality bar; ``key`` is its colour's name."""
-
-    key: str
-    name: str
-    images: int
-    share: float  # in percent
-
-
 _PARTS = {  # colour: name, field
     "few": ("Few-pixel (L0) only", "few_pixel_only"),
     "both": ("both", "both"),
@@ -195,11 +179,11 @@ _PARTS = {  # colour: name, field
 
 
 def _duality(view: View) -> Section | None:
+    """Bars of four stretches: the images that fell to one attack only, to both, to neither."""
     bars = []
     for row in duality_rows(view.at_levels):
-        images = {key: getattr(row, field) for key, (_, field) in _PARTS.items()}
-        parts = [Part(key, _PARTS[key][0], n, round(100 * n / row.total, 3)) for key, n in images.items()]
-        bars.append((row.threshold, parts))
+        images = [(colour, name, getattr(row, field)) for colour, (name, field) in _PARTS.items()]
+        bars.append((row.threshold, [(*part, round(100 * part[-1] / row.total, 3)) for part in images]))
     if not bars:
         return None
     what = "For each threshold: the images attacked in both norms, by the attack that fooled them."
@@ -207,8 +191,7 @@ def _duality(view: View) -> Section | None:
     return Section("duality", "What one norm shows and the other hides", shown)
 
 
-def _classes(view: View) -> Section | None:
-    _, maps = _drawn(view)
+def _classes(view: View, maps: list[Figure]) -> Section | None:
     if not maps:
         return None
     classes, changes = tables.class_table(view), tables.change_table(view, _FREQUENT)

@@ -79,8 +79,8 @@ def part(macro: str, *values: Any, file: str = "parts.html.j2") -> Markup:
 
 
 def prose(*sentences: str) -> Markup:
-    """A paragraph each."""
-    return part("prose", sentences)
+    """A paragraph each, of those that say anything."""
+    return part("prose", [sentence for sentence in sentences if sentence])
 
 
 def listing(sentences: Iterable[str], style: str = "") -> Markup:

@@ -38,7 +38,7 @@ def study_page(view: StudyView) -> Page:
             section.summary(study_summary(view), tiles=_tiles(view)),
             *_results(view, contents),
             _false_images(view, contents),
-            Section("claims", "What the papers say, and what holds here", _claim_parts(contents)),
+            _claimed(contents),
             section.findings(view.findings),
             Section("reading", "How to read this page", [section.words("study_reading")]),
             _runs(view, contents),
@@ -115,60 +115,41 @@ def _tiles(view: StudyView) -> list[Tile]:
 
 def _results(view: StudyView, contents: Contents) -> list[Section]:
     """Each with its figures and tables, or a sentence on why it has none."""
-    runs, table, folded_table, figures = view.assessed, contents.table, contents.folded, contents.figures_of
-    no_duality = "" if study.dualities(study.level_runs(runs)) else "No run tried both norms."
-    return [
-        Section("main", "Networks and levels", [table("study-main")]),
-        _section(
-            *("defences", "Defences", "" if any(run.defence for run in runs) else "No network here has a defence."),
-            table("study-defences"),
+    table, long_table, figures = contents.table, contents.folded, contents.figures_of
+    numbers = section.folded("The numbers behind the maps", contents.tables_of("study-classes"))
+    transfers = [long_table("study-transfer-few-pixel", 8), long_table("study-transfer-threshold", 8)]
+    transfers += [long_table("study-fast"), long_table("study-transfer-cells", 0)]
+    duality = "What one norm shows and the other hides"
+    found: list[tuple[str, str, list[Markup]]] = [
+        ("main", "Networks and levels", [table("study-main")]),
+        ("defences", "Defences", [table("study-defences")]),
+        ("duality", duality, [figures("study-duality"), long_table("study-duality")]),
+        ("transfer", "Transfer", [figures("study-transfer"), *transfers]),
+        ("areas", "Minimal thresholds", [figures("study-curves"), table("study-areas")]),
+        ("classes", "Classes", [figures("study-classes"), numbers]),
+        ("wins", "Differential evolution and CMA-ES", [long_table("study-wins")]),
+        (
+            "published",
+            "The papers’ figures and ours",
+            [table("study-published-lines"), long_table("study-published", 0)],
         ),
-        _section(
-            *("duality", "What one norm shows and the other hides", no_duality),
-            figures("study-duality"),
-            folded_table("study-duality"),
-        ),
-        _section(
-            *("transfer", "Transfer", view.no_transfer),
-            figures("study-transfer"),
-            folded_table("study-transfer-few-pixel", 8),
-            folded_table("study-transfer-threshold", 8),
-            folded_table("study-fast"),
-            folded_table("study-transfer-cells", 0),
-        ),
-        _section(
-            *("areas", "Minimal thresholds", "" if study.areas(runs) else "No run sought minimal thresholds."),
-            figures("study-curves"),
-            table("study-areas"),
-        ),
-        Section(
-            *("classes", "Classes"),
-            [
-                figures("study-classes"),
-                section.folded("The numbers behind the maps", contents.tables_of("study-classes")),
-            ],
-        ),
-        _section(
-            *("wins", "Differential evolution and CMA-ES"),
-            "" if study.duels(runs) else "No network has runs by both DE and CMA-ES.",
-            folded_table("study-wins"),
-        ),
-        _section(
-            *("published", "The papers’ figures and ours"),
-            "" if study.beside(runs) else "The papers have no figures for these networks.",
-            table("study-published-lines"),
-            folded_table("study-published", 0),
-        ),
-        Section("l2", "Distances and every rate", [table("study-l2"), folded_table("study-rates", 0)]),
+        ("l2", "Distances and every rate", [table("study-l2"), long_table("study-rates", 0)]),
     ]
+    instead = _instead(view)
+    return [Section(id_, title, [section.prose(instead.get(id_, "")), *parts]) for id_, title, parts in found]
 
 
-def _section(name: str, title: str, instead: str, *parts: Markup) -> Section:
-    return Section(name, title, [*([section.prose(instead)] if instead else []), *parts])
-
-
-def _claim_parts(contents: Contents) -> list[Markup]:
-    return [contents.table("study-claims"), contents.folded("study-claim-numbers", 0)]
+def _instead(view: StudyView) -> dict[str, str]:
+    """What stands in place of a section's tables where there are none."""
+    runs = view.assessed
+    return {
+        "defences": "" if any(run.defence for run in runs) else "No network here has a defence.",
+        "wins": "" if study.duels(runs) else "No network has runs by both DE and CMA-ES.",
+        "areas": "" if study.areas(runs) else "No run sought minimal thresholds.",
+        "published": "" if study.beside(runs) else "The papers have no figures for these networks.",
+        "transfer": view.no_transfer,
+        "duality": "" if study.dualities(study.level_runs(runs)) else "No run tried both norms.",
+    }
 
 
 def _false_images(view: StudyView, contents: Contents) -> Section | None:
@@ -182,6 +163,11 @@ def _false_images(view: StudyView, contents: Contents) -> Section | None:
         contents.table("study-false-adversarial-answers"),
     )
     return Section("false", "False adversarial images", parts)
+
+
+def _claimed(contents: Contents) -> Section:
+    parts = contents.table("study-claims"), contents.folded("study-claim-numbers", 0)
+    return Section("claims", "What the papers say, and what holds here", parts)
 
 
 def _runs(view: StudyView, contents: Contents) -> Section:
