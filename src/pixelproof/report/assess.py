@@ -74,7 +74,6 @@ def assess_page(run: RunStore) -> Page:
         Contents(tables.all_tables(view)),
         facts=_facts(view),
         status=manifest.status,
-        finished=view.finished,
         notices=_notices(view),
         heading=Markup('{} <span class="on">on</span> {}').format(manifest.model.name, manifest.data.name),
         dense=False,

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.report.figure import COLOURS, OTHER_COLOUR, OTHER_SHADES, SHADES, WIDTH, Figure
+from pixelproof.report.figure import COLOURS, OTHER_COLOUR, OTHER_SHADES, SHADES, WIDTH, Figure, in_percent
 from pixelproof.results.curves import CurvePoint, accuracy_curves
 from pixelproof.results.minimal import MinimalThresholds
 from pixelproof.results.query_curves import QueryCurve, query_curves
@@ -67,9 +67,7 @@ def _accuracy_rows(points: list[CurvePoint]) -> list[dict[str, Any]]:
             "threshold": p.threshold,
             "attack": attack_name(p.attack),
             "search": search_name(p.search),
-            "share": round(100 * (p.fooled.value or 0.0), 3),
-            "low": round(100 * p.fooled.interval.low, 3),
-            "high": round(100 * p.fooled.interval.high, 3),
+            **in_percent(p.fooled),
         }
         for p in points
     ]
@@ -161,13 +159,8 @@ def _minimal_axis(curves: list[MinimalThresholds]) -> Any:
 
 
 def _minimal_rows(curve: MinimalThresholds) -> list[dict[str, Any]]:
-    rows = []
-    for threshold in curve.corners:
-        left = curve.left(threshold)
-        shares = {"share": left.value or 0.0, "low": left.interval.low, "high": left.interval.high}
-        percents = {key: round(100 * share, 3) for key, share in shares.items()}
-        rows.append({"threshold": threshold, "attack": attack_name(curve.attack), **percents})
-    return rows
+    name = attack_name(curve.attack)
+    return [{"threshold": th, "attack": name, **in_percent(curve.left(th))} for th in curve.corners]
 
 
 def _minimal_alt(curves: list[MinimalThresholds]) -> str:

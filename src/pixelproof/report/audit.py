@@ -81,7 +81,6 @@ def audit_page(view: AuditView) -> Page:
             view.claim.source or "",
         ],
         status=status(view.finished),
-        finished=view.finished,
         dense=False,
         styles=("report.css", "audit.css"),
     )

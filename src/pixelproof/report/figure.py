@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from pixelproof.errors import InputError
 from pixelproof.files import write_whole
+from pixelproof.results.intervals import Rate
 
 WIDTH = 370  # px, so that no text falls below 11 px where a phone shrinks the figure to its screen
 COLOURS = {
@@ -89,6 +90,12 @@ class Figure:
 
     def _configured(self) -> dict[str, Any]:
         return {**self.spec, "config": _CONFIG}
+
+
+def in_percent(rate: Rate) -> dict[str, float]:
+    """A rate as a row of a chart: ``share`` with the ends of its interval, ``low`` and ``high``."""
+    shares = {"share": rate.value or 0.0, "low": rate.interval.low, "high": rate.interval.high}
+    return {key: round(100 * share, 3) for key, share in shares.items()}
 
 
 def _own_ids(svg: str, name: str) -> str:

@@ -47,7 +47,6 @@ def grid_page(view: GridView) -> Page:
         contents,
         facts=[*dates[-1:], plural(len(view.runs), "run"), plural(len(view.cells), "cell")],
         status=status(view.finished),
-        finished=view.finished,
         notices=[
             *(section.notice("warning", "Missing", sentence) for sentence in view.absent.values()),
             *(section.notice("info", "Left out", sentence) for sentence in view.skipped),

@@ -18,8 +18,8 @@ from pixelproof.report.table import write_forms
 class Page:
     """``kind`` says which command made it; ``heading`` stands for ``title`` where it is to look otherwise.
 
-    ``status`` is empty for what cannot be unfinished. ``notices`` stand above all sections, and sections that are None
-    nowhere; ``dense`` pages have wide tables in smaller letters.
+    ``status``: ``finished`` or another word; empty for what cannot be unfinished. ``notices`` stand above all sections,
+    and sections that are None nowhere. ``dense`` pages have wide tables, in smaller letters.
     """
 
     kind: str
@@ -28,7 +28,6 @@ class Page:
     contents: Contents
     facts: Sequence[str] = ()
     status: str = ""
-    finished: bool = True
     notices: Sequence[Markup] = ()
     heading: str = ""
     dense: bool = True
@@ -36,9 +35,8 @@ class Page:
 
     def html(self) -> str:
         """The page; equal for equal values."""
-        return template("page.html.j2").render(
-            page=self, style=Markup("\n").join(map(Markup, map(resource, self.styles)))
-        )
+        style = Markup("\n".join(map(resource, self.styles)))
+        return template("page.html.j2").render(page=self, style=style)
 
 
 def status(finished: bool) -> str:

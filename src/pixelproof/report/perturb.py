@@ -50,7 +50,6 @@ def perturb_page(view: PerturbView) -> Page:
             plural(len(view.cells), "cell"),
         ],
         status=status(view.finished),
-        finished=view.finished,
     )
 
 

@@ -47,7 +47,6 @@ def study_page(view: StudyView) -> Page:
         contents,
         facts=_facts(view),
         status=status(view.finished),
-        finished=view.finished,
         notices=_notices(view),
         heading=view.title,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from pixelproof.report.section import Contents, Section
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.results.claim import Verdict
 from pixelproof.results.perturb_view import title_of
-from pixelproof.results.thesis import PUBLISHED
+from pixelproof.results.thesis import PUBLISHED, Published, Subject
 from pixelproof.wording import listed, percent, plural
 
+Row = tuple[Cell, ...]
 #: What the thesis itself concludes on each claim.
 _THEIRS: dict[str, Verdict | None] = {
     "rotation-and-jitter": "held",
@@ -154,6 +156,16 @@ def all_thesis_tables(view: ThesisView) -> list[Table]:
 
 def perturbation_table(view: ThesisView) -> Table:
     """Its table 8: clean, after perturbation, difference; published figures below ours."""
+
+    def ours(each: Subject) -> Row:
+        clean = each.clean.value or 0.0
+        figures = clean, each.perturbed, clean - each.perturbed
+        return each.name, "ours", each.test.value, each.clean.total, *figures, each.perturb_seconds
+
+    def theirs(name: str, found: Published) -> Row:
+        clean, perturbed = found.clean / 100, found.perturbed / 100
+        return name, "published", None, 10, clean, perturbed, clean - perturbed, None
+
     columns = (
         Column("Data"),
         Column("Whose"),
@@ -164,31 +176,25 @@ def perturbation_table(view: ThesisView) -> Table:
         Column("Difference", "share", key="difference"),
         Column("Seconds", "decimal"),
     )
-    rows: list[tuple[Cell, ...]] = []
-    for each in view.subjects:
-        clean = each.clean.value or 0.0
-        figures = (clean, each.perturbed, clean - each.perturbed)
-        rows.append((each.name, "ours", each.test.value, each.clean.total, *figures, each.perturb_seconds))
-        rows += _theirs(each.name)
-    rows += [row for name in PUBLISHED if name not in _names(view) for row in _theirs(name)]
-    notes = (
+    note = (
         "Perturbed: the mean over the five perturbations of their mean over strengths. Seconds are of all "
-        "perturbations on all samples, without the model's answers; the thesis names none.",
+        "perturbations on all samples, without the model's answers; the thesis names none."
     )
     title = "Clean and perturbed, ours and the published figures"
-    return Table("thesis-perturbations", title, columns, tuple(rows), notes)
-
-
-def _theirs(name: str) -> list[tuple[Cell, ...]]:
-    found = PUBLISHED.get(name)
-    if found is None:
-        return []
-    clean, perturbed = found.clean / 100, found.perturbed / 100
-    return [(name, "published", None, 10, clean, perturbed, clean - perturbed, None)]
+    return Table("thesis-perturbations", title, columns, _beside(view, ours, theirs), (note,))
 
 
 def pgd_table(view: ThesisView) -> Table:
     """Its table 9: clean, after PGD, difference, time."""
+
+    def ours(each: Subject) -> Row:
+        clean, after = each.clean.value or 0.0, each.pgd.value or 0.0
+        return each.name, "ours", each.clean.total, clean, after, clean - after, each.pgd_seconds
+
+    def theirs(name: str, found: Published) -> Row:
+        clean, after = found.clean / 100, found.pgd / 100
+        return name, "published", 10, clean, after, clean - after, found.pgd_seconds
+
     columns = (
         Column("Data"),
         Column("Whose"),
@@ -198,21 +204,20 @@ def pgd_table(view: ThesisView) -> Table:
         Column("Difference", "share", key="difference"),
         Column("Seconds", "decimal"),
     )
-    rows: list[tuple[Cell, ...]] = []
+    title = "Clean and after PGD, ours and the published figures"
+    return Table("thesis-pgd", title, columns, _beside(view, ours, theirs))
+
+
+def _beside(
+    view: ThesisView, ours: Callable[[Subject], Row], theirs: Callable[[str, Published], Row]
+) -> tuple[Row, ...]:
+    """A row for each data set and below it the published one; last the data sets that only the thesis has."""
+    rows = []
     for each in view.subjects:
-        clean, after = each.clean.value or 0.0, each.pgd.value or 0.0
-        rows.append((each.name, "ours", each.clean.total, clean, after, clean - after, each.pgd_seconds))
-        rows += _their_pgd(each.name)
-    rows += [row for name in PUBLISHED if name not in _names(view) for row in _their_pgd(name)]
-    return Table("thesis-pgd", "Clean and after PGD, ours and the published figures", columns, tuple(rows))
-
-
-def _their_pgd(name: str) -> list[tuple[Cell, ...]]:
-    found = PUBLISHED.get(name)
-    if found is None:
-        return []
-    clean, after = found.clean / 100, found.pgd / 100
-    return [(name, "published", 10, clean, after, clean - after, found.pgd_seconds)]
+        rows.append(ours(each))
+        rows += [theirs(name, found) for name, found in PUBLISHED.items() if name == each.name]
+    own = {each.name for each in view.subjects}
+    return (*rows, *(theirs(name, found) for name, found in PUBLISHED.items() if name not in own))
 
 
 def standing_table(view: ThesisView) -> Table:
@@ -223,7 +228,3 @@ def standing_table(view: ThesisView) -> Table:
         (title_of(name), *(each.standing(name).accuracy for each in view.subjects)) for name in names
     ]
     return Table("thesis-standings", "Mean accuracy by perturbation", columns, tuple(rows))
-
-
-def _names(view: ThesisView) -> set[str]:
-    return {each.name for each in view.subjects}
