@@ -43,8 +43,7 @@ def show(run: RunStore) -> None:
 
 def write_documents(run: RunStore) -> Path:
     """Write ``report.html`` and ``tables/`` into the folder of ``run``; returns the report's path."""
-    from pixelproof.report import write_report, write_tables
+    from pixelproof.report import write_run
 
     assert run.folder is not None  # the command line has no runs in memory
-    write_tables(run, run.folder / "tables")
-    return write_report(run, run.folder / "report.html")
+    return write_run(run, run.folder)

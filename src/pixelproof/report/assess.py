@@ -17,7 +17,7 @@ from pixelproof.report import section
 from pixelproof.report.assess_summary import summary
 from pixelproof.report.figure import Figure, write_drawings
 from pixelproof.report.gallery import gallery
-from pixelproof.report.page import Page
+from pixelproof.report.page import Page, write_page
 from pixelproof.report.section import Contents, Section, Tile
 from pixelproof.report.table import Cell, Column, Table, write_forms
 from pixelproof.report.terminal import fragment, terminal_table
@@ -31,6 +31,11 @@ from pixelproof.runs.store import RunStore
 from pixelproof.wording import allowance, attack_name, count, percent, plural, safe_name, search_name, whole
 
 _FREQUENT = 5  # changes of class listed for each attack
+
+
+def write_run(run: RunStore, folder: Path) -> Path:
+    """Write ``report.html`` and ``tables/`` into ``folder``; returns the page's path."""
+    return write_page(assess_page(run), folder)
 
 
 def write_report(run: RunStore, path: Path) -> Path:

@@ -78,6 +78,11 @@ def part(macro: str, *values: Any, file: str = "parts.html.j2") -> Markup:
     return Markup(getattr(template(file).module, macro)(*values))
 
 
+def words(macro: str, *values: Any) -> Markup:
+    """Standing text of a page."""
+    return part(macro, *values, file="words.html.j2")
+
+
 def prose(*sentences: str) -> Markup:
     """A paragraph each, of those that say anything."""
     return part("prose", [sentence for sentence in sentences if sentence])
@@ -135,11 +140,6 @@ def findings(found: Sequence[Finding | tuple[str, Finding]], title: str = "Findi
         for label, finding in labelled
     ]
     return Section("findings", title, shown) if shown else None
-
-
-def words(macro: str, *values: Any) -> Markup:
-    """Standing text of a page."""
-    return part(macro, *values, file="words.html.j2")
 
 
 # Templates.
