@@ -19,8 +19,8 @@ from pixelproof.plans.grid.conduct import conduct
 from pixelproof.plans.grid.scoreboard import rows
 from pixelproof.plans.grid.spec import CleverSpec, GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report.grid_clever import clever_sentences, clever_table
-from pixelproof.report.grid_page import write_grid
+from pixelproof.report.grid import clever_sentences, write_grid
+from pixelproof.report.grid_tables import clever_table
 from pixelproof.results.grid_clever import ANY, CleverRow, clever_row
 from pixelproof.runs import RunStore
 

@@ -21,7 +21,7 @@ from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
 from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
-from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.results.perturb_view import PerturbView, parse_perturbations, perturb_view
 from pixelproof.runs.journal import Journal

@@ -87,12 +87,13 @@ def assess(
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
-    from pixelproof.cli.documents import run_and_show, write_assessment
+    from pixelproof.cli.documents import run_and_show
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import make_spec
     from pixelproof.jobs.open import open_data, open_model
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
+    from pixelproof.report.assess import PERTURBATIONS, write_run
     from pixelproof.runs import RunStore
 
     spec = make_spec(
@@ -124,6 +125,6 @@ def assess(
     also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
     run_and_show(AssessJob(spec, classifier, images), out)
     if also is not None:
-        run_and_show(also, out / "perturbations")
+        run_and_show(also, out / PERTURBATIONS)
         with RunStore.open(out) as run:
-            write_assessment(run)  # whose page speaks of them
+            write_run(run, out)  # whose page speaks of them

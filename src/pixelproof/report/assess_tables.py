@@ -1,22 +1,20 @@
-"""The report's tables, from a run to ``Table`` values."""
+"""The tables of one run: levels, minimal thresholds, attacks by name, classes, settings."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixelproof.files import write_whole
-from pixelproof.report.attempt_tables import attempt_table
-from pixelproof.report.table import Cell, Column, Table
+from pixelproof.report.table import Cell, Column, Table, flat, pair_table, rate_cells, rate_columns
+from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.confusion import class_changes
 from pixelproof.results.duality import duality_rows
 from pixelproof.results.intervals import Rate
 from pixelproof.results.levels import LevelRow, claims, given_up
 from pixelproof.results.minimal import MinimalThresholds
-from pixelproof.results.view import View, read
-from pixelproof.runs.store import RunStore
+from pixelproof.results.view import View
+from pixelproof.runs.record import Finding
 from pixelproof.wording import allowance, attack_name, count, listed, plural
 
 _ADVERSARIAL, _ROBUST = "Adversarial accuracy", "Robust accuracy"
@@ -24,12 +22,8 @@ _QUERIES, _CHANGE = "Queries per image", "Mean change where fooled"
 _LEVEL_COLUMNS = (
     Column("th", "integer", key="threshold"),
     Column("Search", "search"),
-    Column("fooled", "ratio", _ADVERSARIAL, "fooled"),
-    Column("share", "share", _ADVERSARIAL, "adversarial_accuracy"),
-    Column("95 %", "interval", _ADVERSARIAL, "adversarial_accuracy"),
-    Column("right", "ratio", _ROBUST, "right"),
-    Column("share", "share", _ROBUST, "robust_accuracy"),
-    Column("95 %", "interval", _ROBUST, "robust_accuracy"),
+    *rate_columns(_ADVERSARIAL, "fooled", "adversarial_accuracy"),
+    *rate_columns(_ROBUST, "right", "robust_accuracy"),
     Column("mean", "integer", _QUERIES, "mean_queries"),
     Column("median, fooled", "integer", _QUERIES, "median_queries_fooled"),
     Column("Gave up", "integer", key="gave_up"),
@@ -52,7 +46,27 @@ _MINIMAL_COLUMNS = (
     Column("as published", "decimal", _AREA, "area_as_published"),
     Column("Mean queries", "integer", key="mean_queries"),
 )
+_COST = "Mean cost of an image"
+_ATTEMPT_COLUMNS = (
+    Column("Attack"),
+    *rate_columns(_ADVERSARIAL, "fooled", "adversarial_accuracy"),
+    *rate_columns(_ROBUST, "right", "robust_accuracy")[1:],
+    Column("L0", "decimal", _CHANGE, "mean_l0"),
+    Column("L2", "decimal", _CHANGE, "mean_l2"),
+    Column("L∞", "decimal", _CHANGE, "mean_linf"),
+    Column("queries", "integer", _COST, "mean_queries"),
+    Column("gradient steps", "integer", _COST, "mean_gradient_steps"),
+    Column("seconds", "decimal", _COST, "seconds"),
+)
 _NAMED = 10  # images never fooled, named one by one
+
+#: How attacks by name meet a defence, in a sentence.
+WAYS = {
+    "end-to-end": "The attacks saw the model behind its defence as it answers.",
+    "replayed": "The attacks saw the model without its defence; their images were then shown to the defended one.",
+    "adaptive": "The attacks knew the defence: what has no gradient was passed over backwards (BPDA), what is random "
+    "was averaged over draws (EOT).",
+}
 
 
 def level_table(view: View, attack: str | None = None) -> Table:
@@ -80,14 +94,19 @@ def curve_table(view: View) -> Table:
     columns = (
         Column("Attack", "attack"),
         Column("th", "integer", key="threshold"),
-        Column("images", "ratio", _LEFT, "not_yet_fooled"),
-        Column("share", "share", _LEFT, "share_not_yet_fooled"),
-        Column("95 %", "interval", _LEFT, "share_not_yet_fooled"),
+        *rate_columns(_LEFT, "images", "share_not_yet_fooled", "not_yet_fooled"),
     )
     points = [(m.attack, th, m.left(th)) for m in view.minimal_thresholds for th in m.corners]
-    rows = tuple((attack, th, left, left.value, left.interval) for attack, th, left in points)
+    rows = tuple((attack, th, *rate_cells(left)) for attack, th, left in points)
     notes = ("Between two rows of an attack, the share is that of the upper one.",)
     return Table("minimal-thresholds-curve", "Images not yet fooled, by threshold", columns, rows, notes)
+
+
+def attempt_table(view: View) -> Table:
+    """A row for each attack by name, and their worst case; no rows where there is none."""
+    rows = view.attempts
+    cells, notes = tuple(map(_attempt_cells, rows)), tuple(_attempt_notes(view)) if rows else ()
+    return Table("attacks", "Attacks by name", _ATTEMPT_COLUMNS, cells, notes)
 
 
 def class_table(view: View) -> Table:
@@ -144,10 +163,14 @@ def change_table(view: View, most: int | None = None) -> Table:
 
 def finding_table(view: View) -> Table:
     """What preflight and engine noticed, the gravest first."""
-    order = {"error": 0, "warning": 1, "info": 2}
-    found = sorted(view.manifest.findings, key=lambda f: order[f.severity])
+    found = by_gravity(view.manifest.findings)
     columns = (Column("Severity", "verdict"), Column("Finding"), Column("Message"))
     return Table("findings", "Findings", columns, tuple((f.severity, f.name, f.message) for f in found))
+
+
+def by_gravity(findings: Sequence[Finding]) -> list[Finding]:
+    order = {"error": 0, "warning": 1, "info": 2}
+    return sorted(findings, key=lambda f: order[f.severity])
 
 
 def setting_tables(view: View) -> list[Table]:
@@ -155,18 +178,18 @@ def setting_tables(view: View) -> list[Table]:
     settings = view.manifest.settings
     lists = {key: value for key, value in settings.items() if _is_list_of_mappings(value)}
     plain = {key: value for key, value in settings.items() if key not in lists}
-    return [_pairs("settings", "Settings", flat(plain)), *(_listing(*item) for item in lists.items())]
+    return [pair_table("settings", "Settings", flat(plain)), *(_listing(*item) for item in lists.items())]
 
 
 def environment_table(view: View) -> Table:
-    return _pairs("environment", "Environment", flat(view.manifest.environment))
+    return pair_table("environment", "Environment", flat(view.manifest.environment))
 
 
 def subject_table(view: View) -> Table:
     """What was assessed: model, data, selection and the run's identity."""
     m = view.manifest
     height, width, channels = m.data.shape
-    return _pairs(
+    return pair_table(
         "subject",
         "Model and data",
         {
@@ -208,31 +231,6 @@ def all_tables(view: View) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def write_tables(run: RunStore, folder: Path) -> list[Path]:
-    """Every table of ``run`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
-    return write_forms(all_tables(read(run)), folder)
-
-
-def write_forms(tables: Iterable[Table], folder: Path) -> list[Path]:
-    """Each of ``tables`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
-    paths = []
-    for table in tables:
-        for suffix, text in (("csv", table.csv()), ("md", table.markdown()), ("tex", table.latex())):
-            paths.append(write_whole(folder / f"{table.name}.{suffix}", text))
-    return paths
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as one, ``outer.inner`` → text; lists joined by commas."""
-    found: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            found.update(flat(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = _plain(value)
-    return found
-
-
 def _is_list_of_mappings(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(v, Mapping) for v in value)
 
@@ -250,31 +248,12 @@ def _slug(text: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in text.lower())
 
 
-def _plain(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_plain, value)) or "none"
-    return count(value) if isinstance(value, int) and abs(value) < 10**7 else str(value)
-
-
-def _pairs(name: str, title: str, values: Mapping[str, str]) -> Table:
-    columns = (Column("Name", key="name"), Column("Value", key="value"))
-    return Table(name, title, columns, tuple(values.items()))
-
-
 def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
     return (
         row.threshold,
         row.search,
-        row.fooled,
-        row.fooled.value,
-        row.fooled.interval,
-        row.robust,
-        row.robust.value,
-        row.robust.interval,
+        *rate_cells(row.fooled),
+        *rate_cells(row.robust),
         row.mean_queries,
         row.median_queries,
         row.gave_up,
@@ -284,6 +263,23 @@ def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
         row.mean_linf,
         row.verdict,
     )
+
+
+def _attempt_cells(row: AttemptRow) -> tuple[Cell, ...]:
+    distances = row.mean_l0, row.mean_l2, row.mean_linf
+    costs = row.mean_queries, row.mean_gradient_steps, row.seconds
+    return row.key, *rate_cells(row.fooled), *rate_cells(row.robust)[1:], *distances, *costs
+
+
+def _attempt_notes(view: View) -> list[str]:
+    notes = ["L0 counts pixels; L2 and L∞ are over all channel values in grey levels (0–255), of 8-bit images."]
+    if any(row.attack == WORST for row in view.attempts):
+        notes.append("Worst case: a sample counts as fooled when any of these attacks fooled it.")
+    if view.way != "end-to-end":
+        notes.append(WAYS[view.way])
+    if (pending := max((row.pending for row in view.attempts), default=0)) > 0:
+        notes.append(f"Unfinished: up to {plural(pending, 'sample')} of an attack have no record yet.")
+    return notes
 
 
 def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
