@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts
+from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts, told
 from pixelproof.errors import InputError
 
 
@@ -89,35 +89,19 @@ def assess(
     from pixelproof.attacks.named import split
     from pixelproof.cli.documents import run_and_show
     from pixelproof.jobs.assess import AssessJob
-    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.assess_spec import AssessSpec
     from pixelproof.jobs.open import open_data, open_model
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
     from pixelproof.report.assess import PERTURBATIONS, write_run
     from pixelproof.runs import RunStore
 
-    spec = make_spec(
-        model=model,
-        defence=defence,
-        data=data,
-        corruption=corruption,
+    spec = told(
+        AssessSpec,
+        locals(),
         range=limits(range_),
-        samples=samples,
         attacks=split(attacks),
-        way=way,
-        search=search,
         levels=[integer("--levels", text) for text in parts(levels)],
-        minimal=minimal,
-        preset=preset,
-        max_queries=max_queries,
-        independent_levels=independent_levels,
-        target=target,
-        fitness=fitness,
-        shuffle=shuffle,
-        seed=seed,
-        device=device,
-        precision=precision,
-        trust_code=trust_code,
     )
     if with_ not in (None, "perturbations"):
         raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
