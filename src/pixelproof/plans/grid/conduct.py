@@ -32,7 +32,7 @@ from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 from pixelproof.units import to_unit
 from pixelproof.wording import listed
-from pixelproof.zoo.absent import absence
+from pixelproof.zoo.registry import absence
 
 RUNS, CLEVER = "runs", "clever"
 #: Clean images that accuracy and cost of a defence are measured on, at most.

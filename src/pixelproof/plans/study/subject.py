@@ -12,7 +12,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess import choose_device
 from pixelproof.models import Classifier, load_model
 from pixelproof.plans.study.spec import Member, StudySpec
-from pixelproof.zoo.absent import absence
+from pixelproof.zoo.registry import absence
 
 
 @dataclass(frozen=True, eq=False)

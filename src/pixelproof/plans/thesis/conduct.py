@@ -24,7 +24,7 @@ from pixelproof.results.intervals import Rate
 from pixelproof.results.perturb_view import PerturbView, perturb_view
 from pixelproof.results.thesis import Subject
 from pixelproof.runs import RunStore
-from pixelproof.zoo.absent import absence
+from pixelproof.zoo.registry import absence
 
 
 def conduct_thesis(

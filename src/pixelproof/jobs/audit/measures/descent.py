@@ -14,10 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.steepest import steepest
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.jobs.audit.arsenal import iterative
 from pixelproof.jobs.audit.attacked import Attacked
 from pixelproof.jobs.audit.case import Case
