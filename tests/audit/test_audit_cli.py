@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from audit_journal import write_journal
 from audit_kit import TINY, bundled, claim, lenet
+from pixelproof.report.audit_page import write_audit
+from pixelproof.runs.journal import Journal
 
 from html_page import Page
 from pixelproof.cli.audit import _command
@@ -16,9 +18,7 @@ from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.job import run_audit
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.models.wrap import wrap_model
-from pixelproof.report.audit_page import write_audit
 from pixelproof.results.audit.view import JOURNAL, AuditView, read_audit
-from pixelproof.runs.journal import Journal
 from tiny_run import Answer, Cli
 
 CLAIM = """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from pixelproof.plans.grid.conduct import conduct
+
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid import write_grid

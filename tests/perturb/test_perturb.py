@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pixelproof.runs.journal import Journal
 
 from html_page import Page
 from pixelproof.corruptions import Rotation
@@ -24,7 +25,6 @@ from pixelproof.models.query import verifier
 from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.results.perturb_view import PerturbView, parse_perturbations, perturb_view
-from pixelproof.runs.journal import Journal
 from tiny_run import Cli
 
 ONLY = ("rotation", "rgb-randomise", "gaussian-noise", "fog")

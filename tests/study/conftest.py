@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pixelproof.plans.study.conduct import conduct
 from study_cases import TOML
 
-from pixelproof.plans.study.conduct import conduct
 from pixelproof.plans.study.spec import StudySpec, read_study
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study import write_study

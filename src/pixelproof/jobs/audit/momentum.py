@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.goal import Goal, LossName
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
 from pixelproof.attacks.norm_ball import Norm, NormBall
 
 ITERATIONS = 30

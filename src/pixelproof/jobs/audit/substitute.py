@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt

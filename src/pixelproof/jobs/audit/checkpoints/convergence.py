@@ -14,11 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
 from pixelproof.attacks.named import parse_attack
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempt, iterative
 from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import project_and_quantise
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.goal import Goal, wrong_classes
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError

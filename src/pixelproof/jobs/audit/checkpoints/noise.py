@@ -12,8 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.norm_ball import NormBall
+from pixelproof.attacks.norm_ball import NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, black_box, white_box
