@@ -1,7 +1,9 @@
 """A substitute that learns from a model's answers, and the images that fool it, shown to the model.
 
 Papernot et al., "Practical Black-Box Attacks against Machine Learning", ASIA CCS 2017: the substitute is trained,
-images are moved along its gradient (Jacobian-based augmentation), the model labels them, and so on.
+images are moved along its gradient (Jacobian-based augmentation), the model labels them, and so on. Images that fool
+other networks too: Dong et al., "Boosting Adversarial Attacks with Momentum", CVPR 2018, algorithm 1 (MI-FGSM); with
+varied inputs, Xie et al., "Improving Transferability of Adversarial Examples with Input Diversity", CVPR 2019.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.budget import Budget, to_8_bit
+from pixelproof.attacks.budget import Budget, Norm, to_8_bit
+from pixelproof.attacks.goal import Goal, LossName
+from pixelproof.attacks.gradient.sparse import sparse_descent
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
-from pixelproof.jobs.audit.momentum import Momentum
 from pixelproof.models.query import Scorer
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.intervals import Rate
@@ -32,8 +35,57 @@ _IMAGES, _BYTES = 2_000, 2**28
 _HELD_OUT = 200  # further images, on which agreement is measured, at most
 _ROUNDS = 4  # of augmentation
 _RATE = 0.01  # of learning, at most
-_SHIFT = 2  # pixels by which what is learnt from is moved
+_SHIFT = 2  # pixels by which what is learnt from is moved, and varied inputs of attacks
 _WIDTH = 24
+ITERATIONS = 30  # of attacks on it
+_STEPS_ACROSS = 8  # that lead from the middle of the ball to its edge
+_L1_SHARE = 0.01  # of the channel values, moved by a step in L1
+_NOISE = 0.02  # of varied inputs
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """``decay`` μ is the weight of earlier gradients, 0 being plain PGD; ``varied``: flipped, shifted and noisy inputs.
+
+    Every image takes all iterations, since what only just fools one network fools no other.
+    """
+
+    name: str
+    loss: LossName
+    decay: float
+    varied: bool = False
+
+    def __call__(
+        self, network: Callable[[Tensor], Tensor], clean: Tensor, goal: Goal, budget: Budget, numbers: torch.Generator
+    ) -> Tensor:
+        """8-bit images within ``budget`` of ``clean`` N×C×H×W in [0, 1] that ``network``, giving logits, mistakes."""
+        now, velocity = clean, torch.zeros_like(clean)
+        length = budget.epsilon / _STEPS_ACROSS / 255
+        for _ in range(ITERATIONS):
+            seen = now.detach().requires_grad_()
+            shown = _varied(seen, numbers) if self.varied else seen
+            (gradient,) = torch.autograd.grad(goal.loss(self.loss, network(shown)).sum(), seen)
+            size = gradient.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-20)
+            velocity = self.decay * velocity + gradient / size
+            now = budget.project(now + length * _downhill(velocity, now, budget.norm), clean)
+        return budget.to_8_bit(now, clean)
+
+
+def _varied(images: Tensor, numbers: torch.Generator) -> Tensor:
+    """All images shifted and flipped alike, with noise of their own."""
+    down, across, flip = torch.randint(2 * _SHIFT + 1, (3,), generator=numbers).tolist()
+    moved = images.roll((down - _SHIFT, across - _SHIFT), (2, 3))
+    moved = moved.flip(3) if flip > _SHIFT else moved
+    return moved + _NOISE * torch.randn(images.shape, generator=numbers).to(images.device)
+
+
+def _downhill(gradient: Tensor, images: Tensor, norm: Norm) -> Tensor:
+    if norm != "l1":
+        return -steepest(gradient, norm)
+    values = max(1, round(_L1_SHARE * gradient[0].numel()))
+    return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
+
+
 _ATTACKS = (
     Momentum("PGD", "cross-entropy", decay=0),
     Momentum("MI-FGSM", "margin", decay=1),

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -54,13 +55,13 @@ def check(audit: AuditContext) -> Answer:
     told, claimed = audit.claim.evaluation.detector, audit.claim.robust_accuracy
     if audit.decision.detector is None:
         return _without(told)
-    alone = unaware(audit)
-    rows = frozenset(alone.rows)
-    wrong = audit.decision.wrong & rows
-    lost, missed = wrong | broken_rows(aware(audit)), wrong | alone.broken
-    before, left = (Rate(len(rows) - len(each), len(rows)) for each in (missed, lost | alone.broken))
+    alone = audit.evidence.memoise("detector|unaware", lambda: _unaware(audit))
+    rows, fooled, rejected = frozenset(alone["rows"]), frozenset(alone["fooled"]), frozenset(alone["rejected"])
+    wrong, passing = audit.decision.wrong & rows, fooled - rejected
+    lost, missed = wrong | broken_rows(aware(audit)), wrong | passing
+    before, left = (Rate(len(rows) - len(each), len(rows)) for each in (missed, lost | passing))
     gains, above = fools_more(lost, missed), audit.refuted_by(left)
-    caught = Rate(len(frozenset(alone.fooled) & frozenset(alone.rejected)), len(alone.fooled))
+    caught = Rate(len(fooled & rejected), len(fooled))
     finding = (
         f"The detector rejects {caught.ratio} of the images that fool the classifier alone, so that "
         f"{percent(before.value)} of the samples stand; {percent(left.value)} stand where the attack aims at it too."
@@ -73,7 +74,7 @@ def check(audit: AuditContext) -> Answer:
         "detector",
         "Samples right or rejected",
         (
-            ("Classifier without detector", Rate(len(rows) - len(alone.fooled), len(rows))),
+            ("Classifier without detector", Rate(len(rows) - len(fooled), len(rows))),
             ("Attack on the classifier", before),
             ("Attack on both", left),
         ),
@@ -88,7 +89,7 @@ def check(audit: AuditContext) -> Answer:
         f"{finding} {_evaluated(told, claimed)}",
         "" if verdict == "pass" else remedy,
         (
-            ("False alarms on clean samples", str(Rate(len(alone.alarms), len(rows)))),
+            ("False alarms on clean samples", str(Rate(len(alone["alarms"]), len(rows)))),
             ("Rejected, of those that fool the classifier alone", str(caught)),
             ("Stands against an attack on the classifier alone", str(before)),
             ("Stands against an attack on both", str(left)),
@@ -139,27 +140,16 @@ class Rejecting:
         return torch.cat([known, rejection[:, None]], 1)
 
 
-@dataclass(frozen=True)
-class Unaware:
+class Unaware(TypedDict):
     """The samples ``rows`` under an attack on the classifier alone: which were ``fooled``, and ``rejected`` then.
 
     ``alarms``: the samples that are rejected without any attack.
     """
 
-    rows: tuple[int, ...]
-    fooled: tuple[int, ...]
-    rejected: tuple[int, ...]
-    alarms: tuple[int, ...]
-
-    @property
-    def broken(self) -> frozenset[int]:
-        return frozenset(self.fooled) - set(self.rejected)
-
-
-def unaware(audit: AuditContext) -> Unaware:
-    """Twenty steps against the classifier, or Square where it has no gradients."""
-    value = audit.evidence.memoise("detector|unaware", lambda: _unaware(audit))
-    return Unaware(**{key: tuple(each) for key, each in value.items()})
+    rows: list[int]
+    fooled: list[int]
+    rejected: list[int]
+    alarms: list[int]
 
 
 def aware(audit: AuditContext) -> list[Attacked]:
@@ -177,7 +167,8 @@ def aware(audit: AuditContext) -> list[Attacked]:
     return found
 
 
-def _unaware(audit: AuditContext) -> dict[str, list[int]]:
+def _unaware(audit: AuditContext) -> Unaware:
+    """Twenty steps against the classifier, or Square where it has no gradients."""
     blind = audit.access.no_gradients("open")
     attack = read_attack(on_scores(audit.threat, audit.effort) if blind else iterative(audit.threat))
     rows = torch.tensor(audit.samples.first(_SAMPLES), device=audit.device)

@@ -9,7 +9,6 @@ from math import comb, hypot
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import surviving
 from pixelproof.jobs.audit.checkpoint import checkpoint
-from pixelproof.jobs.audit.clean import clean_answers, clean_labels
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer, Plot, Remark, summed
 from pixelproof.results.audit.statistics import CONFIDENCE
@@ -42,8 +41,8 @@ def check(audit: AuditContext) -> Answer:
 
 def _measured(audit: AuditContext) -> dict[str, Classes]:
     """Without attack, and under all that are permitted, where there are any."""
-    labels = clean_labels(audit)
-    clean = by_class(labels, [a == b for a, b in zip(clean_answers(audit), labels, strict=True)])
+    labels = audit.clean_labels
+    clean = by_class(labels, [a == b for a, b in zip(audit.clean_answers(), labels, strict=True)])
     try:
         left = surviving(audit)
     except InputError:

@@ -138,18 +138,15 @@ def _smallest_margins(
     audit: AuditContext, oracle: Oracle, samples: Tensor, draws: int, name: str, budget: Budget
 ) -> Tensor:
     """Of each of ``samples``, the 8-bit image that came nearest to fooling, or one that did."""
-    streams, goal, clean = (
-        audit.samples.streams(name, samples),
-        audit.samples.goal(samples),
-        audit.samples.images[samples],
-    )
-    worst, least = clean.clone(), torch.full((len(samples),), torch.inf, device=audit.device)
+    streams, goal = audit.samples.streams(name, samples), audit.samples.goal(samples)
+    clean = audit.samples.images[samples]
+    worst, least = clean.clone(), torch.full((len(samples),), torch.inf, dtype=torch.float64, device=audit.device)
     waiting, done = goal.rows, 0
     while done < draws and len(waiting):
         each = min(draws - done, max(2, _AT_ONCE // len(waiting)))
         rows = waiting.repeat_interleave(each)
         images = _noisy(clean[rows], budget, streams.of(rows), each)
-        margins = goal.of(rows).loss("margin", oracle.log_scores(images, rows)).view(-1, each)
+        margins = goal.of(rows).loss("margin", oracle.log_scores(images, rows)).double().view(-1, each)
         smallest, best = margins.min(1)
         nearer = smallest < least[waiting]
         chosen = best + each * torch.arange(len(waiting), device=audit.device)
