@@ -7,13 +7,17 @@ taken sample by sample.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, settled
+from pixelproof.attacks.attack import Attack, Needs, settled
+from pixelproof.attacks.budget import Norm
 from pixelproof.attacks.goal import Unhurried
+from pixelproof.attacks.gradient.sparse import sparse_descent
+from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.named import read_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
@@ -78,6 +82,14 @@ def has_scores(audit: AuditContext) -> bool:
     return audit.classifier.kind != "labels" and audit.threat.norm in ("linf", "l2")
 
 
+def downhill(gradient: Tensor, images: Tensor, norm: Norm) -> Tensor:
+    """The step of length 1 in ``norm`` that lowers a loss of this ``gradient`` most; in L1 of a hundredth of values."""
+    if norm != "l1":
+        return -steepest(gradient, norm)
+    values = max(1, round(gradient[0].numel() / 100))
+    return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
+
+
 # One attack.
 
 
@@ -107,6 +119,23 @@ def attempt(audit: AuditContext, key: str, measure: Callable[[], Attacked], rows
     """What ``measure`` finds on ``rows``, kept beside all other attacks, so that it counts in the worst case."""
     value = audit.evidence.memoise(f"{ATTACK}{key}|{_span(rows)}", lambda: asdict(measure()))
     return Attacked.read(value)
+
+
+def outcome(
+    name: str,
+    needs: Needs,
+    rows: Iterable[int],
+    fooled: Iterable[bool],
+    *,
+    view: View = "plain",
+    queries: float = 0.0,
+    gradient_steps: float = 0.0,
+    seconds: float = 0.0,
+) -> Attacked:
+    """What an attack did to ``rows`` whose images all lie within the threat model."""
+    chosen = tuple(rows)
+    within = (True,) * len(chosen)
+    return Attacked(name, view, needs, chosen, tuple(fooled), within, queries, gradient_steps, seconds)
 
 
 def attempts(audit: AuditContext) -> list[Attacked]:

@@ -103,7 +103,7 @@ def _check_all(audit: AuditContext, chosen: list[Checkpoint], journal: Journal, 
         if checkpoint.number not in known:
             journal.add({"answer": checkpoint.result(audit)})
         progress(done / len(chosen))
-    told = before.withstood is not None and known.issuperset(numbers)
-    if not told and (found := surviving_so_far(audit)) is not None:
+    complete = before.withstood is not None and known.issuperset(numbers)
+    if not complete and (found := surviving_so_far(audit)) is not None:
         journal.add({"withstood": asdict(found.robust_accuracy)})
     return audit_view(journal)

@@ -72,7 +72,7 @@ def _measured(audit: AuditContext, rows: tuple[int, ...]) -> list[dict[str, Any]
         {
             "attack": attack,
             "threshold": threshold,
-            **_judged(audit, rows, images.get((attack, threshold), {})),
+            **_decided(audit, rows, images.get((attack, threshold), {})),
             "queries": queries.get((attack, threshold), 0) / max(1, len(tried)),
             "seconds": seconds.get((attack, threshold), 0.0),
         }
@@ -115,7 +115,7 @@ def _attacked(audit: AuditContext, data: ImageSet, target: str) -> list[tuple[Re
         return [(each, run.adversarial(each) if each.success else None) for each in run.records()]
 
 
-def _judged(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
+def _decided(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
     """Of each of ``rows`` whether it is fooled, and whether within the threat; what was wrong before counts as both."""
     wrong = audit.decision.wrong
     fooled, within = {row: row in wrong for row in rows}, dict.fromkeys(rows, True)

@@ -18,12 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.budget import Budget, Norm, to_8_bit
+from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.goal import Goal, LossName
-from pixelproof.attacks.gradient.sparse import sparse_descent
 from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attempt
+from pixelproof.jobs.audit.attacks import attempt, downhill, outcome
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
 from pixelproof.models.query import Scorer
 from pixelproof.results.audit.attacked import Attacked
@@ -39,7 +38,6 @@ _SHIFT = 2  # pixels by which what is learnt from is moved, and varied inputs of
 _WIDTH = 24
 ITERATIONS = 30  # of attacks on it
 _STEPS_ACROSS = 8  # that lead from the middle of the ball to its edge
-_L1_SHARE = 0.01  # of the channel values, moved by a step in L1
 _NOISE = 0.02  # of varied inputs
 
 
@@ -67,7 +65,7 @@ class Momentum:
             (gradient,) = torch.autograd.grad(goal.loss(self.loss, network(shown)).sum(), seen)
             size = gradient.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-20)
             velocity = self.decay * velocity + gradient / size
-            now = budget.project(now + length * _downhill(velocity, now, budget.norm), clean)
+            now = budget.project(now + length * downhill(velocity, now, budget.norm), clean)
         return budget.to_8_bit(now, clean)
 
 
@@ -77,13 +75,6 @@ def _varied(images: Tensor, numbers: torch.Generator) -> Tensor:
     moved = images.roll((down - _SHIFT, across - _SHIFT), (2, 3))
     moved = moved.flip(3) if flip > _SHIFT else moved
     return moved + _NOISE * torch.randn(images.shape, generator=numbers).to(images.device)
-
-
-def _downhill(gradient: Tensor, images: Tensor, norm: Norm) -> Tensor:
-    if norm != "l1":
-        return -steepest(gradient, norm)
-    values = max(1, round(_L1_SHARE * gradient[0].numel()))
-    return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
 
 
 _ATTACKS = (
@@ -109,24 +100,21 @@ def transfer(audit: AuditContext) -> Transfer:
     if audit.threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel attack takes the place of images made on another.")
     rows = tuple(range(len(audit.samples)))
-    told: dict[str, Any] = audit.evidence.memoise("substitute", lambda: _told(audit))
-    found = Attacked(
-        attack="transfer from a substitute",
-        view="plain",
-        needs="labels" if audit.classifier.kind == "labels" else "scores",
-        rows=rows,
-        fooled=tuple(row in told["fooled"] for row in rows),
-        within=(True,) * len(rows),
-        queries=told["images"] / len(rows) + len(_ATTACKS),
-        gradient_steps=0.0,
-        seconds=told["seconds"],
+    measured = audit.evidence.memoise("substitute", lambda: _measured(audit))
+    found = outcome(
+        "transfer from a substitute",
+        "labels" if audit.classifier.kind == "labels" else "scores",
+        rows,
+        (row in measured["fooled"] for row in rows),
+        queries=measured["images"] / len(rows) + len(_ATTACKS),
+        seconds=measured["seconds"],
     )
-    right = tuple((name, Rate(len(rows) - fooled, len(rows))) for name, fooled in told["each"])
+    right = tuple((name, Rate(len(rows) - fooled, len(rows))) for name, fooled in measured["each"])
     attacked = attempt(audit, "substitute|plain|", lambda: found, rows)
-    return Transfer(Rate(*told["agreement"]), told["images"], attacked, right)
+    return Transfer(Rate(*measured["agreement"]), measured["images"], attacked, right)
 
 
-def _told(audit: AuditContext) -> dict[str, Any]:
+def _measured(audit: AuditContext) -> dict[str, Any]:
     begun = time.perf_counter()
     numbers = stream(torch.device("cpu"), audit.seed, "audit", "substitute")
     held = audit.samples.order[-min(_HELD_OUT, max(1, len(audit.data) // 10)) :].tolist()
@@ -178,17 +166,17 @@ def _learnt(audit: AuditContext, pool: Tensor, ask: Callable[[Tensor], Tensor], 
     A third of the training comes before augmentation, in which images go up to the threat's distance.
     """
     seen = torch.cat([pool, to_8_bit(_moved(pool, numbers, _SHIFT))])
-    told = ask(seen)
-    labels = told[: len(pool)].argmax(1)
-    network = _network(pool.shape[1:], told.shape[1]).to(audit.device)
+    answers = ask(seen)
+    labels = answers[: len(pool)].argmax(1)
+    network = _network(pool.shape[1:], answers.shape[1]).to(audit.device)
     optimiser = torch.optim.Adam(network.parameters(), _RATE)
     epochs = audit.effort.substitute_epochs
     steps = max(1, epochs * len(pool) // BATCH)
-    _learn(network, optimiser, seen, told, steps, numbers)
+    _learn(network, optimiser, seen, answers, steps, numbers)
     for _ in range(_ROUNDS):
         further = _augmented(network, pool, labels, _budget(audit))
-        seen, told = torch.cat([seen, further]), torch.cat([told, ask(further)])
-        _learn(network, optimiser, seen, told, max(1, steps // 2), numbers)
+        seen, answers = torch.cat([seen, further]), torch.cat([answers, ask(further)])
+        _learn(network, optimiser, seen, answers, max(1, steps // 2), numbers)
     return network.requires_grad_(False)
 
 
@@ -196,7 +184,7 @@ def _learn(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     seen: Tensor,
-    told: Tensor,
+    answers: Tensor,
     steps: int,
     numbers: torch.Generator,
 ) -> None:
@@ -204,7 +192,7 @@ def _learn(
     network.train()
     for _ in range(steps):
         rows = torch.randint(len(seen), (BATCH,), generator=numbers).to(seen.device)
-        loss = functional.cross_entropy(network(_moved(seen[rows], numbers, _SHIFT)), told[rows])
+        loss = functional.cross_entropy(network(_moved(seen[rows], numbers, _SHIFT)), answers[rows])
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

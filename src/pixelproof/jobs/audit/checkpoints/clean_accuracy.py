@@ -209,14 +209,14 @@ def _of_identity(audit: AuditContext) -> Iterator[Remark]:
     """What the claim says of the weights and of the data, by their hashes."""
     found = {"model": audit.classifier.fingerprint, "data": audit.data.content_hash}
     for what, digest in found.items():
-        told = getattr(audit.claim, f"{what}_sha256")
-        if not told:
+        stated = getattr(audit.claim, f"{what}_sha256")
+        if not stated:
             yield Remark("pass", f'The claim does not identify the {what}; add {what}_sha256 = "{digest}".')
-        elif told != digest and what == "data" and not audit.whole:
+        elif stated != digest and what == "data" and not audit.whole:
             text = "Only a range of the data is audited, so it cannot be told whether they are those of the claim."
             yield Remark("warn", text, "Audit all of the data, or state the hash of the range.")
-        elif told != digest:
-            text = f"The claim is about {what} {told[:12]}…, but here is {what} {digest[:12]}…."
+        elif stated != digest:
+            text = f"The claim is about {what} {stated[:12]}…, but here is {what} {digest[:12]}…."
             yield Remark("fail", text, f"Audit the {what} that the claim is about, or claim it of this {what}.")
 
 

@@ -70,10 +70,10 @@ def check(audit: AuditContext) -> Answer:
 
 def _empty_ball(audit: AuditContext) -> str:
     """What is wrong with an epsilon within which there is nothing but the image; empty where none is stated."""
-    told = audit.claim.evaluation
+    evaluation = audit.claim.evaluation
     for what, norm, epsilon in (
         ("The claim is", audit.threat.norm, audit.threat.epsilon),
-        ("The evaluation was", told.norm or audit.threat.norm, told.epsilon),
+        ("The evaluation was", evaluation.norm or audit.threat.norm, evaluation.epsilon),
     ):
         if norm != "l0" and epsilon is not None and epsilon < 1:
             return f"{what} within {epsilon:g} grey levels, where no 8-bit image but the clean one lies."

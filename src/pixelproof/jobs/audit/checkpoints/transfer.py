@@ -11,7 +11,7 @@ import torch
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
-from pixelproof.jobs.audit.attacks import attempt, white_box
+from pixelproof.jobs.audit.attacks import attempt, outcome, white_box
 from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
 from pixelproof.jobs.audit.substitute import transfer
@@ -122,14 +122,5 @@ def _shown(audit: AuditContext, folder: str, rows: list[int], images: list[UInt8
         seen = to_images(np.stack(images[start : start + BATCH]), audit.device)
         success = audit.decision.reached(seen, which) & audit.samples.within(seen, which)
         fooled.update((row, True) for row, each in zip(which.tolist(), success.tolist(), strict=True) if each)
-    return Attacked(
-        attack=f"images of {folder}",
-        view="plain",
-        needs="labels",
-        rows=tuple(chosen),
-        fooled=tuple(fooled.values()),
-        within=(True,) * len(chosen),
-        queries=len(rows) / max(1, len(chosen)),
-        gradient_steps=0.0,
-        seconds=time.perf_counter() - begun,
-    )
+    queries, seconds = len(rows) / max(1, len(chosen)), time.perf_counter() - begun
+    return outcome(f"images of {folder}", "labels", chosen, fooled.values(), queries=queries, seconds=seconds)
