@@ -16,7 +16,7 @@ from html_page import Page
 from pixelproof.cli.audit import _command
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.job import run_audit
-from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.audit.spec import LAST, AuditSpec
 from pixelproof.models.wrap import wrap_model
 from pixelproof.results.audit.view import JOURNAL, AuditView, read_audit
 from tiny_run import Answer, Cli
@@ -122,6 +122,10 @@ def test_interrupted_it_says_how_to_continue(ask, monkeypatch: pytest.MonkeyPatc
     answer = ask()
     assert answer.code == 130
     assert "nothing measured is lost. Continue with: pixelproof audit --model zoo:lenet" in answer.out
+
+
+def test_checkpoints_are_numbered_in_order():
+    assert [each.number for each in CHECKPOINTS] == list(range(1, LAST + 1))
 
 
 def test_another_audit_is_not_written_over(ask, tmp_path: Path):
