@@ -16,7 +16,7 @@ from benchmarks.missing import optional
 from benchmarks.options import Options, Parts, Row
 from benchmarks.pictures import Pictures, correct
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models import TorchClassifier
 from pixelproof.seeds import Streams
@@ -148,7 +148,7 @@ class Made:
 
 def make(spelling: str, classifier: TorchClassifier, pictures: Pictures, judge: TorchClassifier | None = None) -> Made:
     """Run the attack so spelled, our own or a library's, on all ``pictures`` in one call; ``judge`` decides."""
-    attack = read_attack(spelling)
+    attack = parse_attack(spelling)
     images = torch.from_numpy(pictures.images.copy()).permute(0, 3, 1, 2).float() / 255
     labels = torch.from_numpy(pictures.labels.copy())
     oracle = Oracle(classifier, 64, CPU, len(images), eight_bit=False)

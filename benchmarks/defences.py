@@ -13,7 +13,7 @@ from benchmarks.judged import at_least
 from benchmarks.missing import optional
 from benchmarks.options import Options, Parts, Row
 from benchmarks.pictures import correct
-from pixelproof.defences import read_defence
+from pixelproof.defences import parse_defence
 from pixelproof.jobs.clever import clever
 from pixelproof.models import TorchClassifier
 
@@ -42,7 +42,7 @@ def _tvm(options: Options) -> list[Row]:
     theirs, their_seconds = _timed(lambda: torch.from_numpy(preprocessor(images.numpy())[0]))
     rows = []
     for spelling in OURS:
-        defence = read_defence(spelling)
+        defence = parse_defence(spelling)
         defence(images[:8])  # the first call chooses kernels
         ours, seconds = _timed(partial(defence, images))
         extras = {

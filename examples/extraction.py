@@ -60,7 +60,7 @@ def fgsm(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     """``images`` after one step against ``network``."""
     oracle = Oracle(TorchClassifier(network, kind="logits"), 256, CPU, len(images))
     attack, streams = FGSM(epsilon=EPSILON), Streams([torch.Generator() for _ in images], CPU)
-    return attack.budget.to_8_bit(attack(oracle, images, Goal(labels), streams), images)
+    return attack.ball.to_8_bit(attack(oracle, images, Goal(labels), streams), images)
 
 
 def main() -> None:

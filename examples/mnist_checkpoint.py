@@ -26,7 +26,7 @@ from torch import nn
 
 import pixelproof as pp
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models import TorchClassifier
 from pixelproof.seeds import Streams
@@ -84,7 +84,7 @@ def _stood(classifier: TorchClassifier, spelling: str, images: torch.Tensor, lab
     """How many of ``images``, float32 N×1×28×28 in [0, 1], are still right after the attack, as floats."""
     oracle = Oracle(classifier, BATCH, CPU, len(images), eight_bit=False)
     streams = Streams([torch.Generator().manual_seed(seed + k) for k in range(len(images))], CPU)
-    found = read_attack(spelling)(oracle, images, Goal(labels), streams).detach()
+    found = parse_attack(spelling)(oracle, images, Goal(labels), streams).detach()
     assert float((found - images).abs().max()) <= 0.3 + 1e-6
     answers = Oracle(classifier, BATCH, CPU, len(images), eight_bit=False).labels(found, torch.arange(len(images)))
     return int((answers == labels).sum())

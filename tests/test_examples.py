@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pixelproof as pp
-from pixelproof.zoo.train import accuracy
+from pixelproof.jobs.train import accuracy
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "public_resnet20.py"
 

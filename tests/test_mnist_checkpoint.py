@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 
 EXAMPLE = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "mnist_checkpoint.py"))
 GIVEN = {"PIXELPROOF_MNIST_CHECKPOINT", "PIXELPROOF_MNIST"} <= set(os.environ)
@@ -22,7 +22,7 @@ def test_the_published_figures_within_a_point() -> None:
 @pytest.mark.parametrize("attack", ["PGD", "AUTOATTACK"])
 def test_the_budget_is_what_the_example_says(attack: str) -> None:
     """0.3 is 76.5 grey levels; 8-bit images move by 76 at most."""
-    budget = read_attack(EXAMPLE[attack]).budget
+    budget = parse_attack(EXAMPLE[attack]).ball
     assert budget is not None
     assert (budget.norm, budget.epsilon) == ("linf", pytest.approx(76.5))
     clean = torch.full((1, 1, 2, 2), 100 / 255)

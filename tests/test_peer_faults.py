@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import pixelproof as pp
 from attack_kit import grey_images, linear_classifier, oracle, run, streams
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import NAMES, read_attack
+from pixelproof.attacks.named import NAMES, parse_attack
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
 from pixelproof.runs.export import to_png
@@ -276,7 +276,7 @@ def test_every_image_through_the_model_is_counted_both_ways(attack: str) -> None
     images, labels = grey_images(3, SHAPE), network()(grey_images(3, SHAPE)).argmax(1)
     asked = oracle(TorchClassifier(model, kind="logits"), 3, eight_bit=True)
     through[0] = 0
-    read_attack(attack)(asked, images, Goal(labels), streams(3))
+    parse_attack(attack)(asked, images, Goal(labels), streams(3))
     assert (int(asked.queries.sum()), int(asked.gradient_steps.sum())) == (through[0], back[0])
     assert through[0] > 0
 
@@ -287,7 +287,7 @@ def test_two_classes_are_enough_for_every_attack(name: str) -> None:
     fast = {"square": "queries=9", "nes": "queries=60", "zoo": "queries=50", "boundary": "queries=30"}
     fast |= {"hop-skip-jump": "queries=50", "autoattack": "epsilon=40", "universal": "epsilon=40"}
     fast |= dict.fromkeys(("cw-l2", "cw-linf", "elastic-net", "shadow", "spatial"), "iterations=5")
-    attack = read_attack(f"{name}({fast.get(name, '')})")
+    attack = parse_attack(f"{name}({fast.get(name, '')})")
     model, images = linear_classifier(SHAPE, 2), grey_images(3, SHAPE)
     found, _ = run(attack, model, images, eight_bit=True)
     assert found.shape == images.shape

@@ -8,9 +8,11 @@ import pytest
 
 from pixelproof.engine.settings import SearchSettings, Settings
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess_spec import ATTACK_OF, COHORT, make_spec, resolve
+from pixelproof.jobs.assess_spec import COHORT, make_spec, resolve
+from pixelproof.search.registry import SEARCHES
 
 CIFAR = (32, 32, 3)
+ATTACK_OF = {name: entry.constraint for name, entry in SEARCHES.items() if entry.constraint}
 
 
 def _resolve(shape: tuple[int, int, int] = CIFAR, **options: object) -> Settings:

@@ -9,9 +9,9 @@ import torch
 
 import pixelproof as pp
 from pixelproof.data.pentomino import SHAPES
+from pixelproof.jobs.train import accuracy
 from pixelproof.zoo import registry
 from pixelproof.zoo.resnet import CifarResNet
-from pixelproof.zoo.train import accuracy
 
 #: Weights and biases for 10 classes, and beside them what the papers say.
 PARAMETERS = {

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from pixelproof.data import load_cifar10
+from pixelproof.jobs.train import accuracy
 from pixelproof.results import level_rows
 from pixelproof.runs import Manifest, RunStore
-from pixelproof.zoo.train import accuracy
 
 ROOT = Path(__file__).parent.parent
 RESULTS, EXAMPLE = ROOT / "results", ROOT / "examples" / "public_resnet20.py"

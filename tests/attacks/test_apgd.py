@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.budget import Budget, Norm, l1_projection
 from pixelproof.attacks.gradient.apgd import AutoPGD, Objective
-from pixelproof.attacks.gradient.halving import HalvingClimb
-from pixelproof.attacks.gradient.l1_climb import L1Climb, l1_box_projection
+from pixelproof.attacks.gradient.climb import HalvingClimb, L1Climb, l1_box_projection
+from pixelproof.attacks.norm_ball import Norm, NormBall, l1_projection
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
 
@@ -57,8 +56,8 @@ def test_eight_bit_images_stay_in_the_budget_and_fool(norm: Norm) -> None:
     attack = AutoPGD(norm, float(distances(model, images, norm).max()) + {"linf": 1, "l2": 20}[norm])
     found, _ = run(attack, model, images, eight_bit=True)
     assert (answers(model, found) != answers(model, images)).all()
-    assert attack.budget.allows(found, images).all()
-    assert attack.budget.to_8_bit(found, images).equal(found)
+    assert attack.ball.allows(found, images).all()
+    assert attack.ball.to_8_bit(found, images).equal(found)
 
 
 @pytest.mark.parametrize("loss", ["ce", "dlr", "targeted-dlr"])
@@ -104,7 +103,7 @@ def test_the_l1_projection_is_the_nearest_point_of_ball_and_box() -> None:
 
 def test_l1_steps_follow_the_sparsity_of_the_best_image() -> None:
     clean = torch.full((2, 1, 1, 30), 0.5)
-    climb = L1Climb(Budget("l1", 30), torch.arange(2), clean, clean + 0.001)
+    climb = L1Climb(NormBall("l1", 30), torch.arange(2), clean, clean + 0.001)
     assert climb.values.tolist() == pytest.approx([6, 6])  # a fifth of all
     assert sorted(L1Climb.checkpoints(100)) == list(range(4, 101, 4))
     climb.moved = clean.clone()
@@ -121,7 +120,7 @@ def test_l1_steps_follow_the_sparsity_of_the_best_image() -> None:
 def test_steps_halve_and_return_to_the_best_as_algorithm_1_says() -> None:
     """Three samples: one that improves always, one too seldom, one always but not beyond its best of the last check."""
     images = torch.full((3, 1, 1, 2), 0.5)
-    climb = HalvingClimb(Budget("linf", 8), torch.arange(3), images, images)
+    climb = HalvingClimb(NormBall("linf", 8), torch.arange(3), images, images)
     climb.learn(torch.tensor([9.0, 9.0, 9.0]), torch.ones_like(images))
     assert climb.step.flatten().tolist() == pytest.approx([16 / 255] * 3)
     for losses in ([8.0, 8.0, 8.0], [7.0, 8.5, 7.0], [6.0, 8.2, 6.0], [5.0, 8.3, 5.0]):

@@ -35,12 +35,12 @@ def test_no_sample_costs_more_queries_than_it_may(queries: int, eight_bit: bool)
     model, images = linear_classifier(SHAPE), grey_images(5, SHAPE)
     for attack in attacks(queries):
         found, asked = run(attack, model, images, eight_bit=eight_bit)
-        assert asked.queries.max() <= queries, attack.spelling
+        assert asked.queries.max() <= queries, attack.spec
         assert found.shape == images.shape
         assert asked.gradient_steps.sum() == 0
 
 
-@pytest.mark.parametrize("attack", attacks(400), ids=lambda a: a.spelling)
+@pytest.mark.parametrize("attack", attacks(400), ids=lambda a: a.spec)
 def test_a_sample_does_not_depend_on_its_neighbours(attack: Attack) -> None:
     model, images = linear_classifier(SHAPE), grey_images(6, SHAPE)
     together, asked = run(attack, model, images)
@@ -49,7 +49,7 @@ def test_a_sample_does_not_depend_on_its_neighbours(attack: Attack) -> None:
     assert asked_alone.queries.tolist() == asked.queries[:3].tolist()
 
 
-@pytest.mark.parametrize("attack", attacks(400), ids=lambda a: a.spelling)
+@pytest.mark.parametrize("attack", attacks(400), ids=lambda a: a.spec)
 def test_an_image_that_fools_already_costs_one_query(attack: Attack) -> None:
     model, images = linear_classifier(SHAPE, classes=2), grey_images(6, SHAPE)
     margin = model.scores(images).diff(dim=1).squeeze(1).abs()
@@ -61,5 +61,5 @@ def test_an_image_that_fools_already_costs_one_query(attack: Attack) -> None:
     # Square's first query is of its stripes or bumps, which fool as well where the margin is large.
     assert asked.queries[0] == 1
     assert (asked.queries[1:] > 1).all()
-    if attack.budget is None:
+    if attack.ball is None:
         assert torch.equal(found[0], images[0])

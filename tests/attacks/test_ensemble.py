@@ -11,7 +11,6 @@ from torch import Tensor
 
 from attack_kit import answers, grey_images, linear_classifier, run
 from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.ensemble import AutoAttack, WorstCase
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.apgd import AutoPGD
@@ -19,6 +18,7 @@ from pixelproof.attacks.gradient.bim import BIM
 from pixelproof.attacks.gradient.fab import FAB
 from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.gradient.pgd import PGD
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
@@ -63,20 +63,20 @@ def test_each_sample_keeps_its_first_success_and_costs_nothing_after() -> None:
 def test_the_budget_holds_for_members_without_one() -> None:
     model, images = linear_classifier(classes=2), grey_images(8)
     attack = WorstCase((FGSM(0.5), FAB("linf", iterations=5)))
-    assert attack.budget == Budget("linf", 0.5)
+    assert attack.ball == NormBall("linf", 0.5)
     found, _ = run(attack, model, images)
     assert 255 * (found - images).abs().max() <= 0.5 + 1e-4
     found, _ = run(WorstCase((Brighten(3), FGSM(2))), model, images, eight_bit=True)
-    assert attack.budget.norm == "linf"
-    assert Budget("linf", 2).allows(found, images).all()
+    assert attack.ball.norm == "linf"
+    assert NormBall("linf", 2).allows(found, images).all()
 
 
 def test_its_spelling_needs_and_budget_are_those_of_its_members() -> None:
     attack = WorstCase((Brighten(), FGSM(4)))
-    assert attack.spelling == f"worst({Brighten().spelling}|{FGSM(4).spelling})"
+    assert attack.spec == f"worst({Brighten().spec}|{FGSM(4).spec})"
     assert attack.needs == "gradients"
     assert WorstCase((Brighten(),)).needs == "labels"
-    assert WorstCase((Brighten(),)).budget is None
+    assert WorstCase((Brighten(),)).ball is None
 
 
 def test_targets_are_reached() -> None:
@@ -115,7 +115,7 @@ def test_autoattack_has_its_standard_members(norm: str) -> None:
     assert members[:3] == (AutoPGD(norm, 4, "ce", 100), AutoPGD(norm, 4, "targeted-dlr", 100), FAB(norm, 4, 100, 9))  # type: ignore[arg-type]
     assert members[3].name == "square"
     assert members[3].queries == 5000  # type: ignore[attr-defined]
-    assert {member.budget for member in members} == {Budget(norm, 4)}  # type: ignore[arg-type]
+    assert {member.ball for member in members} == {NormBall(norm, 4)}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -124,7 +124,7 @@ def test_autoattack_fools_whatever_can_be_fooled_with_few_classes(classes: int) 
     model, images = linear_classifier((1, 4, 4), classes), grey_images(4, (1, 4, 4))
     found, _ = run(AutoAttack("linf", 30), model, images, eight_bit=True)
     assert (answers(model, found) != answers(model, images)).all()
-    assert Budget("linf", 30).allows(found, images).all()
+    assert NormBall("linf", 30).allows(found, images).all()
 
 
 @pytest.mark.parametrize("arguments", [("l1", 8), ("linf", 0)])

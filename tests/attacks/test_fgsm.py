@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.budget import Norm
 from pixelproof.attacks.gradient.fgsm import FGSM
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.errors import InputError
 
 

@@ -30,7 +30,7 @@ EACH_BY_ITSELF: list[Attack] = [
 ]
 
 
-@pytest.mark.parametrize("attack", EACH_BY_ITSELF, ids=lambda a: a.spelling)
+@pytest.mark.parametrize("attack", EACH_BY_ITSELF, ids=lambda a: a.spec)
 def test_neighbours_in_the_batch_change_nothing(attack: Attack) -> None:
     model, images = linear_classifier(), grey_images(6)
     alone, _ = run(attack, model, images[:3], eight_bit=True)
@@ -59,14 +59,14 @@ def test_a_sample_that_is_done_is_asked_about_no_more(attack: Attack) -> None:
         Universal(3),
         Universal(40, "l2"),
     ],
-    ids=lambda a: a.spelling,
+    ids=lambda a: a.spec,
 )
 def test_images_stay_inside_the_budget(attack: Attack) -> None:
     model, images = linear_classifier(), grey_images(6)
     found, _ = run(attack, model, images, eight_bit=True)
-    assert attack.budget is not None
-    assert torch.allclose(attack.budget.project(found, images), found, atol=1e-6)
-    assert bool(attack.budget.allows(attack.budget.to_8_bit(found, images), images).all())
+    assert attack.ball is not None
+    assert torch.allclose(attack.ball.project(found, images), found, atol=1e-6)
+    assert bool(attack.ball.allows(attack.ball.to_8_bit(found, images), images).all())
     assert not torch.equal(found, images)
 
 

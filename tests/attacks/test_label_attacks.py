@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.labels.boundary import Boundary
 from pixelproof.attacks.labels.hop_skip_jump import HopSkipJump
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
+from pixelproof.units import to_8_bit
 
 SHAPE = (1, 6, 6)
 MODEL = linear_classifier(SHAPE, classes=2)

@@ -1,4 +1,4 @@
-"""Spellings of attacks: every name opens, every spelling reads back as itself."""
+"""Spellings of attacks: every name opens, every spec reads back as itself."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import pytest
 import torch
 
 from attack_kit import grey_images, linear_classifier, run
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import NAMES, read_attack, split
+from pixelproof.attacks.named import NAMES, parse_attack, split
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "worst"])
 def test_every_name_opens_and_reads_back_as_itself(name: str) -> None:
-    attack = read_attack(name)
+    attack = parse_attack(name)
     assert attack.name == name
-    assert read_attack(attack.spelling) == attack
+    assert parse_attack(attack.spec) == attack
 
 
 def test_worst_holds_attacks_with_parameters() -> None:
-    attack = read_attack("worst(fgsm(epsilon=4)|pgd(epsilon=4,iterations=3))")
-    assert read_attack(attack.spelling) == attack
-    assert attack.budget == Budget("linf", 4)
+    attack = parse_attack("worst(fgsm(epsilon=4)|pgd(epsilon=4,iterations=3))")
+    assert parse_attack(attack.spec) == attack
+    assert attack.ball == NormBall("linf", 4)
 
 
 def test_lists_are_split_outside_brackets_alone() -> None:
@@ -53,7 +53,7 @@ def test_every_loss_falls_towards_success_with_any_number_of_classes(loss: str, 
 def test_two_classes_are_enough_for_every_budget_attack() -> None:
     model, images = linear_classifier(classes=2), grey_images(3)
     for name in ("fgsm", "bim", "pgd", "apgd", "apgd(loss=dlr)", "apgd(loss=targeted-dlr,iterations=5)", "fab"):
-        found, _ = run(read_attack(name), model, images)
+        found, _ = run(parse_attack(name), model, images)
         assert found.isfinite().all()
 
 
@@ -64,7 +64,7 @@ def test_a_gradient_that_overflows_moves_nothing() -> None:
             return torch.stack([flat, (flat - flat.detach()).abs().sqrt()], 1)  # √ has no slope at 0
 
     images = grey_images(2)
-    found, _ = run(read_attack("fgsm"), TorchClassifier(Overflowing(), kind="logits"), images)
+    found, _ = run(parse_attack("fgsm"), TorchClassifier(Overflowing(), kind="logits"), images)
     assert found.isfinite().all()
 
 
@@ -72,14 +72,14 @@ def test_budgets_keep_to_whole_levels_inside_the_ball() -> None:
     clean = grey_images(4, (3, 16, 16))
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(3))
     for norm, epsilon in (("linf", 2.5), ("linf", 0.5), ("l2", 40.3), ("l1", 900.7)):
-        budget = Budget(norm, epsilon)  # type: ignore[arg-type]
+        budget = NormBall(norm, epsilon)  # type: ignore[arg-type]
         whole = budget.to_8_bit(budget.project(clean + noise, clean), clean)
         assert budget.allows(whole, clean).all()
         assert torch.allclose(whole * 255, (whole * 255).round(), atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("spelling", "sentence"),
+    ("spec", "sentence"),
     [
         ("nothing", "There is no attack 'nothing'"),
         ("hopskipjump", "is hop-skip-jump meant"),
@@ -91,7 +91,7 @@ def test_budgets_keep_to_whole_levels_inside_the_ball() -> None:
         ("worst(fgsm(epsilon=2)|pgd(epsilon=3))", "several budgets"),
     ],
 )
-def test_what_is_not_so_spelled_is_refused_in_one_sentence(spelling: str, sentence: str) -> None:
+def test_what_is_not_so_spelled_is_refused_in_one_sentence(spec: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence) as caught:
-        read_attack(spelling)
+        parse_attack(spec)
     assert "\n" not in str(caught.value)

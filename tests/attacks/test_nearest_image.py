@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from attack_kit import answers, grey_images, linear_classifier, oracle, run, streams
 from nearest_kit import NORMS, learnt_network, lengths, nearest_boundary, nearest_target, nearest_whole_levels
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.cw_l2 import CWL2
 from pixelproof.attacks.gradient.cw_linf import CWLinf
@@ -19,6 +18,7 @@ from pixelproof.attacks.gradient.deepfool import DeepFool
 from pixelproof.attacks.gradient.newtonfool import NewtonFool
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
+from pixelproof.units import to_8_bit
 
 DEEPFOOL = {norm: DeepFool(norm) for norm in NORMS}
 CW: list[tuple[Attack, str]] = [(CWL2(iterations=100), "l2"), (CWLinf(iterations=50), "linf")]

@@ -17,7 +17,7 @@ from pixelproof.attacks.gradient.cw_l2 import CWL2
 from pixelproof.attacks.gradient.cw_linf import CWLinf
 from pixelproof.attacks.gradient.deepfool import DeepFool
 from pixelproof.attacks.gradient.newtonfool import NewtonFool
-from pixelproof.attacks.refine import drawn_nearer
+from pixelproof.attacks.nearest import drawn_nearer
 from pixelproof.models import TorchClassifier
 
 

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from attack_kit import answers, grey_images, linear_classifier, run, streams
-from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.gradient.bim import BIM
+from pixelproof.attacks.gradient.directions import sparse_descent
 from pixelproof.attacks.gradient.pgd import PGD
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
 
 DUAL = {"linf": 1, "l2": 2, "l1": torch.inf}
@@ -41,7 +40,7 @@ def test_a_budget_just_above_the_distance_is_enough_and_one_below_is_not(norm: N
         attack = PGD(norm, float(needed[k]) + slack, iterations=40)
         found, _ = run(attack, model, one, eight_bit=eight_bit)
         assert answers(model, found) != answers(model, one)
-        assert attack.budget.allows(found, one) if eight_bit else lengths(found, one, norm) <= attack.epsilon + 1e-3
+        assert attack.ball.allows(found, one) if eight_bit else lengths(found, one, norm) <= attack.epsilon + 1e-3
         if needed[k] > 1:
             missed, _ = run(PGD(norm, 0.95 * float(needed[k])), model, one, eight_bit=eight_bit)
             assert answers(model, missed) == answers(model, one)
@@ -100,7 +99,7 @@ def test_neighbours_change_nothing(norm: Norm) -> None:
 def test_a_random_start_is_uniform_in_the_ball(norm: Norm) -> None:
     """In D dimensions the share of the volume within a share r of the radius is r^D."""
     clean = torch.full((4000, 1, 1, 2), 0.5)
-    start = random_start(clean, Budget(norm, 50), streams(4000))
+    start = random_start(clean, NormBall(norm, 50), streams(4000))
     share = lengths(start, clean, norm) / 50
     assert share.max() <= 1 + 1e-5
     for r in (0.3, 0.6, 0.9):
@@ -111,7 +110,7 @@ def test_a_random_start_is_uniform_in_the_ball(norm: Norm) -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_whole_levels_stay_inside_and_give_up_little(norm: Norm) -> None:
     clean = grey_images(5, (3, 16, 16))
-    budget = Budget(norm, {"linf": 3.0, "l2": 60.0, "l1": 1500.0}[norm])
+    budget = NormBall(norm, {"linf": 3.0, "l2": 60.0, "l1": 1500.0}[norm])
     change = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)) / 20
     images = budget.project(clean + change, clean)
     rounded = budget.to_8_bit(images, clean)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,8 +11,7 @@ from torch import Tensor
 from attack_kit import answers, grey_images, linear_classifier, run
 from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.scores.nes import NES
-from pixelproof.attacks.scores.square import SquareAttack
-from pixelproof.attacks.scores.square_windows import bump
+from pixelproof.attacks.scores.square import SquareAttack, bump
 from pixelproof.attacks.scores.zoo import ZOO
 from pixelproof.errors import InputError
 
@@ -51,11 +52,34 @@ def test_square_in_l2_fools_what_is_well_inside_its_ball(eight_bit: bool) -> Non
     right = answers(MODEL, images)
     attack = SquareAttack("l2", epsilon, 800)
     found, _ = run(attack, MODEL, images, eight_bit=eight_bit)
-    handed = attack.budget.to_8_bit(found, images) if eight_bit else found
+    handed = attack.ball.to_8_bit(found, images) if eight_bit else found
     assert inside(handed, images, epsilon, 2)
     near = nearest_possible(images, 2) < 0.6 * epsilon
     assert 4 < near.sum() < 40
     assert (answers(MODEL, handed) != right)[near].all()
+
+
+@pytest.mark.parametrize("queries", [10_000, 5_000, 1_000])
+def test_the_squares_shrink_as_in_the_authors_code(queries: int) -> None:
+    """``p_selection`` of the authors' program, of which AutoAttack's is a copy: p by the iteration of 10,000."""
+    table = (  # beyond, up to, p of p_init
+        (-1, 10, 1),
+        (10, 50, 1 / 2),
+        (50, 200, 1 / 4),
+        (200, 500, 1 / 8),
+        (500, 1000, 1 / 16),
+        (1000, 2000, 1 / 32),
+        (2000, 4000, 1 / 64),
+        (4000, 6000, 1 / 128),
+        (6000, 8000, 1 / 256),
+        (8000, 10000, 1 / 512),
+    )
+    images = torch.zeros(1, 1, 300, 300)  # large enough that every p has a side of its own
+    sides = SquareAttack(queries=queries).schedule(images).sides(torch.arange(queries)).tolist()
+    for asked, side in enumerate(sides):
+        iteration = asked * 10_000 // queries
+        (share,) = (p for beyond, upto, p in table if beyond < iteration <= upto)
+        assert side == round(sqrt(0.8 * share * 300 * 300)), iteration
 
 
 @pytest.mark.parametrize("eight_bit", [False, True])

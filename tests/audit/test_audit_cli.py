@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from audit_journal import write_journal
 from audit_kit import TINY, bundled, claim, lenet
+from pixelproof.report.audit_page import write_audit
+from pixelproof.runs.journal import Journal
 
 from html_page import Page
 from pixelproof.cli.audit import _command
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.job import run_audit
-from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.audit.spec import LAST, AuditSpec
 from pixelproof.models.wrap import wrap_model
-from pixelproof.report.audit_page import write_audit
 from pixelproof.results.audit.view import JOURNAL, AuditView, read_audit
-from pixelproof.runs.journal import Journal
 from tiny_run import Answer, Cli
 
 CLAIM = """
@@ -122,6 +122,10 @@ def test_interrupted_it_says_how_to_continue(ask, monkeypatch: pytest.MonkeyPatc
     answer = ask()
     assert answer.code == 130
     assert "nothing measured is lost. Continue with: pixelproof audit --model zoo:lenet" in answer.out
+
+
+def test_checkpoints_are_numbered_in_order():
+    assert [each.number for each in CHECKPOINTS] == list(range(1, LAST + 1))
 
 
 def test_another_audit_is_not_written_over(ask, tmp_path: Path):

@@ -13,9 +13,8 @@ from audit_journal import ANSWERS, BARS, CURVE, SURFACE, value, write_journal
 from audit_kit import claim
 
 from html_page import Page
-from pixelproof.report.audit_claim import claim_sentences
 from pixelproof.report.audit_figures import figures_of
-from pixelproof.report.audit_page import SIGNS, write_audit
+from pixelproof.report.audit_tables import claim_sentences
 from pixelproof.report.figure import Figure
 from pixelproof.results.audit.checkpoint import Answer, Plot, read_result
 from pixelproof.results.audit.view import AuditView, audit_view, read_audit, write_scoreboard

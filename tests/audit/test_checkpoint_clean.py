@@ -10,8 +10,8 @@ import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 from torch import Tensor, nn
 
+from pixelproof.defences.parse import parse_defence
 from pixelproof.defences.preprocessed import PreprocessedClassifier
-from pixelproof.defences.spelling import read_defence
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.models.wrap import wrap_model
 from pixelproof.runs.record import Finding
@@ -92,7 +92,7 @@ def test_training_mode_that_changes_answers_fails() -> None:
 
 
 def test_training_mode_behind_a_defence_is_seen_too() -> None:
-    defence = read_defence("bits(6)")
+    defence = parse_defence("bits(6)")
     model = PreprocessedClassifier(wrap_model(Changed("norm").train()), defence)
     assert asked(model)["verdict"] == "fail"
 

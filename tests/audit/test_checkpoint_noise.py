@@ -9,7 +9,7 @@ import torch
 from audit_kit import TINY, Flat, Noisy, ask, case, claim, lenet
 from torch.nn.functional import one_hot
 
-from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.noise import _noisy, noise
 from pixelproof.models.wrap import wrap_model
@@ -63,7 +63,7 @@ def test_draws_are_no_more_than_the_queries_of_the_threat_model():
 def test_noise_lies_in_the_ball_and_goes_to_its_corners(norm, epsilon):
     audit, samples = case(), torch.arange(4)
     rows = samples.repeat_interleave(6)
-    clean, budget = audit.samples.images[rows], Budget(norm, epsilon)
+    clean, budget = audit.samples.images[rows], NormBall(norm, epsilon)
     images = _noisy(clean, budget, audit.samples.streams("noise", samples).of(rows), each=6)
     assert bool(budget.allows(images, clean).all())
     assert torch.allclose((images * 255).round() / 255, images, atol=1e-6)

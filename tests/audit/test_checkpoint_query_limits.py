@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from audit_kit import ask, case, claim, lenet
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.jobs.audit.attacks import attack, on_scores
 from pixelproof.jobs.audit.checkpoints.query_limits import queries_to_fool
 
@@ -20,7 +20,7 @@ def test_the_queries_are_those_after_which_a_shorter_attack_fools_too():
     found = queries_to_fool(audit, spelling, broken)
     rows = torch.tensor(broken)
     oracle = audit.access.oracle(len(rows), "plain")
-    read_attack(spelling)(
+    parse_attack(spelling)(
         oracle, audit.samples.images[rows], audit.samples.goal(rows), audit.samples.streams(f"{spelling}|", rows)
     )
     assert found == dict(zip(broken, oracle.queries.tolist(), strict=True))

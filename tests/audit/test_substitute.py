@@ -9,11 +9,10 @@ import torch
 from audit_kit import CPU, TINY, bundled, case, claim
 from torch import nn
 
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.momentum import ITERATIONS, Momentum
-from pixelproof.jobs.audit.substitute import transfer
+from pixelproof.jobs.audit.substitute import ITERATIONS, Momentum, transfer
 
 ATTACK = Momentum("MI-FGSM", "cross-entropy", decay=1)
 
@@ -30,7 +29,7 @@ class Bright(nn.Module):
 def test_images_reach_the_edge_of_the_ball_and_stay_in_it(norm):
     """Of a linear model the best change is known: values go down by 16 on average, but for what rounding costs."""
     clean = torch.full((3, 1, 8, 8), 140 / 255)
-    budget = Budget(norm, {"linf": 16, "l2": 128, "l1": 1024}[norm])
+    budget = NormBall(norm, {"linf": 16, "l2": 128, "l1": 1024}[norm])
     found = ATTACK(Bright(), clean, Goal(torch.ones(3, dtype=torch.int64)), budget, torch.Generator())
     assert budget.allows(found, clean).all()
     change = ((found - clean) * 255).round()
@@ -54,7 +53,7 @@ def test_momentum_is_the_sum_of_normalised_gradients():
         (gradient,) = torch.autograd.grad(loss, now)
         velocity = velocity + gradient / gradient.abs().mean((1, 2, 3), keepdim=True)
         now = (now.detach() + 8 / 8 / 255 * velocity.sign()).clamp(clean - 8 / 255, clean + 8 / 255).clamp(0, 1)
-    found = ATTACK(network, clean, goal, Budget("linf", 8), torch.Generator())
+    found = ATTACK(network, clean, goal, NormBall("linf", 8), torch.Generator())
     assert torch.equal((found * 255).round(), (now * 255).round().clamp(0, 255))
 
 

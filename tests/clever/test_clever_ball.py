@@ -7,7 +7,7 @@ import torch
 from scipy.stats import kstest
 
 from attack_kit import streams
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.jobs.clever.ball import ball_points
 
 ORDER = {"l1": 1, "l2": 2, "linf": torch.inf}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.errors import InputError
 from pixelproof.jobs.clever import clever
 from pixelproof.models import TorchClassifier

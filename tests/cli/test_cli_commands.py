@@ -15,9 +15,9 @@ from safetensors.numpy import load_file
 
 import pixelproof
 from pixelproof.cli import demo
+from pixelproof.jobs import train as training
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
-from pixelproof.zoo import train as training
 from pixelproof.zoo.registry import weights_file
 from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents, found_in
 

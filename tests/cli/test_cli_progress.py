@@ -9,7 +9,7 @@ from rich.console import Console
 
 from pixelproof.cli import progress, train_progress
 from pixelproof.jobs.assess import Progress
-from pixelproof.zoo.train import Progress as TrainingProgress
+from pixelproof.jobs.train import Progress as TrainingProgress
 
 HALFWAY = Progress(samples=10, done=4, fooled=3, records=40, total_records=80, queries=12_000, seconds=60.0)
 

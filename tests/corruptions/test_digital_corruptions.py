@@ -25,10 +25,10 @@ from pixelproof.corruptions.brightness_shift import BrightnessShift
 from pixelproof.corruptions.contrast_shift import ContrastShift
 from pixelproof.corruptions.elastic_transform import ElasticTransform
 from pixelproof.corruptions.jpeg_compression import JpegCompression
-from pixelproof.corruptions.noise_draws import normal_numbers, uniform_numbers
 from pixelproof.corruptions.pixelate import Pixelate
 from pixelproof.corruptions.saturate import Saturate
 from pixelproof.corruptions.suites import CORRUPTIONS, EXTRA, STANDARD
+from pixelproof.image_draws import normal_numbers, uniform_numbers
 
 DIGITAL = (BrightnessShift, ContrastShift, Saturate, Pixelate, JpegCompression, ElasticTransform)
 TABLES = ("imagenet", "cifar")

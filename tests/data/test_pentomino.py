@@ -87,7 +87,7 @@ def test_the_spelling():
 
 
 @pytest.mark.parametrize(
-    ("spelling", "sentence"),
+    ("spec", "sentence"),
     [
         ("pentomino", "name no place or number"),
         ("pentomino:many", "write pentomino:N or pentomino:N,size=32"),
@@ -99,7 +99,7 @@ def test_the_spelling():
         ("pentomino:5,seed=-1", "a seed of at least 0 and"),
     ],
 )
-def test_other_spellings_are_refused_in_one_sentence(spelling, sentence):
+def test_other_spellings_are_refused_in_one_sentence(spec, sentence):
     with pytest.raises(DataError, match=sentence) as caught:
-        load_data(spelling)
+        load_data(spec)
     assert "\n" not in str(caught.value)

@@ -16,9 +16,9 @@ from pixelproof.defences import (
     PreprocessedClassifier,
     Thermometer,
     TotalVariation,
-    adaptive,
     defend,
-    read_defence,
+    make_adaptive,
+    parse_defence,
 )
 from pixelproof.errors import InputError
 from pixelproof.models import CallableClassifier, Classifier
@@ -38,12 +38,12 @@ def _weights(model, shape=(3, 8, 8)) -> torch.Tensor:
 # BPDA
 
 
-@pytest.mark.parametrize("spelling", ["jpeg(75)", "bits(3)", "tvm(iterations=5)"])
-def test_forwards_it_is_the_defence_and_backwards_the_identity(spelling):
-    model, images, step = linear_classifier(), grey_images(4), read_defence(spelling)
+@pytest.mark.parametrize("spec", ["jpeg(75)", "bits(3)", "tvm(iterations=5)"])
+def test_forwards_it_is_the_defence_and_backwards_the_identity(spec):
+    model, images, step = linear_classifier(), grey_images(4), parse_defence(spec)
     opened = PreprocessedClassifier(model, Bpda(step))
     assert opened.differentiable
-    assert torch.equal(opened.scores(images.clone().requires_grad_()), defend(model, spelling).scores(images))
+    assert torch.equal(opened.scores(images.clone().requires_grad_()), defend(model, spec).scores(images))
     assert torch.allclose(_gradients(opened, images), _weights(model).expand(4, -1, -1, -1), atol=1e-7)
 
 
@@ -79,7 +79,7 @@ def test_without_gradients_it_costs_none():
 
 def test_scores_and_gradients_are_means_over_other_draws():
     model, images = linear_classifier(), grey_images(3)
-    found = adaptive(model, "tvm(iterations=5)", draws=4)
+    found = make_adaptive(model, "tvm(iterations=5)", draws=4)
     draws = [TotalVariation(iterations=5, seed=2**62 + k) for k in range(4)]
     each = torch.stack([model.scores(draw(images)) for draw in draws])
     assert torch.allclose(found.scores(images), each.mean(0), atol=1e-6)
@@ -93,23 +93,23 @@ def test_many_draws_come_near_to_the_undefended_scores_under_noise():
     model, images = linear_classifier(), grey_images(6)
     weights = model.module[1].weight
     deviation = (weights.norm(dim=1) * 8 / 255 / 200**0.5).detach()
-    found = adaptive(model, "noise(8)", draws=200).scores(images)
+    found = make_adaptive(model, "noise(8)", draws=200).scores(images)
     assert ((found - model.scores(images)).abs() < 5 * deviation).all()
     assert ((found - model.scores(images)).abs() > 0.01 * deviation).any()
 
 
 def test_neighbours_do_not_matter_and_calls_repeat():
     model, images = linear_classifier(), grey_images(6)
-    found = adaptive(model, "jpeg+noise+tvm(iterations=5)", draws=3)
+    found = make_adaptive(model, "jpeg+noise+tvm(iterations=5)", draws=3)
     assert torch.allclose(found.scores(images[:3]), found.scores(images)[:3], atol=1e-6)
     assert torch.equal(found.scores(images), found.scores(images))
 
 
 def test_steps_before_the_first_random_one_are_run_once():
-    found = adaptive(linear_classifier(), "jpeg+smooth+tvm(iterations=2)+bits", draws=3)
+    found = make_adaptive(linear_classifier(), "jpeg+smooth+tvm(iterations=2)+bits", draws=3)
     assert isinstance(found.classifier, ExpectedClassifier)
-    assert [type(step) for step in found.preprocessor.steps] == [Bpda, type(read_defence("smooth"))]
-    assert found.classifier.draws[0].preprocessor.spelling.startswith(
+    assert [type(step) for step in found.preprocessor.steps] == [Bpda, type(parse_defence("smooth"))]
+    assert found.classifier.draws[0].preprocessor.spec.startswith(
         f"bpda(tvm(keep=0.5,weight=0.03,iterations=2,seed={2**62}))+bpda"
     )
 
@@ -129,28 +129,30 @@ def test_votes_are_probabilities(kind, expected):
 
 def test_what_is_differentiable_stays_as_it_is():
     model = linear_classifier()
-    found = adaptive(model, "smooth+median")
+    found = make_adaptive(model, "smooth+median")
     assert isinstance(found, PreprocessedClassifier)
     assert found.fingerprint == defend(model, "smooth+median").fingerprint
 
 
 def test_defences_of_the_output_are_left_out():
     model, images = linear_classifier(), grey_images(2)
-    assert adaptive(model, "round(1)+output-noise") is model
-    assert torch.equal(adaptive(model, "smooth+high-confidence").scores(images), defend(model, "smooth").scores(images))
+    assert make_adaptive(model, "round(1)+output-noise") is model
+    assert torch.equal(
+        make_adaptive(model, "smooth+high-confidence").scores(images), defend(model, "smooth").scores(images)
+    )
 
 
 OPAQUE = ["bits(5)", "jpeg(90)", "bits(6)+round(2)", "noise(2)+bits(6)", "tvm(keep=0.9,weight=0.001)+jpeg(95)"]
 
 
-@pytest.mark.parametrize("spelling", OPAQUE)
-def test_an_attack_on_gradients_gets_through_where_it_could_not_start(spelling):
+@pytest.mark.parametrize("spec", OPAQUE)
+def test_an_attack_on_gradients_gets_through_where_it_could_not_start(spec):
     """FGSM moves a linear model's margin by ε‖w‖₁, here several times what clean images have; enough is left of it."""
     model, images = linear_classifier((1, 8, 8), classes=2), grey_images(12, (1, 8, 8))
-    defended = defend(model, spelling)
+    defended = defend(model, spec)
     with pytest.raises(InputError, match="gives no gradients"):
         run(FGSM(32), defended, images, eight_bit=True)
-    opened = adaptive(model, spelling, draws=5)
+    opened = make_adaptive(model, spec, draws=5)
     agreed = answers(defended, images) == answers(opened, images)
     assert agreed.sum() >= 8
     found, _ = run(FGSM(32), opened, images[agreed], eight_bit=True)
@@ -159,21 +161,21 @@ def test_an_attack_on_gradients_gets_through_where_it_could_not_start(spelling):
 
 def test_a_classifier_without_gradients_has_none_then_either():
     black_box = CallableClassifier(lambda x: x.flatten(1)[:, :3], kind="logits")
-    assert not adaptive(black_box, "jpeg+tvm").differentiable
+    assert not make_adaptive(black_box, "jpeg+tvm").differentiable
 
 
 def test_fingerprints_tell_apart():
     model = linear_classifier()
     cases = [("tvm", 5), ("tvm", 6), ("tvm(0.4)", 5), ("jpeg", 5), ("jpeg+tvm", 5)]
-    prints = [adaptive(model, spelling, draws=draws).fingerprint for spelling, draws in cases]
+    prints = [make_adaptive(model, spec, draws=draws).fingerprint for spec, draws in cases]
     assert len({*prints, defend(model, "jpeg").fingerprint, defend(model, "tvm").fingerprint}) == 7
 
 
 @pytest.mark.parametrize(
-    ("spelling", "draws", "text"), [("tvm", 0, "At least 1 draw .* not 0"), ("blur", 3, "There is no defence 'blur'")]
+    ("spec", "draws", "text"), [("tvm", 0, "At least 1 draw .* not 0"), ("blur", 3, "There is no defence 'blur'")]
 )
-def test_mistakes(spelling, draws, text):
+def test_mistakes(spec, draws, text):
     with pytest.raises(InputError, match=text):
-        adaptive(linear_classifier(), spelling, draws=draws)
+        make_adaptive(linear_classifier(), spec, draws=draws)
     with pytest.raises(InputError, match="no draws"):
         ExpectedClassifier([])

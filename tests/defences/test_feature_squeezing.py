@@ -44,7 +44,7 @@ def test_median_against_scipy(size, shape):
 def test_spatial_smoothing_is_the_median_of_3_by_3():
     images = _images(2, 1, 7, 5)
     assert torch.equal(SpatialSmoothing()(images), MedianFilter(3)(images))
-    assert (SpatialSmoothing().name, SpatialSmoothing(5).spelling) == ("smooth(3)", "smooth(5)")
+    assert (SpatialSmoothing().name, SpatialSmoothing(5).spec) == ("smooth(3)", "smooth(5)")
     with pytest.raises(InputError, match="was expected, not 1; choose"):
         SpatialSmoothing(1)
 
@@ -70,7 +70,7 @@ def test_a_chain_applies_its_steps_in_order():
     images = _images(2, 3, 8, 8)
     chain = Chain((BitDepth(3), MedianFilter(3)))
     assert torch.equal(chain(images), MedianFilter(3)(BitDepth(3)(images)))
-    assert (chain.name, chain.spelling) == ("bits(3) + median(3)", "bits(3)+median(3)")
+    assert (chain.name, chain.spec) == ("bits(3) + median(3)", "bits(3)+median(3)")
     assert not chain.differentiable
     assert Chain((MedianFilter(2), MedianFilter(3))).differentiable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pixelproof.defences.kept_values import kept_values
+from pixelproof.defences.total_variation import kept_values
 
 
 def _images(count: int, seed: int = 0) -> torch.Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pixelproof.defences import HighConfidence, OutputNoise, ReverseSigmoid, Rounding, defend, read_defence
-from pixelproof.defences.output_defence import told
+from pixelproof.defences import HighConfidence, OutputNoise, ReverseSigmoid, Rounding, defend, parse_defence
+from pixelproof.defences.output_defence import apply_outputs
 from pixelproof.errors import InputError
 from pixelproof.models import CallableClassifier, detect_kind, load_model
 from pixelproof.models.scores import probabilities
@@ -15,7 +15,7 @@ IMAGE = torch.zeros(1, 1, 2, 2)
 
 
 def _told(defence, *row: float) -> list[float]:
-    return told([defence], torch.tensor([row], dtype=torch.float64), IMAGE)[0].tolist()
+    return apply_outputs([defence], torch.tensor([row], dtype=torch.float64), IMAGE)[0].tolist()
 
 
 def _random(rows: int = 50, classes: int = 10) -> torch.Tensor:
@@ -60,7 +60,7 @@ def test_a_tie_does_not_read_as_another_answer(first):
     "defence", [Rounding(2), HighConfidence(0.9), ReverseSigmoid(), OutputNoise(0.1), OutputNoise(1.0)]
 )
 def test_rows_stay_probabilities(defence, classes):
-    found = told([defence], _random(50, classes), _images()).float()
+    found = apply_outputs([defence], _random(50, classes), _images()).float()
     assert detect_kind(found) == "probabilities"
 
 
@@ -68,23 +68,23 @@ def test_rows_stay_probabilities(defence, classes):
 def test_the_answer_stays(defence):
     given = _random(2000)
     images = torch.zeros(2000, 1, 1, 1)
-    assert torch.equal(told([defence], given, images).float().argmax(1), given.argmax(1))
+    assert torch.equal(apply_outputs([defence], given, images).float().argmax(1), given.argmax(1))
 
 
 @pytest.mark.parametrize("gamma", [0.01, 0.1, 1.0])
 def test_a_reverse_sigmoid_leaves_a_majority_in_first_place(gamma):
     given = _random(2000)
     given = given[given.amax(1) > 0.5]
-    found = told([ReverseSigmoid(1.0, gamma)], given, torch.zeros(len(given), 1, 1, 1))
+    found = apply_outputs([ReverseSigmoid(1.0, gamma)], given, torch.zeros(len(given), 1, 1, 1))
     assert torch.equal(found.argmax(1), given.argmax(1))
     certain = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64)
-    assert told([ReverseSigmoid(1.0, gamma)], certain, IMAGE).argmax().item() == 0
+    assert apply_outputs([ReverseSigmoid(1.0, gamma)], certain, IMAGE).argmax().item() == 0
 
 
 def test_broken_scores_stay_broken():
     given = torch.tensor([[torch.nan, 0.5]], dtype=torch.float64)
     for defence in (Rounding(2), HighConfidence(0.9), ReverseSigmoid(), OutputNoise()):
-        assert not told([defence], given, IMAGE).isfinite().all()
+        assert not apply_outputs([defence], given, IMAGE).isfinite().all()
 
 
 def test_output_noise_follows_from_the_image_and_its_mean_is_nothing():
@@ -111,8 +111,8 @@ def test_a_classifier_behind_them_gives_probabilities():
 
 def test_gradients_flow_through_those_that_have_some():
     lenet, images = load_model("zoo:lenet"), torch.full((2, 3, 32, 32), 0.5, requires_grad=True)
-    for spelling in ("reverse-sigmoid", "output-noise", "smooth+output-noise"):
-        (gradient,) = torch.autograd.grad(defend(lenet, spelling).scores(images)[:, 0].sum(), images)
+    for spec in ("reverse-sigmoid", "output-noise", "smooth+output-noise"):
+        (gradient,) = torch.autograd.grad(defend(lenet, spec).scores(images)[:, 0].sum(), images)
         assert gradient.abs().sum() > 0
     assert not defend(lenet, "round").scores(images).requires_grad
     assert not defend(lenet, "high-confidence").scores(images).requires_grad
@@ -126,10 +126,12 @@ def test_a_kind_nobody_gave_is_found_out_before_the_scores_are_changed():
 
 
 def test_several_act_in_order():
-    chain = read_defence("reverse-sigmoid + round(2)")
+    chain = parse_defence("reverse-sigmoid + round(2)")
     given = _random()
-    one = told(chain.outputs[:1], given, _images())
-    assert torch.allclose(told(chain.outputs, given, _images()), told(chain.outputs[1:], one, _images()), atol=2e-6)
+    one = apply_outputs(chain.outputs[:1], given, _images())
+    assert torch.allclose(
+        apply_outputs(chain.outputs, given, _images()), apply_outputs(chain.outputs[1:], one, _images()), atol=2e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,8 +156,10 @@ def test_against_art():
     art = pytest.importorskip("art.defences.postprocessor")
     given, images = _random(), _images()
     rounded = torch.from_numpy(art.Rounded(2)(given.numpy()))
-    assert torch.allclose(told([Rounding(2)], given, images), rounded / rounded.sum(1, keepdim=True), atol=2e-6)
+    assert torch.allclose(
+        apply_outputs([Rounding(2)], given, images), rounded / rounded.sum(1, keepdim=True), atol=2e-6
+    )
     bent = torch.from_numpy(art.ReverseSigmoid(1.0, 0.1)(given.numpy()))
-    assert torch.allclose(told([ReverseSigmoid()], given, images), bent, atol=2e-6)
+    assert torch.allclose(apply_outputs([ReverseSigmoid()], given, images), bent, atol=2e-6)
     high = torch.from_numpy(art.HighConfidence(0.4)(given.numpy()))
     assert torch.allclose(torch.where(high > 0, HighConfidence(0.4)(given, images), 0), high)

@@ -74,8 +74,8 @@ def test_gradients_flow_where_they_flow_through_both(lenet):
 
 def test_the_fingerprint_tells_models_defences_and_parameters_apart(lenet):
     other = TorchClassifier(nn.Sequential(nn.Flatten(), nn.Linear(3072, 10)))
-    spellings = [None, "tvm", "tvm(seed=1)", "tvm(0.4)", "bits(5)", "bits(4)", "bits(5)+median(2)", "median(2)+bits(5)"]
-    prints = {defend(model, spelling).fingerprint for model in (lenet, other) for spelling in spellings}
+    specs = [None, "tvm", "tvm(seed=1)", "tvm(0.4)", "bits(5)", "bits(4)", "bits(5)+median(2)", "median(2)+bits(5)"]
+    prints = {defend(model, spec).fingerprint for model in (lenet, other) for spec in specs}
     assert len(prints) == 16
     assert defend(lenet, "squeeze").fingerprint == defend(lenet, "bits + median(2)").fingerprint
     assert defend(lenet, "tvm").fingerprint == defend(load_model("zoo:lenet"), "tvm( keep = .5 )").fingerprint

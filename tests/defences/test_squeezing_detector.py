@@ -13,7 +13,7 @@ from pixelproof.models import CallableClassifier
 class Shift:
     """Adds ``by`` to every value, so that the probabilities below move by just that."""
 
-    name = spelling = "shift"
+    name = spec = "shift"
     differentiable = True
 
     def __init__(self, by: float) -> None:

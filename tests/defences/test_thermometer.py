@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pixelproof.defences import Chain, MedianFilter, PreprocessedClassifier, Thermometer, defend, read_defence
+from pixelproof.defences import Chain, MedianFilter, PreprocessedClassifier, Thermometer, defend, parse_defence
 from pixelproof.errors import InputError, ModelError
 from pixelproof.models import TorchClassifier, load_model
 
@@ -62,15 +62,15 @@ def test_a_model_that_does_not():
         defend(load_model("zoo:lenet"), "thermometer").scores(_images(2, 3, 32, 32))
 
 
-@pytest.mark.parametrize("spelling", ["thermometer+smooth", "jpeg+thermometer(8)+tvm", "thermometer+thermometer"])
-def test_no_other_step_comes_after_it(spelling):
+@pytest.mark.parametrize("spec", ["thermometer+smooth", "jpeg+thermometer(8)+tvm", "thermometer+thermometer"])
+def test_no_other_step_comes_after_it(spec):
     with pytest.raises(InputError, match=r"gives no images, so .* cannot follow it; put thermometer.* last"):
-        read_defence(spelling)
+        parse_defence(spec)
 
 
 def test_a_defence_that_shrinks_images_is_refused():
     class Half:
-        name = spelling = "half"
+        name = spec = "half"
         differentiable = True
 
         def __call__(self, images):

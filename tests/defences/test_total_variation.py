@@ -11,8 +11,7 @@ from scipy.optimize import minimize
 
 from pixelproof.data import load_data
 from pixelproof.defences import TotalVariation
-from pixelproof.defences.kept_values import kept_values
-from pixelproof.defences.total_variation import minimiser
+from pixelproof.defences.total_variation import kept_values, minimiser
 from pixelproof.errors import InputError
 
 
@@ -129,10 +128,10 @@ def test_images_stay_images_and_the_argument_as_it_was(bundled):
 
 def test_parameters_show_in_the_spelling():
     assert TotalVariation().name == "tvm"
-    assert TotalVariation().spelling == "tvm(keep=0.5,weight=0.03,iterations=60,seed=0)"
+    assert TotalVariation().spec == "tvm(keep=0.5,weight=0.03,iterations=60,seed=0)"
     others = [{"keep": 0.4}, {"weight": 0.1}, {"iterations": 9}, {"seed": 1}]
-    assert len({replace(TotalVariation(), **other).spelling for other in others} | {TotalVariation().spelling}) == 5
-    assert TotalVariation(seed=1).name == TotalVariation(seed=1).spelling
+    assert len({replace(TotalVariation(), **other).spec for other in others} | {TotalVariation().spec}) == 5
+    assert TotalVariation(seed=1).name == TotalVariation(seed=1).spec
 
 
 @pytest.mark.parametrize(

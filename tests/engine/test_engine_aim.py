@@ -32,7 +32,7 @@ class Climb:
 def climb(
     minimum: int, largest: int, distance: Distance, *, knows: bool, queries: int = QUERIES, step: int = STEP
 ) -> Climb:
-    """Rounds of ``step`` queries: fooled wherever the limit allows it, else hopeless if the search ``knows``."""
+    """Rounds of ``step`` queries: fooled wherever the limit allows it, else infeasible if the search ``knows``."""
     aim, tried, spent = Aim(largest, queries), [], 0
     while spent < queries and not aim.over:
         tried.append((aim.limit, aim.found))
@@ -40,7 +40,7 @@ def climb(
         if aim.limit >= minimum:
             aim.hit(distance(minimum, aim.limit), spent)
         if not aim.over:  # as the engine does, after a hit as well
-            aim.missed(spent, hopeless=knows and aim.limit < minimum)
+            aim.missed(spent, infeasible=knows and aim.limit < minimum)
     return Climb(aim, tried, spent)
 
 
@@ -101,12 +101,12 @@ def test_a_try_takes_some_queries_however_few_there_are() -> None:
 def test_what_was_tried_in_vain_is_forgotten_once_less_was_found() -> None:
     """A search may fail at a threshold that can be had."""
     aim = Aim(127, QUERIES)
-    aim.missed(50, hopeless=False)
-    aim.missed(100, hopeless=False)
+    aim.missed(50, infeasible=False)
+    aim.missed(100, infeasible=False)
     assert aim.limit == 32
     aim.hit(6, 110)  # where 8 and 16 were tried in vain
     assert (aim.found, aim.limit, aim.over) == (6, 5, False)
-    aim.missed(900, hopeless=False)
+    aim.missed(900, infeasible=False)
     assert (aim.limit, aim.over) == (5, False)  # nothing else is left to try
     aim.hit(2, 901)
     assert (aim.found, aim.limit, aim.over) == (2, 1, False)

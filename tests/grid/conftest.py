@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from pixelproof.plans.grid.conduct import conduct
+
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report.grid_page import write_grid
+from pixelproof.report.grid import write_grid
 
 TOML = """
 data = "bundled"

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pixelproof.plans.grid.conduct import conduct
+from pixelproof.plans.grid.scoreboard import rows
 
 from pixelproof.defences import defend
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import load_model
-from pixelproof.plans.grid.conduct import conduct
-from pixelproof.plans.grid.scoreboard import rows
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report.grid_summary import grid_summary
+from pixelproof.report.grid import grid_summary
 from pixelproof.report.grid_tables import all_grid_tables
 from pixelproof.results.attempts import WORST
 from pixelproof.runs import RunStore

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pixelproof.runs.journal import Journal
 
 from html_page import Page
 from pixelproof.corruptions import Rotation
@@ -21,10 +22,9 @@ from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
 from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
-from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
-from pixelproof.results.perturb_view import PerturbView, perturb_view, read_perturbations
-from pixelproof.runs.journal import Journal
+from pixelproof.results.perturb_view import PerturbView, parse_perturbations, perturb_view
 from tiny_run import Cli
 
 ONLY = ("rotation", "rgb-randomise", "gaussian-noise", "fog")
@@ -144,7 +144,7 @@ def test_the_page(measured: tuple[Path, PerturbView]):
     for table in all_perturb_tables(view):
         assert (out / "tables" / f"{table.name}.csv").exists()
     assert (out / "figures" / "perturb-bars.svg").exists()
-    assert read_perturbations(out).cells == view.cells
+    assert parse_perturbations(out).cells == view.cells
 
 
 def test_on_the_command_line(cli: Cli, tmp_path: Path):

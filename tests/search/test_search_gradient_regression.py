@@ -606,7 +606,7 @@ def test_constant_scores_are_borne(shape: tuple[int, int, int], level: float) ->
         round_of(search, [lambda points: torch.full((len(points), 3), level)] * 2)
     assert search.ask().isfinite().all()
     assert not search.stalled().any()
-    assert not search.hopeless().any()
+    assert not search.infeasible().any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 2, 1), (3, 3, 1), (1, 9, 1)])

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from pixelproof.attacks import FewPixel
 from pixelproof.search import PixelProcess
-from pixelproof.search.pixel_landscape import LEVEL, Landscape, Observations, covariances, learn
+from pixelproof.search.pixel_landscape import LEVEL, Landscape, Observations, Posterior, covariances, learn, observe
 from pixelproof.search.pixel_plan import Incumbent, Pool, scan
 from pixelproof.search.pixel_prior import FLOOR, REACH, SHARPNESS, PixelPrior
-from pixelproof.search.posterior import Posterior, observe
 
 RGB, GREY, TINY = (16, 12, 3), (10, 10, 1), (2, 1, 3)  # tiny: sets soon run out
 Answer = Callable[[Tensor], Tensor]  # candidate images (q, H, W, C) to margins (q, K)
@@ -60,7 +59,7 @@ def step(search: PixelProcess, keys: list[int], level: float = 9.0, whole: bool 
 def state_of(search: PixelProcess, lane: int) -> list[Tensor]:
     """All that a lane has learnt, to the last bit."""
     assert search._state is not None
-    landscape = search._state.minds[lane].landscape
+    landscape = search._state.models[lane].landscape
     return [landscape.posterior.mean, landscape.posterior.answers, landscape.variance]
 
 
@@ -79,7 +78,7 @@ def lived(
         search.limit(torch.tensor([min(limits[number - born[key]] + key % 2, search.pixels) for key in keys]))
         for key, lane in zip(keys, step(search, keys), strict=True):
             seen[key].append(lane)
-        search.hopeless()
+        search.infeasible()
         for lane, key in enumerate(keys):
             seen[key] += state_of(search, lane) if ends[key] == number + 1 else []
         search.keep(torch.tensor([ends[key] > number + 1 for key in keys]))
@@ -147,7 +146,7 @@ def test_candidates_are_distinct_sets_of_whole_pixels(pixels: int, shape: tuple[
         assert encoding.satisfied(images, clean).all()
         seen |= {tuple(genome) for genome in images.flatten(1).tolist()}
         assert search._state is not None
-        asked = len(search._state.minds[0].tried)
+        asked = len(search._state.models[0].tried)
         assert len(seen) == asked or shape == TINY
 
 
@@ -281,12 +280,12 @@ def greatest_drop(clean: Tensor, pixels: int, key: int) -> float:
 def test_one_pixel_is_given_up_only_where_it_has_no_chance(level: float, gives_up: bool) -> None:
     search = PixelProcess(1, RGB)
     add(search, [0])
-    hopeless = []
+    infeasible = []
     for _ in range(25):
         step(search, [0], level)
-        hopeless.append(bool(search.hopeless()))
-    assert not any(hopeless[:10])
-    assert hopeless[-1] == gives_up
+        infeasible.append(bool(search.infeasible()))
+    assert not any(infeasible[:10])
+    assert infeasible[-1] == gives_up
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pixelproof.attacks import FewPixel
 from pixelproof.search import PixelProcess
-from pixelproof.search.pixel_mind import Mind
+from pixelproof.search.lane_model import LaneModel
 
 RGB, GREY = (16, 12, 3), (10, 10, 1)
 Answer = Callable[[Tensor], Tensor]  # candidate images (q, H, W, C) to margins (q, K)
@@ -58,9 +58,9 @@ def changed(images: Tensor, clean: Tensor) -> Tensor:
     return (images != clean).any(3)
 
 
-def mind_of(search: PixelProcess, lane: int = 0) -> Mind:
+def mind_of(search: PixelProcess, lane: int = 0) -> LaneModel:
     assert search._state is not None
-    return search._state.minds[lane]
+    return search._state.models[lane]
 
 
 @pytest.mark.parametrize("shape", [RGB, GREY])
@@ -167,11 +167,11 @@ def test_no_success_is_promised_or_denied_by_what_was_seen_at_another_limit() ->
     """Hopelessness is of the present number of pixels."""
     search = begin(3, GREY)
     search.limit(torch.tensor([1]))
-    while not bool(search.hopeless()):
+    while not bool(search.infeasible()):
         assert mind_of(search).landscape.count < 120
         round_of(search)
     search.limit(torch.tensor([3]))
-    assert not bool(search.hopeless())
+    assert not bool(search.infeasible())
 
 
 @pytest.mark.parametrize("shape", [RGB, GREY])

@@ -108,7 +108,7 @@ def test_the_sides_of_the_squares_follow_the_papers_schedule(horizon: int) -> No
 def test_the_published_default_gives_these_sides_on_cifar(iteration: int, side: int) -> None:
     assert paper_side(iteration, 32) == side
     search = SquareSearch((32, 32, 3))
-    assert search._side(torch.tensor([iteration])).tolist() == [side]
+    assert search.schedule.sides(torch.tensor([iteration])).tolist() == [side]
 
 
 def test_the_first_candidates_are_vertical_stripes_at_the_bounds() -> None:
@@ -178,7 +178,7 @@ def test_only_a_box_that_is_a_point_stalls() -> None:
     search, box = SquareSearch(SHAPE), torch.ones(2, math.prod(SHAPE))
     box[1, 4] = 2.0
     search.add(box * 0, torch.ones_like(box), box, [torch.Generator(), torch.Generator()])
-    assert search.stalled().tolist() == search.hopeless().tolist() == [True, False]
+    assert search.stalled().tolist() == search.infeasible().tolist() == [True, False]
 
 
 def test_wrong_arguments_are_refused() -> None:

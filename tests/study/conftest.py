@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pixelproof.plans.study.conduct import conduct
 from study_cases import TOML
 
-from pixelproof.plans.study.conduct import conduct
 from pixelproof.plans.study.spec import StudySpec, read_study
 from pixelproof.plans.study.view import StudyView
-from pixelproof.report.study_page import write_study
+from pixelproof.report.study import write_study
 
 
 @pytest.fixture(scope="session")

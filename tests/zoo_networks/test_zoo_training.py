@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import pixelproof as pp
+from pixelproof.jobs import train as training
 from pixelproof.zoo import registry
-from pixelproof.zoo import train as training
 from pixelproof.zoo.recipe import Recipe
 
 CPU = torch.device("cpu")

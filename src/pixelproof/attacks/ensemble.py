@@ -14,18 +14,19 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import Budget, to_8_bit
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 
 @dataclass(frozen=True)
 class WorstCase(Attack):
     """``attacks`` in order, each on the samples that none before it has fooled; a sample keeps its first success.
 
-    All that have a budget must have the same one; it then holds for the others too. What none fools is left clean.
+    All that have a ball must have the same one; it then holds for the others too. What none fools is left clean.
     """
 
     name: ClassVar[str] = "worst"
@@ -35,8 +36,8 @@ class WorstCase(Attack):
     def __post_init__(self) -> None:
         if not self.attacks:
             raise InputError("worst was given no attack; expected at least one, as in worst(fgsm|pgd).")
-        budgets = {attack.budget for attack in self.attacks} - {None}
-        if len(budgets) > 1:
+        balls = {attack.ball for attack in self.attacks} - {None}
+        if len(balls) > 1:
             raise InputError("worst was given attacks of several budgets; give all of them one norm and one epsilon.")
         if any(attack.together for attack in self.attacks):
             raise InputError("worst cannot hold an attack on all samples at once; run that one by itself.")
@@ -48,12 +49,12 @@ class WorstCase(Attack):
         return max((attack.needs for attack in self.attacks), key=order.index)
 
     @property
-    def budget(self) -> Budget | None:
-        return next((attack.budget for attack in self.attacks if attack.budget), None)
+    def ball(self) -> NormBall | None:
+        return next((attack.ball for attack in self.attacks if attack.ball), None)
 
     @property
-    def spelling(self) -> str:
-        return f"{self.name}({'|'.join(attack.spelling for attack in self.attacks)})"
+    def spec(self) -> str:
+        return f"{self.name}({'|'.join(attack.spec for attack in self.attacks)})"
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         found, rows = images.clone(), goal.rows
@@ -70,10 +71,10 @@ class WorstCase(Attack):
 
     def _final(self, images: Tensor, clean: Tensor, oracle: Oracle) -> Tensor:
         """``images`` as they will be judged."""
-        if self.budget is None:
+        if self.ball is None:
             return to_8_bit(images) if oracle.eight_bit else images
-        inside = self.budget.project(images, clean)
-        return self.budget.to_8_bit(inside, clean) if oracle.eight_bit else inside
+        inside = self.ball.project(images, clean)
+        return self.ball.to_8_bit(inside, clean) if oracle.eight_bit else inside
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,11 @@ class AutoAttack(Attack):
     def __post_init__(self) -> None:
         if self.norm not in ("linf", "l2"):
             raise InputError(f"autoattack knows no norm {self.norm!r}; expected linf or l2, or run apgd and fab in L1.")
-        Budget(self.norm, self.epsilon)
+        NormBall(self.norm, self.epsilon)
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     @property
     def members(self) -> WorstCase:

@@ -1,4 +1,4 @@
-"""Attacks by a short spelling, as on the command line."""
+"""Attacks by spec strings, as on the command line."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ _PLACES = {
 }
 NAMES = tuple(_PLACES)
 LIBRARIES = ("art", "foolbox", "torchattacks", "adv")
-_SPELLING = re.compile(r"([\w-]+)\s*(?:\((.*)\))?", re.DOTALL)
+_SPEC = re.compile(r"([\w-]+)\s*(?:\((.*)\))?", re.DOTALL)
 
 
-def read_attack(spelling: str) -> Attack:
-    """The attack that ``spelling`` names: ``pgd``, ``pgd(epsilon=8,norm=l2)``, ``art:FastGradientMethod(eps=0.03)``.
+def parse_attack(spec: str) -> Attack:
+    """The attack that ``spec`` names: ``pgd``, ``pgd(epsilon=8,norm=l2)``, ``art:FastGradientMethod(eps=0.03)``.
 
     Parameters stand by name in parentheses, those left out keep their defaults; ``worst(fgsm|pgd)`` tries several.
-    Raises ``InputError`` for what is not so spelled.
+    Raises ``InputError`` for anything else.
     """
-    text = spelling.strip()
+    text = spec.strip()
     library, colon, _ = text.partition(":")
     if colon and library in LIBRARIES:
         from pixelproof.attacks.libraries import library_attack
 
         return library_attack(text)
-    found = _SPELLING.fullmatch(text)
+    found = _SPEC.fullmatch(text)
     if not found or found[1] not in _PLACES:
         raise InputError(_unknown(text, found[1] if found else text))
     kind, given = _kind(found[1]), (found[2] or "").strip()
@@ -77,7 +77,7 @@ def split(text: str, separator: str = ",") -> list[str]:
 
 def _members(given: str) -> tuple[Attack, ...]:
     """The attacks joined by ``|``."""
-    return tuple(read_attack(part) for part in split(given, "|"))
+    return tuple(parse_attack(part) for part in split(given, "|"))
 
 
 def _kind(name: str) -> Any:

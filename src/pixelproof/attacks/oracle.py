@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
+from pixelproof.models.query import ask
 from pixelproof.models.scores import log_scores
+from pixelproof.units import to_8_bit
 
 #: From the log-scores n×K of some images, and their rows, to n values.
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -97,7 +98,7 @@ class Oracle:
         return to_8_bit(images) if self.eight_bit else images.clone()
 
     def _ask(self, images: Tensor) -> Tensor:
-        return log_scores(self.classifier.scores(images), self.classifier.kind)
+        return log_scores(ask(self.classifier, images), self.classifier.kind)
 
     def _differentiable(self, images: Tensor) -> Tensor:
         scores = self._ask(images) if self.classifier.differentiable else images.detach()

@@ -47,7 +47,7 @@ def train(
     from pixelproof.cli.console import console
     from pixelproof.cli.train_progress import train_progress
     from pixelproof.jobs.job import choose_device
-    from pixelproof.zoo.train import train as run_training
+    from pixelproof.jobs.train import train as run_training
 
     train_set, test_set = _data(data, test_data)
     with train_progress(name) as report:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from pixelproof.cli.console import console
 
 if TYPE_CHECKING:
-    from pixelproof.zoo.train import Progress as Status
+    from pixelproof.jobs.train import Progress as Status
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from pixelproof.errors import InputError
+from pixelproof.units import to_8_bit
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Corruption(ABC):
         self.require(images.shape[1], images.shape[2], images.shape[3])
         self.check(strength)
         changed = images if strength == self.none else self._changed(images, strength, seed)
-        return changed.clamp(0, 1).mul_(255).round_().div_(255)
+        return to_8_bit(changed)
 
     @classmethod
     def require(cls, channels: int, height: int, width: int) -> None:

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.noise_draws import uniform_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import uniform_numbers
 
 
 @dataclass(frozen=True)

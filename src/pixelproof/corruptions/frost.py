@@ -11,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions.noise_draws import uniform_numbers
 from pixelproof.corruptions.plasma_fractal import plasma_fractal
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import uniform_numbers
 
 #: How much bluer frost is than grey of its brightness, in red, green and blue.
 _TINT = (-0.072, 0.014, 0.058)

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.noise_draws import looked_up
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
-from pixelproof.image_draws import BITS, draws
+from pixelproof.image_draws import BITS, draws, looked_up
 
 _STEP_BITS = 17  # of a draw, for the step of one pixel in one round; there are at most three rounds
 

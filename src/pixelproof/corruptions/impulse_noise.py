@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.corruptions.noise_draws import BITS, value_draws
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import NUMBER_BITS, value_draws
 
 
 @dataclass(frozen=True)
@@ -29,4 +29,4 @@ class ImpulseNoise(SeverityCorruption):
         (share,) = self.constants(strength)
         numbers = value_draws(images, seed)
         # The last bit says which, the others whether: what is lost at one severity is lost alike at a higher one.
-        return images.where(numbers >= share * 2**BITS, (numbers & 1).float())
+        return images.where(numbers >= share * 2**NUMBER_BITS, (numbers & 1).float())

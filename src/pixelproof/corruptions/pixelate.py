@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.units import grey_levels
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Pixelate(SeverityCorruption):
         height, width = images.shape[2:]
         across, column = _boxes(width, int(width * share), images.device)
         down, row = _boxes(height, int(height * share), images.device)
-        levels = images.mul(255).round_()
+        levels = grey_levels(images)
         levels = _halves_up((levels @ across.T).div_(across.sum(1)))
         levels = _halves_up((down @ levels).div_(down.sum(1, keepdim=True)))
         return levels.index_select(2, row).index_select(3, column).div_(255)

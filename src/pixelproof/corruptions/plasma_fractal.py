@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions.noise_draws import uniform_numbers
+from pixelproof.image_draws import uniform_numbers
 
 
 def plasma_fractal(images: Tensor, decay: float, seed: int) -> Tensor:

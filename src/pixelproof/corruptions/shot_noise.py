@@ -12,8 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions.noise_draws import BITS, looked_up, value_draws
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import NUMBER_BITS, looked_up, value_draws
+from pixelproof.units import grey_levels
 
 _QUANTILE_BITS = 12
 _MOST = 1e6  # photons in white: beyond it the noise is a quarter of a grey level
@@ -35,8 +36,8 @@ class ShotNoise(SeverityCorruption):
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         (photon,) = self.constants(strength)
-        which = value_draws(images, seed) >> (BITS - _QUANTILE_BITS)
-        which += images.mul(255).round_().int() << _QUANTILE_BITS
+        which = value_draws(images, seed) >> (NUMBER_BITS - _QUANTILE_BITS)
+        which += grey_levels(images).int() << _QUANTILE_BITS
         return looked_up(_quantiles(min(1 / photon, _MOST), images.device), which)
 
 

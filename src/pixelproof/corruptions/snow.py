@@ -15,8 +15,9 @@ from torch.nn.functional import conv2d, pad
 
 from pixelproof.corruptions.filtering import zoom_centre
 from pixelproof.corruptions.motion_blur import line_kernels
-from pixelproof.corruptions.noise_draws import normal_numbers, uniform_numbers
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import normal_numbers, uniform_numbers
+from pixelproof.units import grey_levels
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Snow(SeverityCorruption):
         noise = normal_numbers(images, height * width, seed).view(count, 1, height, width)
         flakes = zoom_centre(noise, zoom).mul_(deviation).add_(mean)
         flakes = torch.where(flakes < threshold, 0, flakes.clamp(0, 1))
-        fallen = _fallen(flakes, uniform_numbers(images, 1, ~seed)[:, 0], radius, sigma).mul_(255).round_().div_(255)
+        fallen = grey_levels(_fallen(flakes, uniform_numbers(images, 1, ~seed)[:, 0], radius, sigma)) / 255
         lifted = torch.maximum(images, _lightness(images) * 1.5 + 0.5)
         return torch.lerp(lifted, images, kept) + (fallen + fallen.flip((2, 3)))
 

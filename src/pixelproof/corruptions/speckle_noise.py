@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.corruptions.noise_draws import normal_values
 from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.image_draws import normal_values
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Data by a short spelling, as on the command line."""
+"""Data by spec strings, as on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelproof.data.npz import load_npz
 from pixelproof.data.pentomino import load_pentomino
 from pixelproof.errors import DataError
 
-SPELLINGS = "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR"
+SPECS = "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR"
 
 _SIZED = re.compile(r"(.+),size=([1-9]\d*)")
 
@@ -26,16 +26,16 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     downloaded into ROOT when it is not there and ``allow_download`` is true. ``idx:DIR``: the test split of MNIST or
     Fashion-MNIST in their official files. ``pentomino:N`` or ``pentomino:N,size=32,seed=0,channels=1``: N images made
     here. ``npz:FILE``: arrays in one NumPy archive. ``folder:DIR``: one subfolder of images a class;
-    ``folder:DIR,size=N`` resizes their middle squares to N×N. Raises ``DataError`` when the spelling is unknown or the
+    ``folder:DIR,size=N`` resizes their middle squares to N×N. Raises ``DataError`` when ``spec`` is unknown or the
     data are unusable.
     """
     kind, _, place = spec.partition(":")
     if kind == "bundled" and not place:
         return load_bundled()
     if kind not in ("cifar10", "idx", "pentomino", "npz", "folder"):
-        raise DataError(f"Unknown data {spec!r}; expected {SPELLINGS}, so spell it in one of these ways.")
+        raise DataError(f"Unknown data {spec!r}; expected {SPECS}, so spell it in one of these ways.")
     if not place:
-        raise DataError(f"The data {spec!r} name no place or number; expected {SPELLINGS}, so add it after the colon.")
+        raise DataError(f"The data {spec!r} name no place or number; expected {SPECS}, so add it after the colon.")
     if kind == "pentomino":
         return load_pentomino(place)
     path = Path(place).expanduser()

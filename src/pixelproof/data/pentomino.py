@@ -30,9 +30,9 @@ SMALLEST, DEFAULT = 16, 32
 EXPECTED = "pentomino:N or pentomino:N,size=32,seed=0,channels=1"
 
 
-def load_pentomino(spelling: str) -> ImageSet:
-    """The images that ``N`` or ``N,size=32,seed=0,channels=1`` names. Raises ``DataError`` for another spelling."""
-    number, *options = spelling.split(",")
+def load_pentomino(spec: str) -> ImageSet:
+    """The images that ``N`` or ``N,size=32,seed=0,channels=1`` names. Raises ``DataError`` for another spec."""
+    number, *options = spec.split(",")
     try:
         settings = {name: int(value) for name, value in (each.split("=") for each in options)}
         return pentomino(int(number), **settings)
@@ -40,7 +40,7 @@ def load_pentomino(spelling: str) -> ImageSet:
         if isinstance(error, DataError):
             raise
         raise DataError(
-            f"The data 'pentomino:{spelling}' are not spelled as expected; write {EXPECTED} with whole numbers."
+            f"The data 'pentomino:{spec}' are not spelled as expected; write {EXPECTED} with whole numbers."
         ) from error
 
 

@@ -1,8 +1,8 @@
 """Defences: what is done to images before a classifier sees them or to its scores, detectors, and hardened training."""
 
-from pixelproof.defences.adaptive import adaptive
 from pixelproof.defences.adversarial_training import Adversary, fast, pgd
 from pixelproof.defences.bpda import Bpda
+from pixelproof.defences.differentiable import make_adaptive
 from pixelproof.defences.eot import ExpectedClassifier
 from pixelproof.defences.feature_squeezing import BitDepth, MedianFilter
 from pixelproof.defences.gaussian_noise import GaussianNoise
@@ -11,12 +11,12 @@ from pixelproof.defences.jpeg import Jpeg
 from pixelproof.defences.measure import Cost, measure
 from pixelproof.defences.output_defence import OutputDefence
 from pixelproof.defences.output_noise import OutputNoise
+from pixelproof.defences.parse import defend, parse_defence
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Chain, Preprocessor
 from pixelproof.defences.reverse_sigmoid import ReverseSigmoid
 from pixelproof.defences.rounding import Rounding
 from pixelproof.defences.spatial_smoothing import SpatialSmoothing
-from pixelproof.defences.spelling import defend, read_defence
 from pixelproof.defences.squeezing_detector import SqueezingDetector
 from pixelproof.defences.thermometer import Thermometer
 from pixelproof.defences.total_variation import TotalVariation
@@ -42,10 +42,10 @@ __all__ = [
     "SqueezingDetector",
     "Thermometer",
     "TotalVariation",
-    "adaptive",
     "defend",
     "fast",
+    "make_adaptive",
     "measure",
+    "parse_defence",
     "pgd",
-    "read_defence",
 ]

@@ -40,8 +40,8 @@ class Bpda:
         return f"bpda({self.preprocessor.name})"
 
     @property
-    def spelling(self) -> str:
-        return f"bpda({self.preprocessor.spelling})"
+    def spec(self) -> str:
+        return f"bpda({self.preprocessor.spec})"
 
     @property
     def encodes(self) -> bool:

@@ -31,10 +31,10 @@ class BitDepth:
 
     @property
     def name(self) -> str:
-        return self.spelling
+        return self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"bits({self.bits})"
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -62,10 +62,10 @@ class MedianFilter:
 
     @property
     def name(self) -> str:
-        return self.spelling
+        return self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"median({self.size})"
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.defences.seeds import require_seed
+from pixelproof.defences.preprocessor import require_seed
 from pixelproof.errors import InputError
 from pixelproof.image_draws import normal_draws
 
@@ -39,10 +39,10 @@ class GaussianNoise:
 
     @property
     def name(self) -> str:
-        return self.spelling if self.seed else f"noise({self.sigma:.12g})"
+        return self.spec if self.seed else f"noise({self.sigma:.12g})"
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"noise(sigma={self.sigma:.12g},seed={self.seed})"
 
     def with_seed(self, seed: int) -> GaussianNoise:

@@ -32,10 +32,10 @@ class HighConfidence:
 
     @property
     def name(self) -> str:
-        return self.spelling
+        return self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"high-confidence({self.cutoff:.12g})"
 
     def __call__(self, probabilities: Tensor, images: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pixelproof.defences.output_defence import told
+from pixelproof.defences.output_defence import apply_outputs
+from pixelproof.defences.parse import parse_defence
 from pixelproof.defences.preprocessor import Chain, parts
-from pixelproof.defences.spelling import read_defence
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import probabilities, resolve_kind
@@ -27,14 +27,14 @@ class Cost(NamedTuple):
 
 @torch.no_grad()
 def measure(defence: str | None, classifier: Classifier, images: Tensor, labels: Tensor) -> Cost:
-    """The cost of ``defence``, spelled as for ``read_defence``, before the undefended ``classifier``.
+    """The cost of ``defence``, a spec as of ``parse_defence``, before the undefended ``classifier``.
 
     ``images`` float32 N×C×H×W in [0, 1], in calls of 64 and one more call beforehand that does not count; ``labels`` N
     integers. Raises ``InputError`` when there are no images.
     """
     if not len(images):
         raise InputError("There are no images to measure a defence on; give some clean ones.")
-    steps, outputs = ((), ()) if defence is None else parts(read_defence(defence))
+    steps, outputs = ((), ()) if defence is None else parts(parse_defence(defence))
     preprocessor = Chain(steps)
     preprocessor(images[:_ROWS])
     seconds, right = 0.0, 0
@@ -46,7 +46,7 @@ def measure(defence: str | None, classifier: Classifier, images: Tensor, labels:
         if outputs:
             kind = resolve_kind(classifier, scores)
             begun = _now(chunk)
-            scores = told(outputs, probabilities(scores, kind), chunk)
+            scores = apply_outputs(outputs, probabilities(scores, kind), chunk)
             seconds += _now(chunk) - begun
         right += int((scores.argmax(1) == truth).sum())
     return Cost(1000 * seconds / len(images), right / len(images))

@@ -11,21 +11,23 @@ from torch import Tensor
 _EDGE = 1e-6  # far above the spacing of float32 below 1, far below what anybody rounds to
 
 
-@runtime_checkable
-class OutputDefence(Protocol):
-    """A function of each image's probabilities, and of the image, always alike for the same two.
-
-    ``name``, ``spelling`` and ``differentiable`` are as of a ``Preprocessor``.
-    """
+class Defence(Protocol):
+    """``name`` is what people call it; ``spec`` names every parameter that decides its answers; ``differentiable``
+    says whether gradients flow through it."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def spelling(self) -> str: ...
+    def spec(self) -> str: ...
 
     @property
     def differentiable(self) -> bool: ...
+
+
+@runtime_checkable
+class OutputDefence(Defence, Protocol):
+    """A function of each image's probabilities, and of the image, always alike for the same two."""
 
     def __call__(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """Other weights of the classes for ``probabilities``, both float64 N×K.
@@ -36,7 +38,7 @@ class OutputDefence(Protocol):
         ...
 
 
-def told(defences: Sequence[OutputDefence], probabilities: Tensor, images: Tensor) -> Tensor:
+def apply_outputs(defences: Sequence[OutputDefence], probabilities: Tensor, images: Tensor) -> Tensor:
     """What is told of ``probabilities`` float64 N×K of ``images`` behind all ``defences``: rows that sum to 1.
 
     Where nothing is left of a row, it is flat. A service that blurs its scores still names its answer, so where the

@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-from pixelproof.defences.output_defence import told
+from pixelproof.defences.output_defence import apply_outputs
 from pixelproof.defences.preprocessor import Preprocessor, encodes, parts
 from pixelproof.errors import InputError, ModelError
 from pixelproof.models.classifier import Classifier, ScoreKind
@@ -19,7 +19,7 @@ class PreprocessedClassifier:
 
     The kind of the scores is the inner classifier's, also where that is found out later; behind a defence of the output
     they are probabilities. Gradients flow where they flow through both; the fingerprint hashes the inner one and the
-    preprocessor's spelling.
+    preprocessor's spec.
     """
 
     def __init__(self, classifier: Classifier, preprocessor: Preprocessor) -> None:
@@ -27,7 +27,7 @@ class PreprocessedClassifier:
         self.outputs = parts(preprocessor)[1]
         self.name = f"{classifier.name} + {preprocessor.name}"
         self.differentiable = classifier.differentiable and preprocessor.differentiable
-        content = f"preprocessed\n{classifier.fingerprint}\n{preprocessor.spelling}"
+        content = f"preprocessed\n{classifier.fingerprint}\n{preprocessor.spec}"
         self.fingerprint = hashlib.sha256(content.encode()).hexdigest()
         self.was_training: bool = getattr(classifier, "was_training", False)
         self.dtype: torch.dtype = getattr(classifier, "dtype", torch.float32)
@@ -62,7 +62,7 @@ class PreprocessedClassifier:
             if not self.outputs:
                 return scores
             known = probabilities(scores, resolve_kind(self.classifier, scores))
-            return told(self.outputs, known, images).float()
+            return apply_outputs(self.outputs, known, images).float()
 
     def _inner(self, images: Tensor) -> Tensor:
         seen = self.preprocessor(images)

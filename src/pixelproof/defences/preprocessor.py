@@ -7,26 +7,13 @@ from typing import Protocol, Self, runtime_checkable
 
 from torch import Tensor
 
-from pixelproof.defences.output_defence import OutputDefence
+from pixelproof.defences.output_defence import Defence, OutputDefence
 from pixelproof.errors import InputError
 
 
 @runtime_checkable
-class Preprocessor(Protocol):
-    """A function of images that treats each by itself and the same one always alike, on any device.
-
-    ``name`` is what people call it; ``spelling`` names every parameter that decides its answers; ``differentiable``
-    says whether gradients flow through it.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def spelling(self) -> str: ...
-
-    @property
-    def differentiable(self) -> bool: ...
+class Preprocessor(Defence, Protocol):
+    """A function of images that treats each by itself and the same one always alike, on any device."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """Other images of the same shape for ``images``, both float32 N×C×H×W in [0, 1].
@@ -43,6 +30,12 @@ class Seeded(Protocol):
     def with_seed(self, seed: int) -> Self:
         """The same with the draws of another ``seed``, 0 to below 2⁶³."""
         ...
+
+
+def require_seed(seed: int) -> None:
+    """Raise ``InputError`` for a ``seed`` that does not fit 63 bits."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"A seed from 0 to below 2⁶³ was expected, not {seed}; choose one of these.")
 
 
 @dataclass(frozen=True)
@@ -69,8 +62,8 @@ class Chain:
         return " + ".join(each.name for each in self._all)
 
     @property
-    def spelling(self) -> str:
-        return "+".join(each.spelling for each in self._all)
+    def spec(self) -> str:
+        return "+".join(each.spec for each in self._all)
 
     @property
     def differentiable(self) -> bool:

@@ -39,10 +39,10 @@ class ReverseSigmoid:
 
     @property
     def name(self) -> str:
-        return "reverse-sigmoid" if self == ReverseSigmoid() else self.spelling
+        return "reverse-sigmoid" if self == ReverseSigmoid() else self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"reverse-sigmoid(beta={self.beta:.12g},gamma={self.gamma:.12g})"
 
     def __call__(self, probabilities: Tensor, images: Tensor) -> Tensor:

@@ -27,10 +27,10 @@ class Rounding:
 
     @property
     def name(self) -> str:
-        return self.spelling
+        return self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"round({self.decimals})"
 
     def __call__(self, probabilities: Tensor, images: Tensor) -> Tensor:

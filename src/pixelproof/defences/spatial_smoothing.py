@@ -14,5 +14,5 @@ class SpatialSmoothing(MedianFilter):
     size: int = 3
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"smooth({self.size})"

@@ -35,10 +35,10 @@ class Thermometer:
 
     @property
     def name(self) -> str:
-        return self.spelling
+        return self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"thermometer({self.levels})"
 
     @torch.no_grad()

@@ -11,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.defences.kept_values import kept_values
-from pixelproof.defences.seeds import require_seed
+from pixelproof.defences.preprocessor import require_seed
 from pixelproof.errors import InputError
+from pixelproof.image_draws import BITS, draws
 
 #: ρ, the over-relaxation, below 2: 60 iterations come as close as 100 without.
 _RHO = 1.8
@@ -49,10 +49,10 @@ class TotalVariation:
 
     @property
     def name(self) -> str:
-        return "tvm" if self == TotalVariation() else self.spelling
+        return "tvm" if self == TotalVariation() else self.spec
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         return f"tvm(keep={self.keep},weight={self.weight},iterations={self.iterations},seed={self.seed})"
 
     def with_seed(self, seed: int) -> TotalVariation:
@@ -63,6 +63,15 @@ class TotalVariation:
     def __call__(self, images: Tensor) -> Tensor:
         """``images`` float32 N×C×H×W in [0, 1], reconstructed."""
         return minimiser(images, kept_values(images, self.keep, self.seed), self.weight, self.iterations)
+
+
+def kept_values(images: Tensor, probability: float, seed: int) -> Tensor:
+    """A mask of bools, in the shape of ``images`` N×C×H×W in [0, 1], True with ``probability`` in 0 to 1 each.
+
+    ``draws`` of ``seed`` and the image in 8 bits decide; probabilities are multiples of 2⁻⁵³.
+    """
+    drawn = draws(images, images[0].numel(), seed)
+    return torch.lt(drawn, round(probability * 2**BITS)).view(images.shape)
 
 
 def minimiser(images: Tensor, kept: Tensor, weight: float, iterations: int) -> Tensor:

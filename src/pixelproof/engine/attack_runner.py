@@ -13,10 +13,10 @@ from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.engine.judge import Bound, Judge, project_and_quantise, to_pixels
+from pixelproof.engine.judge import Bound, Judge, project_and_quantise
 from pixelproof.engine.lanes import Outcome, Sample
 from pixelproof.engine.queue import Round, attacked_at_once, cohorts, key_of, step_key
 from pixelproof.engine.settings import Settings
@@ -24,6 +24,7 @@ from pixelproof.models import Classifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
 from pixelproof.seeds import Streams, stream
+from pixelproof.units import to_levels, to_unit
 
 Array = npt.NDArray[np.float64]
 
@@ -49,12 +50,12 @@ class _Judged:
         success, image = self.successes[k], self.images[k]
         distances = pixel_distances(image, sample.pixels)
         predicted = int(self.probabilities[k].argmax()) if success else sample.label
-        method, _, parameters = attack.spelling.partition("(")
+        method, _, parameters = attack.spec.partition("(")
         record = Record(
             sample=sample.index,
             label=sample.label,
-            constraint=attack.budget.norm if attack.budget else None,
-            threshold=attack.budget.epsilon if attack.budget else None,
+            constraint=attack.ball.norm if attack.ball else None,
+            threshold=attack.ball.epsilon if attack.ball else None,
             method=method,
             parameters=parameters.removesuffix(")"),
             target=sample.target,
@@ -109,7 +110,7 @@ class AttackRunner:
         known = {key_of(record) for record in done}
         chosen = None if steps is None else set(steps)
         for each in self.settings.attacks:
-            attack = read_attack(each.spec)
+            attack = parse_attack(each.spec)
             for first, cohort in cohorts(samples, attacked_at_once(self.settings, each, len(samples))):
                 missing = [(sample.index, each.spec, None) not in known for sample in cohort]
                 if any(missing) and (chosen is None or step_key(each.spec, first) in chosen):
@@ -124,8 +125,8 @@ class AttackRunner:
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
-        pixels = to_pixels(project_and_quantise(attack, found, clean))
-        verdict = self.judge(pixels, to_pixels(clean), goal, Bound.of(attack))
+        pixels = to_levels(project_and_quantise(attack, found, clean))
+        verdict = self.judge(pixels, to_levels(clean), goal, Bound.of(attack))
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
         judged = _Judged(
@@ -142,11 +143,11 @@ class AttackRunner:
 
     def _images(self, cohort: Sequence[Sample]) -> Tensor:
         pixels = np.stack([sample.pixels for sample in cohort])
-        return torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+        return to_unit(torch.from_numpy(pixels).to(self.device))
 
     def _streams(self, attack: Attack, cohort: Sequence[Sample]) -> Streams:
         cpu, seed = torch.device("cpu"), self.settings.seed
-        return Streams([stream(cpu, seed, attack.spelling, sample.index) for sample in cohort], self.device)
+        return Streams([stream(cpu, seed, attack.spec, sample.index) for sample in cohort], self.device)
 
 
 def _goal(cohort: Sequence[Sample], device: torch.device) -> Goal:

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import TOLERANCE, to_8_bit
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import TOLERANCE
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.models import Classifier
-from pixelproof.models.query import Scorer, verifier
+from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs.record import Constraint
+from pixelproof.units import is_8_bit, to_8_bit, to_levels
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Bound:
     @classmethod
     def of(cls, attack: Attack) -> Bound:
         """That of an attack by name."""
-        return cls(attack.budget.norm, attack.budget.epsilon) if attack.budget else cls()
+        return cls(attack.ball.norm, attack.ball.epsilon) if attack.ball else cls()
 
     def distances(self, images: Tensor, clean: Tensor) -> Tensor:
         """n lengths, as the constraint measures them, summed up in integers; 0 where there is no constraint."""
@@ -54,11 +55,9 @@ class Bound:
 
     def allows(self, images: Tensor, clean: Tensor) -> Tensor:
         """Whether each of ``images`` is a whole-numbered one within the bound: n bools."""
-        pixels = images.flatten(1)
-        whole = ((pixels == pixels.round()) & (pixels >= 0) & (pixels <= 255)).all(1)
         if self.threshold is None:
-            return whole
-        return whole & (self.distances(images, clean) <= self.threshold + TOLERANCE)
+            return is_8_bit(images)
+        return is_8_bit(images) & (self.distances(images, clean) <= self.threshold + TOLERANCE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +75,9 @@ class Judge:
         self.scorer, self._detector = scorer, detector
 
     @classmethod
-    def of(cls, classifier: Classifier, device: torch.device) -> Judge:
-        """The judge that asks ``classifier`` in batches of a size of their own."""
-        return cls(verifier(classifier, device))
+    def of(cls, classifier: Classifier, device: torch.device, asked: Asked | None = None) -> Judge:
+        """The judge that asks ``classifier`` in batches of a size of their own, counted in ``asked``."""
+        return cls(verifier(classifier, device, asked))
 
     def __call__(self, images: Tensor, clean: Tensor, goal: Goal, bound: Bound) -> Verdict:
         """Decide about ``images`` of ``clean`` ones, both n×H×W×C whole numbers 0–255."""
@@ -107,18 +106,13 @@ def project_and_quantise(attack: Attack, found: Tensor, clean: Tensor) -> Tensor
     All are N×C×H×W in [0, 1]. Raises ``ValueError`` where there is not one image for each clean one.
     """
     if found.shape != clean.shape:
-        raise ValueError(f"{attack.spelling} returned {tuple(found.shape)} where {tuple(clean.shape)} was expected.")
+        raise ValueError(f"{attack.spec} returned {tuple(found.shape)} where {tuple(clean.shape)} was expected.")
     found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
-    if attack.budget is None:
+    if attack.ball is None:
         return to_8_bit(found)
-    rounded = attack.budget.to_8_bit(found, clean)
-    inside = Bound.of(attack).allows(to_pixels(rounded), to_pixels(clean))
+    rounded = attack.ball.to_8_bit(found, clean)
+    inside = Bound.of(attack).allows(to_levels(rounded), to_levels(clean))
     return torch.where(inside[:, None, None, None], rounded, clean)
-
-
-def to_pixels(images: Tensor) -> Tensor:
-    """The whole grey levels 0–255, N×H×W×C, nearest to ``images`` N×C×H×W in [0, 1]."""
-    return images.mul(255).round().permute(0, 2, 3, 1)
 
 
 def _allows(bound: Bound, image: UInt8Array, clean: UInt8Array) -> bool:

@@ -215,7 +215,7 @@ class Lanes:
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
-        for lane, infeasible in zip(self.lanes, self.search.hopeless().tolist(), strict=True):
+        for lane, infeasible in zip(self.lanes, self.search.infeasible().tolist(), strict=True):
             lane.infeasible = infeasible
             if lane.aim is not None and not lane.aim.over:
                 lane.aim.missed(lane.queries, infeasible)

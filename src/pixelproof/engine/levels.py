@@ -23,21 +23,12 @@ from pixelproof.engine.queue import (
     step_key,
     waiting,
 )
-from pixelproof.engine.settings import DIFFERENTIAL_WEIGHT, AttackName, SearchSettings, Settings
+from pixelproof.engine.settings import AttackName, SearchSettings, Settings
 from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer
 from pixelproof.runs.record import Record
-from pixelproof.search import (
-    CMAES,
-    DifferentialEvolution,
-    GradientRegression,
-    PixelProcess,
-    Search,
-    SeparableCMAES,
-    SparseRandomSearch,
-    SparseRS,
-    SquareSearch,
-)
+from pixelproof.search import Search
+from pixelproof.search.registry import SEARCHES, Problem
 
 #: Batches that lanes are started for: enough that what a round costs beside the model weighs little, few enough that a
 #: run that is killed loses little.
@@ -45,11 +36,6 @@ BATCHES_IN_FLIGHT = 8
 
 #: Lanes of one level that take turns: a batch is full as long as one has candidates for what the other leaves open.
 TURNS = 2
-
-#: Candidates a round of the random searches: with the papers' 1, the last images leave the batch nearly empty. On the
-#: zoo's ResNet-20 at th = 3, sparse-random with 1, 2 and 4 fooled 81, 81 and 83 % of 64 images, with 281, 268 and 275
-#: queries on average.
-AT_ONCE = 4
 
 #: Channel values in flight at most (a search keeps a few arrays of that size), so that large images start fewer lanes.
 VALUES_IN_FLIGHT = 1 << 28
@@ -158,24 +144,8 @@ def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int
 def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search:
     """The optimiser that ``settings`` names, for images of ``shape`` (height, width, channels)."""
     dimension = make_encoding(settings.constraint, settings.threshold, shape).dimension
-    match settings.method:
-        case "gradient-regression":
-            return GradientRegression(shape)
-        case "pixel-process":
-            return PixelProcess(settings.threshold, shape)
-        case "square":
-            return SquareSearch(shape, population=AT_ONCE)
-        case "sparse-random":
-            return SparseRandomSearch(settings.threshold, shape, population=AT_ONCE)
-        case "sparse-rs":
-            return SparseRS(settings.threshold, shape)
-        case "de":
-            weight = settings.differential_weight or DIFFERENTIAL_WEIGHT
-            return DifferentialEvolution(dimension, settings.population or 400, differential_weight=weight)
-        case "cma-es":
-            return CMAES(dimension, settings.sigma or 1.0, settings.population)
-        case "sep-cma-es":
-            return SeparableCMAES(dimension, settings.sigma or 1.0, settings.population)
+    numbers = settings.population, settings.sigma, settings.differential_weight
+    return SEARCHES[settings.method].build(Problem(dimension, settings.threshold, shape, *numbers))
 
 
 def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:

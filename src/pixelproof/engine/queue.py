@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.engine.lanes import Cohort, Lanes, Outcome, Sample
 from pixelproof.engine.settings import AttackSettings, SearchSettings, Settings
 from pixelproof.models.query import Scorer
@@ -72,7 +72,7 @@ def cohort_size(levels: Sequence[SearchSettings]) -> int:
 
 def attacked_at_once(settings: Settings, attack: AttackSettings, samples: int) -> int:
     """Of so many ``samples``, how many an attack by name takes in one call."""
-    return max(1, samples) if read_attack(attack.spec).together else settings.batch_size
+    return max(1, samples) if parse_attack(attack.spec).together else settings.batch_size
 
 
 def cohorts(samples: Sequence[_T], size: int) -> Iterator[tuple[int, Sequence[_T]]]:

@@ -5,46 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions import perturbed
 from pixelproof.data import ImageSet
-from pixelproof.defences import PreprocessedClassifier, adaptive
+from pixelproof.defences import PreprocessedClassifier, make_adaptive
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
-from pixelproof.jobs.job import Batch, Begun, choose_device, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Scorer, verifier
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
-from pixelproof.runs.environment import environment
-from pixelproof.runs.identity import run_identity
+from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
 
 
-class AssessJob:
+class AssessJob(Job):
     """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``, in range and corrupted.
 
-    ``sha256`` is the hash of the data where ``data`` are the samples of an earlier run alone.
+    ``card`` describes the data where ``data`` are the samples of an earlier run alone.
     """
 
     kind = "assess"
     records = (Record,)
 
-    def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, sha256: str | None = None) -> None:
-        self.spec, self.classifier, self.data = spec, classifier, data
-        self.label = classifier.name
-        self.device = choose_device(spec.device)
+    spec: AssessSpec
+
+    def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, card: DataCard | None = None) -> None:
+        super().__init__(classifier.name, spec, classifier, card or data, spec.device)
+        self.data = data
         self.settings = resolve(spec, data.shape, self.device.type)
-        self._sha256 = sha256 or data.content_hash
         self._samples: list[Sample] = []
         self._engine: Engine | None = None
         self._attack_runner: AttackRunner | None = None
@@ -53,12 +52,11 @@ class AssessJob:
     def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
         """The job of ``run``, from its own clean images."""
         manifest = run.manifest
-        return cls(AssessSpec(**manifest.spec), classifier, _clean_set(run, manifest), manifest.data.sha256)
+        return cls(AssessSpec(**manifest.spec), classifier, _clean_set(run, manifest), manifest.data)
 
     @property
-    def identity(self) -> str:
-        model = self.classifier
-        return run_identity(self.kind, self.settings.as_dict(), model.fingerprint, model.kind, self._sha256)
+    def resolved(self) -> dict[str, Any]:
+        return self.settings.as_dict()
 
     # Before anything is attacked.
 
@@ -67,24 +65,10 @@ class AssessJob:
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
         checked = self._checked
-        selection, self._samples = select(Scorer(self.classifier, settings.batch_size, self.device), data, settings)
+        selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device)
         check_needs(settings, attacked, data, self.device)
-        card = ModelCard(
-            self.classifier.name, self.classifier.kind, self.classifier.fingerprint, checked.checked, checked.right
-        )
-        manifest = Manifest(
-            job=self.kind,
-            identity=self.identity,
-            status="running",
-            spec=spec.model_dump(mode="json"),
-            settings=settings.as_dict(),
-            model=card,
-            data=DataCard(data.name, self._sha256, len(data), data.shape, data.class_names),
-            selection=selection,
-            findings=(*checked.findings, *_of_one_class(selection, data)),
-            environment=environment(self.device),
-        )
+        manifest = self.manifest(checked, selection, _of_one_class(selection, data))
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
 
     def take_up(self, run: RunStore) -> None:
@@ -94,13 +78,16 @@ class AssessJob:
             raise RunError(  # a model whose code has changed unseen
                 f"{run.folder} holds another run (other model, data or settings); choose another --out."
             )
-        scorer = Scorer(self.classifier, self.settings.batch_size, self.device)
         varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
-        self._samples = restore(scorer, _clean_set(run, manifest), self.settings, manifest.selection, varies)
+        self._samples = restore(self._selecting(), _clean_set(run, manifest), self.settings, manifest.selection, varies)
+
+    def _selecting(self) -> Scorer:
+        return Scorer(self.classifier, self.settings.batch_size, self.device, self.asked, "selection")
 
     @cached_property
     def _checked(self) -> Preflight:
-        return preflight(self.classifier, self.data, batch_size=self.settings.batch_size, device=self.device)
+        size = self.settings.batch_size
+        return preflight(self.classifier, self.data, batch_size=size, device=self.device, asked=self.asked)
 
     # The work.
 
@@ -134,12 +121,9 @@ class AssessJob:
 
     def counts(self) -> Mapping[str, float]:
         if self._engine is None or self._attack_runner is None:
-            return {}
-        gradient_steps = self._attack_runner.gradient_steps
-        return {
-            "queries": self._engine.queries + self._attack_runner.queries,
-            **({"gradient_steps": gradient_steps} if gradient_steps else {}),
-        }
+            return self.asked
+        queries, back = self._engine.queries + self._attack_runner.queries, self._attack_runner.gradient_steps
+        return {"queries": queries, **({"gradient_steps": back} if back else {}), **self.asked}
 
 
 def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:
@@ -211,12 +195,12 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
     assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
     assert spec.defence is not None
     bare = _at_precision(classifier.classifier, spec.precision, images)
-    return bare if spec.way == "replayed" else adaptive(bare, spec.defence)
+    return bare if spec.way == "replayed" else make_adaptive(bare, spec.defence)
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:
     """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
-    names = [each.spec for each in settings.attacks if read_attack(each.spec).needs == "gradients"]
+    names = [each.spec for each in settings.attacks if parse_attack(each.spec).needs == "gradients"]
     if names:
         image = torch.from_numpy(data.images[:1].copy()).to(device).permute(0, 3, 1, 2).float() / 255
         rows = torch.zeros(1, dtype=torch.int64, device=device)

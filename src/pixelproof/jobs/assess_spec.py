@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pixelproof.engine.settings import (
-    DIFFERENTIAL_WEIGHT,
     AttackName,
     AttackSettings,
     FitnessChoice,
@@ -19,8 +18,8 @@ from pixelproof.engine.settings import (
     Way,
 )
 from pixelproof.errors import InputError
+from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES
 
-SearchChoice = Literal["auto", SearchName]
 PresetName = Literal["quick", "standard", "paper"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Spec = TypeVar("Spec", bound=BaseModel)
@@ -38,16 +37,10 @@ LARGEST_MAP = 64 * 64
 LARGEST_LINEAR = 112 * 112
 #: Most pixels for which Sparse-RS changes one at a time, as ours does.
 SPARSE_RS_PIXELS = 13
-#: Searches of one attack only.
-ATTACK_OF: dict[SearchName, AttackName] = {
-    "gradient-regression": "threshold",
-    "square": "threshold",
-    "pixel-process": "few-pixel",
-    "sparse-random": "few-pixel",
-    "sparse-rs": "few-pixel",
-}
-#: Searches that can go on within other limits, with what they know.
-LIMITED: tuple[SearchName, ...] = ("gradient-regression", "pixel-process")
+if TYPE_CHECKING:
+    SearchChoice = str
+else:
+    SearchChoice = Literal["auto", SearchName]
 
 
 class AssessSpec(BaseModel):
@@ -90,7 +83,7 @@ class AssessSpec(BaseModel):
         """Each once, attacks by name with all their parameters."""
         if not attacks:
             raise ValueError(f"name at least one attack, such as {', '.join(get_args(AttackName))} or pgd(epsilon=8)")
-        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _spelled(each) for each in attacks))
+        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _full_spec(each) for each in attacks))
 
     @property
     def levelled(self) -> tuple[AttackName, ...]:
@@ -109,7 +102,8 @@ class AssessSpec(BaseModel):
 
     @model_validator(mode="after")
     def _search_of_attack(self) -> AssessSpec:
-        if self.search != "auto" and (of := ATTACK_OF.get(self.search)) and set(self.levelled) != {of}:
+        of = None if self.search == "auto" else SEARCHES[self.search].constraint
+        if of is not None and set(self.levelled) != {of}:
             raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
         return self
 
@@ -126,7 +120,8 @@ class AssessSpec(BaseModel):
     def _search_of_minimal(self) -> AssessSpec:
         if self.minimal is None:
             return self
-        if self.search not in ("auto", *LIMITED) or self.preset == "paper":
+        seeks = self.search == "auto" or SEARCHES[self.search].takes_limits
+        if not seeks or self.preset == "paper":
             raise ValueError(
                 "--minimal: smallest thresholds are sought by the searches of --search auto alone, at the presets "
                 "quick and standard"
@@ -195,19 +190,19 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
     )
 
 
-def _spelled(attack: str) -> str:
-    from pixelproof.attacks.named import read_attack  # torch is read where an attack by name is asked for
+def _full_spec(attack: str) -> str:
+    from pixelproof.attacks.named import parse_attack  # torch is read where an attack by name is asked for
 
-    return read_attack(attack).spelling
+    return parse_attack(attack).spec
 
 
-def _attack_settings(spelling: str) -> AttackSettings:
-    from pixelproof.attacks.named import read_attack
+def _attack_settings(spec: str) -> AttackSettings:
+    from pixelproof.attacks.named import parse_attack
 
-    attack = read_attack(spelling)
-    budget = attack.budget
-    norm, epsilon = (budget.norm, budget.epsilon) if budget else (None, None)
-    return AttackSettings(attack.name, spelling, norm, epsilon, attack.version)
+    attack = parse_attack(spec)
+    ball = attack.ball
+    norm, epsilon = (ball.norm, ball.epsilon) if ball else (None, None)
+    return AttackSettings(attack.name, spec, norm, epsilon, attack.version)
 
 
 def _batch_size(shape: tuple[int, int, int], device: str) -> int:
@@ -220,15 +215,14 @@ def _search_settings(
     spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]
 ) -> SearchSettings:
     search = _search_name(spec, attack, threshold, shape)
-    evolves = search in ("cma-es", "sep-cma-es")
     # Vargas & Kotyan (2019), table I: σ = 31.75 for few-pixel, th/4 for threshold.
-    sigma = (31.75 if attack == "few-pixel" else threshold / 4) if evolves else None
+    sigma = (31.75 if attack == "few-pixel" else threshold / 4) if SEARCHES[search].evolves else None
     population = _de_population(spec.preset, attack) if search == "de" else None
     weight = DIFFERENTIAL_WEIGHT if search == "de" else None
     budget = spec.max_queries or _budget(spec.preset, attack, search)
-    cohort = COHORT if search in ("gradient-regression", "pixel-process") else 1
+    cohort = COHORT if SEARCHES[search].learns_together else 1
     minimal = spec.minimal is not None
-    if minimal and search not in LIMITED:
+    if minimal and not SEARCHES[search].takes_limits:
         raise InputError(
             f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
             f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."

@@ -6,16 +6,22 @@ records go to only to read what is done already.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, ClassVar
 
 import torch
+from pydantic import BaseModel
 
 from pixelproof.data.imageset import ImageSet, UInt8Array
 from pixelproof.errors import InputError
+from pixelproof.jobs.preflight import Preflight
 from pixelproof.models import Classifier
-from pixelproof.runs import Finding, Manifest, RunStore
+from pixelproof.models.query import Asked
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
+from pixelproof.runs.environment import environment
+from pixelproof.runs.identity import run_identity
 from pixelproof.runs.table import RecordType
 
 Outcome = tuple[RecordType, UInt8Array | None]
@@ -59,49 +65,84 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-class Job(Protocol):
-    """One measurement. Everything that can be wrong with it is said by its constructor, ``begin`` or ``take_up``."""
+class Job(ABC):
+    """One measurement of ``classifier``, which stands behind its defence, on ``data``, the images in range.
+
+    Everything that can be wrong with it is said by its constructor, ``begin`` or ``take_up``.
+    """
+
+    kind: ClassVar[str]  # ``assess``, ``perturb``, ``clever``, ``transfer`` or ``audit``
+    records: ClassVar[Sequence[type[RecordType]]]  # the types of its records
+
+    def __init__(
+        self, label: str, spec: BaseModel, classifier: Classifier, data: ImageSet | DataCard, device: str
+    ) -> None:
+        self.label, self.spec, self.classifier = label, spec, classifier  # the label is what people see while it runs
+        self.device = choose_device(device)
+        self.asked = Asked()  # what went through the model in this sitting
+        self.card = data if isinstance(data, DataCard) else _card(data)
 
     @property
-    def kind(self) -> str:
-        """``assess``, ``perturb``, ``clever``, ``transfer`` or ``audit``."""
-
-    @property
-    def label(self) -> str:
-        """What people see of it while it runs."""
-
-    @property
-    def records(self) -> Sequence[type[RecordType]]:
-        """The types of its records."""
-
-    @property
-    def classifier(self) -> Classifier:
-        """The model, behind its defence."""
+    @abstractmethod
+    def resolved(self) -> dict[str, Any]:
+        """What decides the result beside model and data, as plain values: what the identity hashes."""
 
     @property
     def identity(self) -> str:
         """The hash of what changes the result; a kind of scores that nobody gave is settled before."""
+        model = self.classifier
+        return run_identity(self.kind, self.resolved, model.fingerprint, model.kind, self.card.sha256)
 
+    @abstractmethod
     def begin(self) -> Begun:
         """Look at the model and choose the samples, writing nothing. Raises ``InputError`` for the user's mistakes."""
 
-    def take_up(self, run: RunStore) -> None:
-        """Go on with ``run``, which has this job's identity. Raises ``RunError`` when that cannot be."""
+    def manifest(
+        self, looked: Preflight | None, selection: Selection, findings: Sequence[Finding] = (), **details: Any
+    ) -> Manifest:
+        """That of a new run, with what ``looked`` found of the model, further ``findings``, and its own ``details``.
 
-    def total(self, run: RunStore) -> tuple[float, float]:
-        """How much is done in ``run``, and how much there is to do."""
+        ``details["steps"]`` are the keys of all steps, in order.
+        """
+        model = self.classifier
+        checked, right = (0, 0) if looked is None else (looked.checked, looked.right)
+        return Manifest(
+            job=self.kind,
+            identity=self.identity,
+            status="running",
+            spec=self.spec.model_dump(mode="json"),
+            settings=self.resolved,
+            model=ModelCard(model.name, model.kind, model.fingerprint, checked, right),
+            data=self.card,
+            selection=selection,
+            findings=(*(() if looked is None else looked.findings), *findings),
+            environment=environment(self.device),
+            details=details,
+        )
+
+    def take_up(self, run: RunStore) -> None:  # noqa: B027  # most keep nothing between sittings but the run
+        """Go on with ``run``, which has this job's identity. Raises ``RunError`` when that cannot be."""
 
     def left(self, run: RunStore) -> list[str]:
         """The keys of the steps that are left, in order."""
+        done = run.steps()
+        return [step for step in run.manifest.details["steps"] if step not in done]
 
+    def total(self, run: RunStore) -> tuple[float, float]:
+        """How much is done in ``run``, and how much there is to do."""
+        return len(run.steps()), len(run.manifest.details["steps"])
+
+    @abstractmethod
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """Do ``steps``; what they bring does not depend on which others are done beside them."""
 
     def findings(self) -> list[Finding]:
         """What was noticed on the way."""
+        return []
 
     def counts(self) -> Mapping[str, float]:
         """What went through the model on the way: ``queries`` and others, by name."""
+        return self.asked
 
 
 def choose_device(choice: str) -> torch.device:
@@ -120,3 +161,7 @@ def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
     if limits[1] > len(data):
         raise InputError(f"--range: {limits[0]}:{limits[1]} reaches past the {len(data)} images of {data.name}.")
     return data.take(slice(*limits))
+
+
+def _card(data: ImageSet) -> DataCard:
+    return DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names)

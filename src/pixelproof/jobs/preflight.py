@@ -16,8 +16,10 @@ from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.outputs import check_scores
 from pixelproof.models.probes import Probe, probes_for
+from pixelproof.models.query import Asked, ask
 from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
 from pixelproof.runs.record import Finding
+from pixelproof.units import to_unit
 
 SIGNIFICANCE = 0.01  # of the tests against chance and of one value range against another
 FEW_IMAGES = 20  # below this an accuracy at chance is a warning, not a refusal
@@ -55,15 +57,16 @@ def preflight(
     gate: float = 0.9,
     limit: int = 1000,
     refuse_chance: bool = True,
+    asked: Asked | None = None,
 ) -> Preflight:
     """Look for wrong wiring: ask ``classifier`` about up to ``limit`` images, spread evenly over the set.
 
     ``gate`` is the accuracy (0 to 1) below which a warning is given. A kind of scores nobody gave is settled
-    here. Raises ``ModelError`` when the scores are not finite, count too few classes, are the same for every
-    image, are not of the kind declared, or, unless ``refuse_chance`` is False, are right no more often than chance; the
-    sentence gives the likely reason if one is found.
+    here; what goes through the model is counted in ``asked``. Raises ``ModelError`` when the scores are not finite,
+    count too few classes, are the same for every image, are not of the kind declared, or, unless ``refuse_chance`` is
+    False, are right no more often than chance; the sentence gives the likely reason if one is found.
     """
-    check = _Check(classifier, data, batch_size, device, limit)
+    check = _Check(classifier, data, batch_size, device, limit, asked)
     check.refuse_unusable()
     hint = check.value_range()
     if refuse_chance:
@@ -83,9 +86,16 @@ class _Check:
     """The images, the scores given to them, and the questions put to both."""
 
     def __init__(
-        self, classifier: Classifier, data: ImageSet, batch_size: int, device: torch.device, limit: int
+        self,
+        classifier: Classifier,
+        data: ImageSet,
+        batch_size: int,
+        device: torch.device,
+        limit: int,
+        asked: Asked | None,
     ) -> None:
         self.classifier, self.data, self.batch_size, self.device = classifier, data, batch_size, device
+        self.asked = asked
         self.checked = min(max(1, limit), len(data))
         # Spread over the set, which is often sorted by class.
         where = np.linspace(0, len(data) - 1, self.checked).astype(np.int64)
@@ -113,7 +123,7 @@ class _Check:
 
     def _call(self, batch: Tensor, probe: Probe | None = None) -> Tensor:
         batch = batch.to(self.device)
-        scores = self.classifier.scores(probe.change(batch) if probe else batch)
+        scores = ask(self.classifier, probe.change(batch) if probe else batch, self.asked, "preflight")
         check_scores(scores, len(batch), self.classifier.name)
         self.raw_dtypes.add(scores.dtype)
         return scores.detach().cpu()
@@ -286,7 +296,7 @@ def _batches(images: UInt8Array, size: int) -> Iterator[tuple[Tensor, int]]:
     for start in range(0, len(images), size):
         chunk = images[start : start + size]
         rows = np.arange(size) % len(chunk)
-        yield torch.from_numpy(chunk[rows]).permute(0, 3, 1, 2).float().div(255), len(chunk)
+        yield to_unit(torch.from_numpy(chunk[rows])), len(chunk)
 
 
 def _clearly_better(plain: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> bool:

@@ -11,7 +11,7 @@ from pixelproof.data.order import consideration_order
 from pixelproof.engine import Sample
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import Scorer, classes
 from pixelproof.runs import Selection
 from pixelproof.seeds import stream
 
@@ -69,7 +69,7 @@ def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, settings: Sett
     """A sample for each position, and whether it is classified correctly and can be attacked."""
     pixels = torch.from_numpy(data.images[positions]).to(scorer.device).float()
     scores = scorer(pixels)
-    predicted = scores.argmax(1).tolist()
+    predicted = classes(scores).tolist()
     confidences = scores.double().softmax(1)
     targets = _targets(scores, data, positions, settings)
     batch: list[tuple[Sample, bool]] = []

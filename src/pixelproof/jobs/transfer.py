@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +18,14 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.judge import Bound, Judge
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DeviceChoice
-from pixelproof.jobs.job import Batch, Begun, Outcome, choose_device
+from pixelproof.jobs.job import Batch, Begun, Job, Outcome
 from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import classes
 from pixelproof.results.minimal import distance
 from pixelproof.results.study import NORMS, Assessed
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
-from pixelproof.runs.environment import environment
-from pixelproof.runs.identity import run_identity
+from pixelproof.runs import DataCard, Record, RunStore, Selection
 from pixelproof.runs.record import LEVELLED, Constraint
 
 
@@ -65,7 +64,7 @@ class TransferSpec(BaseModel):
     trust_code: bool = False
 
 
-class TransferJob:
+class TransferJob(Job):
     """What ``classifier`` answers to the stored images of ``sources``, all over the same data; no search is made.
 
     ``data`` describes their data. ``looked_at``: the model has been through a preflight of another run on these data.
@@ -83,68 +82,41 @@ class TransferJob:
         *,
         looked_at: bool = False,
     ) -> None:
-        self.spec, self.classifier, self.sources, self.data = spec, classifier, list(sources), data
-        self.label = f"{classifier.name}, transfer"
-        self.device = choose_device(spec.device)
+        super().__init__(f"{classifier.name}, transfer", spec, classifier, data, spec.device)
+        self.sources = list(sources)
         self._looked_at = looked_at
         self._labels = {sample: label for source in sources for sample, label in source.labels.items()}
         self._clean = {sample: image for source in sources for sample, image in source.clean.items()}
-        self._judge = Judge.of(classifier, self.device)
+        self._judge = Judge.of(classifier, self.device, self.asked)
 
     @property
-    def identity(self) -> str:
-        model = self.classifier
-        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.sha256)
-
-    @property
-    def _resolved(self) -> dict[str, object]:
+    def resolved(self) -> dict[str, Any]:
         return {"device": self.device.type, "sources": [source.identity for source in self.sources]}
 
     def begin(self) -> Begun:
         """Look at the model with the clean images. Raises ``InputError`` for what the user must put right."""
         model, samples = self.classifier, sorted(self._clean)
-        checked, right, findings = 0, 0, tuple[Finding, ...]()
+        looked = None
         if not self._looked_at:
             rows = self._judge.scorer.batch_size
-            found = preflight(model, self._clean_set(samples), batch_size=rows, device=self.device)
-            checked, right, findings = found.checked, found.right, found.findings
+            looked = preflight(model, self._clean_set(samples), batch_size=rows, device=self.device, asked=self.asked)
         labels = tuple(self._labels[sample] for sample in samples)
-        manifest = Manifest(
-            job=self.kind,
-            identity=self.identity,
-            status="running",
-            spec=self.spec.model_dump(mode="json"),
-            settings=self._resolved,
-            model=ModelCard(model.name, model.kind, model.fingerprint, checked, right),
-            data=self.data,
-            selection=Selection("the samples of the runs shown", len(samples), tuple(samples), labels),
-            findings=findings,
-            environment=environment(self.device),
-            details={
-                "steps": [source.label for source in self.sources],
-                "attacks": {source.label: list(source.attacks) for source in self.sources},
-            },
+        manifest = self.manifest(
+            looked,
+            Selection("the samples of the runs shown", len(samples), tuple(samples), labels),
+            steps=[source.label for source in self.sources],
+            attacks={source.label: list(source.attacks) for source in self.sources},
         )
         return Begun(manifest, self._clean)
-
-    def take_up(self, run: RunStore) -> None:
-        """Nothing is kept between sittings but what the run holds."""
 
     def _clean_set(self, samples: Sequence[int]) -> ImageSet:
         return ImageSet(
             np.stack([self._clean[sample] for sample in samples]),
             np.array([self._labels[sample] for sample in samples]),
-            self.data.class_names,
-            self.data.name,
+            self.card.class_names,
+            self.card.name,
             np.array(samples),
         )
-
-    def total(self, run: RunStore) -> tuple[float, float]:
-        return len(run.steps()), len(self.sources)
-
-    def left(self, run: RunStore) -> list[str]:
-        done = run.steps()
-        return [source.label for source in self.sources if source.label not in done]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """A source a step: its clean images that were not asked about yet, then its adversarial ones."""
@@ -171,12 +143,6 @@ class TransferJob:
             for each, yes in zip(source.stored, fooled[len(asked) :], strict=True)
         ]
         return clean + found
-
-    def findings(self) -> list[Finding]:
-        return []
-
-    def counts(self) -> Mapping[str, float]:
-        return {"queries": self._judge.scorer.queries}
 
 
 def sources_in(folders: Sequence[Path], target: str) -> tuple[list[Source], DataCard]:

@@ -1,7 +1,8 @@
-"""The one place where images meet the model, and where queries are counted."""
+"""The one place where images meet the model, and where it is counted what goes through it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import log_scores
+from pixelproof.units import to_unit
 
 #: Rows of a verifying call. On a CPU few, since claims come one by one and every row costs (a CIFAR ResNet-20 takes
 #: 15 ms for 16, 5 ms for 4), but more than one, since a batch of one is computed by other kernels. Elsewhere a call
@@ -25,16 +27,43 @@ VERIFY_ROWS_ELSEWHERE = 64
 Predict = Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.float64]]
 
 
+#: Images through a model by purpose: ``queries`` of attacks, and what else there was: ``preflight``, ``selection``,
+#: ``padding`` of batches.
+Asked = Counter[str]
+
+
+def ask(classifier: Classifier, images: Tensor, asked: Asked | None = None, purpose: str = "queries") -> Tensor:
+    """The scores N×K that ``classifier`` gives to ``images``, float32 N×C×H×W in [0, 1], counted in ``asked``.
+
+    Raises ``ModelError`` when it does not answer one row of scores an image.
+    """
+    with _exact(images.device):
+        scores = classifier.scores(images)
+    if scores.ndim != 2 or len(scores) != len(images):
+        raise ModelError(f"The model answered {tuple(scores.shape)} to {len(images)} images; it must give N×K scores.")
+    if asked is not None:
+        asked[purpose] += len(images)
+    return scores
+
+
 class Scorer:
     """Calls a classifier with one constant batch shape.
 
     On a CPU the last bits of a score depend on the size of the batch, but not on an image's place in it nor
     on its neighbours; so every call has ``batch_size`` rows, the last ones repeated where there is too little
-    to ask.
+    to ask. What goes through is counted in ``asked`` under ``purpose``, beside what others count there.
     """
 
-    def __init__(self, classifier: Classifier, batch_size: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        batch_size: int,
+        device: torch.device,
+        asked: Asked | None = None,
+        purpose: str = "queries",
+    ) -> None:
         self.classifier, self.batch_size, self.device = classifier, batch_size, device
+        self.asked, self.purpose = Asked() if asked is None else asked, purpose
         self.queries = 0
         self._invalid = torch.zeros((), dtype=torch.int64, device=device)  # read when asked for: no wait every round
 
@@ -68,13 +97,9 @@ class Scorer:
         rows = len(chunk)
         if rows < self.batch_size:
             chunk = torch.cat([chunk, chunk[-1:].expand(self.batch_size - rows, *chunk.shape[1:])])
-        # Channels last at rest is torch's channels-last memory format: permuting copies nothing.
-        with _exact(self.device):
-            scores = self.classifier.scores(chunk.div(255).permute(0, 3, 1, 2).to(self.device))
-        if scores.ndim != 2 or len(scores) != self.batch_size:
-            raise ModelError(
-                f"The model answered {tuple(scores.shape)} to {self.batch_size} images; it must give N×K scores."
-            )
+        scores = ask(self.classifier, to_unit(chunk).to(self.device))
+        self.asked[self.purpose] += rows
+        self.asked["padding"] += len(chunk) - rows
         return log_scores(scores[:rows], self.classifier.kind)
 
 
@@ -83,9 +108,9 @@ def classes(scores: Tensor) -> Tensor:
     return torch.where(scores.isfinite().all(1), scores.argmax(1), -1)
 
 
-def verifier(classifier: Classifier, device: torch.device) -> Scorer:
+def verifier(classifier: Classifier, device: torch.device, asked: Asked | None = None) -> Scorer:
     """What decides about claims, in batches of their own size."""
-    return Scorer(classifier, VERIFY_ROWS.get(device.type, VERIFY_ROWS_ELSEWHERE), device)
+    return Scorer(classifier, VERIFY_ROWS.get(device.type, VERIFY_ROWS_ELSEWHERE), device, asked)
 
 
 @contextmanager

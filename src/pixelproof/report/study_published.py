@@ -1,4 +1,4 @@
-"""Our figures above the papers', a few lines a network; the long table with differences is in ``study_tables``."""
+"""Our figures and the papers', a few lines a network; the long table with differences is in ``study_tables``."""
 
 from __future__ import annotations
 

@@ -46,20 +46,6 @@ class PerturbView:
     worst_case: WorstCase | None
 
     @property
-    def head(self) -> dict[str, Any]:
-        """The manifest by the names of old."""
-        m = self.manifest
-        return {
-            "model": m.model.name,
-            "data": m.data.name,
-            "shape": m.data.shape,
-            "class_names": m.data.class_names,
-            "spec": m.spec,
-            "environment": m.environment,
-            **m.details,
-        }
-
-    @property
     def labels(self) -> Sequence[int]:
         return self.manifest.selection.labels
 

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 
-import pixelproof
+from pixelproof.version import __version__
 
 
 def environment(device: torch.device) -> dict[str, str]:
     """Names and values for the manifest; a git commit only where the working folder is under git."""
     values = {
         "date": datetime.now(UTC).date().isoformat(),
-        "pixelproof": pixelproof.__version__,
+        "pixelproof": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

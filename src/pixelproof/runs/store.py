@@ -237,10 +237,13 @@ class RunStore:
         """The steps that are through."""
         return frozenset(step for (step,) in self._rows("SELECT step FROM steps"))
 
+    def tables(self) -> list[str]:
+        """The tables of records."""
+        return [table for (table,) in self._rows("SELECT kind FROM kinds")]
+
     def sizes(self) -> tuple[int, int]:
         """How many records there are, of all kinds, and how many images beside the clean ones."""
-        tables = [table for (table,) in self._rows("SELECT kind FROM kinds")]
-        counts = [self._rows(f"SELECT count(*) FROM {_quoted(table)}")[0][0] for table in tables]
+        counts = [self._rows(f"SELECT count(*) FROM {_quoted(table)}")[0][0] for table in self.tables()]
         return sum(counts), self._rows("SELECT count(*) FROM images")[0][0]
 
     def kept(self) -> frozenset[int]:
@@ -270,7 +273,7 @@ class RunStore:
         values = self._manifest_values()
         seal = values.pop("seal", None)
         found = [] if seal == sealed(values) else ["The manifest was altered after it was written."]
-        for (table,) in self._rows("SELECT kind FROM kinds"):
+        for table in self.tables():
             names = [row[1] for row in self._rows(f"PRAGMA table_info({_quoted(table)})")][1:-1]
             selected = ", ".join(map(_quoted, ("id", *names, "digest")))
             for number, *row, digest in self._rows(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):

@@ -82,7 +82,7 @@ class GradientRegression(LaneSearch[Learners]):
         cohort = Cohort(self._basis, len(start), self.capacity, generator)
         if self._clean is not None:
             for memory, margins in zip(cohort.memories, self._clean, strict=True):
-                memory.know(torch.zeros_like(start[0]), margins)
+                memory.condition_on(torch.zeros_like(start[0]), margins)
         return Learners(list(lower), list(upper), [math.inf] * len(start), cohort.memories, [cohort] * len(start))
 
     @one_thread()

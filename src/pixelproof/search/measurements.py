@@ -108,7 +108,7 @@ class Measurements:
         if len(changes):
             self._append(changes, whitened, margins, block)
 
-    def know(self, change: Tensor, margins: Tensor) -> None:
+    def condition_on(self, change: Tensor, margins: Tensor) -> None:
         """Begin with the unchanged image, change (H·W·C) being zero; its margins (K,) cost no query."""
         if bool((margins < LARGEST_MARGIN).any()):
             self.add(change.unsqueeze(0), torch.zeros_like(self._u[:1]), margins.unsqueeze(0))

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pixelproof.search.lane_model import LARGEST, LaneModel, make_plans, observe
 from pixelproof.search.one_thread import one_thread
-from pixelproof.search.pixel_mind import LARGEST, Mind, make_plans, take_in
 from pixelproof.search.pixel_prior import PixelPrior
 from pixelproof.search.search import LaneSearch, LaneState
 
 
 @dataclass
-class Minds(LaneState):
-    """One mind a lane."""
+class LaneModels(LaneState):
+    """One model a lane."""
 
-    minds: list[Mind]
+    models: list[LaneModel]
 
 
-class PixelProcess(LaneSearch[Minds]):
+class PixelProcess(LaneSearch[LaneModels]):
     """A Gaussian process over the effects of single pixels, from which whole sets are composed and exchanged.
 
     pixels: how many may change, th. shape: (H, W, C) of the images, C up to 4. capacity: observations a lane keeps,
@@ -37,8 +37,8 @@ class PixelProcess(LaneSearch[Minds]):
     the interactions of the other pixels cancel. Batches grow from 2 to 12 with the number of queries (``wanted``). No
     random numbers are drawn, and `start` and the bounds are not looked at.
 
-    A lane never stalls. It is hopeless when nothing left promises success: with th = 1 once, after 40 queries, no cell
-    left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 6 rounds was
+    A lane never stalls. It is infeasible when nothing left promises success: with th = 1 once, after 40 queries, no
+    cell left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 6 rounds was
     within 5.5. When ``capacity`` observations are in, the older half of them is forgotten.
 
     Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each
@@ -68,15 +68,15 @@ class PixelProcess(LaneSearch[Minds]):
 
     def incumbent(self, lane: int) -> Tensor:
         """The best genome of a lane so far, (dimension,). Raises RuntimeError before one was answered."""
-        mind = None if self._state is None else self._state.minds[lane]
-        if mind is None or mind.incumbent is None:
+        model = None if self._state is None else self._state.models[lane]
+        if model is None or model.incumbent is None:
             raise RuntimeError(f"lane {lane} of {self.lanes} was told 0 finite answers: it has no best genome yet")
-        cells = mind.incumbent.cells
+        cells = model.incumbent.cells
         missing = self.pixels - len(cells)
-        return self._genomes(torch.cat([cells, cells[-1:].expand(missing)]), mind.prior)
+        return self._genomes(torch.cat([cells, cells[-1:].expand(missing)]), model.prior)
 
     @one_thread()
-    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Minds:
+    def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> LaneModels:
         if images is None or images.shape != (len(start), *self.shape):
             got = None if images is None else tuple(images.shape)
             raise ValueError(f"images are {got}, must be {(len(start), *self.shape)}")
@@ -85,44 +85,44 @@ class PixelProcess(LaneSearch[Minds]):
         prior = self._priors[images.device]
         size = min(self.pixels, prior.positions)
         self._cohorts += 1
-        minds = [Mind(self._cohorts, prior, image, size, self.capacity) for image in images]
+        models = [LaneModel(self._cohorts, prior, image, size, self.capacity) for image in images]
         if self._clean is not None:
-            for mind, margins in zip(minds, self._clean, strict=True):
-                mind.know(margins)
-        return Minds(minds)
+            for model, margins in zip(models, self._clean, strict=True):
+                model.condition_on(margins)
+        return LaneModels(models)
 
     @one_thread()
-    def _propose(self, state: Minds) -> Tensor:
-        make_plans(state.minds)
+    def _propose(self, state: LaneModels) -> Tensor:
+        make_plans(state.models)
         sets = torch.empty(self.lanes, self.population, self.pixels, dtype=torch.long, device=self._device)
-        for own, mind in zip(sets, state.minds, strict=True):
-            planned = mind.asked.sets
+        for own, model in zip(sets, state.models, strict=True):
+            planned = model.asked.sets
             count, size = planned.shape
             own[:count, :size], own[:count, size:] = planned, planned[:, -1:]
             own[count:] = own[0]
-        return self._genomes(sets, state.minds[0].prior)
+        return self._genomes(sets, state.models[0].prior)
 
     def _genomes(self, sets: Tensor, prior: PixelPrior) -> Tensor:
         """(..., dimension) of sets (..., pixels)."""
         position, colour = sets % prior.positions, prior.corners[sets // prior.positions] * 255
         return torch.cat([prior.place[position], colour], -1).flatten(-2)
 
-    def _wanted(self, state: Minds) -> Tensor:
-        return torch.tensor([len(mind.asked.sets) for mind in state.minds])
+    def _wanted(self, state: LaneModels) -> Tensor:
+        return torch.tensor([len(model.asked.sets) for model in state.models])
 
     @one_thread()
-    def _learn(self, state: Minds, fitness: Tensor, margins: Tensor | None) -> None:
-        take_in(state.minds, (fitness[:, :, None] if margins is None else margins).float())
+    def _learn(self, state: LaneModels, fitness: Tensor, margins: Tensor | None) -> None:
+        observe(state.models, (fitness[:, :, None] if margins is None else margins).float())
 
     @one_thread()
-    def _limit(self, state: Minds, limits: list[int]) -> None:
-        for mind, pixels in zip(state.minds, limits, strict=True):
-            mind.resize(min(pixels, mind.prior.positions))
+    def _limit(self, state: LaneModels, limits: list[int]) -> None:
+        for model, pixels in zip(state.models, limits, strict=True):
+            model.resize(min(pixels, model.prior.positions))
 
-    def _exhausted(self, state: Minds) -> Tensor:
+    def _exhausted(self, state: LaneModels) -> Tensor:
         return torch.zeros(self.lanes, dtype=torch.bool)
 
     @one_thread()
-    def _hopeless(self, state: Minds) -> Tensor:
-        make_plans(mind for mind in state.minds if mind.seasoned)
-        return torch.tensor([mind.hopeless for mind in state.minds])
+    def _infeasible(self, state: LaneModels) -> Tensor:
+        make_plans(model for model in state.models if model.seasoned)
+        return torch.tensor([model.infeasible for model in state.models])

@@ -1,4 +1,4 @@
-"""The `Search` protocol, and the base that owns lanes, generators and the order of calls.
+"""What every search is: the base that owns lanes, generators and the order of calls.
 
 A *lane* is one independent search. A `Search` holds many of them in one state with a leading lane axis,
 and advances all of them with one `ask` and one `tell`. What a lane does depends on its start, its bounds,
@@ -11,82 +11,10 @@ alignment of the whole batch.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
-
-
-class Search(Protocol):
-    """A batched ask/tell minimiser. `ask`, evaluate, `tell`, `stalled`; between rounds, `keep` and `add`."""
-
-    dimension: int
-    population: int  # candidates per lane and ask, at most
-    reads_margins: bool  # whether `tell` should be given them
-    learns_together: bool  # whether lanes of one `add` depend on each other; on others no lane ever does
-    takes_limits: bool  # whether `limit` may be called
-
-    @property
-    def lanes(self) -> int:
-        """Lanes now held; they lie in order of addition."""
-
-    def add(
-        self,
-        start: Tensor,
-        lower: Tensor,
-        upper: Tensor,
-        generators: Sequence[torch.Generator],
-        images: Tensor | None = None,
-        margins: Tensor | None = None,
-    ) -> None:
-        """Append n lanes: start, lower, upper (n, dimension) float32 on one device, one generator a lane,
-        all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks;
-        margins (n, K) of these, as `tell` is given them, where they are known.
-
-        The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds, margins or generators,
-        RuntimeError between ask and tell.
-        """
-
-    def keep(self, mask: Tensor) -> None:
-        """Drop the lanes where mask, (lanes,) bool, is False; the order of the others stays.
-
-        Raises ValueError for a wrong shape or dtype, RuntimeError between ask and tell.
-        """
-
-    def ask(self) -> Tensor:
-        """The next candidates, (lanes, population, dimension) float32, to be read and not written until
-        `tell`.
-
-        Raises RuntimeError when the last ask was not answered or no lane is held.
-        """
-
-    def wanted(self) -> Tensor:
-        """(lanes,) int64: how many of the candidates of the last ask, the first ones, are to be evaluated. The others
-        are padding, and are told +inf.
-        """
-
-    def tell(self, fitness: Tensor, margins: Tensor | None = None) -> None:
-        """Answer the last ask: fitness (lanes, population), floating, lower is better; what is not finite
-        counts as worst, or as not evaluated.
-
-        margins (lanes, population, K), where the caller has them: parts whose least is the fitness (z_y - z_k for
-        every rival class k, +inf for y itself), from which a search that keeps a model learns more.
-
-        Raises ValueError for a wrong shape or dtype, RuntimeError when nothing was asked.
-        """
-
-    def stalled(self) -> Tensor:
-        """(lanes,) bool: the lane can make no more progress. Whether to restart it is the caller's choice."""
-
-    def hopeless(self) -> Tensor:
-        """(lanes,) bool: the model that the search keeps promises no success; to restart would not help."""
-
-    def limit(self, limits: Tensor) -> None:
-        """From now on the candidates of each lane keep within limits, (lanes,) int64, each from 1 to the threshold
-        that the lane began with; all that was learnt is kept.
-
-        Raises ValueError for a wrong shape or dtype, RuntimeError between ask and tell and where it is not taken.
-        """
 
 
 def ordered_sum(values: Tensor, dim: int) -> Tensor:
@@ -106,6 +34,13 @@ def ordered_sum(values: Tensor, dim: int) -> Tensor:
         length, half = half, (half + 1) // 2
         total.narrow(dim, 0, length - half).add_(total.narrow(dim, half, length - half))
     return total.select(dim, 0)
+
+
+def require_finite(what: str, *values: Tensor) -> None:
+    """Raise ValueError, beginning with ``what``, where one of ``values``, all of one shape, is infinite or NaN."""
+    usable = torch.stack([each.isfinite() for each in values]).all(0)
+    if unusable := int((~usable).sum()):
+        raise ValueError(f"{what} not finite in {unusable} of {usable.numel()} entries")
 
 
 @dataclass
@@ -137,14 +72,17 @@ State = TypeVar("State", bound=LaneState)
 
 
 class LaneSearch(ABC, Generic[State]):
-    """Lanes, their generators and the order of calls. A search writes four methods.
+    """A batched ask/tell minimiser. `ask`, evaluate, `tell`, `stalled`; between rounds, `keep` and `add`.
 
-    The public methods leave the caller's inference mode: a state made inside it must change outside it too.
+    A search writes four methods. The public ones leave the caller's inference mode: a state made inside it must change
+    outside it too.
     """
 
-    reads_margins = False
-    learns_together = False
-    takes_limits = False
+    dimension: int
+    population: int  # candidates per lane and ask, at most
+    reads_margins = False  # whether `tell` should be given them
+    learns_together = False  # whether lanes of one `add` depend on each other; on others no lane ever does
+    takes_limits = False  # whether `limit` may be called
 
     def __init__(self, dimension: int, population: int, smallest_population: int) -> None:
         if dimension < 1:
@@ -184,7 +122,7 @@ class LaneSearch(ABC, Generic[State]):
         """(lanes,) int64, on any device."""
         return torch.full((self.lanes,), self.population)
 
-    def _hopeless(self, state: State) -> Tensor:
+    def _infeasible(self, state: State) -> Tensor:
         """(lanes,) bool, on any device."""
         return torch.zeros(self.lanes, dtype=torch.bool)
 
@@ -206,7 +144,13 @@ class LaneSearch(ABC, Generic[State]):
         images: Tensor | None = None,
         margins: Tensor | None = None,
     ) -> None:
-        """Append lanes; see `Search.add`."""
+        """Append n lanes: start, lower, upper (n, dimension) float32 on one device, one generator a lane,
+        all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks;
+        margins (n, K) of these, as `tell` is given them, where they are known.
+
+        The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds, margins or generators,
+        RuntimeError between ask and tell.
+        """
         self._refuse_between_ask_and_tell("add")
         self._check_rows(start=start, lower=lower, upper=upper)
         if crossed := int((~(lower <= upper)).sum()):
@@ -227,7 +171,10 @@ class LaneSearch(ABC, Generic[State]):
 
     @torch.inference_mode(mode=False)
     def keep(self, mask: Tensor) -> None:
-        """Drop lanes; see `Search.keep`."""
+        """Drop the lanes where mask, (lanes,) bool, is False; the order of the others stays.
+
+        Raises ValueError for a wrong shape or dtype, RuntimeError between ask and tell.
+        """
         self._refuse_between_ask_and_tell("keep")
         if mask.shape != (self.lanes,) or mask.dtype != torch.bool:
             raise ValueError(f"mask is {tuple(mask.shape)} {mask.dtype}, must be {(self.lanes,)} {torch.bool}")
@@ -239,7 +186,11 @@ class LaneSearch(ABC, Generic[State]):
 
     @torch.inference_mode(mode=False)
     def ask(self) -> Tensor:
-        """The next candidates; see `Search.ask`."""
+        """The next candidates, (lanes, population, dimension) float32, to be read and not written until
+        `tell`.
+
+        Raises RuntimeError when the last ask was not answered or no lane is held.
+        """
         if self._asked:
             raise RuntimeError("ask was called 2 times for 0 tells: tell the fitness of the last ask first")
         if self._state is None:
@@ -249,14 +200,23 @@ class LaneSearch(ABC, Generic[State]):
         return candidates
 
     def wanted(self) -> Tensor:
-        """How many of the candidates are to be evaluated; see `Search.wanted`."""
+        """(lanes,) int64: how many of the candidates of the last ask, the first ones, are to be evaluated. The others
+        are padding, and are told +inf.
+        """
         if not self._asked or self._state is None:
             raise RuntimeError("wanted is of 1 ask, 0 are open: call ask first")
         return self._wanted(self._state).to(self._device)
 
     @torch.inference_mode(mode=False)
     def tell(self, fitness: Tensor, margins: Tensor | None = None) -> None:
-        """Answer the last ask; see `Search.tell`."""
+        """Answer the last ask: fitness (lanes, population), floating, lower is better; what is not finite
+        counts as worst, or as not evaluated.
+
+        margins (lanes, population, K), where the caller has them: parts whose least is the fitness (z_y - z_k for
+        every rival class k, +inf for y itself), from which a search that keeps a model learns more.
+
+        Raises ValueError for a wrong shape or dtype, RuntimeError when nothing was asked.
+        """
         if not self._asked or self._state is None:
             raise RuntimeError("tell answers 1 ask, 0 are open: call ask first")
         expected = (self.lanes, self.population)
@@ -271,7 +231,11 @@ class LaneSearch(ABC, Generic[State]):
 
     @torch.inference_mode(mode=False)
     def limit(self, limits: Tensor) -> None:
-        """Narrow or widen what lanes may change; see `Search.limit`."""
+        """From now on the candidates of each lane keep within limits, (lanes,) int64, each from 1 to the threshold
+        that the lane began with; all that was learnt is kept.
+
+        Raises ValueError for a wrong shape or dtype, RuntimeError between ask and tell and where it is not taken.
+        """
         self._refuse_between_ask_and_tell("limit")
         if limits.shape != (self.lanes,) or limits.dtype != torch.int64:
             raise ValueError(f"limits are {tuple(limits.shape)} {limits.dtype}, must be {(self.lanes,)} {torch.int64}")
@@ -280,17 +244,17 @@ class LaneSearch(ABC, Generic[State]):
 
     @torch.inference_mode(mode=False)
     def stalled(self) -> Tensor:
-        """Lanes that can make no more progress; see `Search.stalled`."""
+        """(lanes,) bool: the lane can make no more progress. Whether to restart it is the caller's choice."""
         if self._state is None:
             return torch.zeros(0, dtype=torch.bool, device=self._device)
         return self._exhausted(self._state).to(self._device)
 
     @torch.inference_mode(mode=False)
-    def hopeless(self) -> Tensor:
-        """Lanes that the search would give up; see `Search.hopeless`."""
+    def infeasible(self) -> Tensor:
+        """(lanes,) bool: the model that the search keeps promises no success; to restart would not help."""
         if self._state is None:
             return torch.zeros(0, dtype=torch.bool, device=self._device)
-        return self._hopeless(self._state).to(self._device)
+        return self._infeasible(self._state).to(self._device)
 
     def _refuse_between_ask_and_tell(self, call: str) -> None:
         if self._asked:
@@ -316,3 +280,7 @@ class LaneSearch(ABC, Generic[State]):
         for generator in generators:
             if generator.device.type != device.type:
                 raise ValueError(f"a generator is on {generator.device}, its lane on {device}")
+
+
+#: Any search, whatever it remembers.
+Search = LaneSearch[Any]

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
-from pixelproof.search.search import LaneSearch, LaneState
-
-HORIZON = 10_000  # iterations for which the paper states its schedule
-HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)  # p halves after these
+from pixelproof.search.drawn_ahead import AHEAD, current, refill
+from pixelproof.search.search import LaneSearch, LaneState, require_finite
+from pixelproof.search.squares import HORIZON, Schedule, corners
 
 
 @dataclass
@@ -39,7 +37,7 @@ class SquareSearch(LaneSearch[Vertices]):
     scale with `queries`; a candidate beyond the horizon has the last side.
 
     Departures: a window that would change nothing takes the opposite bounds in all channels, where the authors' code
-    draws again. A lane is stalled, and hopeless, only when its lower and upper bounds are equal.
+    draws again. A lane is stalled, and infeasible, only when its lower and upper bounds are equal.
 
     Memory: 3 arrays of dimension float32 a lane, and the candidates.
 
@@ -56,8 +54,8 @@ class SquareSearch(LaneSearch[Vertices]):
             raise ValueError(f"queries is {queries}, must be at least 1")
         if not 0 < share <= 1:
             raise ValueError(f"share is {share}, must lie in (0, 1]")
-        self.shape, self.queries = shape, queries
-        self._sides = [window_side(share / 2**halved, shape) for halved in range(len(HALVINGS) + 1)]
+        self.shape = shape
+        self.schedule = Schedule(shape, queries, share)
         self._places = self._values = self._stripes = torch.empty(0)
         self._fresh: list[int] = []
 
@@ -71,8 +69,7 @@ class SquareSearch(LaneSearch[Vertices]):
         return self._state.incumbent[lane].clone()
 
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Vertices:
-        if unusable := int((~(lower.isfinite() & upper.isfinite())).sum()):
-            raise ValueError(f"bounds are not finite in {unusable} of {lower.numel()} entries")
+        require_finite("bounds are", lower, upper)
         count, device = len(start), start.device
         return Vertices(
             lower=lower,
@@ -110,8 +107,8 @@ class SquareSearch(LaneSearch[Vertices]):
         """
         height, width, channels = self.shape
         numbers = current(state.rounds, state.numbers).view(self.lanes, self.population, 2 + channels)
-        side = self._side(state.rounds)[:, None]
-        row, column = whole(numbers[..., 0], height + 1 - side), whole(numbers[..., 1], width + 1 - side)
+        side = self.schedule.sides(state.rounds * self.population)[:, None]
+        row, column = corners(numbers, side, height, width)
         steps = torch.arange(int(side.max()), device=self._device).expand(self.lanes, 1, -1).minimum(side[:, None] - 1)
         rows = (row[..., None] + steps) * (width * channels)
         columns = (column[..., None] + steps) * channels
@@ -130,12 +127,6 @@ class SquareSearch(LaneSearch[Vertices]):
         same = (torch.where(high, upper, lower) == now).all(2, keepdim=True)
         return torch.where(high ^ same, upper, lower)
 
-    def _side(self, rounds: Tensor) -> Tensor:
-        """(lanes,) int64: the sides of this round's squares."""
-        done = (rounds * self.population * HORIZON).div(self.queries, rounding_mode="floor")
-        halved = torch.bucketize(done, torch.tensor(HALVINGS, device=rounds.device))
-        return torch.tensor(self._sides, device=rounds.device)[halved]
-
     def _learn(self, state: Vertices, fitness: Tensor, margins: Tensor | None) -> None:
         best = fitness.argmin(1)
         told = fitness.gather(1, best[:, None]).squeeze(1).double()
@@ -153,11 +144,5 @@ class SquareSearch(LaneSearch[Vertices]):
     def _exhausted(self, state: Vertices) -> Tensor:
         return state.fixed
 
-    def _hopeless(self, state: Vertices) -> Tensor:
+    def _infeasible(self, state: Vertices) -> Tensor:
         return state.fixed
-
-
-def window_side(share: float, shape: tuple[int, int, int]) -> int:
-    """The side of a square that covers a share of an H×W×C image: a whole number from 1 to min(H, W)."""
-    height, width, _ = shape
-    return min(max(round(math.sqrt(share * height * width)), 1), height, width)

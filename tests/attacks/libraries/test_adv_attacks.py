@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.libraries import library_attack
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 
 STAND_IN = """
@@ -57,7 +57,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("stand_in")
 def test_what_it_imports_without_need_is_there_for_its_import_only():
-    assert library_attack("adv:apgd(eps=0.1,norm=2)").budget == Budget("l2", 25.5)
+    assert library_attack("adv:apgd(eps=0.1,norm=2)").ball == NormBall("l2", 25.5)
     assert "visdom" not in sys.modules
     assert "torchvision" not in sys.modules
 
@@ -77,11 +77,11 @@ def test_it_goes_away_from_labels_or_to_targets_and_keeps_its_budget():
 
 @pytest.mark.usefixtures("stand_in")
 def test_parameters_and_goals_that_it_does_not_know():
-    for spelling in ("adv:apgd(eps=0.1)", "adv:apgd(eps=0.1,norm=2,targeted=True)", "adv:pgd_linf(eps=0.1)"):
+    for spec in ("adv:apgd(eps=0.1)", "adv:apgd(eps=0.1,norm=2,targeted=True)", "adv:pgd_linf(eps=0.1)"):
         with pytest.raises(InputError, match=r"needs norm=|no parameter"):
-            library_attack(spelling)
+            library_attack(spec)
     attack = library_attack("adv:fab(norm=2,ε=0.1)")
-    assert attack.budget is None  # its ε bounds nothing
+    assert attack.ball is None  # its ε bounds nothing
     with pytest.raises(InputError, match="knows no targets"):
         run(attack, linear_classifier(), grey_images(2), torch.tensor([1, 2]))
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.libraries import library_attack
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 
 pytest.importorskip("art")
@@ -24,7 +24,7 @@ with warnings.catch_warnings():
 @pytest.mark.parametrize(("norm", "typed", "epsilon"), [("linf", "inf", 8), ("linf", "'inf'", 8), ("l2", "2", 100)])
 def test_one_step_is_ours(norm, typed, epsilon):
     attack = library_attack(f"art:FastGradientMethod(eps={epsilon}/255,norm={typed})")
-    assert attack.budget == Budget(norm, epsilon / 255 * 255)
+    assert attack.ball == NormBall(norm, epsilon / 255 * 255)
     classifier, images = linear_classifier(), grey_images(5)
     found, asked = run(attack, classifier, images)
     expected, _ = run(FGSM(epsilon, norm), classifier, images)
@@ -40,8 +40,8 @@ def test_the_images_are_those_of_a_direct_call(targeted):
     classifier, images = linear_classifier(), grey_images(5)
     labels = answers(classifier, images)
     targets = (labels + 1) % 4 if targeted else None
-    spelling = "art:ProjectedGradientDescent(eps=0.1,eps_step=0.02,max_iter=7)"
-    found, _ = run(library_attack(spelling), classifier, images, targets)
+    spec = "art:ProjectedGradientDescent(eps=0.1,eps_step=0.02,max_iter=7)"
+    found, _ = run(library_attack(spec), classifier, images, targets)
     estimator = PyTorchClassifier(
         classifier.module, nn.CrossEntropyLoss(), images.shape[1:], 4, clip_values=(0, 1), device_type="cpu"
     )
@@ -51,10 +51,10 @@ def test_the_images_are_those_of_a_direct_call(targeted):
 
 
 @pytest.mark.parametrize(
-    "spelling", ["art:HopSkipJump(max_iter=1,max_eval=50,init_eval=10)", "art:BoundaryAttack(max_iter=3)"]
+    "spec", ["art:HopSkipJump(max_iter=1,max_eval=50,init_eval=10)", "art:BoundaryAttack(max_iter=3)"]
 )
-def test_attacks_on_labels_run_on_numpy_2_alone_and_again(spelling):
-    attack, classifier, images = library_attack(spelling), linear_classifier(), grey_images(4)
+def test_attacks_on_labels_run_on_numpy_2_alone_and_again(spec):
+    attack, classifier, images = library_attack(spec), linear_classifier(), grey_images(4)
     assert attack.needs == "labels"
     found, asked = run(attack, classifier, images, eight_bit=True)
     apart, alone = run(attack, classifier, images[:2], eight_bit=True)
@@ -87,17 +87,17 @@ def test_a_universal_perturbation_is_made_of_all_images_at_once():
 
 
 @pytest.mark.parametrize(
-    ("spelling", "targets", "told"),
+    ("spec", "targets", "told"),
     [
         ("art:DeepFool", [1, 2], "art:DeepFool knows no targets"),
         ("art:TargetedUniversalPerturbation", None, "needs targets"),
         ("art:DeepFool(max_iter=0)", None, r"art refuses art:DeepFool\(max_iter=0\): ValueError: The number of iter"),
     ],
 )
-def test_what_an_attack_cannot_do_is_told(spelling, targets, told):
+def test_what_an_attack_cannot_do_is_told(spec, targets, told):
     with pytest.raises(InputError, match=told):
         run(
-            library_attack(spelling),
+            library_attack(spec),
             linear_classifier(),
             grey_images(2),
             None if targets is None else torch.tensor(targets),
@@ -105,14 +105,14 @@ def test_what_an_attack_cannot_do_is_told(spelling, targets, told):
 
 
 @pytest.mark.parametrize(
-    ("spelling", "told"),
+    ("spec", "told"),
     [
         ("art:FastGradient(eps=0.1)", "it has FastGradientMethod"),
         ("art:FastGradientMethod(epsilon=8)", "no parameter 'epsilon'; it has norm, eps, "),
         ("art:FastGradientMethod(targeted=True)", "no parameter 'targeted'"),
     ],
 )
-def test_what_the_toolbox_does_not_have(spelling, told):
+def test_what_the_toolbox_does_not_have(spec, told):
     with pytest.raises(InputError) as error:
-        library_attack(spelling)
+        library_attack(spec)
     assert told in str(error.value)

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from attack_kit import answers, grey_images, linear_classifier, oracle, run, streams
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.fgsm import FGSM
 from pixelproof.attacks.libraries import library_attack
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 
 with warnings.catch_warnings():
@@ -27,7 +27,7 @@ def test_one_step_is_ours(norm):
         linear_classifier(),
         grey_images(5),
     )
-    assert attack.budget == Budget(norm, epsilon)
+    assert attack.ball == NormBall(norm, epsilon)
     found, asked = run(attack, classifier, images)
     expected, _ = run(FGSM(epsilon, norm), classifier, images)
     assert torch.allclose(found, expected, atol=1e-5)
@@ -91,7 +91,7 @@ def test_nan_of_newtonfool_counts_as_not_fooled():
 
 
 @pytest.mark.parametrize(
-    ("spelling", "told"),
+    ("spec", "told"),
     [
         ("foolbox:LinfPGD", "foolbox:LinfPGD needs epsilon=…"),
         ("foolbox:LinfPGD(epsilon=0)", "epsilon above 0"),
@@ -102,21 +102,21 @@ def test_nan_of_newtonfool_counts_as_not_fooled():
         ("foolbox:L2BaseGradientDescent", "no attack"),
     ],
 )
-def test_what_foolbox_does_not_have(spelling, told):
+def test_what_foolbox_does_not_have(spec, told):
     with pytest.raises(InputError) as error:
-        library_attack(spelling)
+        library_attack(spec)
     assert told in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("spelling", "targets", "told"),
+    ("spec", "targets", "told"),
     [
         ("foolbox:FGSM(epsilon=8)", [1, 2, 3], "cannot be targeted"),
         ("foolbox:GenAttack(epsilon=8)", None, "cannot be untargeted"),
     ],
 )
-def test_goals_that_an_attack_cannot_have(spelling, targets, told):
+def test_goals_that_an_attack_cannot_have(spec, targets, told):
     classifier, images = linear_classifier(), grey_images(3)
     goal = Goal(answers(classifier, images), None if targets is None else torch.tensor(targets))
     with pytest.raises(InputError, match=told):
-        library_attack(spelling)(oracle(classifier, 3), images, goal, streams(3))
+        library_attack(spec)(oracle(classifier, 3), images, goal, streams(3))

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.budget import Budget
 from pixelproof.attacks.libraries import library_attack
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 
 torchattacks = pytest.importorskip("torchattacks")
@@ -27,17 +27,17 @@ def test_the_images_are_those_of_a_direct_call(targeted):
 
 
 @pytest.mark.parametrize(
-    ("spelling", "budget"),
+    ("spec", "budget"),
     [
-        ("torchattacks:FGSM(eps=0.2)", Budget("linf", 51)),
-        ("torchattacks:PGDL2", Budget("l2", 255)),
-        ("torchattacks:APGD(norm='L2',eps=1)", Budget("l2", 255)),
-        ("torchattacks:PIFGSM", Budget("linf", 16)),
+        ("torchattacks:FGSM(eps=0.2)", NormBall("linf", 51)),
+        ("torchattacks:PGDL2", NormBall("l2", 255)),
+        ("torchattacks:APGD(norm='L2',eps=1)", NormBall("l2", 255)),
+        ("torchattacks:PIFGSM", NormBall("linf", 16)),
         ("torchattacks:CW", None),
     ],
 )
-def test_budgets(spelling, budget):
-    assert library_attack(spelling).budget == budget
+def test_budgets(spec, budget):
+    assert library_attack(spec).ball == budget
 
 
 @pytest.mark.parametrize("name", ["APGD", "FAB"])

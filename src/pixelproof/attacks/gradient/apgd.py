@@ -12,23 +12,18 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget, Norm
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.climb import Climb
-from pixelproof.attacks.gradient.halving import HalvingClimb
-from pixelproof.attacks.gradient.l1_climb import L1Climb
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.goal import Goal, wrong_classes
+from pixelproof.attacks.gradient.climb import Climb, HalvingClimb, L1Climb
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
 Objective = Literal["ce", "dlr", "targeted-dlr"]
 
 #: How samples climb in each norm.
-_CLIMBS: dict[Norm, Callable[[Budget, Tensor, Tensor, Tensor], Climb]] = {
+_CLIMBS: dict[Norm, Callable[[NormBall, Tensor, Tensor, Tensor], Climb]] = {
     "linf": HalvingClimb,
     "l2": HalvingClimb,
     "l1": L1Climb,
@@ -56,14 +51,14 @@ class AutoPGD(Attack):
     restarts: int = 1
 
     def __post_init__(self) -> None:
-        Budget(self.norm, self.epsilon)
+        NormBall(self.norm, self.epsilon)
         require_positive(self.name, iterations=self.iterations, restarts=self.restarts)
         if self.loss not in get_args(Objective):
             raise InputError(f"apgd knows no loss {self.loss!r}; expected one of {', '.join(get_args(Objective))}.")
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         found, rows = images.clone(), goal.rows
@@ -88,11 +83,11 @@ class AutoPGD(Attack):
         """One climb of ``rows``, whose images are put into ``found``; the rows that it has not fooled."""
         clean, kind = images[rows], _CLIMBS[self.norm]
         *wide, (_, last) = self._phases()
-        start = random_start(clean, Budget(self.norm, wide[0][0] if wide else self.epsilon), streams.of(rows))
+        start = random_start(clean, NormBall(self.norm, wide[0][0] if wide else self.epsilon), streams.of(rows))
         for epsilon, iterations in wide:
-            climb = kind(Budget(self.norm, epsilon), rows, clean, start)
+            climb = kind(NormBall(self.norm, epsilon), rows, clean, start)
             start = self._climb(oracle, climb, goal, aim, iterations, None).best
-        climb = kind(self.budget, rows, clean, self.budget.project(start, clean))
+        climb = kind(self.ball, rows, clean, self.ball.project(start, clean))
         climb = self._climb(oracle, climb, goal, aim, last, found)
         found[climb.rows] = _shown(oracle, climb, climb.best)
         return climb.rows
@@ -128,4 +123,4 @@ class AutoPGD(Attack):
 
 
 def _shown(oracle: Oracle, climb: Climb, images: Tensor) -> Tensor:
-    return climb.budget.to_8_bit(images, climb.clean) if oracle.eight_bit else images
+    return climb.ball.to_8_bit(images, climb.clean) if oracle.eight_bit else images

@@ -10,12 +10,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.pgd import PGD
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
 
 
@@ -30,12 +29,12 @@ class BIM(Attack):
     iterations: int = 10
 
     def __post_init__(self) -> None:
-        Budget("linf", self.epsilon)
+        NormBall("linf", self.epsilon)
         require_positive(self.name, step=self.step, iterations=self.iterations)
 
     @property
-    def budget(self) -> Budget:
-        return Budget("linf", self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall("linf", self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         descent = PGD("linf", self.epsilon, self.step, self.iterations, random_start=False)

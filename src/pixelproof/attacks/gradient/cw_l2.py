@@ -12,12 +12,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.adam import Adam
+from pixelproof.attacks.nearest import Nearest, drawn_nearer
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.refine import Nearest, drawn_nearer
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
@@ -55,7 +54,7 @@ class CWL2(Attack):
             raise InputError(f"cw-l2 needs a confidence of 0 or more, not {self.confidence:g}.")
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
-        best = Nearest(oracle, images, goal, "l2", self.confidence)
+        best = Nearest(oracle, images, goal, "l2", confidence=self.confidence)
         rows = goal.rows
         rows = rows[~best.offer(images, rows, oracle.log_scores(images, rows))]
         constants = torch.full_like(best.distances, self.initial_constant)

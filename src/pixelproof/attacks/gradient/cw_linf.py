@@ -11,12 +11,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.adam import Adam
+from pixelproof.attacks.nearest import Nearest, drawn_nearer
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
-from pixelproof.attacks.refine import Nearest, drawn_nearer
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
@@ -46,7 +45,7 @@ class CWLinf(Attack):
             raise InputError(f"cw-linf needs a decrease between 0 and 1, not {self.decrease:g}.")
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
-        best = Nearest(oracle, images, goal, "linf", self.confidence)
+        best = Nearest(oracle, images, goal, "linf", confidence=self.confidence)
         rows = goal.rows
         rows = rows[~best.offer(images, rows, oracle.log_scores(images, rows))]
         limits, failures = torch.ones(len(rows), device=images.device), torch.zeros_like(rows)

@@ -12,9 +12,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams
 
@@ -29,13 +29,13 @@ class FGSM(Attack):
     norm: Norm = "linf"
 
     def __post_init__(self) -> None:
-        Budget(self.norm, self.epsilon)
+        NormBall(self.norm, self.epsilon)
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         rows = goal.rows
         _, gradient = oracle.gradient(images, rows, lambda s, part: goal.of(part).loss("cross-entropy", s))
-        return self.budget.project(images - steepest(gradient, self.norm) * self.epsilon / 255, images)
+        return self.ball.project(images - steepest(gradient, self.norm) * self.epsilon / 255, images)

@@ -11,14 +11,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget, Norm
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
 
 #: The share of channel values that a step in L1 moves (Tramèr & Boneh, 2019: those above the 99th percentile).
@@ -43,12 +40,12 @@ class PGD(Attack):
     random_start: bool = True
 
     def __post_init__(self) -> None:
-        Budget(self.norm, self.epsilon)
+        NormBall(self.norm, self.epsilon)
         require_positive(self.name, step=self._length, iterations=self.iterations, restarts=self.restarts)
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     @property
     def _length(self) -> float:
@@ -66,17 +63,17 @@ class PGD(Attack):
     ) -> Tensor:
         """One descent for ``rows``, whose images are put into ``found``; the rows that it has not fooled."""
         clean = images[rows]
-        moved = random_start(clean, self.budget, streams.of(rows)) if self.random_start else clean
+        moved = random_start(clean, self.ball, streams.of(rows)) if self.random_start else clean
         for _ in range(self.iterations):
-            shown = self.budget.to_8_bit(moved, clean) if oracle.eight_bit else moved
+            shown = self.ball.to_8_bit(moved, clean) if oracle.eight_bit else moved
             scores, gradient = oracle.gradient(shown, rows, lambda s, part: goal.of(part).loss("cross-entropy", s))
             left = ~goal.of(rows).reached(scores)
             found[rows] = shown
             rows, clean, moved, gradient = rows[left], clean[left], moved[left], gradient[left]
             if not len(rows):
                 return rows
-            moved = self.budget.project(moved + self._direction(gradient, moved) * self._length / 255, clean)
-        shown = self.budget.to_8_bit(moved, clean) if oracle.eight_bit else moved
+            moved = self.ball.project(moved + self._direction(gradient, moved) * self._length / 255, clean)
+        shown = self.ball.to_8_bit(moved, clean) if oracle.eight_bit else moved
         found[rows] = shown
         return rows[~goal.of(rows).reached(oracle.log_scores(shown, rows))]
 

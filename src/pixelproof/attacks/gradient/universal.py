@@ -11,12 +11,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
@@ -40,7 +39,7 @@ class Universal(Attack):
     step: float = 0.1
 
     def __post_init__(self) -> None:
-        Budget(self.norm, self.epsilon)
+        NormBall(self.norm, self.epsilon)
         require_positive(self.name, rate=self.rate, iterations=self.iterations, step=self.step)
         if self.norm not in ("linf", "l2") or self.rate > 1:
             raise InputError(
@@ -48,15 +47,15 @@ class Universal(Attack):
             )
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         rows = goal.rows
         change = best = torch.zeros_like(images[:1])
         momentum, most = torch.zeros_like(change), -1
         for _ in range(self.iterations):
-            tries = self.budget.project(images + change, images)
+            tries = self.ball.project(images + change, images)
             scores, gradient = oracle.gradient(tries, rows, lambda s, part: goal.of(part).loss("margin", s))
             fooled = goal.reached(scores)
             if int(fooled.sum()) > most:
@@ -65,7 +64,7 @@ class Universal(Attack):
                 break
             momentum = 0.9 * momentum + steepest(gradient[~fooled].mean(0, keepdim=True), "l2")
             change = self._within(change - steepest(momentum, self.norm) * self.step * self.epsilon / 255)
-        return self.budget.project(images + best, images)
+        return self.ball.project(images + best, images)
 
     def _within(self, change: Tensor) -> Tensor:
         radius = self.epsilon / 255

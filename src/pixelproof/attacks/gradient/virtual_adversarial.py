@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.budget import Budget, Norm
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
@@ -40,12 +39,12 @@ class VirtualAdversarial(Attack):
     xi: float = 1
 
     def __post_init__(self) -> None:
-        Budget(self.norm, self.epsilon)
+        NormBall(self.norm, self.epsilon)
         require_positive(self.name, iterations=self.iterations, xi=self.xi)
 
     @property
-    def budget(self) -> Budget:
-        return Budget(self.norm, self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         if goal.targets is not None:
@@ -63,7 +62,7 @@ class VirtualAdversarial(Attack):
             flat = (gradient == 0).flatten(1).all(1)[:, None, None, None]
             direction = torch.where(flat, direction, _unit(gradient))  # 2016, eq. 13
         step = steepest(direction, self.norm) * self.epsilon / 255
-        there, opposite = (self.budget.project(images + sign * step, images) for sign in (1, -1))
+        there, opposite = (self.ball.project(images + sign * step, images) for sign in (1, -1))
         loss, other = (goal.loss("margin", oracle.log_scores(end, rows)) for end in (there, opposite))
         return torch.where((loss <= other)[:, None, None, None], there, opposite)
 

@@ -14,17 +14,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import to_8_bit
+from pixelproof.attacks.attack import Attack, Needs, require_positive
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.labels.bisection import bisect, steps
 from pixelproof.attacks.labels.start import fooling_starts
-from pixelproof.attacks.nearest import Length, Nearest
+from pixelproof.attacks.nearest import Nearest, NearestNorm
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
+from pixelproof.units import to_8_bit
 
 CHUNK = 32  # probes of a sample held in memory at once
 HALVINGS = 12  # of a step, before it is given up
@@ -44,7 +43,7 @@ class HopSkipJump(Attack):
     name: ClassVar[str] = "hop-skip-jump"
     needs: ClassVar[Needs] = "labels"
 
-    norm: Length = "l2"
+    norm: NearestNorm = "l2"
     queries: int = 10_000
     initial_evaluations: int = 100
     max_evaluations: int = 10_000

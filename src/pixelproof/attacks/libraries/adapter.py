@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module, metadata
 from inspect import Parameter, signature
 from math import inf
 from typing import Any, ClassVar
+from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import Budget, Norm
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.libraries.counted import CountedModel
-from pixelproof.attacks.libraries.randomness import seeded
-from pixelproof.attacks.libraries.spelled import Parameters, write_call
+from pixelproof.attacks.libraries.parse import Parameters, format_call
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.models.outputs import first_line
@@ -73,7 +76,7 @@ class LibraryAttack(Attack):
         missing = [name for name, each in taken.items() if each.default is Parameter.empty]
         if absent := [f"{name}=…" for name in missing if name not in dict(self.parameters)]:
             raise InputError(f"{self.name} needs {' and '.join(absent)}, in parentheses after its name.")
-        _ = self.budget  # an epsilon of 0
+        _ = self.ball  # an epsilon of 0
 
     @property
     def version(self) -> str | None:
@@ -88,9 +91,9 @@ class LibraryAttack(Attack):
         return f"{self.library}:{self.attack}"
 
     @property
-    def spelling(self) -> str:
+    def spec(self) -> str:
         """As it can be typed, with the parameters given."""
-        return f"{self.library}:{write_call(self.attack, self.parameters)}"
+        return f"{self.library}:{format_call(self.attack, self.parameters)}"
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]
@@ -98,9 +101,9 @@ class LibraryAttack(Attack):
         return "labels" if self.attack in self.on_labels else "scores" if self.attack in self.on_scores else "gradients"
 
     @property
-    def budget(self) -> Budget | None:
+    def ball(self) -> NormBall | None:
         """The ball that the parameters describe; None where they name none."""
-        return ball(self._values().get("norm"), self._values().get("eps"))
+        return norm_ball(self._values().get("norm"), self._values().get("eps"))
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         if self.needs == "gradients" and not oracle.classifier.differentiable:
@@ -110,7 +113,7 @@ class LibraryAttack(Attack):
         found = torch.cat([call.attacked(rows) for rows in groups])
         call.tell_lost(~found.isfinite().flatten(1).all(1))
         found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, images).clamp(0, 1)
-        return found if self.budget is None else self.budget.project(found, images)
+        return found if self.ball is None else self.ball.project(found, images)
 
     @abstractmethod
     def _attacks(self) -> Mapping[str, Callable[..., Any]]:
@@ -139,7 +142,7 @@ class LibraryAttack(Attack):
         try:
             return self._attacks()[self.attack](*arguments, **parameters)
         except Exception as error:
-            raise InputError(f"{self.library} refuses {self.spelling}: {_reason(error)}.") from error
+            raise InputError(f"{self.library} refuses {self.spec}: {_reason(error)}.") from error
 
     def _untargeted_only(self) -> InputError:
         return InputError(f"{self.name} knows no targets; run it untargeted, or take another attack.")
@@ -154,10 +157,10 @@ class LibraryAttack(Attack):
             raise InputError(f"{self.name} cannot be run ({error}); install it with: {self.install}.") from error
 
 
-def ball(norm: object, length: object) -> Budget | None:
-    """The ``Budget`` of a ``norm`` as libraries spell them and a ``length`` in units of 1; None where it is no ball."""
+def norm_ball(norm: object, length: object) -> NormBall | None:
+    """The ball of a ``norm`` as libraries spell them and a ``length`` in units of 1; None where it is none."""
     name = _NORMS.get(norm) if isinstance(norm, str | int | float) else None
-    return Budget(name, length * 255) if name and isinstance(length, int | float) else None
+    return NormBall(name, length * 255) if name and isinstance(length, int | float) else None
 
 
 def _reason(error: Exception) -> str:
@@ -213,3 +216,29 @@ class _Call:
     @staticmethod
     def _share(counter: Tensor, rows: Tensor, total: int) -> None:
         counter[rows.cpu()] += -(-total // len(rows))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Python's, NumPy's and torch's global states as ``seed`` (below 2³²) makes them; as they were afterwards.
+
+    A ``RandomState`` that a library makes without a seed meanwhile follows from NumPy's global one.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state that libraries draw from
+    with torch.random.fork_rng(cuda), patch.object(np.random, "RandomState", _Derived):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not put back
+        if cuda:
+            torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+class _Derived(np.random.RandomState):
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(np.random.randint(2**31) if seed is None else seed)  # noqa: NPY002

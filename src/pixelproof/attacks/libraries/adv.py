@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
-from pixelproof.attacks.libraries.adapter import LibraryAttack, ball
+from pixelproof.attacks.libraries.adapter import LibraryAttack, norm_ball
 from pixelproof.attacks.libraries.counted import CountedModel
+from pixelproof.attacks.norm_ball import NormBall
 
 #: Given targets, these return the images as they are.
 _UNTARGETED = frozenset({"apgd_targeted", "df", "fab", "sdf", "sigma_zero", "tr"})
@@ -34,12 +34,12 @@ class AdvLibAttack(LibraryAttack):
     handed_over: ClassVar[frozenset[str]] = frozenset({"model", "inputs", "images", "labels", "targeted", "callback"})
 
     @property
-    def budget(self) -> Budget | None:
+    def ball(self) -> NormBall | None:
         """Of the attacks that have one; the ``ε`` of ``fab`` and the ``eps`` of ``tr`` are something else."""
         values = self._values()
         if self.attack == "pgd_linf":
-            return ball("Linf", values["ε"])
-        return ball(values["norm"], values["eps"]) if self.attack in ("apgd", "apgd_targeted") else None
+            return norm_ball("Linf", values["ε"])
+        return norm_ball(values["norm"], values["eps"]) if self.attack in ("apgd", "apgd_targeted") else None
 
     def find(self, model: CountedModel, images: Tensor, aim: Tensor, targeted: bool, seed: int) -> object:
         if targeted and self.attack in _UNTARGETED:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pixelproof.attacks.budget import to_8_bit
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.models.scores import log_scores
+from pixelproof.units import to_8_bit
 
 
 class CountedModel(nn.Module):

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
-from pixelproof.attacks.libraries.adapter import LibraryAttack, ball
+from pixelproof.attacks.libraries.adapter import LibraryAttack, norm_ball
 from pixelproof.attacks.libraries.counted import CountedModel
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
 
 #: What Foolbox takes with the call rather than with the attack.
@@ -62,20 +62,20 @@ class FoolboxAttack(LibraryAttack):
     )
 
     @property
-    def budget(self) -> Budget | None:
+    def ball(self) -> NormBall | None:
         """``epsilon`` in the norm of the attack."""
         epsilon = dict(self.parameters).get("epsilon")
         if epsilon is None:
             return None
         if not isinstance(epsilon, int | float):
             raise InputError(f"{self.name} expects epsilon as a number of grey levels, not {epsilon!r}.")
-        return ball(getattr(self._built().distance, "p", None), epsilon / 255)
+        return norm_ball(getattr(self._built().distance, "p", None), epsilon / 255)
 
     def find(self, model: CountedModel, images: Tensor, aim: Tensor, targeted: bool, seed: int) -> object:
         foolbox = self._import("foolbox")
         kind = foolbox.criteria.TargetedMisclassification if targeted else foolbox.criteria.Misclassification
         shown = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
-        epsilon = None if self.budget is None else self.budget.epsilon / 255
+        epsilon = None if self.ball is None else self.ball.epsilon / 255
         try:
             _, found, _ = self._built()(shown, images, kind(aim), epsilons=epsilon)
         except ValueError as error:

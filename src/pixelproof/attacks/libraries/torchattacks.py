@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from pixelproof.attacks.budget import Budget
-from pixelproof.attacks.libraries.adapter import LibraryAttack, ball
+from pixelproof.attacks.libraries.adapter import LibraryAttack, norm_ball
 from pixelproof.attacks.libraries.counted import CountedModel
+from pixelproof.attacks.norm_ball import NormBall
 
 #: Says that it takes targets, and then attacks only images that are of the target class already.
 _UNTARGETED = frozenset({"FAB"})
@@ -37,11 +37,11 @@ class TorchattacksAttack(LibraryAttack):
     on_labels: ClassVar[frozenset[str]] = frozenset({"GN", "VANILA"})
 
     @property
-    def budget(self) -> Budget | None:
+    def ball(self) -> NormBall | None:
         """``eps`` in the norm given or, of attacks that have none to give, in that of their name."""
         values = self._values()
         implied = "L2" if self.attack.endswith("L2") else "Linf"
-        return ball(values.get("norm", implied), values.get("eps", values.get("max_epsilon")))
+        return norm_ball(values.get("norm", implied), values.get("eps", values.get("max_epsilon")))
 
     def find(self, model: CountedModel, images: Tensor, aim: Tensor, targeted: bool, seed: int) -> object:
         own = {"seed": seed} if "seed" in self._signature() else {}

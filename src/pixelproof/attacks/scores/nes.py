@@ -12,11 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
-from pixelproof.attacks.budget import Budget
+from pixelproof.attacks.attack import Attack, Needs, require_positive
 from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
@@ -42,27 +41,27 @@ class NES(Attack):
     queries: int = 5000
 
     def __post_init__(self) -> None:
-        Budget("linf", self.epsilon)
+        NormBall("linf", self.epsilon)
         require_positive("NES", samples=self.samples, sigma=self.sigma, step=self.step, queries=self.queries)
         if self.samples % 2:
             raise InputError(f"NES needs an even number of samples, since they come in pairs, not {self.samples}.")
 
     @property
-    def budget(self) -> Budget:
-        return Budget("linf", self.epsilon)
+    def ball(self) -> NormBall:
+        return NormBall("linf", self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         rows, now = goal.rows, images
         slope = torch.zeros_like(images)
         found = images.clone()
         for _ in range(self.queries // (self.samples + 1)):
-            seen = self.budget.to_8_bit(now, images[rows]) if oracle.eight_bit else now
+            seen = self.ball.to_8_bit(now, images[rows]) if oracle.eight_bit else now
             going = ~goal.of(rows).reached(oracle.log_scores(seen, rows))
             rows, now, slope = rows[going], now[going], slope[going]
             if not len(rows):
                 break
             slope = MOMENTUM * slope + (1 - MOMENTUM) * self._estimate(oracle, now, goal, rows, streams.of(rows))
-            now = self.budget.project(now - slope.sign() * self.step / 255, images[rows])
+            now = self.ball.project(now - slope.sign() * self.step / 255, images[rows])
             found[rows] = now
         return found
 

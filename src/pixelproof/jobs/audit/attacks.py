@@ -7,14 +7,17 @@ taken sample by sample.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Unhurried
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
+from pixelproof.attacks.named import parse_attack
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.engine.judge import Bound, project_and_quantise
 from pixelproof.errors import InputError
@@ -79,6 +82,14 @@ def has_scores(audit: AuditContext) -> bool:
     return audit.classifier.kind != "labels" and audit.threat.norm in ("linf", "l2")
 
 
+def downhill(gradient: Tensor, images: Tensor, norm: Norm) -> Tensor:
+    """The step of length 1 in ``norm`` that lowers a loss of this ``gradient`` most; in L1 of a hundredth of values."""
+    if norm != "l1":
+        return -steepest(gradient, norm)
+    values = max(1, round(gradient[0].numel() / 100))
+    return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
+
+
 # One attack.
 
 
@@ -96,7 +107,7 @@ def attack(
     Raises ``InputError`` where the attack needs more than the model gives.
     """
     chosen = tuple(range(len(audit.samples))) if rows is None else tuple(rows)
-    found, against = read_attack(spec), audit.access.classifier(view) if on is None else on
+    found, against = parse_attack(spec), audit.access.classifier(view) if on is None else on
 
     def measure() -> Attacked:
         return _attack_samples(audit, found, spec, view, against, chosen, f"{spec}|{key}")
@@ -108,6 +119,23 @@ def attempt(audit: AuditContext, key: str, measure: Callable[[], Attacked], rows
     """What ``measure`` finds on ``rows``, kept beside all other attacks, so that it counts in the worst case."""
     value = audit.evidence.memoise(f"{ATTACK}{key}|{_span(rows)}", lambda: asdict(measure()))
     return Attacked.read(value)
+
+
+def outcome(
+    name: str,
+    needs: Needs,
+    rows: Iterable[int],
+    fooled: Iterable[bool],
+    *,
+    view: View = "plain",
+    queries: float = 0.0,
+    gradient_steps: float = 0.0,
+    seconds: float = 0.0,
+) -> Attacked:
+    """What an attack did to ``rows`` whose images all lie within the threat model."""
+    chosen = tuple(rows)
+    within = (True,) * len(chosen)
+    return Attacked(name, view, needs, chosen, tuple(fooled), within, queries, gradient_steps, seconds)
 
 
 def attempts(audit: AuditContext) -> list[Attacked]:
@@ -122,17 +150,6 @@ def _span(rows: Sequence[int]) -> str:
     return ",".join(map(str, rows))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What came of samples that were attacked by the same calls."""
-
-    rows: Sequence[int]
-    fooled: Sequence[bool]
-    within: Sequence[bool]
-    queries: int
-    gradient_steps: int
-
-
 def _attack_samples(
     audit: AuditContext, attack: Attack, spec: str, view: View, against: Classifier, chosen: Sequence[int], key: str
 ) -> Attacked:
@@ -142,35 +159,43 @@ def _attack_samples(
     """
     begun, wrong = time.perf_counter(), audit.decision.wrong
     tried = [row for row in chosen if row not in wrong]
+    fooled, within = dict.fromkeys(chosen, True), dict.fromkeys(chosen, True)
+    queries = gradient_steps = 0
     size = max(1, len(tried)) if attack.together else BATCH
-    parts = [_attack_part(audit, attack, against, tried[k : k + size], key) for k in range(0, len(tried), size)]
-    fooled = {row: each for part in parts for row, each in zip(part.rows, part.fooled, strict=True)}
-    within = {row: each for part in parts for row, each in zip(part.rows, part.within, strict=True)}
+    for start in range(0, len(tried), size):
+        part = tried[start : start + size]
+        oracle = Oracle(against, BATCH, audit.device, len(part))
+        reached, inside = _attack_part(audit, attack, oracle, part, key)
+        fooled.update(zip(part, reached, strict=True))
+        within.update(zip(part, inside, strict=True))
+        queries += int(oracle.queries.sum())
+        gradient_steps += int(oracle.gradient_steps.sum())
     return Attacked(
         attack=spec,
         view=view,
         needs=attack.needs,
         rows=tuple(chosen),
-        fooled=tuple(fooled.get(row, True) for row in chosen),
-        within=tuple(within.get(row, True) for row in chosen),
-        queries=sum(part.queries for part in parts) / max(1, len(tried)),
-        gradient_steps=sum(part.gradient_steps for part in parts) / max(1, len(tried)),
+        fooled=tuple(fooled.values()),
+        within=tuple(within.values()),
+        queries=queries / max(1, len(tried)),
+        gradient_steps=gradient_steps / max(1, len(tried)),
         seconds=time.perf_counter() - begun,
     )
 
 
-def _attack_part(audit: AuditContext, attack: Attack, against: Classifier, part: list[int], key: str) -> _Part:
+def _attack_part(
+    audit: AuditContext, attack: Attack, oracle: Oracle, part: list[int], key: str
+) -> tuple[list[bool], list[bool]]:
+    """Of the samples ``part``, attacked by the same calls, whether each is fooled, and whether within the threat."""
     rows = torch.tensor(part, device=audit.device)
-    oracle = Oracle(against, BATCH, audit.device, len(part))
     goal, clean = audit.samples.goal(rows), audit.samples.images[rows]
     if audit.random and attack.needs == "gradients":
         goal = Unhurried(goal.labels, goal.targets)
     found = attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach()
     images = project_and_quantise(attack, found, clean)
-    bound = Bound.of(attack) if attack.budget else None  # those that seek the nearest image have the threat's
+    bound = Bound.of(attack) if attack.ball else None  # those that seek the nearest image have the threat's
     reached, inside = audit.decision.reached(images, rows, bound), audit.samples.within(images, rows)
-    queries, steps = int(oracle.queries.sum()), int(oracle.gradient_steps.sum())
-    return _Part(part, reached.tolist(), inside.tolist(), queries, steps)
+    return reached.tolist(), inside.tolist()
 
 
 # Several attacks.

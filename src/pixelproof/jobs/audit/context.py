@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,22 +16,25 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
+from pixelproof.defences.differentiable import Differentiable, make_differentiable
 from pixelproof.defences.eot import ExpectedClassifier
-from pixelproof.defences.opened import Opened, opened
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Seeded, parts
-from pixelproof.engine.judge import Bound, Judge, to_pixels
+from pixelproof.engine.judge import Bound, Judge
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.detector import detector_of
 from pixelproof.jobs.audit.spec import Effort
 from pixelproof.models import Classifier
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import Scorer, classes
 from pixelproof.results.audit.attacked import View
 from pixelproof.results.audit.claim import Claim, Threat
 from pixelproof.results.audit.statistics import overstated
 from pixelproof.results.intervals import Rate
 from pixelproof.runs.record import Finding
 from pixelproof.seeds import Streams, stream
+from pixelproof.units import to_levels
+
+Value = TypeVar("Value")
 
 #: Images of a call, in attacks and decisions alike.
 BATCH = 64
@@ -76,6 +79,31 @@ class AuditContext:
     def data(self) -> ImageSet:
         return self.samples.data
 
+    @property
+    def clean_positions(self) -> Int64Array:
+        """The images that the clean accuracy is measured on: the samples, and more in the same random order."""
+        return self.samples.order[: self.effort.clean]
+
+    @property
+    def clean_labels(self) -> list[int]:
+        labels: list[int] = self.data.labels[self.clean_positions].tolist()
+        return labels
+
+    def clean_answers(self, call: int = 1) -> list[int]:
+        """A single answer to each of these; another ``call`` draws anew where answers are random."""
+        return self.evidence.memoise(
+            f"clean accuracy|call {call}", lambda: self.answers_of(self.classifier, self.clean_positions)
+        )
+
+    def answers_of(self, classifier: Classifier, positions: Int64Array) -> list[int]:
+        """The answers of ``classifier`` to the images of the data at ``positions``."""
+        scorer, answers = Scorer(classifier, BATCH, self.device), []
+        for start in range(0, len(positions), BATCH):
+            pixels = torch.from_numpy(self.data.images[positions[start : start + BATCH]])
+            answers.append(scorer(pixels.to(self.device).float()).argmax(1).cpu())
+        found: list[int] = torch.cat(answers).tolist()
+        return found
+
     def permits(self, needs: str) -> bool:
         """Whether the threat model's attacker may use an attack that ``needs`` gradients, scores or labels."""
         return needs != "gradients" or self.threat.knowledge == "white-box"
@@ -96,17 +124,19 @@ class Evidence:
     def __len__(self) -> int:
         return len(self._known)
 
-    def memoise(self, key: str, measure: Callable[[], Any]) -> Any:
+    def memoise(self, key: str, measure: Callable[[], Value]) -> Value:
         """The value of JSON that ``measure`` gives, as it is kept where it was measured already.
 
-        What a random model draws in it follows from the seed and ``key`` alone, in whatever order things are measured.
+        Tuples come back as lists. What a random model draws in it follows from the seed and ``key`` alone, in whatever
+        order things are measured.
         """
         if key not in self._known:
             with self._drawing(key):
                 value = json.loads(json.dumps(measure()))
             self._keep(key, value)
             self._known[key] = value
-        return self._known[key]
+        found: Value = self._known[key]
+        return found
 
     def beginning(self, prefix: str) -> list[Any]:
         """The values of all keys that begin with ``prefix``, in the order of their measuring."""
@@ -179,7 +209,7 @@ class Samples:
 
     def within(self, images: Tensor, rows: Tensor) -> Tensor:
         """Whether each of ``images``, 8-bit ones of the samples ``rows``, lies in the threat model's ball: n bools."""
-        return self.bound.allows(to_pixels(images), to_pixels(self.images[rows]))
+        return self.bound.allows(to_levels(images), to_levels(self.images[rows]))
 
 
 class Decision:
@@ -199,14 +229,14 @@ class Decision:
 
     def log_scores(self, images: Tensor) -> Tensor:
         """Log-scores N×K that decide about ``images``."""
-        return self._judge.scorer(to_pixels(images))
+        return self._judge.scorer(to_levels(images))
 
     def answers(self, images: Tensor) -> Tensor:
-        return self.log_scores(images).argmax(1)
+        return classes(self.log_scores(images))
 
     def rejected(self, images: Tensor) -> Tensor:
         """Whether the model's detector rejects each of ``images``: N bools."""
-        return self._judge.rejected(to_pixels(images))
+        return self._judge.rejected(to_levels(images))
 
     def reached(self, images: Tensor, rows: Tensor, bound: Bound | None = None) -> Tensor:
         """Whether each of ``images``, of the samples ``rows``, is a success of the threat's goal: not if rejected.
@@ -221,8 +251,8 @@ class Decision:
 
     def _decide(self, judge: Judge, images: Tensor, rows: Tensor, bound: Bound | None) -> Tensor:
         samples = self._samples
-        clean = to_pixels(samples.images[rows])
-        return judge(to_pixels(images), clean, samples.goal(rows), bound or samples.bound).success
+        clean = to_levels(samples.images[rows])
+        return judge(to_levels(images), clean, samples.goal(rows), bound or samples.bound).success
 
     @cached_property
     def clean(self) -> tuple[int, ...]:
@@ -261,13 +291,13 @@ class Access:
         self._classifier, self._samples, self._evidence = classifier, samples, evidence
         self._random, self._draws = random, draws
 
-    def made_differentiable(self, classifier: Classifier, draws: int | None = None) -> Opened:
+    def made_differentiable(self, classifier: Classifier, draws: int | None = None) -> Differentiable:
         """``classifier`` with gradients past what has none, averaged over ``draws`` (None: the effort's)."""
         draws = self._draws if draws is None else draws
-        return opened(classifier, self._samples.images[:PROBED], random=self._random, draws=draws)
+        return make_differentiable(classifier, self._samples.images[:PROBED], random=self._random, draws=draws)
 
     @cached_property
-    def differentiable(self) -> Opened:
+    def differentiable(self) -> Differentiable:
         """The model made differentiable, and what had to be done for it."""
         return self.made_differentiable(self._classifier)
 
@@ -280,8 +310,7 @@ class Access:
     def no_gradients(self, view: View = "plain") -> str:
         """Why gradients cannot be had of the model so seen; empty where they can be."""
         image = self._samples.images[:1]
-        found: str = self._evidence.memoise(f"gradients|{view}", lambda: _no_gradient(self.oracle(1, view), image))
-        return found
+        return self._evidence.memoise(f"gradients|{view}", lambda: _no_gradient(self.oracle(1, view), image))
 
     @property
     def naive(self) -> View:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.attacks import surviving_so_far
@@ -14,46 +14,38 @@ from pixelproof.jobs.audit.checkpoint import Checkpoint
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.spec import AuditSpec, Effort
-from pixelproof.jobs.job import Batch, Begun, choose_device, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier
 from pixelproof.results.audit.claim import Claim
 from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
-from pixelproof.runs.environment import environment
-from pixelproof.runs.identity import run_identity
+from pixelproof.runs import Finding, RunStore, Selection
 
 #: Options that change no result, or whose place the resolved ones take.
 _FREE = {"model", "data", "claim", "trust_code", "only", "preset", "device", "range", "stored"}
 
 
-class AuditJob:
+class AuditJob(Job):
     """What ``spec`` asks of a ``claim`` about ``classifier``, which stands behind its defence, by ``effort``.
 
     ``effort`` None is that of the spec. Of runs whose images are shown to the model the identities count, not where
     they lie.
     """
 
-    kind: Literal["audit"] = "audit"
+    kind = "audit"
     records = (EvidenceRecord, CheckpointRecord)
+    spec: AuditSpec
 
     def __init__(
         self, spec: AuditSpec, claim: Claim, classifier: Classifier, data: ImageSet, effort: Effort | None = None
     ) -> None:
-        self.spec, self.claim, self.classifier = spec, claim, classifier
-        self.label = f"{classifier.name}, checkpoints"
-        self.effort = effort or spec.effort
-        self.device = choose_device(spec.device)
         self.data = in_range(data, spec.range)
+        super().__init__(f"{classifier.name}, checkpoints", spec, classifier, self.data, spec.device)
+        self.claim, self.effort = claim, effort or spec.effort
         self._stored = [_identity(Path(folder)) for folder in spec.stored]
 
     @property
-    def identity(self) -> str:
-        model = self.classifier
-        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.content_hash)
-
-    @property
-    def _resolved(self) -> dict[str, Any]:
+    def resolved(self) -> dict[str, Any]:
         return {
             **self.spec.model_dump(mode="json", exclude=_FREE),
             "effort": asdict(self.effort),
@@ -66,28 +58,22 @@ class AuditJob:
         """Look at the model. Raises ``InputError`` for what the user must put right."""
         model, data = self.classifier, self.data
         found = preflight(
-            model, data, batch_size=BATCH, device=self.device, limit=self.effort.clean, refuse_chance=False
+            model,
+            data,
+            batch_size=BATCH,
+            device=self.device,
+            limit=self.effort.clean,
+            refuse_chance=False,
+            asked=self.asked,
         )
         samples = self._context(found.findings).samples.chosen
-        manifest = Manifest(
-            job=self.kind,
-            identity=self.identity,
-            status="running",
-            spec=self.spec.model_dump(mode="json"),
-            settings=self._resolved,
-            model=ModelCard(model.name, model.kind, model.fingerprint, found.checked, found.right),
-            data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
-            selection=Selection(
-                f"{len(samples)} images drawn at random by seed {self.spec.seed}",
-                len(data),
-                tuple(samples.indices.tolist()),
-                tuple(samples.labels.tolist()),
-            ),
-            findings=found.findings,
-            environment=environment(self.device),
-            details={"steps": [*self._chosen], "withstood": None},
+        selection = Selection(
+            f"{len(samples)} images drawn at random by seed {self.spec.seed}",
+            len(data),
+            tuple(samples.indices.tolist()),
+            tuple(samples.labels.tolist()),
         )
-        return Begun(manifest)
+        return Begun(self.manifest(found, selection, steps=[*self._chosen], withstood=None))
 
     def take_up(self, run: RunStore) -> None:
         """Add the checkpoints that are asked for now to those planned before."""
@@ -134,12 +120,6 @@ class AuditJob:
             whole=not self.spec.range,
             **memory,
         )
-
-    def findings(self) -> list[Finding]:
-        return []
-
-    def counts(self) -> Mapping[str, float]:
-        return {}
 
 
 def _identity(folder: Path) -> str:

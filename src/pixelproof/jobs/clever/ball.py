@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.seeds import Streams
 
 _LARGEST = 1 - 2.0**-24  # the largest float32 below 1

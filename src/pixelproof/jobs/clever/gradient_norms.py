@@ -11,7 +11,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.jobs.clever.ball import ball_points
 from pixelproof.seeds import Streams

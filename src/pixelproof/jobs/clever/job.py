@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.data import ImageSet
 from pixelproof.engine import Sample
 from pixelproof.errors import RunError
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options, resolve
 from pixelproof.jobs.clever.score import CleverScore, check_numbers, clever_by_parts, default_radius
-from pixelproof.jobs.job import Batch, Begun, choose_device
+from pixelproof.jobs.job import Batch, Begun, Job
 from pixelproof.jobs.preflight import preflight
 from pixelproof.jobs.selection import select
 from pixelproof.models import Classifier
@@ -26,9 +26,7 @@ from pixelproof.models.query import Scorer
 from pixelproof.results.clever import CleverRecord
 from pixelproof.results.distances import smallest_distances
 from pixelproof.results.rank_correlation import FEWEST
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
-from pixelproof.runs.environment import environment
-from pixelproof.runs.identity import run_identity
+from pixelproof.runs import RunStore, Selection
 
 #: Samples looked at where no number is given: each takes thousands of gradients.
 SAMPLES = 10
@@ -66,32 +64,26 @@ class Attacked:
     distances: Mapping[int, float]
 
 
-class CleverJob:
+class CleverJob(Job):
     """What ``spec`` asks about ``classifier`` on ``data``; with ``run``, an open one, about its samples."""
 
-    kind: Literal["clever"] = "clever"
+    kind = "clever"
     records = (CleverRecord,)
+    spec: CleverSpec
 
     def __init__(self, spec: CleverSpec, classifier: Classifier, data: ImageSet, run: RunStore | None = None) -> None:
-        self.spec, self.classifier, self.data = spec, classifier, data
-        self.label = f"CLEVER of {classifier.name}"
+        super().__init__(f"CLEVER of {classifier.name}", spec, classifier, data, spec.device)
+        self.data = data
         self.norm: Norm = spec.norm  # type: ignore[assignment]  # checked in the next line
         self.radius = default_radius(self.norm) if spec.radius is None else spec.radius
         check_numbers(self.norm, self.radius, spec.batches, spec.batch_samples)
-        self.device = choose_device(spec.device)
         shared = spec.model_dump(include={"model", "data", "samples", "target", "seed", "device"})
         self.settings = resolve(from_options(AssessSpec, shared), data.shape, self.device.type)
         self._usable = data if run is None else _of_run(run, spec, classifier, data)
         self._attacked = None if run is None else _attacked(run, self.norm)
-        self._queries = self._gradient_steps = 0
-
-    @property
-    def identity(self) -> str:
-        model = self.classifier
-        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.content_hash)
 
     @cached_property
-    def _resolved(self) -> dict[str, object]:
+    def resolved(self) -> dict[str, Any]:
         shared = self.spec.model_dump(include={"samples", "norm", "batches", "batch_samples", "target", "seed"})
         run = None if self._attacked is None else self._attacked.identity
         batch = {"batch_size": self.settings.batch_size, "cohort": COHORT}
@@ -100,30 +92,16 @@ class CleverJob:
     def begin(self) -> Begun:
         """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
         model, data, size = self.classifier, self.data, self.settings.batch_size
-        found = preflight(model, data, batch_size=size, device=self.device, limit=_CHECKED)
-        selection = self._chosen[0]
-        manifest = Manifest(
-            job=self.kind,
-            identity=self.identity,
-            status="running",
-            spec=self.spec.model_dump(mode="json"),
-            settings=self._resolved,
-            model=ModelCard(model.name, model.kind, model.fingerprint, found.checked, found.right),
-            data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
-            selection=selection,
-            findings=found.findings,
-            environment=environment(self.device),
-            details={"steps": self._steps},
-        )
+        found = preflight(model, data, batch_size=size, device=self.device, limit=_CHECKED, asked=self.asked)
+        manifest = self.manifest(found, self._chosen[0], steps=self._steps)
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
-
-    def take_up(self, run: RunStore) -> None:
-        """Nothing is kept between sittings but what the run holds."""
 
     @cached_property
     def _chosen(self) -> tuple[Selection, list[Sample]]:
         settings = replace(self.settings, samples=self.spec.samples or min(SAMPLES, len(self._usable)))
-        return select(Scorer(self.classifier, settings.batch_size, self.device), self._usable, settings)
+        return select(
+            Scorer(self.classifier, settings.batch_size, self.device, self.asked, "selection"), self._usable, settings
+        )
 
     @property
     def _samples(self) -> list[Sample]:
@@ -135,10 +113,6 @@ class CleverJob:
 
     def total(self, run: RunStore) -> tuple[float, float]:
         return len(run.of(CleverRecord)), len(run.manifest.selection.samples)
-
-    def left(self, run: RunStore) -> list[str]:
-        done = run.steps()
-        return [step for step in run.manifest.details["steps"] if step not in done]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """A cohort a step; how far it goes is told after every batch of points."""
@@ -172,19 +146,13 @@ class CleverJob:
         )
 
     def _outcomes(self, cohort: Sequence[Sample], scores: Sequence[CleverScore]) -> list[tuple[CleverRecord, None]]:
-        self._queries += sum(each.queries for each in scores)
-        self._gradient_steps += sum(each.gradient_steps for each in scores)
+        self.asked["queries"] += sum(each.queries for each in scores)
+        self.asked["gradient_steps"] += sum(each.gradient_steps for each in scores)
         far = None if self._attacked is None else self._attacked.distances
         return [
             (_record(sample.index, score, None if far is None else far.get(sample.index, inf)), None)
             for sample, score in zip(cohort, scores, strict=True)
         ]
-
-    def findings(self) -> list[Finding]:
-        return []
-
-    def counts(self) -> Mapping[str, float]:
-        return {"queries": self._queries, "gradient_steps": self._gradient_steps}
 
 
 def _record(sample: int, score: CleverScore, distance: float | None) -> CleverRecord:

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import Norm
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.clever.extreme_value import Float64Array, fit_reverse_weibull
 from pixelproof.jobs.clever.gradient_norms import largest_gradient_norms
 from pixelproof.models.classifier import Classifier
+from pixelproof.models.query import ask
 from pixelproof.models.scores import FLOOR, log_scores, resolve_kind
 from pixelproof.runs.record import Finding
 from pixelproof.seeds import Streams, stream
@@ -206,7 +207,7 @@ def _answers(classifier: Classifier, images: Tensor, batch_size: int) -> tuple[T
     for chunk in torch.split(images.detach(), batch_size):
         with torch.set_grad_enabled(differentiable):
             seen = chunk.clone().requires_grad_(differentiable)
-            scores = classifier.scores(seen)
+            scores = ask(classifier, seen)
         differentiable = differentiable and _flows(scores, seen)
         parts.append(scores.detach())
     return torch.cat(parts), differentiable

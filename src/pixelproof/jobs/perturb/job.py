@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
-from pixelproof.jobs.job import Batch, Begun, Outcome, choose_device, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, Outcome, in_range
 from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
 from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
 from pixelproof.jobs.preflight import preflight
@@ -22,35 +23,28 @@ from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import Cell, Least, WorstCase
-from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
-from pixelproof.runs.environment import environment
-from pixelproof.runs.identity import run_identity
+from pixelproof.runs import RunStore, Selection
 
 #: Options that change no result, or whose place the resolved ones take.
 _FREE = {"model", "data", "trust_code", "gate", "device", "range"}
 
 
-class PerturbJob:
+class PerturbJob(Job):
     """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``."""
 
     kind = "perturb"
     records = (Cell, Least, WorstCase)
 
-    def __init__(self, spec: PerturbSpec, classifier: Classifier, data: ImageSet) -> None:
-        self.spec, self.classifier = spec, classifier
-        self.label = f"{classifier.name}, perturbations"
-        self.device = choose_device(spec.device)
-        self.data = in_range(data, spec.range)
-        self.settings = spec.settings(data.shape)
-        self._scorer = verifier(classifier, self.device)
+    spec: PerturbSpec
 
-    @property
-    def identity(self) -> str:
-        model = self.classifier
-        return run_identity(self.kind, self._resolved, model.fingerprint, model.kind, self.data.content_hash)
+    def __init__(self, spec: PerturbSpec, classifier: Classifier, data: ImageSet) -> None:
+        self.data = in_range(data, spec.range)
+        super().__init__(f"{classifier.name}, perturbations", spec, classifier, self.data, spec.device)
+        self.settings = spec.settings(data.shape)
+        self._scorer = verifier(classifier, self.device, self.asked)
 
     @cached_property
-    def _resolved(self) -> dict[str, object]:
+    def resolved(self) -> dict[str, Any]:
         settings = [(asdict(each.corruption), each.corruption.name, each.strengths) for each in self.settings]
         options = self.spec.model_dump(mode="json", exclude=_FREE)
         return {**options, "settings": settings, "device": self.device.type}
@@ -60,35 +54,23 @@ class PerturbJob:
     def begin(self) -> Begun:
         """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
         model, data = self.classifier, self.data
-        found = preflight(model, data, batch_size=self._scorer.batch_size, device=self.device)
+        found = preflight(model, data, batch_size=self._scorer.batch_size, device=self.device, asked=self.asked)
         chosen = self._chosen
         clean = self._clean
         right = Rate(sum(a == b for a, b in zip(clean, chosen.labels.tolist(), strict=True)), len(chosen))
         _check_gate(self.spec.gate, right)
         shown = self._shown
-        manifest = Manifest(
-            job=self.kind,
-            identity=self.identity,
-            status="running",
-            spec=self.spec.model_dump(mode="json"),
-            settings=self._resolved,
-            model=ModelCard(model.name, model.kind, model.fingerprint, found.checked, found.right),
-            data=DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names),
-            selection=Selection(self._rule, len(data), tuple(chosen.indices.tolist()), tuple(chosen.labels.tolist())),
-            findings=found.findings,
-            environment=environment(self.device),
-            details={
-                "steps": list(self._steps),
-                "clean": list(clean),
-                "shown": shown,
-                "table": self._table,
-                "planned": sum(len(each.strengths) for each in self.settings),
-            },
+        selection = Selection(self._rule, len(data), tuple(chosen.indices.tolist()), tuple(chosen.labels.tolist()))
+        manifest = self.manifest(
+            found,
+            selection,
+            steps=list(self._steps),
+            clean=list(clean),
+            shown=shown,
+            table=self._table,
+            planned=sum(len(each.strengths) for each in self.settings),
         )
         return Begun(manifest, {int(chosen.indices[shown]): chosen.images[shown]})
-
-    def take_up(self, run: RunStore) -> None:
-        """Nothing is kept between sittings but what the run holds."""
 
     @property
     def _rule(self) -> str:
@@ -145,22 +127,9 @@ class PerturbJob:
             steps["worst case"] = partial(self._worst_case, candidates)
         return steps
 
-    def total(self, run: RunStore) -> tuple[float, float]:
-        return len(run.steps()), len(self._steps)
-
-    def left(self, run: RunStore) -> list[str]:
-        done = run.steps()
-        return [step for step in self._steps if step not in done]
-
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         for step in steps:
             yield Batch([self._steps[step]()], step)
-
-    def findings(self) -> list[Finding]:
-        return []
-
-    def counts(self) -> Mapping[str, float]:
-        return {"queries": self._scorer.queries}
 
     def _cell(self, corruption: Corruption, strength: float) -> Outcome:
         sample = int(self._chosen.indices[self._shown])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pixelproof.corruptions import Corruption
 from pixelproof.jobs.perturb.ssim import ssim
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import Scorer, classes
 from pixelproof.results.perturbations import Cell, ladder
 
 #: Float32 values (32 MiB) that images and each of their copies may fill at once.
@@ -30,8 +30,8 @@ class Subject:
         return self.scorer(images.mul(255).round().permute(0, 2, 3, 1))
 
     def answers(self, images: Tensor) -> Tensor:
-        """Their classes N."""
-        return self.scores(images).argmax(1)
+        """Their classes N; −1 where the scores are no numbers."""
+        return classes(self.scores(images))
 
     @property
     def rows(self) -> Tensor:

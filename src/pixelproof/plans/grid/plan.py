@@ -11,7 +11,7 @@ from typing import get_args
 
 import torch
 
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend, measure
 from pixelproof.engine import Judge
@@ -33,6 +33,7 @@ from pixelproof.results.grid_clever import CleverRow
 from pixelproof.results.intervals import Rate
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
+from pixelproof.units import to_unit
 from pixelproof.wording import listed
 
 CLEVER = "clever"
@@ -74,7 +75,7 @@ def _rehearse(models: Iterable[Classifier], defences: tuple[str, ...], one: Imag
 
 def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Images float32 N×C×H×W in [0, 1], and labels."""
-    images = torch.from_numpy(data.images.copy()).to(device).permute(0, 3, 1, 2).float() / 255
+    images = to_unit(torch.from_numpy(data.images.copy()).to(device))
     return images, torch.from_numpy(data.labels.copy()).to(device)
 
 
@@ -192,10 +193,10 @@ def _possible(spec: AssessSpec, classifier: Classifier) -> tuple[AssessSpec | No
     if spec.way != "end-to-end" or classifier.differentiable or spec.defence is None:
         return spec, None
     levelled = get_args(AttackName)
-    blind = [each for each in spec.attacks if each not in levelled and read_attack(each).needs == "gradients"]
+    blind = [each for each in spec.attacks if each not in levelled and parse_attack(each).needs == "gradients"]
     if not blind:
         return spec, None
-    names = ", ".join(dict.fromkeys(read_attack(each).name for each in blind))
+    names = ", ".join(dict.fromkeys(parse_attack(each).name for each in blind))
     sentence = f"End to end behind {spec.defence} there are no gradients, so {names} were not tried; see adaptive."
     rest = tuple(each for each in spec.attacks if each not in blind)
     return (spec.model_copy(update={"attacks": rest}) if rest else None), sentence

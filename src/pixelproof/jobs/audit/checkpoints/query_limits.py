@@ -9,8 +9,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.budget import to_8_bit
-from pixelproof.attacks.named import read_attack
+from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, has_scores, on_labels, on_scores
@@ -20,27 +19,28 @@ from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.statistics import more_often
 from pixelproof.results.intervals import Rate
+from pixelproof.units import to_8_bit
 from pixelproof.wording import count, plural
 
 
 @dataclass(frozen=True)
 class _Tried:
     """``within`` the queries that the threat model allows, and after how many queries samples fell, further ones
-    included (``fallen``, 0 of what was wrong before); ``most`` queries were spent on a sample."""
+    included (``fooled_after``, 0 of what was wrong before); ``most`` queries were spent on a sample."""
 
     within: Attacked
-    fallen: Mapping[int, int]
+    fooled_after: Mapping[int, int]
     most: int
 
     @property
     def places(self) -> list[int]:
         """The numbers of queries at which something falls, and the ends."""
-        return sorted({1, *(spent for spent in self.fallen.values() if spent), self.most})
+        return sorted({1, *(spent for spent in self.fooled_after.values() if spent), self.most})
 
     def right(self, queries: float) -> Rate:
         """The samples that stand after so many queries each."""
-        fallen = sum(spent <= queries for spent in self.fallen.values())
-        return Rate(len(self.within.rows) - fallen, len(self.within.rows))
+        fooled = sum(spent <= queries for spent in self.fooled_after.values())
+        return Rate(len(self.within.rows) - fooled, len(self.within.rows))
 
 
 @checkpoint(
@@ -55,7 +55,7 @@ def check(audit: AuditContext) -> Answer:
     """Fails where the claim does not hold within its own limit; warns where it holds by the limit alone."""
     tried, limit = _tried(audit), audit.threat.queries
     inside, all_right = tried.within.robust_accuracy, tried.right(tried.most)
-    spent = [each for each in tried.fallen.values() if each]
+    spent = [each for each in tried.fooled_after.values() if each]
     numbers = (
         ("Attack", tried.within.attack),
         *((("Queries that the threat model allows", count(limit)),) if limit else ()),
@@ -105,20 +105,20 @@ def _tried(audit: AuditContext) -> _Tried:
     threat, limit = audit.threat, audit.threat.queries
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel levels tell their queries.")
-    attack_for, effort, samples = (on_labels, audit.effort.label_queries, audit.effort.label_samples)
+    attack_for, effort, samples = on_labels, audit.effort.label_queries, audit.effort.label_samples
     if has_scores(audit):
-        attack_for, effort, samples = (on_scores, audit.effort.queries, audit.effort.samples)
+        attack_for, effort, samples = on_scores, audit.effort.queries, audit.effort.samples
     within = attack(audit, attack_for(threat, audit.effort), "plain", audit.samples.first(samples))
     allowed = effort if limit is None else min(limit, effort)
     fooled = sorted(within.broken.intersection(audit.decision.right))
     first = queries_to_fool(audit, within.attack, fooled)
-    fallen = {**dict.fromkeys(within.broken, 0), **{row: first.get(row, allowed) for row in fooled}}
+    fooled_after = {**dict.fromkeys(within.broken, 0), **{row: first.get(row, allowed) for row in fooled}}
     if allowed == effort:
-        return _Tried(within, fallen, effort)
-    standing = [row for row in within.rows if row not in within.broken]
+        return _Tried(within, fooled_after, effort)
+    surviving = [row for row in within.rows if row not in within.broken]
     longer = attack_for(threat.model_copy(update={"queries": None}), audit.effort)
-    later = queries_to_fool(audit, longer, standing)
-    return _Tried(within, {**fallen, **{row: allowed + spent for row, spent in later.items()}}, allowed + effort)
+    later = queries_to_fool(audit, longer, surviving)
+    return _Tried(within, {**fooled_after, **{row: allowed + spent for row, spent in later.items()}}, allowed + effort)
 
 
 def _ticks(tried: _Tried) -> list[int]:
@@ -149,7 +149,7 @@ class WatchedOracle(Oracle):
 
 
 def queries_to_fool(audit: AuditContext, spec: str, rows: Sequence[int]) -> Mapping[int, int]:
-    """How many queries the attack so spelled took for those of ``rows`` that it fools, of the model as it is.
+    """How many queries the attack ``spec`` took for those of ``rows`` that it fools, of the model as it is.
 
     The model's own answers decide here, since they are what the attacker sees.
     """
@@ -159,11 +159,11 @@ def queries_to_fool(audit: AuditContext, spec: str, rows: Sequence[int]) -> Mapp
 
 
 def _first(audit: AuditContext, spec: str, rows: Sequence[int]) -> list[int]:
-    attack, found = read_attack(spec), []
+    named, found = parse_attack(spec), []
     for start in range(0, len(rows), BATCH):
         part = torch.tensor(rows[start : start + BATCH], device=audit.device)
         oracle = WatchedOracle(audit, part)
         # The streams are those of ``attack``, so that the attack is the same one.
-        attack(oracle, audit.samples.images[part], oracle.goal, audit.samples.streams(f"{spec}|", part))
+        named(oracle, audit.samples.images[part], oracle.goal, audit.samples.streams(f"{spec}|", part))
         found += oracle.first.tolist()
     return found

@@ -1,0 +1,111 @@
+"""Defences by spec strings, as on the command line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any
+
+from pixelproof.defences.feature_squeezing import BitDepth, MedianFilter
+from pixelproof.defences.gaussian_noise import GaussianNoise
+from pixelproof.defences.high_confidence import HighConfidence
+from pixelproof.defences.jpeg import Jpeg
+from pixelproof.defences.output_defence import OutputDefence
+from pixelproof.defences.output_noise import OutputNoise
+from pixelproof.defences.preprocessed import PreprocessedClassifier
+from pixelproof.defences.preprocessor import Chain, Preprocessor
+from pixelproof.defences.reverse_sigmoid import ReverseSigmoid
+from pixelproof.defences.rounding import Rounding
+from pixelproof.defences.spatial_smoothing import SpatialSmoothing
+from pixelproof.defences.thermometer import Thermometer
+from pixelproof.defences.total_variation import TotalVariation
+from pixelproof.errors import InputError
+from pixelproof.models.classifier import Classifier
+
+_STEPS: dict[str, type[Any]] = {
+    "bits": BitDepth,
+    "median": MedianFilter,
+    "smooth": SpatialSmoothing,
+    "jpeg": Jpeg,
+    "tvm": TotalVariation,
+    "noise": GaussianNoise,
+    "thermometer": Thermometer,
+}
+_OUTPUTS: dict[str, type[Any]] = {
+    "round": Rounding,
+    "high-confidence": HighConfidence,
+    "reverse-sigmoid": ReverseSigmoid,
+    "output-noise": OutputNoise,
+}
+_SQUEEZE = ("bits(5)", "median(2)")
+_PART = re.compile(r"([\w-]+)(?:\((.*)\))?")
+_JOINT = re.compile(r"\+(?![^(]*\))")  # not the sign of an exponent
+SPECS = (
+    f"{', '.join(kind().name for kind in _STEPS.values())}, squeeze ({'+'.join(_SQUEEZE)}), of scores "
+    f"{', '.join(kind().name for kind in _OUTPUTS.values())}"
+)
+
+
+def defend(classifier: Classifier, defence: str | None) -> Classifier:
+    """``classifier`` behind the ``defence`` of that spec (see ``parse_defence``); itself where that is None."""
+    return classifier if defence is None else PreprocessedClassifier(classifier, parse_defence(defence))
+
+
+def parse_defence(spec: str) -> Preprocessor:
+    """The defence that ``spec`` names: ``tvm``, ``jpeg(75)``, or several in order: ``jpeg(75)+smooth(3)+tvm``.
+
+    Parameters stand by name in parentheses, the first also without: ``tvm(0.3,seed=1)``; those left out keep their
+    defaults. ``squeeze`` is ``bits(5)+median(2)``. Defences of the output, as in ``smooth+round(2)``, come last. Raises
+    ``InputError`` for anything else.
+    """
+    steps: list[Preprocessor] = []
+    outputs: list[OutputDefence] = []
+    for text in _split(spec):
+        name, given = _name(text)
+        if name in _OUTPUTS:
+            outputs.append(_made(_OUTPUTS[name], text, given))
+        elif outputs:
+            raise InputError(
+                f"{text!r} changes images and {outputs[-1].name} scores, so it cannot come after; put defences of "
+                "scores last."
+            )
+        else:
+            steps.append(_made(_STEPS[name], text, given))
+    return steps[0] if len(steps) == 1 and not outputs else Chain(tuple(steps), tuple(outputs))
+
+
+def _split(spec: str) -> list[str]:
+    texts: list[str] = []
+    for text in (each.strip() for each in _JOINT.split(spec)):
+        texts += _SQUEEZE if text == "squeeze" else [text]
+    return texts
+
+
+def _name(text: str) -> tuple[str, str]:
+    """The name in ``text``, and what stands in parentheses."""
+    found = _PART.fullmatch(text)
+    if not found or found[1] not in {**_STEPS, **_OUTPUTS}:
+        raise InputError(f"There is no defence {text!r}; expected {SPECS}, or several joined by +.")
+    return found[1], found[2] or ""
+
+
+def _made(kind: type[Any], text: str, given: str) -> Any:
+    return kind(**_parameters(text, given, {field.name: type(field.default) for field in fields(kind)}))
+
+
+def _parameters(text: str, given: str, types: dict[str, type]) -> dict[str, Any]:
+    """The values in ``given`` by name, each of its type in ``types``, whose first name may be left out."""
+    values: dict[str, Any] = {}
+    for part in given.split(",") if given.strip() else ():
+        name, named, value = part.rpartition("=")
+        name = name.strip() if named else next(iter(types))
+        if name not in types or name in values:
+            raise InputError(
+                f"{text!r} has {part.strip()!r}; expected each of {', '.join(types)} at most once, by name."
+            )
+        try:
+            values[name] = types[name](value)
+        except ValueError as error:
+            number = "a whole number" if types[name] is int else "a number"
+            raise InputError(f"{text!r} has {part.strip()!r}; expected {number} for {name}.") from error
+    return values
