@@ -20,7 +20,7 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.models import Classifier
 from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs.record import Constraint
-from pixelproof.units import is_8_bit, to_8_bit, to_levels
+from pixelproof.units import is_8_bit, to_8_bit
 
 
 @dataclass(frozen=True)
@@ -101,18 +101,14 @@ class Judge:
 
 
 def project_and_quantise(attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
-    """What ``attack`` ``found`` as 8-bit images inside its ball; the clean image in place of what is not one.
+    """What ``attack`` ``found`` as 8-bit images inside its ball; the clean image where it is not made of numbers.
 
     All are N×C×H×W in [0, 1]. Raises ``ValueError`` where there is not one image for each clean one.
     """
     if found.shape != clean.shape:
         raise ValueError(f"{attack.spec} returned {tuple(found.shape)} where {tuple(clean.shape)} was expected.")
     found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
-    if attack.ball is None:
-        return to_8_bit(found)
-    rounded = attack.ball.to_8_bit(found, clean)
-    inside = Bound.of(attack).allows(to_levels(rounded), to_levels(clean))
-    return torch.where(inside[:, None, None, None], rounded, clean)
+    return to_8_bit(found) if attack.ball is None else attack.ball.to_8_bit(found, clean)
 
 
 def _allows(bound: Bound, image: UInt8Array, clean: UInt8Array) -> bool:
