@@ -14,7 +14,6 @@ from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
-from pixelproof.units import to_8_bit
 
 Needs = Literal["gradients", "scores", "labels"]
 
