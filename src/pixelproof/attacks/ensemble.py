@@ -27,6 +27,7 @@ class WorstCase(Attack):
     """``attacks`` in order, each on the samples that none before it has fooled; a sample keeps its first success.
 
     All that have a ball must have the same one; it then holds for the others too. What none fools is left clean.
+    This chooses what is handed on; whether it is a success the judge decides, as for every attack.
     """
 
     name: ClassVar[str] = "worst"
