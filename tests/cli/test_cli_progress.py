@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pixelproof.cli import progress, train_progress
+from pixelproof.cli import progress
+from pixelproof.cli import train as train_progress
 from pixelproof.jobs.assess import Progress
 from pixelproof.jobs.train import Progress as TrainingProgress
 

@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from pixelproof.errors import InputError
 from pixelproof.jobs.clever import clever, rank_correlation
 from pixelproof.models import load_model
-from pixelproof.plans.grid import clever as grid_clever
+from pixelproof.plans.grid import plan as grid_clever
 from pixelproof.plans.grid.spec import CleverSpec, GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid import clever_sentences, write_grid

@@ -20,7 +20,7 @@ from pixelproof.plans.study.scoreboard import rows, write_scoreboard
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study import study_page, study_page_figures, study_page_tables, study_summary, write_study
 from pixelproof.report.study_demonstration import explanation
-from pixelproof.report.study_published import published_lines_table
+from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results.study import Beside, Difference, Role
 

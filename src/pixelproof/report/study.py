@@ -12,7 +12,7 @@ from pixelproof.report import section, study_demonstration, study_figures, study
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.section import Contents, Section, Tile
-from pixelproof.report.study_published import published_lines_table
+from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results import study
 from pixelproof.results.study import Assessed, Claim, MainTable, NetworkArea, NetworkDuality
