@@ -96,7 +96,7 @@ def _records(network: nn.Module, run: RunStore) -> list[tuple[Any, ...]]:
     execute(run, wrap_model(network))
     found = []
     for record in run.records():
-        image = run.adversarial(record)
+        image = run.image(record)
         found.append((*astuple(replace(record, seconds=0.0)), None if image is None else image.tobytes()))
     run.close()
     return sorted(found, key=lambda row: row[:5])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.jobs.clever.distances import smallest_distances
+from pixelproof.results.distances import smallest_distances
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 

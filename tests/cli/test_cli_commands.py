@@ -245,7 +245,7 @@ def test_export_png_writes_every_image(cli, run_copy, tmp_path):
         for record in successes:
             name = f"{record.sample:05d}-{record.attack}-th{record.threshold}.png"
             with Image.open(tmp_path / "png" / name) as picture:
-                assert np.array_equal(np.asarray(picture), run.adversarial(record))
+                assert np.array_equal(np.asarray(picture), run.image(record))
 
 
 def test_demo_assesses_every_network_of_its_list(cli, tmp_path, monkeypatch):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pixelproof.data.pentomino import SHAPES, pentomino
 from scipy.ndimage import find_objects, label
 
 from pixelproof.data import load_data
+from pixelproof.data.pentomino import SHAPES, pentomino
 from pixelproof.errors import DataError
 
 

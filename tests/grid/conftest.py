@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pixelproof.plans.grid.conduct import conduct
 
+from pixelproof.plans.grid.plan import run_grid
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid import write_grid
@@ -40,6 +40,6 @@ def grid(grid_file: Path) -> GridSpec:
 def gridded(grid: GridSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GridView]:
     """The folder of a whole grid, with its page, and what it says: look, do not touch."""
     out = tmp_path_factory.mktemp("gridded") / "grid"
-    view = conduct(grid, out)
+    view = run_grid(grid, out)
     write_grid(view, out)
     return out, view
