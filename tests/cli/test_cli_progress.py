@@ -10,7 +10,7 @@ from rich.console import Console
 from pixelproof.cli import progress
 from pixelproof.cli import train as train_progress
 from pixelproof.jobs.assess import Progress
-from pixelproof.jobs.train import Progress as TrainingProgress
+from pixelproof.jobs.train import TrainingProgress
 
 HALFWAY = Progress(samples=10, done=4, fooled=3, records=40, total_records=80, queries=12_000, seconds=60.0)
 

@@ -18,7 +18,7 @@ from pixelproof.jobs.assess import choose_device
 from pixelproof.jobs.assess_spec import from_options
 from pixelproof.jobs.perturb import JOURNAL as FILE
 from pixelproof.jobs.perturb.job import chosen_positions, conduct
-from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
+from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
@@ -52,11 +52,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PerturbVie
     return out, view
 
 
-def subject(count: int = 24) -> Subject:
+def subject(count: int = 24) -> AskedImages:
     data = load_data("bundled").take(slice(0, count))
     images = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
     scorer = verifier(load_model("zoo:lenet"), choose_device("cpu"))
-    return Subject(scorer, images, torch.from_numpy(data.labels.copy()))
+    return AskedImages(scorer, images, torch.from_numpy(data.labels.copy()))
 
 
 def test_every_setting_has_a_cell(measured: tuple[Path, PerturbView]):
@@ -90,7 +90,7 @@ def test_answers_and_distances_are_those_of_the_changed_images(measured: tuple[P
 def test_a_sample_is_measured_alone_as_among_others():
     asked, noise = subject(), PERTURBATIONS["gaussian-noise"](table="cifar")  # type: ignore[call-arg]
     together = cell(asked, noise, 3.0, seed=1)
-    alone = cell(Subject(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
+    alone = cell(AskedImages(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
     assert alone.answers == together.answers[7:8]
     assert alone.l2 == together.l2[7:8]
     assert cell(asked, noise, 3.0, seed=2).l2 != together.l2

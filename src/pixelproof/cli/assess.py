@@ -42,7 +42,7 @@ def assess(
             "autoattack, art:NAME … (see the README)."
         ),
     ] = "few-pixel,threshold",
-    way: Annotated[
+    access: Annotated[
         str,
         typer.Option(
             help="How attacks by name meet the defence: end-to-end, adaptive (BPDA, EOT), or replayed from the "

@@ -163,8 +163,8 @@ class _Plan:
                 runs.append(GridRun(block.label, run.manifest, str(Path(self.out.resolve().name, RUNS, block.folder))))
                 settle_kind(self.models[block.model.label], run.manifest.model.kind)
                 name, defence = block.model.label, block.defence or ""
-                found += cells(name, defence, block.way, block.target, run.records())
-                if block.defence is None and "replayed" in self.grid.ways:
+                found += cells(name, defence, block.access, block.target, run.records())
+                if block.defence is None and "replayed" in self.grid.access:
                     found += self._replays(block, run)
         return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped, self.clever_rows())
 
@@ -191,7 +191,7 @@ class _Plan:
 
 def _possible(spec: AssessSpec, classifier: Classifier) -> tuple[AssessSpec | None, str | None]:
     """``spec`` without the attacks that need gradients where there are none, and a sentence on those."""
-    if spec.way != "end-to-end" or classifier.differentiable or spec.defence is None:
+    if spec.access != "end-to-end" or classifier.differentiable or spec.defence is None:
         return spec, None
     levelled = get_args(AttackName)
     blind = [each for each in spec.attacks if each not in levelled and parse_attack(each).needs == "gradients"]
