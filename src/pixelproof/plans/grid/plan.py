@@ -14,6 +14,7 @@ import torch
 from pixelproof.attacks.named import parse_attack
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend, measure
+from pixelproof.engine import Judge
 from pixelproof.engine.settings import AttackName
 from pixelproof.files import slug
 from pixelproof.jobs.assess import AssessJob
@@ -21,7 +22,6 @@ from pixelproof.jobs.assess_spec import AssessSpec
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
 from pixelproof.jobs.job import choose_device, in_range
 from pixelproof.models import Classifier, load_model, settle_kind
-from pixelproof.models.query import predictor
 from pixelproof.plans.grid.replay import replayed
 from pixelproof.plans.grid.spec import Block, GridClever, GridSpec
 from pixelproof.plans.grid.view import GridRun, GridView
@@ -172,8 +172,8 @@ class _Plan:
         """What the images of a bare model's ``run`` come to behind every defence."""
         found: list[GridCell] = []
         for defence in self.grid.preprocessors:
-            predict = predictor(defend(self.models[block.model.label], defence), self.device)
-            again = replayed(run, predict)
+            judge = Judge.of(defend(self.models[block.model.label], defence), self.device)
+            again = replayed(run, judge)
             found += cells(block.model.label, defence, "replayed", block.target, again)
         return found
 
