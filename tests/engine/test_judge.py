@@ -183,6 +183,13 @@ def test_an_attack_that_lies_never_succeeds(
     assert not any(record.success for record in records)
 
 
+def test_an_image_that_is_not_made_of_numbers_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lie in ("NaN", "half NaN"):
+        model, make = LIES[lie]
+        runner, _ = attacked(monkeypatch, Liar("linf", 4, make), model)
+        assert [image for each in runner.run(samples(10, 12, 250)) for _, image in each.outcomes] == [None] * 3
+
+
 def test_an_attack_that_does_as_it_says_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tests above can fail."""
     _, records = attacked(monkeypatch, Liar("linf", 255, lambda clean: 1 - clean), by_brightness)
@@ -198,13 +205,12 @@ def test_an_attack_that_returns_too_few_images_is_stopped() -> None:
 # The judge by itself.
 
 
-def test_scores_that_are_no_numbers_are_no_success() -> None:
-    def broken(images: Tensor) -> Tensor:
-        return torch.tensor([torch.nan, 1.0]).expand(len(images), 2)
-
-    judge, clean = Judge.of(Watched(broken), CPU), torch.full((3, *SHAPE), 10.0)
-    assert not judge(clean + 1, clean, Goal(torch.zeros(3, dtype=torch.long)), Bound("linf", 2)).success.any()
-    assert not judge(clean + 1, clean, Goal(torch.zeros(3, dtype=torch.long), torch.ones(3)), Bound()).success.any()
+@pytest.mark.parametrize("scores", [[torch.nan, 1.0], [1.0, torch.nan], [1.0, torch.inf], [-torch.inf, 1.0]])
+def test_scores_that_are_no_numbers_are_no_success(scores: list[float]) -> None:
+    judge = Judge.of(Watched(lambda images: torch.tensor(scores).expand(len(images), 2)), CPU)
+    clean, labels = torch.full((3, *SHAPE), 10.0), torch.zeros(3, dtype=torch.long)
+    for goal in (Goal(labels), Goal(labels, labels + 1)):
+        assert not judge(clean + 1, clean, goal, Bound("linf", 2)).success.any()
 
 
 def test_what_the_detector_rejects_is_no_success() -> None:
