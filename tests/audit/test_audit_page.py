@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from audit_run import ANSWERS, BARS, CURVE, SURFACE, value, write_audit_run
 from audit_kit import claim
+from audit_run import ANSWERS, BARS, CURVE, SURFACE, value, write_audit_run
 
 from html_page import Page
 from pixelproof.report.audit_claim import claim_sentences

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pixelproof.plans.grid.conduct import conduct
+from pixelproof.plans.grid.scoreboard import rows
 from scipy.stats import spearmanr
 
 from pixelproof.errors import InputError
 from pixelproof.jobs.clever import clever, rank_correlation
 from pixelproof.models import load_model
 from pixelproof.plans.grid import clever as grid_clever
-from pixelproof.plans.grid.conduct import conduct
-from pixelproof.plans.grid.scoreboard import rows
 from pixelproof.plans.grid.spec import CleverSpec, GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid_clever import clever_sentences, clever_table

@@ -164,7 +164,8 @@ ALTERATIONS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "an image deleted": lambda db: db.execute("DELETE FROM images WHERE record = ?", (_first(db, SUCCESS),)),
     "a clean image deleted": lambda db: db.execute("DELETE FROM clean WHERE sample = 0"),
     "a record added": lambda db: db.execute(
-        f"INSERT INTO records SELECT NULL, {_names(threshold='7')}, digest FROM records WHERE id = {_first(db, FAILURE)}"
+        f"INSERT INTO records SELECT NULL, {_names(threshold='7')}, digest FROM records"
+        f" WHERE id = {_first(db, FAILURE)}"
     ),
     "an image added to a failure": lambda db: db.execute(
         "INSERT INTO images SELECT kind, ?, difference FROM images LIMIT 1", (_first(db, FAILURE),)
@@ -299,7 +300,9 @@ def test_forged_threshold(check, run_copy):
         db.execute("UPDATE records SET threshold = 3 WHERE id = ?", (key,))
     manifest, *_ = _read(run_copy, key)
     settings = json.loads(json.dumps(manifest.settings).replace('"threshold": 10', '"threshold": 3'))
-    identity = run_identity(manifest.job, settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256)
+    identity = run_identity(
+        manifest.job, settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256
+    )
     text = _problems(check, run_copy, settings=settings, identity=identity)
     assert "breaks its threshold" in text
 
