@@ -23,7 +23,7 @@ from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec, read_claim
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import Classifier, load_model
-from pixelproof.report.audit_page import write_audit
+from pixelproof.report.audit import write_audit
 from pixelproof.results.audit.claim import Claim
 from pixelproof.results.audit.view import audit_view
 from pixelproof.runs.environment import environment

@@ -29,47 +29,17 @@ if TYPE_CHECKING:
     from pixelproof.models import load_weights as load_weights
     from pixelproof.runs import RunStore as RunStore
 
-_ERRORS = (
-    "DataError",
-    "InputError",
-    "ModelError",
-    "PixelproofError",
-    "RunError",
-    "VerificationError",
-)
 # Imported on first use, so that `pixelproof --help` does not wait for torch.
-_HOME = {
-    **dict.fromkeys(_ERRORS, "pixelproof.errors"),
-    "Classifier": "pixelproof.models",
-    "ImageSet": "pixelproof.data",
-    "Result": "pixelproof.api",
-    "RunStore": "pixelproof.runs",
-    "assess": "pixelproof.api",
-    "audit_claim": "pixelproof.api",
-    "load_data": "pixelproof.data",
-    "load_model": "pixelproof.models",
-    "load_weights": "pixelproof.models",
-    "measure_perturbations": "pixelproof.api",
+_HOMES = {
+    "api": ("Result", "assess", "audit_claim", "measure_perturbations"),
+    "data": ("ImageSet", "load_data"),
+    "errors": ("DataError", "InputError", "ModelError", "PixelproofError", "RunError", "VerificationError"),
+    "models": ("Classifier", "load_model", "load_weights"),
+    "runs": ("RunStore",),
 }
+_HOME = {name: f"pixelproof.{home}" for home, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "Classifier",
-    "DataError",
-    "ImageSet",
-    "InputError",
-    "ModelError",
-    "PixelproofError",
-    "Result",
-    "RunError",
-    "RunStore",
-    "VerificationError",
-    "assess",
-    "audit_claim",
-    "load_data",
-    "load_model",
-    "load_weights",
-    "measure_perturbations",
-]
+__all__ = sorted(_HOME)  # told once, above
 
 
 def __getattr__(name: str) -> Any:

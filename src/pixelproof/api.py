@@ -148,7 +148,7 @@ def measure_perturbations(
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import PerturbSpec
     from pixelproof.jobs.runner import run_job
-    from pixelproof.report.perturb_page import write_perturbations
+    from pixelproof.report.perturb import write_perturbations
     from pixelproof.results.perturb_view import perturb_view
 
     classifier, data, given = _opened(model, images, labels, class_names, kind, name, device, options)
@@ -164,7 +164,7 @@ class Audit(AuditView):
     """An audit. In a notebook it shows its judgement and the table of its checkpoints."""
 
     def _repr_html_(self) -> str:
-        from pixelproof.report.audit_notebook import audit_html
+        from pixelproof.report.audit import audit_html
 
         return audit_html(self)
 
@@ -195,7 +195,7 @@ def audit_claim(
     from pixelproof.jobs.audit.job import AuditJob
     from pixelproof.jobs.audit.spec import AuditSpec
     from pixelproof.jobs.runner import run_job
-    from pixelproof.report.audit_page import write_audit
+    from pixelproof.report.audit import write_audit
     from pixelproof.results.audit.view import audit_view
 
     claimed = _claim(claim)

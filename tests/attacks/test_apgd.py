@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier, run
 from pixelproof.attacks.gradient.apgd import AutoPGD, Objective
-from pixelproof.attacks.gradient.halving import HalvingClimb
-from pixelproof.attacks.gradient.l1_climb import L1Climb, l1_box_projection
+from pixelproof.attacks.gradient.climb import HalvingClimb, L1Climb, l1_box_projection
 from pixelproof.attacks.norm_ball import Norm, NormBall, l1_projection
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier

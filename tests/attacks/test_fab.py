@@ -9,9 +9,8 @@ from scipy.optimize import linprog, minimize
 from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.gradient.fab import FAB
-from pixelproof.attacks.gradient.hyperplane import to_hyperplane
-from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.goal import wrong_classes
+from pixelproof.attacks.gradient.fab import FAB, to_hyperplane
 from pixelproof.attacks.norm_ball import Norm
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from attack_kit import answers, grey_images, linear_classifier, run, streams
 from pixelproof.attacks.gradient.bim import BIM
+from pixelproof.attacks.gradient.directions import sparse_descent
 from pixelproof.attacks.gradient.pgd import PGD
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
 
 DUAL = {"linf": 1, "l2": 2, "l1": torch.inf}

@@ -17,7 +17,7 @@ from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.jobs.runner import run_job
 from pixelproof.models.wrap import wrap_model
-from pixelproof.report.audit_page import write_audit
+from pixelproof.report.audit import write_audit
 from pixelproof.results.audit.view import AuditView, CheckpointRecord, EvidenceRecord, read_audit
 from pixelproof.runs import RunStore
 from tiny_run import Answer, Cli

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from audit_run import ANSWERS, answered, write_audit_run
 
-from pixelproof.report.audit_notebook import audit_html
+from pixelproof.report.audit import audit_html
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.judgement import Judgement, judgement
 from pixelproof.results.audit.view import audit_view

@@ -13,9 +13,9 @@ from audit_kit import claim
 from audit_run import ANSWERS, BARS, CURVE, SURFACE, value, write_audit_run
 
 from html_page import Page
-from pixelproof.report.audit_claim import claim_sentences
+from pixelproof.report.audit import SIGNS, write_audit
 from pixelproof.report.audit_figures import figures_of
-from pixelproof.report.audit_page import SIGNS, write_audit
+from pixelproof.report.audit_tables import claim_sentences
 from pixelproof.report.figure import Figure
 from pixelproof.results.audit.checkpoint import Answer, Plot, read_result
 from pixelproof.results.audit.view import AuditView, audit_view, read_audit, rows

@@ -14,7 +14,7 @@ from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
 from pixelproof.defences import BitDepth, Jpeg, PreprocessedClassifier, defend
-from pixelproof.jobs.audit.attacks import attempts
+from pixelproof.jobs.audit.attacks import attack, attempts
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models import TorchClassifier, load_model
 
@@ -98,7 +98,7 @@ def test_the_bare_model_is_the_one_without_the_defence():
     answer = ask(12, audit)
     assert answer["verdict"] == "pass"
     bare = next(each for each in attempts(audit) if each.view == "plain")
-    plain = case().attacked(bare.attack, "plain")
+    plain = attack(case(), bare.attack, "plain")
     assert len(bare.broken ^ plain.broken) <= 2, "the same attack from other random starts"
 
 

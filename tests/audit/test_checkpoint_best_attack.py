@@ -94,7 +94,7 @@ def test_labels_alone_are_judged_on_the_samples_that_were_attacked() -> None:
 def test_of_a_random_model_the_strongest_attack_counts_alone() -> None:
     audit = case(Noisy().eval(), claim(clean_accuracy=72, robust_accuracy=20), replace(SMALL, samples=15))
     before = surviving(audit)
-    standing = [row for row in range(15) if row not in before.fallen]
+    standing = [row for row in range(15) if row not in before.broken]
     made(audit, "lucky", list(range(15)), standing[:1])
     assert surviving(audit).robust_accuracy == before.robust_accuracy
     assert ask(20, audit)["verdict"] == "pass"

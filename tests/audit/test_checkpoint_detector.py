@@ -129,9 +129,9 @@ def test_one_that_rejects_everything_cannot_be_fooled_and_is_all_false_alarms():
 
 def test_one_that_rejects_nothing_changes_nothing():
     guarded, bare = case(Never()), case()
-    assert guarded.right == bare.right
-    attack = "pgd(norm=linf,epsilon=1,iterations=5)"
-    assert guarded.attacked(attack).broken == bare.attacked(attack).broken
+    assert guarded.decision.right == bare.decision.right
+    spec = "pgd(norm=linf,epsilon=1,iterations=5)"
+    assert attack(guarded, spec).broken == attack(bare, spec).broken
 
 
 def test_targets_and_labels():
@@ -147,7 +147,7 @@ def test_targets_and_labels():
 
 def test_the_rejected_class_wins_exactly_where_the_detector_rejects():
     model = TorchClassifier(Guarded(0.6).eval(), kind="logits")
-    images = case().images
+    images = case().samples.images
     scores = Rejecting(model, detector_of(model)).scores(images)
     rejected = model.module.detector(images) > 0
     assert 0 < int(rejected.sum()) < len(images)
@@ -158,7 +158,7 @@ def test_the_rejected_class_wins_exactly_where_the_detector_rejects():
 
 
 def test_behind_preprocessing_it_sees_what_the_model_sees():
-    model, images = TorchClassifier(Guarded().eval(), kind="logits"), case().images
+    model, images = TorchClassifier(Guarded().eval(), kind="logits"), case().samples.images
     behind = detector_of(PreprocessedClassifier(model, Jpeg(20)))
     assert torch.equal(behind.scores(images)[:, 1], detector_of(model).scores(Jpeg(20)(images))[:, 1])
 

@@ -12,8 +12,7 @@ from torch import nn
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.momentum import ITERATIONS, Momentum
-from pixelproof.jobs.audit.substitute import transfer
+from pixelproof.jobs.audit.substitute import ITERATIONS, Momentum, transfer
 
 ATTACK = Momentum("MI-FGSM", "cross-entropy", decay=1)
 

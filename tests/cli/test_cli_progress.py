@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pixelproof.cli import progress, train_progress
+from pixelproof.cli import progress
+from pixelproof.cli import train as train_progress
 from pixelproof.jobs.job import Progress
 from pixelproof.jobs.train import Progress as TrainingProgress
 

@@ -18,12 +18,11 @@ from severity_kit import (
     the_reference,
 )
 
-from pixelproof.corruptions.edge_distance import canny_edges, distance_to
 from pixelproof.corruptions.fog import Fog
 from pixelproof.corruptions.frost import Frost, _grown
 from pixelproof.corruptions.plasma_fractal import plasma_fractal
 from pixelproof.corruptions.snow import Snow
-from pixelproof.corruptions.spatter import Spatter, _equalised, _shading
+from pixelproof.corruptions.spatter import Spatter, _equalised, _shading, canny_edges, distance_to
 from pixelproof.data import load_data
 from pixelproof.image_draws import normal_numbers, uniform_numbers
 

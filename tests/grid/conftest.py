@@ -9,7 +9,7 @@ import pytest
 from pixelproof.plans.grid.plan import run_grid
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report.grid_page import write_grid
+from pixelproof.report.grid import write_grid
 
 TOML = """
 data = "bundled"

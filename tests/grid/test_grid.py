@@ -16,7 +16,7 @@ from pixelproof.models import load_model
 from pixelproof.plans.grid.plan import run_grid
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView, rows
-from pixelproof.report.grid_summary import grid_summary
+from pixelproof.report.grid import grid_summary
 from pixelproof.report.grid_tables import all_grid_tables
 from pixelproof.results.attempts import WORST
 from pixelproof.runs import RunStore

@@ -23,7 +23,7 @@ from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
-from pixelproof.report.perturb_page import write_perturbations
+from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.results.perturb_view import PerturbView, perturb_view, read_perturbations
 from pixelproof.results.perturbations import Cell

@@ -12,7 +12,8 @@ import pytest
 
 from pixelproof.errors import InputError
 from pixelproof.report import write_figures
-from pixelproof.report.figures import class_figures, curve_figures
+from pixelproof.report.assess_figures import curve_figures
+from pixelproof.report.heat_map import class_figures
 from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
 

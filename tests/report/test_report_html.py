@@ -11,8 +11,8 @@ import pytest
 
 from html_page import Page
 from pixelproof.report import levels_html, write_report
-from pixelproof.report.html import render
-from pixelproof.report.summary import summary
+from pixelproof.report.assess import assess_page
+from pixelproof.report.assess_summary import summary
 from pixelproof.results.view import read
 from pixelproof.runs.record import Finding
 from pixelproof.runs.store import RunStore
@@ -32,6 +32,10 @@ ODD_RUNS = [
     {"minimal": True, "levels": (2,), "done": 5, "finished": False, "attacks": ("threshold",)},
     {"minimal": True, "levels": (127,), "done": 0, "finished": False},
 ]
+
+
+def render(run: RunStore) -> str:
+    return assess_page(run).html()
 
 
 @pytest.mark.parametrize("options", ODD_RUNS)

@@ -14,17 +14,20 @@ import pytest
 from rich.console import Console
 
 from pixelproof.report import terminal_tables, write_figures, write_tables
-from pixelproof.report.figures import curve_figures
+from pixelproof.report.assess import assess_page
+from pixelproof.report.assess_figures import curve_figures, minimal_figure
+from pixelproof.report.assess_summary import summary
+from pixelproof.report.assess_tables import all_tables, curve_table, level_table, minimal_table
 from pixelproof.report.gallery import gallery
-from pixelproof.report.html import render
-from pixelproof.report.minimal_figure import minimal_figure
-from pixelproof.report.summary import summary
-from pixelproof.report.tables import all_tables, curve_table, level_table, minimal_table
 from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
 
 RunMaker = Callable[..., RunStore]
 Maker = Callable[..., RunStore]
+
+
+def render(run: RunStore) -> str:
+    return assess_page(run).html()
 
 
 @pytest.fixture

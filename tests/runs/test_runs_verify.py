@@ -164,8 +164,8 @@ ALTERATIONS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "an image deleted": lambda db: db.execute("DELETE FROM images WHERE record = ?", (_first(db, SUCCESS),)),
     "a clean image deleted": lambda db: db.execute("DELETE FROM clean WHERE sample = 0"),
     "a record added": lambda db: db.execute(
-        f"INSERT INTO records SELECT NULL, {_names(threshold='7')}, digest FROM records"
-        f" WHERE id = {_first(db, FAILURE)}"
+        f"INSERT INTO records SELECT NULL, {_names(threshold='7')}, digest FROM records "
+        f"WHERE id = {_first(db, FAILURE)}"
     ),
     "an image added to a failure": lambda db: db.execute(
         "INSERT INTO images SELECT kind, ?, difference FROM images LIMIT 1", (_first(db, FAILURE),)

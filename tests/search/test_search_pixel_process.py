@@ -9,10 +9,9 @@ from torch import Tensor
 
 from pixelproof.attacks import FewPixel
 from pixelproof.search import PixelProcess
-from pixelproof.search.pixel_landscape import LEVEL, Landscape, Observations, covariances, learn
+from pixelproof.search.pixel_landscape import LEVEL, Landscape, Observations, Posterior, covariances, learn, observe
 from pixelproof.search.pixel_plan import Incumbent, Pool, scan
 from pixelproof.search.pixel_prior import FLOOR, REACH, SHARPNESS, PixelPrior
-from pixelproof.search.posterior import Posterior, observe
 
 RGB, GREY, TINY = (16, 12, 3), (10, 10, 1), (2, 1, 3)  # tiny: sets soon run out
 Answer = Callable[[Tensor], Tensor]  # candidate images (q, H, W, C) to margins (q, K)

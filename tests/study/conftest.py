@@ -10,7 +10,7 @@ from study_cases import TOML
 from pixelproof.plans.study.plan import run_study
 from pixelproof.plans.study.spec import StudySpec, read_study
 from pixelproof.plans.study.view import StudyView
-from pixelproof.report.study_page import write_study
+from pixelproof.report.study import write_study
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,9 @@ import pytest
 from html_page import Page
 from pixelproof.plans.study.scoreboard import rows, write_scoreboard
 from pixelproof.plans.study.view import StudyView
-from pixelproof.report.study_page import render_study, study_page_figures, study_page_tables, write_study
-from pixelproof.report.study_pictures import explanation
-from pixelproof.report.study_published import published_lines_table
-from pixelproof.report.study_summary import study_summary
+from pixelproof.report.study import study_page, study_page_figures, study_page_tables, study_summary, write_study
+from pixelproof.report.study_demonstration import explanation
+from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results.study import Beside, Difference, Role
 
@@ -69,7 +68,7 @@ TABLES = {
 
 
 def render(view: StudyView) -> str:
-    return render_study(view, study_page_tables(view), study_page_figures(view))
+    return study_page(view).html()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import fields
+from math import isfinite
 from typing import ClassVar, Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 from pixelproof.units import to_8_bit
 
@@ -62,6 +64,13 @@ def project_and_quantise(attack: Attack, found: Tensor, clean: Tensor) -> Tensor
     rounded = attack.ball.to_8_bit(found, clean)
     inside = attack.ball.allows(rounded, clean)
     return torch.where(inside[:, None, None, None], rounded, clean)
+
+
+def require_positive(attack: str, **values: float) -> None:
+    """Raise ``InputError``, in one sentence, for the first of ``values`` that is not a number above 0."""
+    for name, value in values.items():
+        if not (isfinite(value) and value > 0):
+            raise InputError(f"{attack} needs {name} above 0, not {value:g}.")
 
 
 def _text(value: object) -> str:

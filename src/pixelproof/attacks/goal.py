@@ -68,6 +68,24 @@ class Unhurried(Goal):
         return torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
 
 
+def log_odds(goal: Goal, scores: Tensor) -> Tensor:
+    """n values log(1 − p) − log p, p being the probability of what ``goal`` wants, from log-scores n×K.
+
+    Wanted is the target, or any class but the label. Softer than a margin, as all classes count, and its gradient has
+    the direction of p's without going flat where p is near 0 or 1.
+    """
+    named = (goal.labels if goal.targets is None else goal.targets)[:, None]
+    of_it = scores.gather(1, named).squeeze(1)
+    of_others = scores.scatter(1, named, -torch.inf).logsumexp(1)
+    return of_it - of_others if goal.targets is None else of_others - of_it
+
+
+def wrong_classes(scores: Tensor, labels: Tensor, count: int) -> Tensor:
+    """The ``count`` likeliest classes but the label, N×count in falling order, by ``scores`` N×K; K − 1 if fewer."""
+    others = scores.scatter(1, labels[:, None], -torch.inf)
+    return others.topk(min(count, scores.shape[1] - 1)).indices
+
+
 def _dlr(scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
     """Untargeted −(z_y − max_{k≠y} z_k)/(z_π1 − z_π3); targeted −(z_y − z_t)/(z_π1 − (z_π3 + z_π4)/2)."""
     ordered = scores.sort(1, descending=True).values

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.errors import InputError
+from pixelproof.seeds import Streams
 from pixelproof.units import grey_levels, to_8_bit
 
 Norm = Literal["linf", "l2", "l1"]
@@ -95,3 +96,20 @@ def l1_projection(change: Tensor, radius: float) -> Tensor:
     last = (ordered * rank > excess).sum(1, keepdim=True).clamp(min=1)  # components that stay above zero
     shrink = (excess.gather(1, last - 1) / last).clamp(min=0)
     return change.sign() * (size - shrink).clamp(min=0)
+
+
+def random_start(clean: Tensor, ball: NormBall, streams: Streams) -> Tensor:
+    """Images uniformly from the ball around each of ``clean`` N×C×H×W, then cut to [0, 1]; one stream an image."""
+    shape, size = clean.shape[1:], clean[0].numel()
+    if ball.norm == "linf":
+        change = 2 * streams.uniform(*shape) - 1
+    elif ball.norm == "l2":
+        direction = streams.normal(size)
+        radius = streams.uniform(1) ** (1 / size)
+        change = (direction * radius / direction.norm(dim=1, keepdim=True)).view_as(clean)
+    else:
+        # D of D + 1 exponential variables, divided by their sum, are uniform on the solid simplex.
+        lengths = -torch.log1p(-streams.uniform(size + 1))
+        signs = 2.0 * streams.integers(2, size) - 1
+        change = (signs * lengths[:, :-1] / lengths.sum(1, keepdim=True)).view_as(clean)
+    return ball.project(clean + change * ball.epsilon / 255, clean)

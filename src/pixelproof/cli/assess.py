@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts
+from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts, told
 from pixelproof.errors import InputError
 
 
@@ -87,36 +87,21 @@ def assess(
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
-    from pixelproof.cli.documents import run_and_show, write_assessment
+    from pixelproof.cli.documents import run_and_show
     from pixelproof.jobs.assess import AssessJob
-    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.assess_spec import AssessSpec
     from pixelproof.jobs.open import open_data, open_model
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
+    from pixelproof.report.assess import PERTURBATIONS, write_run
     from pixelproof.runs import RunStore
 
-    spec = make_spec(
-        model=model,
-        defence=defence,
-        data=data,
-        corruption=corruption,
+    spec = told(
+        AssessSpec,
+        locals(),
         range=limits(range_),
-        samples=samples,
         attacks=split(attacks),
-        way=way,
-        search=search,
         levels=[integer("--levels", text) for text in parts(levels)],
-        minimal=minimal,
-        preset=preset,
-        max_queries=max_queries,
-        independent_levels=independent_levels,
-        target=target,
-        fitness=fitness,
-        shuffle=shuffle,
-        seed=seed,
-        device=device,
-        precision=precision,
-        trust_code=trust_code,
     )
     if with_ not in (None, "perturbations"):
         raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
@@ -124,6 +109,6 @@ def assess(
     also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
     run_and_show(AssessJob(spec, classifier, images), out)
     if also is not None:
-        run_and_show(also, out / "perturbations")
+        run_and_show(also, out / PERTURBATIONS)
         with RunStore.open(out) as run:
-            write_assessment(run)  # whose page speaks of them
+            write_run(run, out)  # whose page speaks of them

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, Range, TrustCode, integer, limits, parts
+from pixelproof.cli.options import Data, Defence, Device, Model, Range, TrustCode, integer, limits, parts, told
 
 
 def audit(
@@ -36,26 +36,15 @@ def audit(
 ) -> None:
     """Test a claim of robustness at twenty checkpoints and write a review; started again, it goes on."""
     from pixelproof.cli.documents import run_and_show
-    from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.audit.spec import AuditSpec
     from pixelproof.jobs.open import open_job
 
-    spec = from_options(
+    spec = told(
         AuditSpec,
-        {
-            "model": model,
-            "defence": defence,
-            "data": data,
-            "claim": str(claim),
-            "preset": preset,
-            "only": tuple(integer("--only", text) for text in parts(only)),
-            "samples": samples,
-            "iterations": iterations,
-            "stored": tuple(map(str, stored or ())),
-            "range": limits(range_),
-            "seed": seed,
-            "device": device,
-            "trust_code": trust_code,
-        },
+        locals(),
+        claim=str(claim),
+        only=tuple(integer("--only", text) for text in parts(only)),
+        stored=tuple(map(str, stored or ())),
+        range=limits(range_),
     )
     run_and_show(open_job(spec), out)

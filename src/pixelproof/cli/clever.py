@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, TrustCode
+from pixelproof.cli.options import Data, Defence, Device, Model, TrustCode, told
 
 
 def clever(
@@ -42,26 +42,8 @@ def clever(
 ) -> None:
     """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score."""
     from pixelproof.cli.documents import run_and_show
-    from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.clever.job import CleverSpec
     from pixelproof.jobs.open import open_job
 
-    spec = from_options(
-        CleverSpec,
-        {
-            "model": model,
-            "data": data,
-            "samples": samples,
-            "norm": norm,
-            "radius": radius,
-            "batches": batches,
-            "batch_samples": batch_samples,
-            "target": target,
-            "defence": defence,
-            "run": None if run is None else str(run),
-            "seed": seed,
-            "device": device,
-            "trust_code": trust_code,
-        },
-    )
+    spec = told(CleverSpec, locals(), run=None if run is None else str(run))
     run_and_show(open_job(spec), out)

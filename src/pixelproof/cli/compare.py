@@ -22,8 +22,7 @@ def compare(
     from pixelproof.cli.console import console
     from pixelproof.errors import RunError
     from pixelproof.plans.compare import compare as side_by_side
-    from pixelproof.report.study_page import write_study
-    from pixelproof.report.study_summary import study_summary
+    from pixelproof.report.study import study_summary, write_study
     from pixelproof.runs.store import FILE
 
     if (out / FILE).exists():

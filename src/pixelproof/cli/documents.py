@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,27 +51,17 @@ def _folder(run: RunStore) -> Path:
 
 
 def _assessment(run: RunStore) -> None:
-    from pixelproof.report import terminal_tables
+    from pixelproof.report import terminal_tables, write_run
 
     for table in terminal_tables(run):
         console.print(table)
-    write_assessment(run)
-    _point("report", _folder(run) / "report.html")
-
-
-def write_assessment(run: RunStore) -> None:
-    """Write ``report.html`` and ``tables/`` into the folder of ``run``."""
-    from pixelproof.report import write_report, write_tables
-
-    write_tables(run, _folder(run) / "tables")
-    write_report(run, _folder(run) / "report.html")
+    _point("report", write_run(run, _folder(run)))
 
 
 def _perturbations(run: RunStore) -> None:
-    from pixelproof.report.perturb_page import write_perturbations
-    from pixelproof.report.perturb_summary import perturb_summary
+    from pixelproof.report.perturb import perturb_summary, write_perturbations
     from pixelproof.report.perturb_tables import error_table, standing_table
-    from pixelproof.report.terminal_table import narrowed
+    from pixelproof.report.terminal import narrowed
     from pixelproof.results.perturb_view import perturb_view, rows
 
     view = perturb_view(run)
@@ -83,8 +73,7 @@ def _perturbations(run: RunStore) -> None:
 
 
 def _audit(run: RunStore) -> None:
-    from pixelproof.report.audit_page import write_audit
-    from pixelproof.report.audit_terminal import verdict_list
+    from pixelproof.report.audit import verdict_list, write_audit
     from pixelproof.results.audit.view import audit_view, rows
 
     view = audit_view(run)
@@ -100,7 +89,7 @@ def _audit(run: RunStore) -> None:
 
 
 def _clever(run: RunStore) -> None:
-    from pixelproof.report.clever_table import score_table, sentences
+    from pixelproof.report.clever import score_table, sentences
     from pixelproof.results.clever import clever_result
 
     result = clever_result(run)
@@ -112,7 +101,7 @@ def _clever(run: RunStore) -> None:
 
 def _transfer(run: RunStore) -> None:
     from pixelproof.report.study_tables import fast_table
-    from pixelproof.report.tables import write_forms
+    from pixelproof.report.table import write_forms
     from pixelproof.results.study.fast import fast_rows_of
 
     table = fast_table(fast_rows_of(run))
@@ -124,29 +113,27 @@ def _transfer(run: RunStore) -> None:
         console.print(f"table: [bold]{escape(str(run.folder / table.name))}.csv[/], .md, .tex", soft_wrap=True)
 
 
-def figures_of(run: RunStore) -> list[Figure]:
-    """The figures of what ``run`` says."""
-    from pixelproof.report.audit_figures import audit_figures
-    from pixelproof.report.figures import class_figures, curve_figures
-    from pixelproof.report.perturb_figures import perturb_figures
+def figures_of(run: RunStore) -> Sequence[Figure]:
+    """The figures of what ``run`` says; of some kinds there are none."""
+    from pixelproof.report.assess import figures
+    from pixelproof.report.audit import audit_page
+    from pixelproof.report.perturb import perturb_page
     from pixelproof.results.audit.view import audit_view
     from pixelproof.results.perturb_view import perturb_view
-    from pixelproof.results.view import read
 
     match run.manifest.job:
         case "assess":
-            view = read(run)
-            return [*curve_figures(view), *class_figures(view)]
+            return figures(run)
         case "perturb":
-            return perturb_figures(perturb_view(run))
+            return perturb_page(perturb_view(run)).contents.figures
         case "audit":
-            return audit_figures(audit_view(run))
-    return []
+            return audit_page(audit_view(run)).contents.figures
+    return ()
 
 
 def tell(tables: Iterable[Table], sentences: Iterable[str] = (), page: Path | None = None) -> None:
     """Print ``tables``, then ``sentences``, then where the page lies."""
-    from pixelproof.report.terminal_table import terminal_table
+    from pixelproof.report.terminal import terminal_table
 
     for table in tables:
         console.print(terminal_table(table))

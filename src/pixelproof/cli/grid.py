@@ -23,8 +23,7 @@ def grid(
     from pixelproof.plans.grid.plan import run_grid
     from pixelproof.plans.grid.spec import read_grid
     from pixelproof.plans.grid.view import rows
-    from pixelproof.report.grid_page import write_grid
-    from pixelproof.report.grid_summary import grid_summary
+    from pixelproof.report.grid import grid_summary, write_grid
     from pixelproof.results.scoreboard import write_scoreboard
 
     view = run_grid(read_grid(spec, data), out, trust_code=trust_code, show=job_progress, say=noting("note"))

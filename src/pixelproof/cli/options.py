@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from pixelproof.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Spec = TypeVar("Spec", bound="BaseModel")
 
 Model = Annotated[
     str, typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file.")
@@ -39,6 +45,17 @@ def without_place(data: str) -> str:
     if kind == "pentomino":  # numbers, not a place
         return data
     return kind + colon + _PLACES.get(kind, "") if colon else kind
+
+
+def told(kind: type[Spec], given: Mapping[str, object], **read: object) -> Spec:
+    """The spec of ``kind`` that a command's options say: of its locals ``given`` those of the spec's fields.
+
+    ``read`` are those whose text had to be taken apart. Raises ``InputError`` with one sentence on what is wrong.
+    """
+    from pixelproof.jobs.assess_spec import from_options
+
+    fields = {name: value for name, value in given.items() if name in kind.model_fields}
+    return from_options(kind, {**fields, **read})
 
 
 def parts(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, Range, Shuffle, TrustCode, limits, number, parts
+from pixelproof.cli.options import Data, Defence, Device, Model, Range, Shuffle, TrustCode, limits, number, parts, told
 
 
 def perturb(
@@ -45,29 +45,14 @@ def perturb(
 ) -> None:
     """Measure a classifier under common perturbations: rotation, light, noise, blur, weather, compression."""
     from pixelproof.cli.documents import run_and_show
-    from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.open import open_job
     from pixelproof.jobs.perturb.spec import PerturbSpec
 
-    spec = from_options(
+    spec = told(
         PerturbSpec,
-        {
-            "model": model,
-            "data": data,
-            "suite": suite,
-            "only": tuple(parts(only)),
-            "severities": tuple(number("--severities", text) for text in parts(severities)),
-            "samples": samples,
-            "per_class": per_class,
-            "minimal": minimal,
-            "worst_case": worst_case,
-            "gate": gate,
-            "defence": defence,
-            "range": limits(range_),
-            "shuffle": shuffle,
-            "seed": seed,
-            "device": device,
-            "trust_code": trust_code,
-        },
+        locals(),
+        only=tuple(parts(only)),
+        severities=tuple(number("--severities", text) for text in parts(severities)),
+        range=limits(range_),
     )
     run_and_show(open_job(spec), out)

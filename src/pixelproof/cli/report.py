@@ -24,11 +24,10 @@ def report(
 ) -> None:
     """Print what a run says and write its report, tables and, where asked, figures."""
     from pixelproof.cli.documents import figures_of, show
-    from pixelproof.files import write_whole
+    from pixelproof.report.figure import write_drawings
     from pixelproof.runs import RunStore
 
     with RunStore.open(run) as store:
-        for figure in figures_of(store) if figures else ():
-            for each in figures or ():
-                write_whole(run / "figures" / f"{figure.name}.{each.value}", getattr(figure, each.value)())
+        if figures:
+            write_drawings(figures_of(store), run / "figures", [each.value for each in figures])
         show(store)

@@ -23,8 +23,7 @@ def study(
     from pixelproof.plans.study.plan import run_study
     from pixelproof.plans.study.scoreboard import rows
     from pixelproof.plans.study.spec import read_study
-    from pixelproof.report.study_page import write_study
-    from pixelproof.report.study_summary import study_summary
+    from pixelproof.report.study import study_summary, write_study
     from pixelproof.results.scoreboard import write_scoreboard
 
     view = run_study(read_study(spec, data), out, trust_code=trust_code, show=job_progress, say=noting("missing"))

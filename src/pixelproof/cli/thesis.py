@@ -30,10 +30,9 @@ def thesis(
     from pixelproof.plans.thesis.plan import PERTURBATIONS, run_thesis
     from pixelproof.plans.thesis.spec import read_thesis
     from pixelproof.plans.thesis.view import rows
-    from pixelproof.report.perturb_page import write_perturbations
-    from pixelproof.report.terminal_table import narrowed
-    from pixelproof.report.thesis_page import differences, thesis_summary, write_thesis
-    from pixelproof.report.thesis_tables import perturbation_table, pgd_table
+    from pixelproof.report.perturb import write_perturbations
+    from pixelproof.report.terminal import narrowed
+    from pixelproof.report.thesis import differences, perturbation_table, pgd_table, thesis_summary, write_thesis
     from pixelproof.results.scoreboard import write_scoreboard
 
     pairs = [each.partition("=") for each in data or ()]

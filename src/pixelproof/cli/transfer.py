@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Defence, Device, Model, TrustCode
+from pixelproof.cli.options import Defence, Device, Model, TrustCode, told
 
 
 def transfer(
@@ -20,18 +20,8 @@ def transfer(
 ) -> None:
     """Show the adversarial images of finished runs to another model: a lower bound on what a search would fool."""
     from pixelproof.cli.documents import run_and_show
-    from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.open import open_job
     from pixelproof.jobs.transfer import TransferSpec
 
-    spec = from_options(
-        TransferSpec,
-        {
-            "model": model,
-            "defence": defence,
-            "sources": tuple(map(str, source)),
-            "device": device,
-            "trust_code": trust_code,
-        },
-    )
+    spec = told(TransferSpec, locals(), sources=tuple(map(str, source)))
     run_and_show(open_job(spec), out)

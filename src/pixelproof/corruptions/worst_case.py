@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.corruptions.thesis.brightness import brightened
-from pixelproof.corruptions.warp import posed
+from pixelproof.corruptions.warp import mildest_first, posed
 from pixelproof.errors import InputError
 from pixelproof.image_draws import BITS, draws
 from pixelproof.units import to_8_bit
@@ -111,10 +111,8 @@ class SpatialWorstCase:
         return torch.cat([some.new_zeros(count, 1, 4), some * reach], 1)
 
     def _grid(self) -> Tensor:
-        turns, moves, lights = (_spread(n) for n in (self.rotations, self.translations, self.brightnesses))
-        grid = torch.cartesian_prod(turns, moves, moves, lights)
-        size = grid.square().sum(1)
-        return grid[size.sort(stable=True).indices][int((size == 0).sum()) :]
+        grid = mildest_first((self.rotations, self.translations, self.translations, self.brightnesses))
+        return grid[int((grid == 0).all(1).sum()) :]  # the unchanged image comes before them all
 
 
 def changed(images: Tensor, changes: Tensor) -> Tensor:
@@ -128,7 +126,3 @@ def _lead(scores: Tensor, labels: Tensor) -> Tensor:
     own = scores.gather(1, labels[:, None])[:, 0]
     others = scores.scatter(1, labels[:, None], -torch.inf).amax(1)
     return (own - others).masked_fill(scores.argmax(1) != labels, -torch.inf)
-
-
-def _spread(count: int) -> Tensor:
-    return torch.linspace(-1, 1, count) if count > 1 else torch.zeros(1)

@@ -11,12 +11,9 @@ from torch import Tensor
 _EDGE = 1e-6  # far above the spacing of float32 below 1, far below what anybody rounds to
 
 
-@runtime_checkable
-class OutputDefence(Protocol):
-    """A function of each image's probabilities, and of the image, always alike for the same two.
-
-    ``name``, ``spec`` and ``differentiable`` are as of a ``Preprocessor``.
-    """
+class Defence(Protocol):
+    """``name`` is what people call it; ``spec`` names every parameter that decides its answers; ``differentiable``
+    says whether gradients flow through it."""
 
     @property
     def name(self) -> str: ...
@@ -26,6 +23,11 @@ class OutputDefence(Protocol):
 
     @property
     def differentiable(self) -> bool: ...
+
+
+@runtime_checkable
+class OutputDefence(Defence, Protocol):
+    """A function of each image's probabilities, and of the image, always alike for the same two."""
 
     def __call__(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """Other weights of the classes for ``probabilities``, both float64 N×K.

@@ -7,26 +7,13 @@ from typing import Protocol, Self, runtime_checkable
 
 from torch import Tensor
 
-from pixelproof.defences.output_defence import OutputDefence
+from pixelproof.defences.output_defence import Defence, OutputDefence
 from pixelproof.errors import InputError
 
 
 @runtime_checkable
-class Preprocessor(Protocol):
-    """A function of images that treats each by itself and the same one always alike, on any device.
-
-    ``name`` is what people call it; ``spec`` names every parameter that decides its answers; ``differentiable``
-    says whether gradients flow through it.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def spec(self) -> str: ...
-
-    @property
-    def differentiable(self) -> bool: ...
+class Preprocessor(Defence, Protocol):
+    """A function of images that treats each by itself and the same one always alike, on any device."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """Other images of the same shape for ``images``, both float32 N×C×H×W in [0, 1].

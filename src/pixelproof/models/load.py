@@ -1,20 +1,28 @@
-"""Models by spec strings, as on the command line."""
+"""Models by spec strings, as on the command line, and models built by a function, when trusted in a user's own file."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 
-from pixelproof.errors import ModelError
+from pixelproof.errors import InputError, ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
-from pixelproof.models.factory import build_from_file, build_from_module
+from pixelproof.models.outputs import first_line
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.wrap import wrap_model
 from pixelproof.zoo import registry
 
-SPELLINGS = "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export) or FILE.pt (TorchScript)"
+SPECS = "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export) or FILE.pt (TorchScript)"
 _SCRIPTS = (".pt", ".ts", ".torchscript")
 _WEIGHTS = (".bin", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".pth", ".safetensors")
 
@@ -52,7 +60,7 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
 
 def _program(path: Path, trust_code: bool, device: torch.device | None) -> Classifier:
     if not path.is_file():
-        raise ModelError(f"There is no file {path}; expected {SPELLINGS}, so check its path.")
+        raise ModelError(f"There is no file {path}; expected {SPECS}, so check its path.")
     _check_trust(str(path), trust_code)
     if path.suffix == ".pt2":
         return ExportedClassifier(path, name=path.name, device=device)
@@ -73,8 +81,107 @@ def _unknown(spec: str) -> ModelError:
         return ModelError(f"{spec!r} names no function; expected FILE.py:FUNCTION, so add one that returns the model.")
     if suffix in _WEIGHTS:
         return ModelError(
-            f"{spec!r} is no program that runs by itself; expected {SPELLINGS}, so write a function that "
+            f"{spec!r} is no program that runs by itself; expected {SPECS}, so write a function that "
             "builds the network (pixelproof.models.load_weights reads its weights) and name it as "
             "FILE.py:FUNCTION."
         )
-    return ModelError(f"Unknown model {spec!r}; expected {SPELLINGS}, so spell it in one of these ways.")
+    return ModelError(f"Unknown model {spec!r}; expected {SPECS}, so spell it in one of these ways.")
+
+
+def build_from_file(path: Path, factory: str) -> object:
+    """What ``factory()`` of the Python file ``path`` returns; the file may import its neighbours meanwhile.
+
+    ``sys.path`` is as before afterwards. Raises ``ModelError`` when the file or the function is missing or
+    fails.
+    """
+    if not path.is_file():
+        raise ModelError(f"There is no file {path}; expected a Python file that defines {factory}, so check its path.")
+    with _neighbours(path.resolve().parent):
+        return _call(_run_file(path), factory, str(path))
+
+
+def build_from_module(module: str, factory: str) -> object:
+    """What ``factory()`` of the importable module ``module`` returns. Raises ``ModelError`` as for files."""
+    try:
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        if module == missing or module.startswith(f"{missing}."):
+            raise ModelError(
+                f"There is no module {missing} to import; expected an installed one, so install it, or name "
+                "a file as FILE.py:FUNCTION."
+            ) from error
+        raise _failed(module, error) from error
+    except Exception as error:
+        raise _failed(module, error) from error
+    return _call(loaded, factory, module)
+
+
+def _run_file(path: Path) -> ModuleType:
+    mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = f"pixelproof_user_{path.stem}_{mark}"  # stays in sys.modules, so that its classes pickle
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # a .py file always has a loader
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _failed(str(path), error) from error
+    return module
+
+
+def _call(module: ModuleType, factory: str, where: str) -> object:
+    function: Any = getattr(module, factory, None)
+    if function is None:
+        raise ModelError(
+            f"{where} defines no {factory}; expected a function that returns the model, so add or rename it."
+        )
+    if not callable(function):
+        raise ModelError(
+            f"{factory} in {where} is a {type(function).__name__}; expected a function without arguments "
+            "that returns the model, so name one."
+        )
+    try:
+        return function()
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"{factory}() in {where} failed with {first_line(error)}; expected it to return a model without "
+            "arguments, so try it alone in Python."
+        ) from error
+
+
+def _failed(where: str, error: BaseException) -> ModelError:
+    return ModelError(
+        f"{where} failed to load with {first_line(error)}; expected it to import cleanly, so try it alone in Python."
+    )
+
+
+@contextmanager
+def _neighbours(folder: Path) -> Iterator[None]:
+    """``folder`` first on the import path, its modules hiding others of the same name; undone afterwards.
+
+    So two files in two folders may each have a neighbour ``net.py``, and each gets its own.
+    """
+    path = list(sys.path)
+    names = {each.stem for each in folder.glob("*.py")} | {each.parent.name for each in folder.glob("*/__init__.py")}
+    hidden = {key: module for key, module in sys.modules.items() if key.partition(".")[0] in names}
+    hidden = {key: module for key, module in hidden.items() if not _lies_in(module, folder)}
+    for key in hidden:
+        del sys.modules[key]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.modules.update(hidden)
+
+
+def _lies_in(module: ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).resolve().is_relative_to(folder)

@@ -11,7 +11,7 @@ from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.job import Job, Listener
 from pixelproof.jobs.runner import run_job
 from pixelproof.runs.store import FILE
-from pixelproof.zoo.absent import absence
+from pixelproof.zoo.registry import absence
 
 #: The folder of a plan's runs.
 RUNS = "runs"

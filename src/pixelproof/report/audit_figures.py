@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Literal
 
 import altair as alt
 
-from pixelproof.report.audit_figure_words import Row, in_words
 from pixelproof.report.figure import WIDTH, Figure
 from pixelproof.results.audit.checkpoint import CheckpointResult, Plot
 from pixelproof.results.audit.view import AuditView
+from pixelproof.wording import decimal
+
+Row = Mapping[str, Any]
 
 #: Apart for all eyes in hue and lightness, and each line has its shape of point besides, or its dashes.
 _COLOURS = ["#1b4f91", "#cf6a12", "#3d7a4a", "#8a4fa3", "#b3261e", "#59636e"]
@@ -23,6 +25,7 @@ _NAMES = 140  # px for the names of bars
 _LETTERS = 24  # of a name that stands at the left of its bar
 _NAME = "\u200b"  # the place of a name above its bars, beside those of the groups
 _BAR = 18  # px
+_TOLD = 8  # values told one by one in words
 _TICKS = 12  # values of an axis that are named each
 
 
@@ -34,7 +37,7 @@ def audit_figures(view: AuditView) -> list[Figure]:
 def figures_of(answered: CheckpointResult) -> list[Figure]:
     """One for each plot with something in it."""
     return [
-        Figure(_stem(answered, plot), plot.title, in_words(plot, rows), plot.caption, _DRAWN[plot.kind](plot, rows))
+        Figure(_stem(answered, plot), plot.title, _in_words(plot, rows), plot.caption, _DRAWN[plot.kind](plot, rows))
         for plot in answered.plots
         if (rows := [row for row in plot.rows if _whole(row)])
     ]
@@ -206,3 +209,37 @@ def _spec(chart: Any) -> dict[str, Any]:
 
 
 _DRAWN = {"line": _line, "bar": _bars, "heat": _heat}
+
+
+# In words.
+
+
+def _in_words(plot: Plot, rows: Sequence[Row]) -> str:
+    """What ``plot``, of which ``rows`` are drawn, shows to those who do not see it."""
+    if plot.kind == "heat":
+        deep = [row["z"] for row in rows]
+        between = f"from {decimal(min(deep))} to {decimal(max(deep))}"
+        return f"Map of {plot.z or 'values'} over {plot.x} and {plot.y}, {between}."
+    if plot.kind == "bar":
+        said = _said([(" ".join((str(row["name"]), row.get("group", ""))).strip(), row["y"]) for row in rows])
+        return f"Bars of {plot.y}: {said}{_against(plot)}."
+    parts = [
+        (name, _said([(f"at {row['x']:g}", row["y"]) for row in rows if row.get("line", "") == name]))
+        for name in dict.fromkeys(row.get("line", "") for row in rows)
+    ]
+    said = "; ".join(f"{name}: {text}" if name else text for name, text in parts)
+    return f"Lines of {plot.y} against {plot.x}. {said}{_against(plot)}."
+
+
+def _said(values: Sequence[tuple[str, float]]) -> str:
+    """``at 1 12.0, at 2 9.00``; of many, the first few and the last."""
+    shown = values if len(values) <= _TOLD else [*values[: _TOLD - 1], values[-1]]
+    texts = [f"{name} {decimal(value)}" for name, value in shown]
+    if len(values) > _TOLD:
+        texts.insert(_TOLD - 1, "…")
+    return ", ".join(texts)
+
+
+def _against(plot: Plot) -> str:
+    held = [f"{label} at {value:g}" for value, label in (each for each in (plot.rule, plot.mark) if each is not None)]
+    return f"; dashed: {', '.join(held)}" if held else ""

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import vl_convert
+from markupsafe import Markup
+
+from pixelproof.errors import InputError
+from pixelproof.files import write_whole
+from pixelproof.results.intervals import Rate
 
 WIDTH = 370  # px, so that no text falls below 11 px where a phone shrinks the figure to its screen
 COLOURS = {
@@ -15,6 +23,7 @@ COLOURS = {
 }  # apart in hue for all eyes, in lightness on grey paper
 SHADES = {"few-pixel": ("#f1f5fb", "#0b2f66"), "threshold": ("#fdf3e7", "#7a3403")}
 OTHER_COLOUR, OTHER_SHADES = "#3d7a4a", ("#eff7f0", "#123d1c")
+_ENLARGED = 1.2  # figures on a page, where there is room
 _FONT = "Helvetica, Arial, sans-serif"
 _TEXT, _FAINT = "#1f2328", "#d7dbe0"
 _CONFIG: dict[str, Any] = {
@@ -48,17 +57,29 @@ _CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """``name`` is the file's stem; ``alt`` says in words what the picture shows."""
+    """``name`` is the file's stem; ``alt`` says in words what the picture shows; ``page`` is where its title leads."""
 
     name: str
     title: str
     alt: str
     caption: str
     spec: dict[str, Any]
+    page: str = ""
 
     def svg(self) -> str:
         """The drawing, equal for equal data; its ids begin with ``name``, so one page can hold several."""
+        return self._svg
+
+    @cached_property
+    def _svg(self) -> str:
         return _own_ids(vl_convert.vegalite_to_svg(self._configured()), self.name)
+
+    def html(self) -> Markup:
+        """The drawing within a page, announced as one image to readers that do not see it."""
+        width = float(re.findall(r'^<svg[^>]* width="([\d.]+)"', self._svg)[0])
+        limit = f"max-width:{_ENLARGED * width:.0f}px"
+        head = Markup('<svg role="img" aria-label="{}" style="{}" ').format(self.alt, limit)
+        return Markup(self._svg.replace("<svg ", str(head), 1))
 
     def pdf(self) -> bytes:
         return bytes(vl_convert.vegalite_to_pdf(self._configured()))
@@ -71,6 +92,12 @@ class Figure:
         return {**self.spec, "config": _CONFIG}
 
 
+def in_percent(rate: Rate) -> dict[str, float]:
+    """A rate as a row of a chart: ``share`` with the ends of its interval, ``low`` and ``high``."""
+    shares = {"share": rate.value or 0.0, "low": rate.interval.low, "high": rate.interval.high}
+    return {key: round(100 * share, 3) for key, share in shares.items()}
+
+
 def _own_ids(svg: str, name: str) -> str:
     """Vega numbers its ids per process; number them per figure."""
     names: dict[str, str] = {}
@@ -80,3 +107,19 @@ def _own_ids(svg: str, name: str) -> str:
         svg = svg.replace(f'id="{old}"', f'id="{new}"').replace(f"url(#{old})", f"url(#{new})")
         svg = svg.replace(f'"#{old}"', f'"#{new}"')
     return svg
+
+
+_FORMATS: dict[str, Callable[[Figure], str | bytes]] = {"svg": Figure.svg, "pdf": Figure.pdf, "png": Figure.png}
+
+
+def write_drawings(figures: Iterable[Figure], folder: Path, formats: Sequence[str] = ("svg",)) -> list[Path]:
+    """Each of ``figures`` as NAME.FORMAT in ``folder``; returns the paths written.
+
+    ``formats`` are of ``svg``, ``pdf``, ``png``; raises ``InputError`` for others, before it writes.
+    """
+    unknown = [name for name in formats if name not in _FORMATS]
+    if unknown:
+        raise InputError(f"Figures are written as {', '.join(_FORMATS)}, not as {', '.join(unknown)}.")
+    return [
+        write_whole(folder / f"{figure.name}.{name}", _FORMATS[name](figure)) for figure in figures for name in formats
+    ]

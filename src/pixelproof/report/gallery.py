@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from pixelproof.report.picture import amplified, changed_pixels, data_uri, shown_size
+from pixelproof.report.picture import Picture, amplified, changed_pixels, data_uri, shown_size
 from pixelproof.results.derived_levels import first_level
 from pixelproof.results.view import View
 from pixelproof.runs.record import Record
@@ -18,22 +18,10 @@ _NAMED = 5  # changed pixels named one by one
 
 
 @dataclass(frozen=True)
-class Picture:
-    """``ring`` holds (x, y) centres in percent of the picture, for marks on a few changed pixels."""
-
-    caption: str
-    alt: str
-    source: str
-    rings: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True)
 class Example:
-    """One fooled image: three pictures of ``width`` × ``height`` px and what there is to know."""
+    """One fooled image: three pictures of one size and what there is to know."""
 
     pictures: tuple[Picture, ...]
-    width: int
-    height: int
     true: str
     answer: str
     facts: tuple[str, ...]
@@ -116,21 +104,16 @@ def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> 
     changed = changed_pixels(clean, adversarial)
     height, width, _ = clean.shape
     rings = tuple((100 * (x + 0.5) / width, 100 * (y + 0.5) / height) for x, y in changed)
-    shown_width, shown_height = shown_size(height, width)
+    marked = rings if len(rings) <= 10 and max(height, width) > 64 else ()
+    size = shown_size(height, width)
     hardest = len(found) > 1 and record is max(found, key=lambda r: r.queries)
+    said = f"Difference, {factor}, about mid-grey"
     return Example(
         (
-            Picture("original", f"Original image of {true}", data_uri(clean)),
-            Picture("adversarial", f"Adversarial image, answered {answer}", data_uri(adversarial)),
-            Picture(
-                f"difference {factor}",
-                f"Difference, {factor}, about mid-grey",
-                data_uri(difference),
-                rings if len(rings) <= 10 and max(height, width) > 64 else (),
-            ),
+            Picture("original", data_uri(clean), f"Original image of {true}", *size),
+            Picture("adversarial", data_uri(adversarial), f"Adversarial image, answered {answer}", *size),
+            Picture(f"difference {factor}", data_uri(difference), said, *size, rings=marked),
         ),
-        shown_width,
-        shown_height,
         f"{true} ({percent(record.clean_confidence)})",
         f"{answer} ({percent(record.confidence)})",
         _facts(record, changed, height * width),

@@ -7,7 +7,7 @@ import altair as alt
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.figure import OTHER_SHADES, WIDTH, Figure
 from pixelproof.report.grid_tables import BARE, TARGET_TITLES, WAY_TITLES
-from pixelproof.report.rate_map import rate_map
+from pixelproof.report.heat_map import rate_map
 
 _LABELS = 128  # px for the names of defences
 _TARGETS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # apart for most eyes, after Okabe & Ito (2008)

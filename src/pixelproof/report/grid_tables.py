@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report.grid_clever import clever_table
-from pixelproof.report.table import Bold, Cell, Column, Kind, Table
+from pixelproof.report.table import Bold, Cell, Column, Kind, Table, rate_cells, rate_columns
 from pixelproof.results.attempts import WORST
-from pixelproof.results.grid import GridCell
-from pixelproof.results.intervals import Rate
+from pixelproof.results.grid import GridCell, Place
+from pixelproof.results.grid_clever import CleverRow
 
 #: How attacks met a defence, as a heading.
 WAY_TITLES = {
@@ -24,6 +23,7 @@ TARGET_TITLES = {
     "random": "random class",
 }
 BARE = "none"
+NORMS = {"l1": "L1", "l2": "L2", "linf": "L∞"}
 
 
 def all_grid_tables(view: GridView) -> list[Table]:
@@ -55,19 +55,45 @@ def distance_table(view: GridView, way: str, target: str) -> Table:
     return _matrix(view, "l2", way, target, "decimal", lambda cell: cell.mean_l2, notes)
 
 
+def clever_table(view: GridView) -> Table:
+    """Models and the attacks that found distances down; means, and the correlation over samples."""
+    columns = (
+        Column("Model"),
+        Column("Distances of", key="attack"),
+        Column("scored", "ratio", "CLEVER"),
+        Column("mean", "decimal", "CLEVER"),
+        Column("fooled", "ratio", "Distance found", "fooled"),
+        Column("mean", "decimal", "Distance found"),
+        Column("ρ", "decimal", "Rank correlation", "rho"),
+        Column("95 %", "text", "Rank correlation", "interval"),
+        Column("p", "decimal", "Rank correlation"),
+    )
+    norm = NORMS[view.clever[0].norm] if view.clever else ""
+    notes = (
+        f"Both in grey levels (0–255) of {norm}, for the bare model. Found: the smallest distance of each sample that "
+        "was fooled; attacks with a budget count for any attack alone, since they seek no nearest image.",
+    )
+    rows = tuple(_clever_cells(view, row) for row in view.clever)
+    return Table("grid-clever", f"CLEVER beside the distances found, {norm}", columns, rows, notes)
+
+
+def _clever_cells(view: GridView, row: CleverRow) -> tuple[Cell, ...]:
+    name = view.short.get(row.attack, row.attack)
+    found = row.correlation
+    between = None if found is None or found.low is None else f"{found.low:.2f} to {found.high:.2f}"
+    p_value = None if found is None else found.p_value
+    return row.model, name, row.scored, row.mean_score, row.found, row.mean_distance, row.rho, between, p_value
+
+
 def cost_table(view: GridView) -> Table:
     """What each defence costs where nobody attacks."""
     columns = (
         Column("Model"),
         Column("Defence"),
-        Column("right", "ratio", "Clean accuracy", "right"),
-        Column("share", "share", "Clean accuracy", "clean_accuracy"),
-        Column("95 %", "interval", "Clean accuracy", "clean_accuracy"),
+        *rate_columns("Clean accuracy", "right", "clean_accuracy"),
         Column("ms an image", "decimal", key="milliseconds"),
     )
-    rows = tuple(
-        (c.model, c.defence or BARE, c.clean, c.clean.value, c.clean.interval, c.milliseconds) for c in view.costs
-    )
+    rows = tuple((c.model, c.defence or BARE, *rate_cells(c.clean), c.milliseconds) for c in view.costs)
     notes = ("Milliseconds are those of the defence alone, on this machine.",)
     return Table("grid-defences", "What defences cost", columns, rows, notes)
 
@@ -113,9 +139,7 @@ def cell_table(view: GridView) -> Table:
         Column("Way"),
         Column("Target"),
         Column("Attack"),
-        Column("fooled", "ratio", "Adversarial accuracy", "fooled"),
-        Column("share", "share", "Adversarial accuracy", "adversarial_accuracy"),
-        Column("95 %", "interval", "Adversarial accuracy", "adversarial_accuracy"),
+        *rate_columns("Adversarial accuracy", "fooled", "adversarial_accuracy"),
         Column("L2", "decimal", "Mean change where fooled", "mean_l2"),
         Column("L∞", "decimal", "Mean change where fooled", "mean_linf"),
         Column("queries", "integer", "Mean of an image", "mean_queries"),
@@ -130,9 +154,8 @@ def _cell_row(view: GridView, cell: GridCell) -> tuple[Cell, ...]:
     way = WAY_TITLES[place.way] if place.defence else "bare model"
     where = place.model, place.defence or BARE, way, TARGET_TITLES.get(place.target, f"class {place.target}")
     costs = cell.mean_queries, cell.mean_gradient_steps, cell.seconds
-    rate: Rate = cell.fooled
     change = cell.mean_l2, cell.mean_linf
-    return *where, view.short[place.attack], rate, rate.value, rate.interval, *change, *costs
+    return *where, view.short[place.attack], *rate_cells(cell.fooled), *change, *costs
 
 
 def _matrix(
@@ -173,6 +196,11 @@ def _matrix(
     what = "Mean L2 where fooled" if name == "l2" else "Fooled"
     title = f"{what}: {TARGET_TITLES.get(target, f'class {target}')}, {WAY_TITLES[way]}"
     return Table(f"grid-{name}-{way}-{target}", title, columns, tuple(rows), notes)
+
+
+def where(place: Place) -> str:
+    """``resnet20 behind tvm``, or ``resnet20``."""
+    return f"{place.model} behind {place.defence}" if place.defence else place.model
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -1,10 +1,14 @@
-"""Which classes fall at which threshold, as a heat map for each norm."""
+"""Heat maps: of any rates by row and column, and of the classes of a run by threshold."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
 from pixelproof.report.figure import OTHER_SHADES, SHADES, WIDTH, Figure
+from pixelproof.results.intervals import Rate
 from pixelproof.results.per_class import ClassRow, pooled_by_class
 from pixelproof.results.view import View
 from pixelproof.wording import attack_name, count
@@ -12,9 +16,46 @@ from pixelproof.wording import attack_name, count
 _WORST = 20
 _LABELS = 110  # px for class names
 _LETTERS = 16  # of a class name
+_INK = "#1f2328"
 
 
-def heat_maps(view: View) -> list[Figure]:
+def rate_map(
+    cells: Sequence[tuple[str, str, Rate | None]], shades: tuple[str, str], across: str | None, labels: int
+) -> dict[str, Any]:
+    """A heat map of (row, column, rate) in the order in which they come; cells without a rate are blank.
+
+    ``shades`` are those of 0 and 100 %, ``across`` heads the columns, ``labels`` is the room for row names in px.
+    """
+    down, over = list(dict.fromkeys(cell[0] for cell in cells)), list(dict.fromkeys(cell[1] for cell in cells))
+    step = max(22, min(40, (WIDTH - labels - 20) // max(1, len(over))))
+    known = [(row, column, rate.value) for row, column, rate in cells if rate is not None and rate.value is not None]
+    values = [
+        {"row": row, "column": column, "share": round(100 * share, 3), "text": f"{100 * share:.0f}"}
+        for row, column, share in known
+    ]
+    axis = alt.Axis(domain=False, ticks=False, labelLimit=labels, labelPadding=6)
+    top = alt.Axis(domain=False, ticks=False, labelLimit=labels, orient="top", labelAngle=-90)
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X("column:N", sort=over, title=across, axis=top, scale=alt.Scale(domain=over)),
+        y=alt.Y("row:N", sort=down, title=None, axis=axis, scale=alt.Scale(domain=down)),
+    )
+    scale = alt.Scale(domain=[0, 100], range=list(shades), interpolate="lab")
+    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
+        color=alt.Color("share:Q", scale=scale, legend=None)
+    )
+    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
+    spec: dict[str, Any] = (
+        (squares + base.mark_text(fontSize=11).encode(text="text:N", color=ink))
+        .properties(width=alt.Step(step), height=alt.Step(24))
+        .to_dict()
+    )
+    return spec
+
+
+# The classes of a run.
+
+
+def class_figures(view: View) -> list[Figure]:
     """A map for each attack; of more than 30 classes the 20 that fell most often, as its caption says."""
     shown = _shown(view)
     return [_heat_map(view, attack, shown) for attack in view.attacks]
@@ -51,7 +92,7 @@ def _heat_map(view: View, attack: str, shown: list[int]) -> Figure:
     squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
         color=alt.Color("share:Q", scale=shades, legend=None)
     )
-    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value("#1f2328"))
+    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
     labels = base.mark_text(fontSize=12 if step >= 40 else 11).encode(
         text="label:N" if step >= 40 else "percent:N", color=ink
     )

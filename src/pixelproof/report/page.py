@@ -1,55 +1,51 @@
-"""What the pages have in common: the template, the style, and figures drawn into the page."""
+"""A page: one self-contained HTML file that needs neither script nor network; its tables and figures beside it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pixelproof.report.figure import Figure
-
-_ENLARGED = 1.2  # figures on the page, where there is room
-
-
-@cache
-def template(name: str) -> Template:
-    """The template in the file ``name``, which escapes all that it is given."""
-    environment = Environment(
-        loader=FunctionLoader(_resource),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["unbroken"] = _unbroken
-    return environment.get_template(name)
+from pixelproof.files import write_whole
+from pixelproof.report.figure import write_drawings
+from pixelproof.report.section import Contents, Section, resource, template
+from pixelproof.report.table import write_forms
 
 
-def style() -> Markup:
-    """The style sheet, to stand in the page itself."""
-    return Markup(_resource("report.css"))
+@dataclass(frozen=True)
+class Page:
+    """``kind`` says which command made it; ``heading`` stands for ``title`` where it is to look otherwise.
+
+    ``status``: ``finished`` or another word; empty for what cannot be unfinished. ``notices`` stand above all sections,
+    and sections that are None nowhere. ``dense`` pages have wide tables, in smaller letters.
+    """
+
+    kind: str
+    title: str
+    sections: Sequence[Section | None]
+    contents: Contents
+    facts: Sequence[str] = ()
+    status: str = ""
+    notices: Sequence[Markup] = ()
+    heading: str = ""
+    dense: bool = True
+    styles: Sequence[str] = ("report.css",)
+
+    def html(self) -> str:
+        """The page; equal for equal values."""
+        style = Markup("\n".join(map(resource, self.styles)))
+        return template("page.html.j2").render(page=self, style=style)
 
 
-def drawn(figures: Iterable[Figure]) -> list[tuple[Figure, Markup]]:
-    """Each figure with its SVG, announced as one image to readers that do not see it."""
-    found = []
-    for figure in figures:
-        svg = figure.svg()
-        width = float(re.findall(r'^<svg[^>]* width="([\d.]+)"', svg)[0])
-        limit = f"max-width:{_ENLARGED * width:.0f}px"
-        head = Markup('<svg role="img" aria-label="{}" style="{}" ').format(figure.alt, limit)
-        found.append((figure, Markup(svg.replace("<svg ", str(head), 1))))
-    return found
+def status(finished: bool) -> str:
+    """How most pages say whether all is done."""
+    return "finished" if finished else "not finished"
 
 
-def _resource(name: str) -> str:
-    return files("pixelproof.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _unbroken(text: str) -> str:
-    """Keep ``%`` with its number, and ``th = 1`` in one piece, at the end of a line."""
-    return re.sub(r"\bth = (?=\d)", "th\u00a0=\u00a0", text.replace(" %", "\u00a0%"))
+def write_page(page: Page, folder: Path) -> Path:
+    """Write ``report.html``, ``tables/`` and ``figures/`` (SVG) into ``folder``; returns the page's path."""
+    write_forms(page.contents.tables, folder / "tables")
+    write_drawings(page.contents.figures, folder / "figures")
+    return write_whole(folder / "report.html", page.html())

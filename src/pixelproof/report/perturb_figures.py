@@ -7,13 +7,18 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.report.figure import WIDTH, Figure
+from pixelproof.report.figure import WIDTH, Figure, in_percent
 from pixelproof.results.perturb_view import PerturbView, title_of
-from pixelproof.results.perturbations import Cell, Least, by_perturbation
+from pixelproof.results.perturbations import Cell, Distance, Least, by_perturbation
 from pixelproof.wording import percent
 
 _BLUE, _GREEN, _PURPLE, _ORANGE, _GREY = "#1b4f91", "#3d7a4a", "#6a3d8a", "#cf6a12", "#59636e"
-_STRIPS = (("l1", "L1", _GREEN), ("l2", "L2", _PURPLE), ("linf", "L∞", _ORANGE), ("ssim", "SSIM", _GREY))
+_STRIPS: tuple[tuple[Distance, str, str], ...] = (
+    ("l1", "L1", _GREEN),
+    ("l2", "L2", _PURPLE),
+    ("linf", "L∞", _ORANGE),
+    ("ssim", "SSIM", _GREY),
+)
 _INNER = WIDTH - 90  # px of an axis, room for its labels left
 _ROW = 17  # px of a bar
 
@@ -88,19 +93,13 @@ def _curves(view: PerturbView, name: str, cells: Sequence[Cell]) -> Figure:
 
 
 def _row(cell: Cell, view: PerturbView) -> dict[str, float]:
-    right = cell.right(view.labels)
-    shares = {"share": right.value or 0.0, "low": right.interval.low, "high": right.interval.high}
-    means = {"l1": cell.mean("l1"), "l2": cell.mean("l2"), "linf": cell.mean("linf"), "ssim": cell.mean("ssim")}
-    percents = {key: round(100 * value, 3) for key, value in shares.items()}
-    return {"strength": cell.strength, **percents, **{key: round(value, 4) for key, value in means.items()}}
+    means: dict[str, float] = {key: round(cell.mean(key), 4) for key, _, _ in _STRIPS}
+    return {"strength": cell.strength, **in_percent(cell.right(view.labels)), **means}
 
 
 def _at_rest(none: float, view: PerturbView) -> dict[str, float]:
     """Where nothing is changed."""
-    clean = view.clean
-    shares = {"share": clean.value or 0.0, "low": clean.interval.low, "high": clean.interval.high}
-    percents = {key: round(100 * value, 3) for key, value in shares.items()}
-    return {"strength": none, **percents, "l1": 0.0, "l2": 0.0, "linf": 0.0, "ssim": 1.0}
+    return {"strength": none, **in_percent(view.clean), "l1": 0.0, "l2": 0.0, "linf": 0.0, "ssim": 1.0}
 
 
 def _walk(name: str, walks: Sequence[Least]) -> Figure:

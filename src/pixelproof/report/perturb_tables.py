@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixelproof.report.table import Bold, Cell, Column, Table
+from pixelproof.report.table import Bold, Cell, Column, Table, rate_cells, rate_columns
 from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, title_of
 from pixelproof.wording import plural
 
@@ -36,7 +36,7 @@ def summary_table(view: PerturbView) -> Table:
     )
     clean, perturbed, worst = view.clean.value, view.perturbed, view.worst_case
     difference = None if clean is None or perturbed is None else clean - perturbed
-    row: tuple[Cell, ...] = (view.head["data"], view.clean, clean, perturbed, difference)
+    row: tuple[Cell, ...] = (view.manifest.data.name, view.clean, clean, perturbed, difference)
     note = "Perturbed: the mean over perturbations of their mean over strengths."
     if worst is None:
         return Table("perturb-summary", "Clean and perturbed", columns, (row,), (note,))
@@ -158,21 +158,13 @@ def cell_table(view: PerturbView) -> Table:
     columns = (
         Column("Perturbation"),
         Column("Strength", "text"),
-        Column("right", "ratio", "Accuracy", "right"),
-        Column("share", "share", "Accuracy", "accuracy"),
-        Column("95 %", "interval", "Accuracy", "accuracy"),
+        *rate_columns("Accuracy", "right", "accuracy"),
         *(Column(name, "decimal", "Mean change", f"mean_{key}") for key, name in DISTANCE_TITLES.items()),
         Column("ms an image", "decimal", key="milliseconds"),
     )
     rows = []
     for cell in view.cells:
-        right = cell.right(view.labels)
         means = (cell.mean("l1"), cell.mean("l2"), cell.mean("linf"), cell.mean("ssim"))
-        rows.append(
-            (
-                *(title_of(cell.perturbation), f"{cell.strength:g}", right, right.value, right.interval),
-                *means,
-                1000 * cell.seconds,
-            )
-        )
+        strength = (title_of(cell.perturbation), f"{cell.strength:g}")
+        rows.append((*strength, *rate_cells(cell.right(view.labels)), *means, 1000 * cell.seconds))
     return Table("perturb-cells", "Every perturbation and strength", columns, tuple(rows), (_UNITS,))

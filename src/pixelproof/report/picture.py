@@ -1,9 +1,10 @@
-"""Small pictures inside the page: uint8 arrays as PNG data, and the difference of two made visible."""
+"""Small pictures inside the page: uint8 arrays as PNG data with their words, and the difference of two made visible."""
 
 from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,24 @@ Int16Array = npt.NDArray[np.int16]
 SIDE = 160  # px on the page, about
 _LARGEST = 256  # stored side; larger images are reduced
 _FACTORS = (100, 50, 20, 10, 5, 2, 1)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of ``width`` × ``height`` px with its words: ``title`` and ``facts`` stand below it.
+
+    ``rings`` holds (x, y) centres in percent of the picture, for marks on a few changed pixels; ``wrong``: whether the
+    answer to it was.
+    """
+
+    title: str
+    source: str
+    alt: str
+    width: int
+    height: int
+    facts: tuple[str, ...] = ()
+    rings: tuple[tuple[float, float], ...] = ()
+    wrong: bool = False
 
 
 def data_uri(image: UInt8Array, largest: int = _LARGEST) -> str:

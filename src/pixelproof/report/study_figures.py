@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
-from pixelproof.report.rate_map import rate_map
+from pixelproof.report.heat_map import rate_map
 from pixelproof.results.intervals import Rate
 from pixelproof.results.study import (
     NORMS,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 
+from pixelproof.plans.study.view import StudyRun
+from pixelproof.report.assess_tables import never_fooled
 from pixelproof.report.claim_tables import number_table, verdict_table
-from pixelproof.report.table import Bold, Cell, Column, Kind, Table
-from pixelproof.report.tables import never_fooled
+from pixelproof.report.table import Bold, Cell, Column, Kind, Table, flat, pair_table, rate_cells, rate_columns
 from pixelproof.results import study
 from pixelproof.results.study import (
     NORMS,
@@ -23,6 +25,7 @@ from pixelproof.results.study import (
     MainTable,
     NetworkArea,
     NetworkDuality,
+    Role,
     TransferCell,
 )
 from pixelproof.results.study.published import SOURCE
@@ -31,6 +34,7 @@ from pixelproof.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed,
 _ADVERSARIAL = "Adversarial accuracy"
 SHORT_NORMS = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for
 ROLE_NAMES = {"levels": "the strongest searches", "cma-es": "CMA-ES", "de": "DE", "minimal": "minimal thresholds"}
+_DIGITS = 16  # of an identity
 _PIXELS = "L2 is taken over all channel values in the papers' units, 0 to 255, and averaged over the fooled samples."
 
 
@@ -71,18 +75,16 @@ def rate_table(runs: Iterable[Assessed]) -> Table:
         Column("th", "integer", key="threshold"),
         Column("Search", "search"),
         Column("Queries allowed", "integer", key="max_queries"),
-        Column("fooled", "ratio", _ADVERSARIAL, "fooled"),
-        Column("share", "share", _ADVERSARIAL, "adversarial_accuracy"),
-        Column("95 %", "interval", _ADVERSARIAL, "adversarial_accuracy"),
+        *rate_columns(_ADVERSARIAL, "fooled", "adversarial_accuracy"),
         Column("Mean L2 (0–255)", "decimal", key="mean_l2"),
         Column("Verdict", "verdict"),
     )
     rows = []
     for run in runs:
         for row in run.level_rows:
-            rate, allowed = row.fooled, run.budgets.get((row.attack, row.threshold))
+            allowed = run.budgets.get((row.attack, row.threshold))
             level: tuple[Cell, ...] = (run.label, ROLE_NAMES[run.role], row.attack, row.threshold, row.search, allowed)
-            rows.append((*level, rate, rate.value, rate.interval, row.mean_l2, row.verdict))
+            rows.append((*level, *rate_cells(row.fooled), row.mean_l2, row.verdict))
     return Table("study-rates", "Every rate", columns, tuple(rows), (_PIXELS,))
 
 
@@ -161,15 +163,13 @@ def transfer_cell_table(cells: Iterable[TransferCell]) -> Table:
         Column("Source"),
         Column("Target"),
         Column("Attack", "attack"),
-        Column("fooled", "ratio", "Transfer", "fooled"),
-        Column("share", "share", "Transfer", "share"),
-        Column("95 %", "interval", "Transfer", "share"),
+        *rate_columns("Transfer", "fooled", "share"),
         Column("Left out", "integer", key="excluded"),
         Column("Samples left out", key="excluded_samples"),
     )
     rows = tuple(
         (
-            *(cell.source, cell.target, cell.attack, cell.fooled, cell.fooled.value, cell.fooled.interval),
+            *(cell.source, cell.target, cell.attack, *rate_cells(cell.fooled)),
             *(len(cell.excluded), " ".join(map(str, cell.excluded)) or None),
         )
         for cell in cells
@@ -184,15 +184,13 @@ def fast_table(rows: Sequence[FastRow], searched: MainTable | None = None) -> Ta
         Column("Target"),
         Column("Attack", "attack"),
         Column("th", "integer", key="threshold"),
-        Column("fooled", "ratio", "At least", "fooled"),
-        Column("share", "share", "At least", "share"),
-        Column("95 %", "interval", "At least", "share"),
+        *rate_columns("At least", "fooled", "share"),
         *([Column("By its own search", "rate", key="searched")] if searched else ()),
     )
     body = []
     for row in rows:
-        rate, beside = row.fooled, own.get(row.target, {}).get((row.attack, row.threshold))
-        cells: tuple[Cell, ...] = (row.target, row.attack, row.threshold, rate, rate.value, rate.interval)
+        beside = own.get(row.target, {}).get((row.attack, row.threshold))
+        cells: tuple[Cell, ...] = (row.target, row.attack, row.threshold, *rate_cells(row.fooled))
         body.append((*cells, beside) if searched else cells)
     sources = list(dict.fromkeys(source for row in rows for source in row.sources))
     notes = (
@@ -302,6 +300,58 @@ def claim_number_table(claims: Iterable[Claim]) -> Table:
     return number_table("study-claim-numbers", claims)
 
 
+def l2_table(runs: Sequence[Assessed]) -> Table:
+    """Networks × levels: how far the adversarial images lie from the clean ones by the Euclidean norm."""
+    levels = study.main_table(runs).levels
+    columns = [Column("Network")]
+    columns += [Column(f"th {th}", "decimal", SHORT_NORMS[attack], f"{attack}_{th}") for attack, th in levels]
+    rows = []
+    for label, run in study.one_each(runs).items():
+        means = {(row.attack, row.threshold): row.mean_l2 for row in run.level_rows}
+        rows.append((label, *map(means.get, levels)))
+    note = (
+        "The Euclidean distance over all channel values in the papers' units, 0 to 255, averaged over the samples "
+        "fooled; the table of every rate has it for each search. The largest change of one pixel is √3 · 255 = 441.7."
+    )
+    return Table("study-l2", "Mean L2 of the adversarial samples (0–255)", tuple(columns), tuple(rows), (note,))
+
+
+def run_table(runs: Iterable[StudyRun]) -> Table:
+    """A row for each run: what it took, and its identity."""
+    columns = (
+        Column("Network"),
+        Column("Run by"),
+        Column("Samples", "integer"),
+        Column("Considered", "integer"),
+        Column("Queries allowed", "integer", key="max_queries"),
+        Column("Queries", "integer"),
+        Column("Seconds", "integer"),
+        Column("Status"),
+        Column("Identity"),
+    )
+    rows = []
+    for run in runs:
+        manifest, chosen = run.manifest, run.manifest.selection
+        allowed = max((plan.max_queries for plan in run.assessed.plans), default=None)
+        spent = [manifest.timings.get(key) for key in ("queries", "seconds")]
+        cells: tuple[Cell, ...] = (run.assessed.label, ROLE_NAMES[run.assessed.role], len(chosen.samples))
+        rows.append((*cells, chosen.considered, allowed, *spent, manifest.status, manifest.identity[:_DIGITS]))
+    note = (
+        "Queries allowed: for one sample at one level, for one sample in all where minimal thresholds were sought. "
+        f"Identity: its first {_DIGITS} digits."
+    )
+    return Table("study-runs", "Runs", columns, tuple(rows), (note,))
+
+
+def setting_table(runs: Sequence[StudyRun]) -> Table:
+    """What the runs have in common; where they differ, every value."""
+    found: dict[str, dict[str, None]] = {}
+    for name, value in chain.from_iterable(map(_settings, runs)):
+        found.setdefault(name, {})[value] = None
+    together = {name: "; ".join(values) for name, values in found.items()}
+    return pair_table("study-settings", "Settings and environment", together)
+
+
 def difference_table(differences: Iterable[Difference]) -> Table:
     """What a forced comparison compares in spite of."""
     columns = (Column("Runs"), Column("Differ in"), Column("One"), Column("The other"))
@@ -346,3 +396,76 @@ def _wins(duels: Iterable[Duel]) -> str:
 
 def _never(area: NetworkArea) -> str:
     return f"{area.label}, {never_fooled(area.minimal, 'sample')}"
+
+
+def _settings(run: StudyRun) -> list[tuple[str, str]]:
+    manifest = run.manifest
+    height, width, channels = manifest.data.shape
+    wanted = ("nested", "target", "fitness", "seed", "precision", "batch_size", "shuffle")
+    named = {
+        "Data": f"{manifest.data.name}: {plural(manifest.data.images, 'image')} of {height} × {width} × {channels}",
+        "Data SHA-256": manifest.data.sha256,
+        "Samples": str(manifest.settings.get("samples")),
+        "Preset": str(manifest.spec.get("preset")),
+        **flat({key: manifest.settings.get(key) for key in wanted}),
+        **flat(manifest.environment),
+    }
+    return [(f"{name[:1].upper()}{name[1:]}".replace("_", " "), value) for name, value in named.items()]
+
+
+_SEARCHES: dict[Role, str] = {"levels": "strongest searches", "cma-es": "CMA-ES", "de": "DE"}
+_Figure = tuple[str, str | None, int | None]  # what is measured, attack, threshold
+
+
+def published_lines_table(rows: Sequence[Beside]) -> Table:
+    """For each of the papers' networks: ours by each search, each network of ours alone, and below them theirs."""
+    figures = _figures(rows)
+    columns = (Column("Network"), Column("Figures of"), *map(_column, figures))
+    body: list[tuple[Cell, ...]] = []
+    for name in dict.fromkeys(row.published_as for row in rows):
+        group = [row for row in rows if row.published_as == name]
+        for label in dict.fromkeys(row.label for row in group):
+            own = _ours([row for row in group if row.label == label])
+            body += [(label, whose, *map(found.get, figures)) for whose, found in own.items()]
+        body += [(name, whose, *map(found.get, figures)) for whose, found in _theirs(group).items()]
+    note = "Percent, and percent × th for the areas, reckoned as published; a dash where there is no such figure."
+    return Table("study-published-lines", "Ours and the published figures", columns, tuple(body), (note,))
+
+
+def _ours(rows: Sequence[Beside]) -> dict[str, dict[_Figure, float]]:
+    """One network's figures by search; those that no search decides stand with the first."""
+    roles: list[Role | None] = [role for role in _SEARCHES if any(row.role == role for row in rows)]
+    return {
+        "ours" if role is None else f"ours, {_SEARCHES[role]}": {
+            _figure(row): row.ours for row in rows if row.role == role or (row.role is None and place == 0)
+        }
+        for place, role in enumerate(roles or [None])
+    }
+
+
+def _theirs(rows: Sequence[Beside]) -> dict[str, dict[_Figure, float]]:
+    """The papers' figures; all but those by DE belong to their CMA-ES."""
+    by_de = {_figure(row): row.theirs for row in rows if row.role == "de"}
+    found = {"published, CMA-ES": {_figure(row): row.theirs for row in rows if row.role != "de"}}
+    return {**found, "published, DE": by_de} if by_de else found
+
+
+def _figures(rows: Iterable[Beside]) -> list[_Figure]:
+    """Clean accuracy, levels by norm, areas: those that occur."""
+    found = {_figure(row) for row in rows}
+    order = {"clean accuracy": 0, "adversarial accuracy": 1, "area": 2}
+    return sorted(found, key=lambda f: (order[f[0]], NORMS.index(f[1]) if f[1] else 0, f[2] or 0))
+
+
+def _figure(row: Beside) -> _Figure:
+    return row.measure, row.attack, row.threshold
+
+
+def _column(figure: _Figure) -> Column:
+    _, attack, threshold = figure
+    if attack is None:
+        return Column("Clean", "decimal", key="clean_accuracy")
+    name = SHORT_NORMS[attack]
+    if threshold is None:
+        return Column(name, "decimal", "Area", f"area_{attack}")
+    return Column(f"th {threshold}", "decimal", name, f"{attack}_{threshold}")

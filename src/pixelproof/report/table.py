@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
-from pixelproof.report.escape import latex, markdown
+from pixelproof.files import write_whole
 from pixelproof.results.intervals import Interval, Rate
-from pixelproof.wording import NOTHING, attack_name, decimal, percent, search_name, whole
+from pixelproof.wording import NOTHING, attack_name, count, decimal, percent, search_name, whole
 
 Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "rate", "share", "interval"]
 Value = str | int | float | Rate | Interval | None
@@ -109,29 +111,29 @@ class Table:
 
     def markdown(self) -> str:
         """A GitHub table under its title in bold, notes below."""
-        head = [markdown(c.full_name) for c in self.columns]
+        head = [_markdown(c.full_name) for c in self.columns]
         rule = [":--" if c.left else "--:" for c in self.columns]
-        body = [[_marked(cell, markdown(c.text(cell)), "**{}**") for c, cell in self._cells(row)] for row in self.rows]
+        body = [[_marked(cell, _markdown(c.text(cell)), "**{}**") for c, cell in self._cells(row)] for row in self.rows]
         lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *body)]
-        notes = [f"\n{markdown(note)}" for note in self.notes]
-        return "\n".join([f"**{markdown(self.title)}**", "", *lines, *notes]) + "\n"
+        notes = [f"\n{_markdown(note)}" for note in self.notes]
+        return "\n".join([f"**{_markdown(self.title)}**", "", *lines, *notes]) + "\n"
 
     def latex(self) -> str:
         """A ``table`` float; needs the package booktabs."""
         body = [
-            " & ".join(_marked(cell, latex(c.text(cell)), r"\textbf{{{}}}") for c, cell in self._cells(row)) + r" \\"
+            " & ".join(_marked(cell, _latex(c.text(cell)), r"\textbf{{{}}}") for c, cell in self._cells(row)) + r" \\"
             for row in self.rows
         ]
-        notes = [rf"\par\smallskip{{\footnotesize {latex(note)}}}" for note in self.notes]
+        notes = [rf"\par\smallskip{{\footnotesize {_latex(note)}}}" for note in self.notes]
         return "\n".join(
             [
                 r"\begin{table}",
                 r"\centering",
-                rf"\caption{{{latex(self.title)}}}",
+                rf"\caption{{{_latex(self.title)}}}",
                 rf"\begin{{tabular}}{{{''.join('l' if c.left else 'r' for c in self.columns)}}}",
                 r"\toprule",
                 *self._latex_groups(),
-                " & ".join(latex(c.name) for c in self.columns) + r" \\",
+                " & ".join(_latex(c.name) for c in self.columns) + r" \\",
                 r"\midrule",
                 *body,
                 r"\bottomrule",
@@ -163,7 +165,7 @@ class Table:
             return []
         heads, rules, start = [], [], 1
         for group, width in self._groups():
-            heads.append(rf"\multicolumn{{{width}}}{{c}}{{{latex(group)}}}" if group else "&" * (width - 1))
+            heads.append(rf"\multicolumn{{{width}}}{{c}}{{{_latex(group)}}}" if group else "&" * (width - 1))
             if group:
                 rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
             start += width
@@ -218,3 +220,99 @@ def _verdict_class(text: str) -> str:
         NOTHING: "plain",
     }
     return f"verdict {known.get(text, 'good')}"
+
+
+def write_forms(tables: Iterable[Table], folder: Path) -> list[Path]:
+    """Each of ``tables`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
+    paths = []
+    for table in tables:
+        for suffix, text in (("csv", table.csv()), ("md", table.markdown()), ("tex", table.latex())):
+            paths.append(write_whole(folder / f"{table.name}.{suffix}", text))
+    return paths
+
+
+# What several tables have in common.
+
+
+def rate_columns(group: str, counted: str, key: str, counted_key: str = "") -> tuple[Column, Column, Column]:
+    """A rate in three columns below ``group``, for ``rate_cells``: the counts, the share and its interval."""
+    return (
+        Column(counted, "ratio", group, counted_key or counted),
+        Column("share", "share", group, key),
+        Column("95 %", "interval", group, key),
+    )
+
+
+def rate_cells(rate: Rate) -> tuple[Cell, Cell, Cell]:
+    return rate, rate.value, rate.interval
+
+
+def pair_table(name: str, title: str, values: Mapping[str, str]) -> Table:
+    """Names and their values."""
+    return Table(name, title, (Column("Name", key="name"), Column("Value", key="value")), tuple(values.items()))
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as one, ``outer.inner`` → text; lists joined by commas."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = _plain(value)
+    return found
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value)) or "none"
+    return count(value) if isinstance(value, int) and abs(value) < 10**7 else str(value)
+
+
+# Text made safe for Markdown and LaTeX; HTML has ``markupsafe``, CSV the standard library.
+
+_IN_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",  # at the start of a row it would be read as the argument of the \\ before it
+    "]": "{]}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "∞": r"$\infty$",
+    "≤": r"$\leq$",
+    "→": r"$\rightarrow$",
+    "–": "--",
+    "…": r"\ldots{}",
+    "\u00a0": "~",
+}
+_IN_MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
+
+
+def _latex(text: str) -> str:
+    """``text`` as it is to be read, in a LaTeX paragraph or cell."""
+    return "".join(_IN_LATEX.get(c, c) for c in _one_line(text))
+
+
+def _markdown(text: str) -> str:
+    """``text`` as it is to be read, in a cell of a Markdown table: no markup or HTML in it has effect."""
+    escaped = _IN_MARKDOWN.sub(r"\\\1", _one_line(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n"))

@@ -11,6 +11,7 @@ from typing import Any
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import (
+    STANDARD,
     Cell,
     CorruptionError,
     Distance,
@@ -22,10 +23,10 @@ from pixelproof.results.perturbations import (
     corruption_errors,
     distance_correlations,
     mean_corruption_error,
+    references,
     standings,
 )
 from pixelproof.results.rank_correlation import RankCorrelation
-from pixelproof.results.reference_errors import STANDARD, references
 from pixelproof.results.scoreboard import Row, row
 from pixelproof.runs.record import Finding, Manifest
 from pixelproof.runs.store import RunStore
@@ -44,20 +45,6 @@ class PerturbView:
     pictures: Mapping[tuple[str, float], UInt8Array]
     least: tuple[Least, ...]
     worst_case: WorstCase | None
-
-    @property
-    def head(self) -> dict[str, Any]:
-        """The manifest by the names of old."""
-        m = self.manifest
-        return {
-            "model": m.model.name,
-            "data": m.data.name,
-            "shape": m.data.shape,
-            "class_names": m.data.class_names,
-            "spec": m.spec,
-            "environment": m.environment,
-            **m.details,
-        }
 
     @property
     def labels(self) -> Sequence[int]:

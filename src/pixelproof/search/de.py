@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.search.search import LaneSearch, LaneState
+from pixelproof.search.search import LaneSearch, LaneState, require_finite
 
 COLLAPSED = 1e-6  # of the range
 BLOCK = 1 << 17  # components bred at a time, to stay in the cache; it orders the random numbers
@@ -58,8 +58,7 @@ class DifferentialEvolution(LaneSearch[Members]):
         self._trials = torch.empty(0)
 
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Members:
-        if unusable := int((~(lower.isfinite() & upper.isfinite())).sum()):
-            raise ValueError(f"bounds are not finite in {unusable} of {lower.numel()} entries")
+        require_finite("bounds are", lower, upper)
         return Members(
             lower=list(lower),
             upper=list(upper),

@@ -1,4 +1,4 @@
-"""The lanes of the pixel process: what each has asked and learnt; those that stand alike think together."""
+"""The lanes of the pixel process: what each has asked and learnt; those that stand alike are computed together."""
 
 from __future__ import annotations
 

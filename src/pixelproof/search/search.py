@@ -36,6 +36,13 @@ def ordered_sum(values: Tensor, dim: int) -> Tensor:
     return total.select(dim, 0)
 
 
+def require_finite(what: str, *values: Tensor) -> None:
+    """Raise ValueError, beginning with ``what``, where one of ``values``, all of one shape, is infinite or NaN."""
+    usable = torch.stack([each.isfinite() for each in values]).all(0)
+    if unusable := int((~usable).sum()):
+        raise ValueError(f"{what} not finite in {unusable} of {usable.numel()} entries")
+
+
 @dataclass
 class LaneState:
     """What a search remembers: a field is a tensor with a leading lane axis, or a list, an entry a lane."""

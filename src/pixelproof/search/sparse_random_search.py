@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
-from pixelproof.search.search import LaneSearch, LaneState
+from pixelproof.search.search import LaneSearch, LaneState, require_finite
 
 BLOBS = 10  # candidates made from nothing, before the first change of one pixel
 SHIFT, FLIP = 0.5, 0.15  # how often; the rest teleports
@@ -100,8 +100,7 @@ class SparseRandomSearch(LaneSearch[Pixels]):
 
     def _whole(self, start: Tensor) -> Tensor:
         """(lanes, pixels, 2 + C): places wrapped into the image, values clipped, both whole."""
-        if unusable := int((~start.isfinite()).sum()):
-            raise ValueError(f"start is not finite in {unusable} of {start.numel()} entries")
+        require_finite("start is", start)
         genome = start.view(len(start), self.pixels, -1).clone()
         genome[..., :2] = genome[..., :2].floor().remainder(self._sides)
         genome[..., 2:] = genome[..., 2:].round().clamp(0, 255)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.drawn_ahead import AHEAD, current, refill
-from pixelproof.search.search import LaneSearch, LaneState
+from pixelproof.search.search import LaneSearch, LaneState, require_finite
 from pixelproof.search.squares import HORIZON, Schedule, corners
 
 
@@ -69,8 +69,7 @@ class SquareSearch(LaneSearch[Vertices]):
         return self._state.incumbent[lane].clone()
 
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Vertices:
-        if unusable := int((~(lower.isfinite() & upper.isfinite())).sum()):
-            raise ValueError(f"bounds are not finite in {unusable} of {lower.numel()} entries")
+        require_finite("bounds are", lower, upper)
         count, device = len(start), start.device
         return Vertices(
             lower=lower,

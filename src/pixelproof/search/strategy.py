@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pixelproof.search.search import LaneSearch, LaneState, ordered_sum
+from pixelproof.search.search import LaneSearch, LaneState, ordered_sum, require_finite
 
 FLAT_GENERATIONS = 30  # so many generations of one and the same value in a row are a stall
 TOL_FUN = 1e-12  # range of the fitness, in its own unit
@@ -120,8 +120,7 @@ class EvolutionStrategy(LaneSearch[Strategy]):
 
     def _common(self, start: Tensor) -> StrategyState:
         """The state of new lanes at generation 0, in the dtype and on the device of start, (n, dimension)."""
-        if unusable := int((~start.isfinite()).sum()):
-            raise ValueError(f"start is not finite in {unusable} of {start.numel()} entries")
+        require_finite("start is", start)
         rows = len(start)
         ones = start.new_ones(rows, 1)
         count = torch.zeros(rows, dtype=torch.int64, device=start.device)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise
+from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise, draw_convolutions
 from pixelproof.zoo.recipe import Recipe
 
 RECIPE = Recipe(epochs=40, max_learning_rate=0.2, weight_decay=2e-4)
@@ -67,9 +67,7 @@ class DenseNet(nn.Module):
                 channels += growth
         self.bn = nn.BatchNorm2d(channels)
         self.head = nn.Linear(channels, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        draw_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         features = torch.relu(self.bn(self.features(self.normalise(x))))

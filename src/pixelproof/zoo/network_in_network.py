@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise
+from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise, draw_convolutions
 from pixelproof.zoo.recipe import Recipe
 
 RECIPE = Recipe(epochs=16, max_learning_rate=0.2, weight_decay=5e-4)
@@ -33,9 +33,7 @@ class NetworkInNetwork(nn.Module):
             *_mlpconv(192, (192, 192), 3),
         )
         self.head = nn.Conv2d(192, classes, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        draw_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(self.normalise(x))).mean((2, 3))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise
+from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise, draw_convolutions
 from pixelproof.zoo.recipe import Recipe
 
 RECIPE = Recipe(epochs=30, max_learning_rate=0.2, weight_decay=5e-4)
@@ -61,9 +61,7 @@ class PreactResNet(nn.Module):
                 channels = width
         self.bn = nn.BatchNorm2d(channels)
         self.head = nn.Linear(channels, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions(self, "fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
         features = torch.relu(self.bn(self.units(self.stem(self.normalise(x)))))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise
+from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise, draw_convolutions
 from pixelproof.zoo.recipe import Recipe
 
 RECIPE = Recipe(epochs=45, max_learning_rate=0.2, weight_decay=5e-4)
@@ -54,9 +54,7 @@ class CifarResNet(nn.Module):
             )
         )
         self.head = nn.Linear(64, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_convolutions(self, "fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
         coloured = x.expand(-1, 3, -1, -1)

@@ -12,8 +12,8 @@ from torch import nn
 from attack_kit import CPU, answers, grey_images, linear_classifier, oracle, run, streams
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.libraries import library_attack
+from pixelproof.attacks.libraries.adapter import seeded
 from pixelproof.attacks.libraries.counted import CountedModel
-from pixelproof.attacks.libraries.randomness import seeded
 from pixelproof.errors import InputError
 from pixelproof.models import CallableClassifier, TorchClassifier
 

@@ -12,16 +12,11 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.climb import Climb
-from pixelproof.attacks.gradient.halving import HalvingClimb
-from pixelproof.attacks.gradient.l1_climb import L1Climb
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.wrong_classes import wrong_classes
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.goal import Goal, wrong_classes
+from pixelproof.attacks.gradient.climb import Climb, HalvingClimb, L1Climb
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 

@@ -10,12 +10,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.pgd import PGD
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
 
 

@@ -1,7 +1,9 @@
 """FAB: the nearest image that fools, by walking along the decision boundary.
 
 Croce & Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack", ICML 2020 (algorithm 1),
-in the targeted form of AutoAttack (FAB-T): one class after the other, one gradient a step.
+in the targeted form of AutoAttack (FAB-T): one class after the other, one gradient a step. Steps go to the nearest
+point of a hyperplane inside the box (section 2.2 and appendix A): minimise ‖δ‖ₚ subject to ⟨w, x + δ⟩ = b and
+0 ≤ x + δ ≤ 1.
 """
 
 from __future__ import annotations
@@ -13,13 +15,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.hyperplane import to_hyperplane
-from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.goal import Goal, wrong_classes
 from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
 from pixelproof.units import to_8_bit
 
@@ -142,3 +141,45 @@ def _stretched(moved: Tensor, clean: Tensor, plane: _Plane) -> Tensor:
         longest = torch.where(arrived[:, None, None, None], longer, longest)
         beyond |= arrived
     return longest
+
+
+def to_hyperplane(images: Tensor, normal: Tensor, gap: Tensor, norm: Norm) -> Tensor:
+    """The shortest changes n×D of ``images`` n×D in [0, 1] that add ``gap`` (n values, any sign) to ⟨normal, image⟩.
+
+    Where the box does not let the images come that far, the changes that bring them nearest to it.
+    """
+    heading = normal.sign() * gap.sign()[:, None]
+    room = torch.where(heading > 0, 1 - images, images)  # how far a value may go the way that helps
+    weight, goal = normal.abs(), gap.abs()
+    if norm == "l1":
+        length = _largest_first(weight, room, goal)
+    elif norm == "linf":
+        length = room.minimum(_level(weight, room, goal))
+    else:
+        # Of length λ·|wᵢ| each, up to the room: w·δ gains wᵢ²·min(λ, roomᵢ/|wᵢ|).
+        length = room.minimum(_level(weight.square(), room / weight.clamp(min=1e-20), goal) * weight)
+    return heading * length
+
+
+def _level(weight: Tensor, limit: Tensor, goal: Tensor) -> Tensor:
+    """The λ, n×1, at which Σᵢ weightᵢ·min(λ, limitᵢ) reaches ``goal``, or the largest limit where it never does.
+
+    The sum is concave and straight between limits, so that its value at every limit comes from running sums.
+    """
+    limits, order = limit.sort(1)
+    weights = weight.gather(1, order)
+    tail = weights.flip(1).cumsum(1).flip(1)  # the slope before each limit
+    filled = weights * limits
+    below = filled.cumsum(1) - filled
+    k = torch.searchsorted(below + limits * tail, goal[:, None]).clamp(max=limit.shape[1] - 1)
+    level = (goal[:, None] - below.gather(1, k)) / tail.gather(1, k).clamp(min=1e-20)
+    return level.clamp(min=0).minimum(limits.gather(1, k))
+
+
+def _largest_first(weight: Tensor, room: Tensor, goal: Tensor) -> Tensor:
+    """Lengths n×D that go as far as they may where the weight is largest, until they sum to ``goal``."""
+    weights, order = weight.sort(1, descending=True)
+    full = weights * room.gather(1, order)
+    missing = goal[:, None] - (full.cumsum(1) - full)
+    lengths = (missing / weights.clamp(min=1e-20)).clamp(min=0).minimum(room.gather(1, order))
+    return torch.zeros_like(weight).scatter(1, order, lengths)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams

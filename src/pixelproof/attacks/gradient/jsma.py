@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.odds import log_odds
+from pixelproof.attacks.goal import Goal, log_odds
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams

@@ -11,14 +11,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.attack import Attack, require_positive
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.steepest import steepest
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
 
 #: The share of channel values that a step in L1 moves (Tramèr & Boneh, 2019: those above the 99th percentile).

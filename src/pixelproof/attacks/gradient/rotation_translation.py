@@ -16,7 +16,7 @@ from torch import Tensor
 from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.corruptions.warp import posed
+from pixelproof.corruptions.warp import mildest_first, posed
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
@@ -80,14 +80,8 @@ class RotationTranslation(Attack):
         )
         if self.draws:
             return (2 * streams.uniform(self.draws, 3) - 1) * reach
-        turns, moves = (_spread(count).to(images.device) for count in (self.rotations, self.translations))
-        grid = torch.cartesian_prod(turns, moves, moves)
-        mildest_first = grid.square().sum(1).sort(stable=True).indices
-        return (grid[mildest_first] * reach).expand(len(images), -1, -1)
-
-
-def _spread(count: int) -> Tensor:
-    return torch.linspace(-1, 1, count) if count > 1 else torch.zeros(1)
+        grid = mildest_first((self.rotations, self.translations, self.translations), images.device)
+        return (grid * reach).expand(len(images), -1, -1)
 
 
 def _picked(values: Tensor, pick: Tensor) -> Tensor:

@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pixelproof.attacks.attack import Attack
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.odds import log_odds
+from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.goal import Goal, log_odds
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 

@@ -14,14 +14,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
+from pixelproof.attacks.attack import Attack, Needs, require_positive
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.labels.bisection import bisect, steps
 from pixelproof.attacks.labels.start import fooling_starts
 from pixelproof.attacks.nearest import Nearest, NearestNorm
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 from pixelproof.units import to_8_bit

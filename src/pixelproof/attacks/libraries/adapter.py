@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module, metadata
 from inspect import Parameter, signature
 from math import inf
 from typing import Any, ClassVar
+from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +23,6 @@ from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.libraries.counted import CountedModel
 from pixelproof.attacks.libraries.parse import Parameters, format_call
-from pixelproof.attacks.libraries.randomness import seeded
 from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
@@ -213,3 +216,29 @@ class _Call:
     @staticmethod
     def _share(counter: Tensor, rows: Tensor, total: int) -> None:
         counter[rows.cpu()] += -(-total // len(rows))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Python's, NumPy's and torch's global states as ``seed`` (below 2³²) makes them; as they were afterwards.
+
+    A ``RandomState`` that a library makes without a seed meanwhile follows from NumPy's global one.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state that libraries draw from
+    with torch.random.fork_rng(cuda), patch.object(np.random, "RandomState", _Derived):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed devices that are not put back
+        if cuda:
+            torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+class _Derived(np.random.RandomState):
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(np.random.randint(2**31) if seed is None else seed)  # noqa: NPY002

@@ -12,11 +12,10 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
+from pixelproof.attacks.attack import Attack, Needs, require_positive
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.errors import InputError
 from pixelproof.search.drawn_ahead import AHEAD
 from pixelproof.search.squares import AUTOATTACK_HALVINGS, Schedule, corners

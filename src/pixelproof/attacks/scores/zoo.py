@@ -13,11 +13,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
+from pixelproof.attacks.attack import Attack, Needs, require_positive
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.nearest import Nearest
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.attacks.parameters import require_positive
 from pixelproof.seeds import Streams
 
 PROBE = 1 / 255  # h: the authors' 0.0001 is lost in 8 bits

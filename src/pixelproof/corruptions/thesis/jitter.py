@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption
-from pixelproof.corruptions.thesis.resampling import places, resampled
+from pixelproof.corruptions.warp import places, resampled
 from pixelproof.errors import InputError
 from pixelproof.image_draws import BITS, draws
 

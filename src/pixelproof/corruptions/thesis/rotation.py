@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption
-from pixelproof.corruptions.thesis.resampling import places, resampled
+from pixelproof.corruptions.warp import places, resampled
 from pixelproof.errors import InputError
 
 

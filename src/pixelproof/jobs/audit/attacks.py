@@ -7,14 +7,17 @@ taken sample by sample.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, project_and_quantise
+from pixelproof.attacks.attack import Attack, Needs, project_and_quantise
 from pixelproof.attacks.goal import Unhurried
+from pixelproof.attacks.gradient.directions import sparse_descent, steepest
 from pixelproof.attacks.named import parse_attack
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.context import BATCH, AuditContext
@@ -78,6 +81,14 @@ def has_scores(audit: AuditContext) -> bool:
     return audit.classifier.kind != "labels" and audit.threat.norm in ("linf", "l2")
 
 
+def downhill(gradient: Tensor, images: Tensor, norm: Norm) -> Tensor:
+    """The step of length 1 in ``norm`` that lowers a loss of this ``gradient`` most; in L1 of a hundredth of values."""
+    if norm != "l1":
+        return -steepest(gradient, norm)
+    values = max(1, round(gradient[0].numel() / 100))
+    return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
+
+
 # One attack.
 
 
@@ -109,6 +120,23 @@ def attempt(audit: AuditContext, key: str, measure: Callable[[], Attacked], rows
     return Attacked.read(value)
 
 
+def outcome(
+    name: str,
+    needs: Needs,
+    rows: Iterable[int],
+    fooled: Iterable[bool],
+    *,
+    view: View = "plain",
+    queries: float = 0.0,
+    gradient_steps: float = 0.0,
+    seconds: float = 0.0,
+) -> Attacked:
+    """What an attack did to ``rows`` whose images all lie within the threat model."""
+    chosen = tuple(rows)
+    within = (True,) * len(chosen)
+    return Attacked(name, view, needs, chosen, tuple(fooled), within, queries, gradient_steps, seconds)
+
+
 def attempts(audit: AuditContext) -> list[Attacked]:
     """Every attack so far."""
     return [Attacked.read(value) for value in audit.evidence.beginning(ATTACK)]
@@ -121,17 +149,6 @@ def _span(rows: Sequence[int]) -> str:
     return ",".join(map(str, rows))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What came of samples that were attacked by the same calls."""
-
-    rows: Sequence[int]
-    fooled: Sequence[bool]
-    within: Sequence[bool]
-    queries: int
-    gradient_steps: int
-
-
 def _attack_samples(
     audit: AuditContext, attack: Attack, spec: str, view: View, against: Classifier, chosen: Sequence[int], key: str
 ) -> Attacked:
@@ -141,26 +158,35 @@ def _attack_samples(
     """
     begun, wrong = time.perf_counter(), audit.decision.wrong
     tried = [row for row in chosen if row not in wrong]
+    fooled, within = dict.fromkeys(chosen, True), dict.fromkeys(chosen, True)
+    queries = gradient_steps = 0
     size = max(1, len(tried)) if attack.together else BATCH
-    parts = [_attack_part(audit, attack, against, tried[k : k + size], key) for k in range(0, len(tried), size)]
-    fooled = {row: each for part in parts for row, each in zip(part.rows, part.fooled, strict=True)}
-    within = {row: each for part in parts for row, each in zip(part.rows, part.within, strict=True)}
+    for start in range(0, len(tried), size):
+        part = tried[start : start + size]
+        oracle = Oracle(against, BATCH, audit.device, len(part))
+        reached, inside = _attack_part(audit, attack, oracle, part, key)
+        fooled.update(zip(part, reached, strict=True))
+        within.update(zip(part, inside, strict=True))
+        queries += int(oracle.queries.sum())
+        gradient_steps += int(oracle.gradient_steps.sum())
     return Attacked(
         attack=spec,
         view=view,
         needs=attack.needs,
         rows=tuple(chosen),
-        fooled=tuple(fooled.get(row, True) for row in chosen),
-        within=tuple(within.get(row, True) for row in chosen),
-        queries=sum(part.queries for part in parts) / max(1, len(tried)),
-        gradient_steps=sum(part.gradient_steps for part in parts) / max(1, len(tried)),
+        fooled=tuple(fooled.values()),
+        within=tuple(within.values()),
+        queries=queries / max(1, len(tried)),
+        gradient_steps=gradient_steps / max(1, len(tried)),
         seconds=time.perf_counter() - begun,
     )
 
 
-def _attack_part(audit: AuditContext, attack: Attack, against: Classifier, part: list[int], key: str) -> _Part:
+def _attack_part(
+    audit: AuditContext, attack: Attack, oracle: Oracle, part: list[int], key: str
+) -> tuple[list[bool], list[bool]]:
+    """Of the samples ``part``, attacked by the same calls, whether each is fooled, and whether within the threat."""
     rows = torch.tensor(part, device=audit.device)
-    oracle = Oracle(against, BATCH, audit.device, len(part))
     goal, clean = audit.samples.goal(rows), audit.samples.images[rows]
     if audit.random and attack.needs == "gradients":
         goal = Unhurried(goal.labels, goal.targets)
@@ -168,8 +194,7 @@ def _attack_part(audit: AuditContext, attack: Attack, against: Classifier, part:
     reached, inside = audit.decision.reached(images, rows), audit.samples.within(images, rows)
     if attack.ball is None:  # of those that seek the nearest image, what is farther is no success
         reached &= inside
-    queries, steps = int(oracle.queries.sum()), int(oracle.gradient_steps.sum())
-    return _Part(part, reached.tolist(), inside.tolist(), queries, steps)
+    return reached.tolist(), inside.tolist()
 
 
 # Several attacks.

@@ -78,7 +78,7 @@ def bars(
     **rest: Any,
 ) -> Plot:
     """``rates`` as bars with their intervals; ``groups``: of each bar, where they stand side by side."""
-    rows = [{"name": each, **_high(rate, confidence)} for each, rate in rates]
+    rows = [{"name": each, **high(rate, confidence)} for each, rate in rates]
     rows = [{**row, "group": group} for row, group in zip(rows, groups, strict=True)] if groups else rows
     return Plot(name, title, "bar", x, y, tuple(rows), **rest)
 
@@ -94,7 +94,7 @@ def curve(
     **rest: Any,
 ) -> Plot:
     """Rates at places along x, each with the name of its line, as lines with bands of their intervals."""
-    rows = tuple({"x": place, **_high(rate, confidence), "line": line} for place, rate, line in points)
+    rows = tuple({"x": place, **high(rate, confidence), "line": line} for place, rate, line in points)
     return Plot(name, title, "line", x, y, rows, **rest)
 
 
@@ -103,7 +103,7 @@ def claimed_rule(audit: AuditContext) -> tuple[float, str]:
     return audit.claim.robust_accuracy, "claimed"
 
 
-def _high(rate: Rate, confidence: float) -> dict[str, float]:
+def high(rate: Rate, confidence: float) -> dict[str, float]:
     """How high a bar or point is, in percent, and its interval."""
     found = wilson(rate.successes, rate.total, confidence)
     return {"y": 100 * (rate.value or 0.0), "low": 100 * found.low, "high": 100 * found.high}

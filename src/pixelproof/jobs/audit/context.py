@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from pixelproof.results.audit.statistics import overstated
 from pixelproof.results.intervals import Rate
 from pixelproof.runs.record import Finding
 from pixelproof.seeds import Streams, stream
+
+Value = TypeVar("Value")
 
 #: Images of a call, in attacks and decisions alike.
 BATCH = 64
@@ -76,6 +78,31 @@ class AuditContext:
     def data(self) -> ImageSet:
         return self.samples.data
 
+    @property
+    def clean_positions(self) -> Int64Array:
+        """The images that the clean accuracy is measured on: the samples, and more in the same random order."""
+        return self.samples.order[: self.effort.clean]
+
+    @property
+    def clean_labels(self) -> list[int]:
+        labels: list[int] = self.data.labels[self.clean_positions].tolist()
+        return labels
+
+    def clean_answers(self, call: int = 1) -> list[int]:
+        """A single answer to each of these; another ``call`` draws anew where answers are random."""
+        return self.evidence.memoise(
+            f"clean accuracy|call {call}", lambda: self.answers_of(self.classifier, self.clean_positions)
+        )
+
+    def answers_of(self, classifier: Classifier, positions: Int64Array) -> list[int]:
+        """The answers of ``classifier`` to the images of the data at ``positions``."""
+        scorer, answers = Scorer(classifier, BATCH, self.device), []
+        for start in range(0, len(positions), BATCH):
+            pixels = torch.from_numpy(self.data.images[positions[start : start + BATCH]])
+            answers.append(scorer(pixels.to(self.device).float()).argmax(1).cpu())
+        found: list[int] = torch.cat(answers).tolist()
+        return found
+
     def permits(self, needs: str) -> bool:
         """Whether the threat model's attacker may use an attack that ``needs`` gradients, scores or labels."""
         return needs != "gradients" or self.threat.knowledge == "white-box"
@@ -96,17 +123,19 @@ class Evidence:
     def __len__(self) -> int:
         return len(self._known)
 
-    def memoise(self, key: str, measure: Callable[[], Any]) -> Any:
+    def memoise(self, key: str, measure: Callable[[], Value]) -> Value:
         """The value of JSON that ``measure`` gives, as it is kept where it was measured already.
 
-        What a random model draws in it follows from the seed and ``key`` alone, in whatever order things are measured.
+        Tuples come back as lists. What a random model draws in it follows from the seed and ``key`` alone, in whatever
+        order things are measured.
         """
         if key not in self._known:
             with self._drawing(key):
                 value = json.loads(json.dumps(measure()))
             self._keep(key, value)
             self._known[key] = value
-        return self._known[key]
+        found: Value = self._known[key]
+        return found
 
     def beginning(self, prefix: str) -> list[Any]:
         """The values of all keys that begin with ``prefix``, in the order of their measuring."""
@@ -189,9 +218,13 @@ class Decision:
 
     def __init__(self, classifier: Classifier, samples: Samples, evidence: Evidence, draws: int | None) -> None:
         self._samples, self._evidence, self._draws = samples, evidence, draws
-        detector = detector_of(classifier)
-        self.classifier = self._averaged(classifier)
-        self.detector = None if detector is None else self._averaged(detector)  # its class 1 of two is "rejected"
+        self._single, self.classifier = classifier, self._averaged(classifier)
+
+    @cached_property
+    def detector(self) -> Classifier | None:
+        """Who rejects images (class 1 of two), if anybody does."""
+        found = detector_of(self._single)
+        return None if found is None else self._averaged(found)
 
     def log_scores(self, images: Tensor) -> Tensor:
         """Log-scores N×K that decide about ``images``."""
@@ -263,8 +296,7 @@ class Access:
     def no_gradients(self, view: View = "plain") -> str:
         """Why gradients cannot be had of the model so seen; empty where they can be."""
         image = self._samples.images[:1]
-        found: str = self._evidence.memoise(f"gradients|{view}", lambda: _no_gradient(self.oracle(1, view), image))
-        return found
+        return self._evidence.memoise(f"gradients|{view}", lambda: _no_gradient(self.oracle(1, view), image))
 
     @property
     def naive(self) -> View:

@@ -64,9 +64,9 @@ class _Detector:
 def _scores(model: object, images: Tensor) -> Tensor:
     found = cast(Tensor, model.detector(images))  # type: ignore[attr-defined]
     if not isinstance(found, Tensor) or found.shape != images.shape[:1]:
-        told = f"the shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        given = f"the shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise InputError(
-            f"The model's detector answered {told} to {len(images)} images; one number an image was expected, above 0 "
+            f"The model's detector answered {given} to {len(images)} images; one number an image was expected, above 0 "
             f"where it is rejected, so return a tensor of shape ({len(images)},)."
         )
     return torch.stack([torch.zeros_like(found), found], 1).float()

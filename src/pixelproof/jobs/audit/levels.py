@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from pixelproof.data import ImageSet
@@ -17,10 +18,10 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.audit.attacks import attempt
-from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.context import AuditContext, to_images
 from pixelproof.jobs.runner import run_job
 from pixelproof.results.audit.attacked import Attacked
-from pixelproof.runs import Record, RunStore
+from pixelproof.runs import Record
 
 #: Pixels that may be changed, and grey levels by which all may be, as in the papers.
 LEVELS = (1, 3, 5, 10)
@@ -34,8 +35,8 @@ def levels(audit: AuditContext) -> Mapping[Level, Attacked]:
 
     Every level counts as an attack on the claim as well, where its images lie in the threat's ball.
     """
-    rows = tuple(range(min(audit.effort.level_samples, len(audit.samples))))
-    measured: list[dict[str, Any]] = audit.evidence.memoise(f"levels|{len(rows)}", lambda: _measured(audit, rows))
+    rows = tuple(audit.samples.first(audit.effort.level_samples))
+    measured = audit.evidence.memoise(f"levels|{len(rows)}", lambda: _measured(audit, rows))
     return {(each["attack"], each["threshold"]): _attempt(audit, rows, each) for each in measured}
 
 
@@ -56,7 +57,7 @@ def _attempt(audit: AuditContext, rows: tuple[int, ...], level: dict[str, Any]) 
 
 
 def _measured(audit: AuditContext, rows: tuple[int, ...]) -> list[dict[str, Any]]:
-    tried = [row for row in rows if row in set(audit.decision.right)]
+    tried = [row for row in rows if row not in audit.decision.wrong]
     images: dict[Level, dict[int, UInt8Array]] = {}
     queries: dict[Level, int] = {}
     seconds: dict[Level, float] = {}
@@ -72,7 +73,7 @@ def _measured(audit: AuditContext, rows: tuple[int, ...]) -> list[dict[str, Any]
         {
             "attack": attack,
             "threshold": threshold,
-            **_judged(audit, rows, images.get((attack, threshold), {})),
+            **_decided(audit, rows, images.get((attack, threshold), {})),
             "queries": queries.get((attack, threshold), 0) / max(1, len(tried)),
             "seconds": seconds.get((attack, threshold), 0.0),
         }
@@ -111,21 +112,16 @@ def _attacked(audit: AuditContext, data: ImageSet, target: str) -> list[tuple[Re
             return []
         raise
     with run:
-        return [(record, _image(run, record)) for record in run.records()]
+        return [(each, run.image(each) if each.success else None) for each in run.records()]
 
 
-def _image(run: RunStore, record: Record) -> UInt8Array | None:
-    return run.image(record) if record.success else None
-
-
-def _judged(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
+def _decided(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
     """Of each of ``rows`` whether it is fooled, and whether within the threat; what was wrong before counts as both."""
-    right = set(audit.decision.right)
-    fooled, within = {row: row not in right for row in rows}, dict.fromkeys(rows, True)
+    wrong = audit.decision.wrong
+    fooled, within = {row: row in wrong for row in rows}, dict.fromkeys(rows, True)
     if images:
         which = torch.tensor(list(images), device=audit.device)
-        shown = torch.stack([torch.from_numpy(image.copy()) for image in images.values()]).to(audit.device)
-        seen = shown.permute(0, 3, 1, 2).float().div(255).contiguous()
+        seen = to_images(np.stack(list(images.values())), audit.device)
         fooled.update(zip(images, audit.decision.reached(seen, which).tolist(), strict=True))
         within.update(zip(images, audit.samples.within(seen, which).tolist(), strict=True))
     return {"fooled": [fooled[row] for row in rows], "within": [within[row] for row in rows]}

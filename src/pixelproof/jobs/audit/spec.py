@@ -21,41 +21,26 @@ Preset = Literal["quick", "standard"]
 
 @dataclass(frozen=True)
 class Effort:
-    """Numbers of images and of what is tried on each."""
+    """Numbers of images and of what is tried on each; those of the preset ``quick`` where nothing else is said."""
 
-    clean: int  # images that the clean accuracy is measured on, at most
-    samples: int  # images that are attacked
-    iterations: int  # of gradient attacks, where their number is doubled until nothing changes, at most
-    restarts: int  # of a gradient attack
-    queries: int  # that an attack on scores has for an image
-    label_samples: int  # images that attacks on labels alone are run on
-    label_queries: int  # that they have for each
-    noise_samples: int  # images that noise is drawn for
-    noise_draws: int  # of it for each
-    level_samples: int  # images whose few-pixel and threshold levels are measured
-    perturbed: int  # images under common perturbations
-    draws: int  # answers of a random model that are averaged
-    substitute_epochs: int  # that a substitute learns the model's answers for
-    surface: int  # points of a side where the loss surface is drawn
+    clean: int = 1_000  # images that the clean accuracy is measured on, at most
+    samples: int = 100  # images that are attacked
+    iterations: int = 400  # of gradient attacks, where their number is doubled until nothing changes, at most
+    restarts: int = 5  # of a gradient attack
+    queries: int = 1_000  # that an attack on scores has for an image
+    label_samples: int = 20  # images that attacks on labels alone are run on
+    label_queries: int = 1_000  # that they have for each
+    noise_samples: int = 10  # images that noise is drawn for
+    noise_draws: int = 10_000  # of it for each
+    level_samples: int = 10  # images whose few-pixel and threshold levels are measured
+    perturbed: int = 200  # images under common perturbations
+    draws: int = 10  # answers of a random model that are averaged
+    substitute_epochs: int = 10  # that a substitute learns the model's answers for
+    surface: int = 21  # points of a side where the loss surface is drawn
 
 
 EFFORTS: Mapping[Preset, Effort] = {
-    "quick": Effort(
-        clean=1_000,
-        samples=100,
-        iterations=400,
-        restarts=5,
-        queries=1_000,
-        label_samples=20,
-        label_queries=1_000,
-        noise_samples=10,
-        noise_draws=10_000,
-        level_samples=10,
-        perturbed=200,
-        draws=10,
-        substitute_epochs=10,
-        surface=21,
-    ),
+    "quick": Effort(),
     "standard": Effort(
         clean=10_000,
         samples=500,
@@ -65,7 +50,6 @@ EFFORTS: Mapping[Preset, Effort] = {
         label_samples=100,
         label_queries=5_000,
         noise_samples=100,
-        noise_draws=10_000,
         level_samples=50,
         perturbed=1_000,
         draws=30,

@@ -1,7 +1,9 @@
 """A substitute that learns from a model's answers, and the images that fool it, shown to the model.
 
 Papernot et al., "Practical Black-Box Attacks against Machine Learning", ASIA CCS 2017: the substitute is trained,
-images are moved along its gradient (Jacobian-based augmentation), the model labels them, and so on.
+images are moved along its gradient (Jacobian-based augmentation), the model labels them, and so on. Images that fool
+other networks too: Dong et al., "Boosting Adversarial Attacks with Momentum", CVPR 2018, algorithm 1 (MI-FGSM); with
+varied inputs, Xie et al., "Improving Transferability of Adversarial Examples with Input Diversity", CVPR 2019.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelproof.attacks.gradient.steepest import steepest
+from pixelproof.attacks.goal import Goal, LossName
+from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attempt
+from pixelproof.jobs.audit.attacks import attempt, downhill, outcome
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
-from pixelproof.jobs.audit.momentum import Momentum
 from pixelproof.models.query import Scorer
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.intervals import Rate
@@ -33,8 +35,49 @@ _IMAGES, _BYTES = 2_000, 2**28
 _HELD_OUT = 200  # further images, on which agreement is measured, at most
 _ROUNDS = 4  # of augmentation
 _RATE = 0.01  # of learning, at most
-_SHIFT = 2  # pixels by which what is learnt from is moved
+_SHIFT = 2  # pixels by which what is learnt from is moved, and varied inputs of attacks
 _WIDTH = 24
+ITERATIONS = 30  # of attacks on it
+_STEPS_ACROSS = 8  # that lead from the middle of the ball to its edge
+_NOISE = 0.02  # of varied inputs
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """``decay`` μ is the weight of earlier gradients, 0 being plain PGD; ``varied``: flipped, shifted and noisy inputs.
+
+    Every image takes all iterations, since what only just fools one network fools no other.
+    """
+
+    name: str
+    loss: LossName
+    decay: float
+    varied: bool = False
+
+    def __call__(
+        self, network: Callable[[Tensor], Tensor], clean: Tensor, goal: Goal, budget: NormBall, numbers: torch.Generator
+    ) -> Tensor:
+        """8-bit images within ``budget`` of ``clean`` N×C×H×W in [0, 1] that ``network``, giving logits, mistakes."""
+        now, velocity = clean, torch.zeros_like(clean)
+        length = budget.epsilon / _STEPS_ACROSS / 255
+        for _ in range(ITERATIONS):
+            seen = now.detach().requires_grad_()
+            shown = _varied(seen, numbers) if self.varied else seen
+            (gradient,) = torch.autograd.grad(goal.loss(self.loss, network(shown)).sum(), seen)
+            size = gradient.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-20)
+            velocity = self.decay * velocity + gradient / size
+            now = budget.project(now + length * downhill(velocity, now, budget.norm), clean)
+        return budget.to_8_bit(now, clean)
+
+
+def _varied(images: Tensor, numbers: torch.Generator) -> Tensor:
+    """All images shifted and flipped alike, with noise of their own."""
+    down, across, flip = torch.randint(2 * _SHIFT + 1, (3,), generator=numbers).tolist()
+    moved = images.roll((down - _SHIFT, across - _SHIFT), (2, 3))
+    moved = moved.flip(3) if flip > _SHIFT else moved
+    return moved + _NOISE * torch.randn(images.shape, generator=numbers).to(images.device)
+
+
 _ATTACKS = (
     Momentum("PGD", "cross-entropy", decay=0),
     Momentum("MI-FGSM", "margin", decay=1),
@@ -58,24 +101,21 @@ def transfer(audit: AuditContext) -> Transfer:
     if audit.threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel attack takes the place of images made on another.")
     rows = tuple(range(len(audit.samples)))
-    told: dict[str, Any] = audit.evidence.memoise("substitute", lambda: _told(audit))
-    found = Attacked(
-        attack="transfer from a substitute",
-        view="plain",
-        needs="labels" if audit.classifier.kind == "labels" else "scores",
-        rows=rows,
-        fooled=tuple(row in told["fooled"] for row in rows),
-        within=(True,) * len(rows),
-        queries=told["images"] / len(rows) + len(_ATTACKS),
-        gradient_steps=0.0,
-        seconds=told["seconds"],
+    measured = audit.evidence.memoise("substitute", lambda: _measured(audit))
+    found = outcome(
+        "transfer from a substitute",
+        "labels" if audit.classifier.kind == "labels" else "scores",
+        rows,
+        (row in measured["fooled"] for row in rows),
+        queries=measured["images"] / len(rows) + len(_ATTACKS),
+        seconds=measured["seconds"],
     )
-    right = tuple((name, Rate(len(rows) - fooled, len(rows))) for name, fooled in told["each"])
+    right = tuple((name, Rate(len(rows) - fooled, len(rows))) for name, fooled in measured["each"])
     attacked = attempt(audit, "substitute|plain|", lambda: found, rows)
-    return Transfer(Rate(*told["agreement"]), told["images"], attacked, right)
+    return Transfer(Rate(*measured["agreement"]), measured["images"], attacked, right)
 
 
-def _told(audit: AuditContext) -> dict[str, Any]:
+def _measured(audit: AuditContext) -> dict[str, Any]:
     begun = time.perf_counter()
     numbers = stream(torch.device("cpu"), audit.seed, "audit", "substitute")
     held = audit.samples.order[-min(_HELD_OUT, max(1, len(audit.data) // 10)) :].tolist()
@@ -127,17 +167,17 @@ def _learnt(audit: AuditContext, pool: Tensor, ask: Callable[[Tensor], Tensor], 
     A third of the training comes before augmentation, in which images go up to the threat's distance.
     """
     seen = torch.cat([pool, to_8_bit(_moved(pool, numbers, _SHIFT))])
-    told = ask(seen)
-    labels = told[: len(pool)].argmax(1)
-    network = _network(pool.shape[1:], told.shape[1]).to(audit.device)
+    answers = ask(seen)
+    labels = answers[: len(pool)].argmax(1)
+    network = _network(pool.shape[1:], answers.shape[1]).to(audit.device)
     optimiser = torch.optim.Adam(network.parameters(), _RATE)
     epochs = audit.effort.substitute_epochs
     steps = max(1, epochs * len(pool) // BATCH)
-    _learn(network, optimiser, seen, told, steps, numbers)
+    _learn(network, optimiser, seen, answers, steps, numbers)
     for _ in range(_ROUNDS):
         further = _augmented(network, pool, labels, _budget(audit))
-        seen, told = torch.cat([seen, further]), torch.cat([told, ask(further)])
-        _learn(network, optimiser, seen, told, max(1, steps // 2), numbers)
+        seen, answers = torch.cat([seen, further]), torch.cat([answers, ask(further)])
+        _learn(network, optimiser, seen, answers, max(1, steps // 2), numbers)
     return network.requires_grad_(False)
 
 
@@ -145,7 +185,7 @@ def _learn(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     seen: Tensor,
-    told: Tensor,
+    answers: Tensor,
     steps: int,
     numbers: torch.Generator,
 ) -> None:
@@ -153,7 +193,7 @@ def _learn(
     network.train()
     for _ in range(steps):
         rows = torch.randint(len(seen), (BATCH,), generator=numbers).to(seen.device)
-        loss = functional.cross_entropy(network(_moved(seen[rows], numbers, _SHIFT)), told[rows])
+        loss = functional.cross_entropy(network(_moved(seen[rows], numbers, _SHIFT)), answers[rows])
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

@@ -23,7 +23,7 @@ from pixelproof.results.intervals import Rate
 from pixelproof.results.perturb_view import PerturbView, read_perturbations
 from pixelproof.results.thesis import Subject
 from pixelproof.runs import RunStore
-from pixelproof.zoo.absent import absence
+from pixelproof.zoo.registry import absence
 
 PERTURBATIONS, PGD = "perturbations", "pgd"
 

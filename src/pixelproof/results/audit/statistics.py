@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pixelproof.results.intervals import Interval, Rate, wilson
 
 #: Twenty checkpoints are judged, so each is allowed a false alarm once in a hundred audits only.
 CONFIDENCE = 0.99
+
+
+def accuracy(answers: Sequence[int], labels: Sequence[int]) -> Rate:
+    """How many of the first images are right, of those that there are ``answers`` to."""
+    return Rate(sum(a == b for a, b in zip(answers, labels, strict=False)), len(answers))
 
 
 def more_often(one: int, other: int) -> bool:

@@ -60,26 +60,6 @@ class AuditView:
     attacks: tuple[Attacked, ...]
     withstood: Rate | None
 
-    @property
-    def head(self) -> dict[str, Any]:
-        """The manifest by the names of old."""
-        m = self.manifest
-        return {
-            "spec": m.spec,
-            "claim": m.settings["claim"],
-            "effort": m.settings["effort"],
-            "model": m.model.name,
-            "model_sha256": m.model.fingerprint,
-            "kind": m.model.kind,
-            "data": m.data.name,
-            "data_sha256": m.data.sha256,
-            "images": m.data.images,
-            "class_names": m.data.class_names,
-            "shape": m.data.shape,
-            "identity": m.identity,
-            "environment": m.environment,
-        }
-
     @cached_property
     def claim(self) -> Claim:
         return Claim(**self.manifest.settings["claim"])

@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from pixelproof.jobs.audit.checkpoint import Checkpoint
-from pixelproof.jobs.audit.checkpoints import (
-    adaptive,
-    attacked_accuracy,
-    best_attack,
-    black_box,
-    both_norms,
-    clean_accuracy,
-    convergence,
-    detector,
-    distribution,
-    epsilon_sweep,
-    fairness,
-    gradient_health,
-    hidden_scores,
-    hyperparameters,
-    noise,
-    query_limits,
-    randomness,
-    single_step,
-    threat_model,
-    transfer,
+
+_FILES = (
+    "threat_model",
+    "clean_accuracy",
+    "attacked_accuracy",
+    "single_step",
+    "epsilon_sweep",
+    "convergence",
+    "hyperparameters",
+    "black_box",
+    "noise",
+    "gradient_health",
+    "randomness",
+    "adaptive",
+    "hidden_scores",
+    "query_limits",
+    "transfer",
+    "both_norms",
+    "fairness",
+    "distribution",
+    "detector",
+    "best_attack",
 )
 
-CHECKPOINTS: tuple[Checkpoint, ...] = (
-    threat_model.check,
-    clean_accuracy.check,
-    attacked_accuracy.check,
-    single_step.check,
-    epsilon_sweep.check,
-    convergence.check,
-    hyperparameters.check,
-    black_box.check,
-    noise.check,
-    gradient_health.check,
-    randomness.check,
-    adaptive.check,
-    hidden_scores.check,
-    query_limits.check,
-    transfer.check,
-    both_norms.check,
-    fairness.check,
-    distribution.check,
-    detector.check,
-    best_attack.check,
-)
+CHECKPOINTS: tuple[Checkpoint, ...] = tuple(import_module(f"{__name__}.{each}").check for each in _FILES)

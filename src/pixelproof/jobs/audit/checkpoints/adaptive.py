@@ -22,28 +22,28 @@ from pixelproof.wording import percent
 )
 def check(audit: AuditContext) -> Answer:
     """Fails where going past the defence breaks more than not, and takes a claim down that did not go past it."""
-    opened = audit.access.differentiable
-    if not opened.passed and opened.stuck:
-        finding = f"No gradient passes {', '.join(opened.stuck)}, and nothing could be put in its place."
+    differentiable = audit.access.differentiable
+    if not differentiable.passed and differentiable.stuck:
+        finding = f"No gradient passes {', '.join(differentiable.stuck)}, and nothing could be put in its place."
         remedy = "Give it a method stand_in(images), nearly itself and with gradients, or attack scores and labels."
         return Answer("warn", finding, remedy)
-    if not opened.passed:
+    if not differentiable.passed:
         return Answer("pass", "Every layer passes its gradient on, so there is nothing to go past.")
     knowing = attack(audit, iterative(audit.threat), "open")
     how, plain = _plain(audit)
     left, before = audit.samples.surviving(knowing.broken), audit.samples.surviving(plain)
     gains = fools_more(knowing.broken, plain)
-    claimed, told = audit.claim.robust_accuracy, audit.claim.evaluation.adaptive
+    claimed, stated = audit.claim.robust_accuracy, audit.claim.evaluation.adaptive
     above = audit.refuted_by(left)
     verdict: Verdict = "pass"
-    if above or (gains and not told):
+    if above or (gains and not stated):
         down = above or claimed > 100 * (left.value or 0)
-        verdict = "fail" if down and not told and audit.permits("gradients") else "warn"
-    past = ", ".join(opened.passed)
+        verdict = "fail" if down and not stated and audit.permits("gradients") else "warn"
+    past = ", ".join(differentiable.passed)
     finding = (
         f"No gradient passes {past}: {percent(before.value)} of the samples stand {how}, {percent(left.value)} against "
         f"an attack that goes past it. The claim is {claimed:g} %, by an attack that "
-        f"{'knew' if told else 'did not know'} of it."
+        f"{'knew' if stated else 'did not know'} of it."
     )
     plot = bars(
         "adaptive",
@@ -60,7 +60,7 @@ def check(audit: AuditContext) -> Answer:
         "" if verdict == "pass" else remedy,
         ((f"Stands {how}", str(before)), ("Stands against the adaptive attack (BPDA)", str(left))),
         (plot,),
-        notes=opened.steps,
+        notes=differentiable.steps,
     )
 
 

@@ -30,20 +30,23 @@ _QUESTIONS = (
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what the attacks of this audit leave together."""
     found, claimed = surviving(audit), audit.claim.robust_accuracy
-    opened = bool(audit.access.differentiable.steps)
+    changed = bool(audit.access.differentiable.steps)
     best = _strongest([each for each in found.attacks if len(each.rows) == found.samples] or found.attacks)[:_SHOWN]
     beside = _strongest(found.beside)[:_SHOWN]
     counted = "the strongest of them, as answers are random" if audit.random else "taken sample by sample"
     numbers = (
         ("Robust accuracy claimed", f"{claimed:g} %, under {audit.claim.evaluation.attack}"),
         (f"Right under {plural(len(found.attacks), 'attack')}", f"{found.robust_accuracy}, {counted}"),
-        *((f"Right after {_name(each, opened)}", str(each.robust_accuracy)) for each in best),
-        *((f"Beyond the threat model: {_name(each, opened)}", str(each.robust_accuracy)) for each in beside),
+        *((f"Right after {_name(each, changed)}", str(each.robust_accuracy)) for each in best),
+        *((f"Beyond the threat model: {_name(each, changed)}", str(each.robust_accuracy)) for each in beside),
     )
     plot = bars(
         "best-attack",
         "What each attack leaves",
-        {"all together": found.robust_accuracy, **{_name(each, opened): each.robust_accuracy for each in best}}.items(),
+        {
+            "all together": found.robust_accuracy,
+            **{_name(each, changed): each.robust_accuracy for each in best},
+        }.items(),
         caption="Attacks that the threat model permits, the strongest first, with 99 % intervals.",
         rule=claimed_rule(audit),
     )
@@ -69,9 +72,9 @@ def _strongest(attempts: Sequence[Attacked]) -> list[Attacked]:
     return [each for each in ordered if named[each.attack, each.view] is each]
 
 
-def _name(attempt: Attacked, opened: bool) -> str:
+def _name(attempt: Attacked, changed: bool) -> str:
     """``opened``: something had to be done to lay the model open."""
-    return f"{attempt.attack}, laid open" if opened and attempt.view == "open" else attempt.attack
+    return f"{attempt.attack}, laid open" if changed and attempt.view == "open" else attempt.attack
 
 
 def _notes(found: Surviving) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def check(audit: AuditContext) -> Answer:
     rows = attacked_rows(black.values())  # only these are compared
     by_white, by_black = broken_rows(white.values()) & rows, broken_rows(black.values())
     rates = {name: each.robust_accuracy for name, each in {**white, **black}.items()}
-    answer = _judged(len(by_black - by_white), len(by_white - by_black), len(rows))
+    answer = _answer(len(by_black - by_white), len(by_white - by_black), len(rows))
     numbers = (
         *((f"Right after {name}", str(rate)) for name, rate in rates.items()),
         ("Right after all with gradients", str(Rate(len(rows - by_white), len(rows)))),
@@ -54,7 +54,7 @@ def _without_gradients(audit: AuditContext) -> list[Attacked]:
     return [each for each in attempts(audit) if each.needs != "gradients"]
 
 
-def _judged(only_black: int, only_white: int, rows: int) -> Answer:
+def _answer(only_black: int, only_white: int, rows: int) -> Answer:
     counts = (
         f"of {plural(rows, 'sample')}, {only_black} are fooled only by attacks without gradients, {only_white} only by "
         "those with them"

@@ -44,9 +44,9 @@ def check(audit: AuditContext) -> Answer:
             return Answer("fail", finding, "Claim what the levels of its own norm leave.", numbers, (plot,))
     # A norm that has no levels is held against the smallest level of both.
     others = [level for level in below if level[0] != own and (own or level[1] == 1)]
-    fallen = [level for level in others if audit.refuted_by(found[level].right)]
-    if fallen:
-        first = min(fallen, key=lambda level: level[1])
+    falling = [level for level in others if audit.refuted_by(found[level].right)]
+    if falling:
+        first = min(falling, key=lambda level: level[1])
         finding = (
             f"{claimed:g} % is claimed in {NORMS[audit.threat.norm]}; at {_name(first)} {found[first].right} stay "
             "right. This says nothing against the claim, but against relying on one norm."

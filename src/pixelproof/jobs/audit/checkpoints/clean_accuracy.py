@@ -12,13 +12,12 @@ from scipy.stats import binomtest, fisher_exact
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.jobs.audit.attacks import attack, iterative
 from pixelproof.jobs.audit.checkpoint import bars, checkpoint
-from pixelproof.jobs.audit.clean import ask, clean_answers, clean_labels, clean_positions, right
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
-from pixelproof.results.audit.statistics import CONFIDENCE, fools_more, interval, overstated, understated
+from pixelproof.results.audit.statistics import CONFIDENCE, accuracy, fools_more, interval, overstated, understated
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent, plural
 
@@ -47,13 +46,13 @@ _QUESTIONS = ("Are the code, the weights, the seeds and all settings published, 
 )
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what can be measured, at chance, or where the answers depend on the batch."""
-    labels, answers, claimed = clean_labels(audit), clean_answers(audit), audit.claim.clean_accuracy
-    measured, seeds = right(answers, labels), _seeds(audit)
+    labels, answers, claimed = audit.clean_labels, audit.clean_answers(), audit.claim.clean_accuracy
+    measured, seeds = accuracy(answers, labels), _seeds(audit)
     rates = {"Measured": measured, **_repeated(audit, labels)}
     middle = len(labels) // 2
     halves = {
-        "First half": right(answers[:middle], labels[:middle]),
-        "Second half": right(answers[middle:], labels[middle:]),
+        "First half": accuracy(answers[:middle], labels[:middle]),
+        "Second half": accuracy(answers[middle:], labels[middle:]),
     }
     remarks = [
         *_of_claim(claimed, rates),
@@ -88,7 +87,7 @@ def _repeated(audit: AuditContext, labels: list[int]) -> dict[str, Rate]:
     if not audit.random:
         return {}
     mean = f"Mean of {audit.effort.draws} answers"
-    return {"Second call": right(clean_answers(audit, call=2), labels), mean: right(_mean_answers(audit), labels)}
+    return {"Second call": accuracy(audit.clean_answers(call=2), labels), mean: accuracy(_mean_answers(audit), labels)}
 
 
 def _seeds(audit: AuditContext) -> dict[str, Attacked]:
@@ -147,8 +146,8 @@ def _of_mode(audit: AuditContext, answers: list[int], labels: list[int]) -> Iter
     yield Remark(
         "fail",
         f"The model came in training mode, in which {plural(len(changed), 'answer')} of {len(found):,} "
-        f"{'differs' if len(changed) == 1 else 'differ'} and {right(found, labels)} are right, against "
-        f"{right(answers, labels)} in evaluation mode: its answers there depend on the batch or on chance.",
+        f"{'differs' if len(changed) == 1 else 'differ'} and {accuracy(found, labels)} are right, against "
+        f"{accuracy(answers, labels)} in evaluation mode: its answers there depend on the batch or on chance.",
         _EVALUATE,
     )
 
@@ -157,8 +156,7 @@ def _more_than_repeated(audit: AuditContext, changed: frozenset[int], answers: l
     """Whether more answers ``changed`` than do at a second call, which is none of a model that is not random."""
     if not audit.random:
         return bool(changed)
-    again = _differing(clean_answers(audit, call=2), answers)
-    return fools_more(changed, again)
+    return fools_more(changed, _differing(audit.clean_answers(call=2), answers))
 
 
 def _differing(some: list[int], others: list[int]) -> frozenset[int]:
@@ -211,50 +209,45 @@ def _of_identity(audit: AuditContext) -> Iterator[Remark]:
     """What the claim says of the weights and of the data, by their hashes."""
     found = {"model": audit.classifier.fingerprint, "data": audit.data.content_hash}
     for what, digest in found.items():
-        told = getattr(audit.claim, f"{what}_sha256")
-        if not told:
+        stated = getattr(audit.claim, f"{what}_sha256")
+        if not stated:
             yield Remark("pass", f'The claim does not identify the {what}; add {what}_sha256 = "{digest}".')
-        elif told != digest and what == "data" and not audit.whole:
+        elif stated != digest and what == "data" and not audit.whole:
             text = "Only a range of the data is audited, so it cannot be told whether they are those of the claim."
             yield Remark("warn", text, "Audit all of the data, or state the hash of the range.")
-        elif told != digest:
-            text = f"The claim is about {what} {told[:12]}…, but here is {what} {digest[:12]}…."
+        elif stated != digest:
+            text = f"The claim is about {what} {stated[:12]}…, but here is {what} {digest[:12]}…."
             yield Remark("fail", text, f"Audit the {what} that the claim is about, or claim it of this {what}.")
 
 
 def _mean_answers(audit: AuditContext) -> list[int]:
     """What decides under attack, of the first of them: of a random model the mean of several answers."""
-    positions = clean_positions(audit)[:_AVERAGED]
-    found: list[int] = audit.evidence.memoise(
-        "clean accuracy|mean", lambda: ask(audit, audit.decision.classifier, positions)
-    )
-    return found
+    positions, decides = audit.clean_positions[:_AVERAGED], audit.decision.classifier
+    return audit.evidence.memoise("clean accuracy|mean", lambda: audit.answers_of(decides, positions))
 
 
 def _moved_answers(audit: AuditContext) -> list[int]:
-    """The same, asked for in another order, so that other images share each batch."""
-    found: list[int] = audit.evidence.memoise("clean accuracy|moved", lambda: _moved(audit))
-    return found
+    """The answers asked for in another order, so that other images share each batch."""
+    positions = audit.clean_positions
+    order = np.random.default_rng(audit.seed).permutation(len(positions))
+
+    def measure() -> list[int]:
+        found = np.empty(len(positions), np.int64)
+        found[order] = audit.answers_of(audit.classifier, positions[order])
+        answers: list[int] = found.tolist()
+        return answers
+
+    return audit.evidence.memoise("clean accuracy|moved", measure)
 
 
 def _answers_as_found(audit: AuditContext) -> list[int] | None:
-    """The same of the model in the mode that it was handed over in; None where it cannot be asked so."""
-    found: list[int] | None = audit.evidence.memoise("clean accuracy|as found", lambda: _as_found(audit))
-    return found
+    """The answers in the mode that the model was handed over in; None where it cannot be asked so."""
 
+    def measure() -> list[int] | None:
+        found = _unchanged(audit.classifier)
+        return None if found is None else audit.answers_of(found, audit.clean_positions)
 
-def _moved(audit: AuditContext) -> list[int]:
-    positions = clean_positions(audit)
-    order = np.random.default_rng(audit.seed).permutation(len(positions))
-    found = np.empty(len(positions), np.int64)
-    found[order] = ask(audit, audit.classifier, positions[order])
-    answers: list[int] = found.tolist()
-    return answers
-
-
-def _as_found(audit: AuditContext) -> list[int] | None:
-    classifier = _unchanged(audit.classifier)
-    return None if classifier is None else ask(audit, classifier, clean_positions(audit))
+    return audit.evidence.memoise("clean accuracy|as found", measure)
 
 
 def _unchanged(classifier: Classifier) -> Classifier | None:

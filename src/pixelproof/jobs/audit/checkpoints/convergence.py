@@ -14,16 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.gradient.sparse import sparse_descent
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.gradient.steepest import steepest
 from pixelproof.attacks.named import parse_attack
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attack, attempt, iterative
+from pixelproof.jobs.audit.attacks import attack, attempt, downhill, iterative, outcome
 from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
-from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.statistics import fools_more, more_often
 from pixelproof.results.intervals import Rate
@@ -32,7 +28,6 @@ from pixelproof.wording import count, plural
 _FIRST = 10  # iterations, doubled from here on
 _STEP = 0.1  # of epsilon: short enough for fine work, and ten reach across the ball
 _REACH = 2.5  # epsilons that all steps together cover, where a claim does not tell its step (Madry et al., 2018)
-_L1_SHARE = 100  # of so many values, a step in L1 moves one, as in PGD
 
 
 @checkpoint(
@@ -50,10 +45,10 @@ def check(audit: AuditContext) -> Answer:
     right in the end was not measured by too few iterations, whatever number it tells; of a random model, whose answers
     vary, one not significantly higher.
     """
-    doublings, told = _doublings(audit.effort.iterations), _told(audit)
-    watch = sorted({*doublings, *([told] if told and told < doublings[-1] else [])})
+    doublings, stated = _doublings(audit.effort.iterations), _claimed_iterations(audit)
+    watch = sorted({*doublings, *([stated] if stated and stated < doublings[-1] else [])})
     descent = descend(audit, _STEP * audit.threat.epsilon, watch, doublings)
-    answer = (_too_few(audit, told, descent) if told else None) or _shape(descent, doublings)
+    answer = (_too_few(audit, stated, descent) if stated else None) or _shape(descent, doublings)
     numbers = tuple((f"Right after {plural(each, 'iteration')}", str(descent.right(each))) for each in descent.watched)
     plot = curve(
         "convergence",
@@ -63,7 +58,7 @@ def check(audit: AuditContext) -> Answer:
         caption=f"One descent by steps of {_STEP:g} epsilon on the model laid open; bands are 99 % intervals.",
         log_x=True,
         rule=claimed_rule(audit),
-        mark=None if told is None else (told, "iterations of the claim"),
+        mark=None if stated is None else (stated, "iterations of the claim"),
     )
     return beside(audit, replace(answer, numbers=(*numbers, *answer.numbers), plots=(plot,)))
 
@@ -76,47 +71,47 @@ def _doublings(most: int) -> list[int]:
     return found
 
 
-def _told(audit: AuditContext) -> int | None:
+def _claimed_iterations(audit: AuditContext) -> int | None:
     """The iterations of the claim's descent, as told or by the name of its attack; None where it is no descent."""
-    told = audit.claim.evaluation
+    evaluation = audit.claim.evaluation
     try:
-        named = parse_attack(told.attack.lower().partition(":")[0])
+        named = parse_attack(evaluation.attack.lower().partition(":")[0])
     except InputError:  # none of ours, or a library's
-        return told.iterations
+        return evaluation.iterations
     if named.needs != "gradients":
         return None
     usual: int | None = 1 if named.name == "fgsm" else getattr(named, "iterations", None)
-    return told.iterations or usual
+    return evaluation.iterations or usual
 
 
-def _too_few(audit: AuditContext, told: int, descent: Descent) -> Answer | None:
+def _too_few(audit: AuditContext, stated: int, descent: Descent) -> Answer | None:
     last = descent.watched[-1]
-    if told >= last:
+    if stated >= last:
         return None
-    own, final = _own(audit, told, descent), descent.broken(last)
+    own, final = _own(audit, stated, descent), descent.broken(last)
     right, end = audit.samples.surviving(own), audit.samples.surviving(final)
     claimed = audit.claim.robust_accuracy
     higher = audit.refuted_by(end) if audit.random else claimed > 100 * (end.value or 0)
     if not (higher and fools_more(final, own)):
         return None
     finding = (
-        f"{plural(told, 'iteration').capitalize()}, the claim's number, leave {right} right, but {count(last)} leave "
+        f"{plural(stated, 'iteration').capitalize()}, the claim's number, leave {right} right, but {count(last)} leave "
         f"{end}: the claim's attack stopped too early."
     )
     remedy = "Measure again, doubling the iterations until two doublings in a row change nothing."
     return Answer("fail", finding, remedy, (("Right after the claim's iterations and step", str(right)),))
 
 
-def _own(audit: AuditContext, told: int, descent: Descent) -> frozenset[int]:
+def _own(audit: AuditContext, stated: int, descent: Descent) -> frozenset[int]:
     """What falls by so many iterations, with the claim's step and restarts where it tells them."""
     evaluation, epsilon = audit.claim.evaluation, audit.threat.epsilon
-    step = evaluation.step or epsilon * max(_STEP, _REACH / told)
+    step = evaluation.step or epsilon * max(_STEP, _REACH / stated)
     restarts = min(evaluation.restarts or 1, audit.effort.restarts)
     if step == _STEP * epsilon and (restarts == 1 or audit.random):
-        return descent.broken(told)
+        return descent.broken(stated)
     if restarts == 1 or audit.random:  # where PGD stops at the first answer that is wrong by luck
-        return descend(audit, step, [told]).broken(told)
-    return attack(audit, iterative(audit.threat, told, step, restarts), "open").broken
+        return descend(audit, step, [stated]).broken(stated)
+    return attack(audit, iterative(audit.threat, stated, step, restarts), "open").broken
 
 
 def _shape(descent: Descent, doublings: list[int]) -> Answer:
@@ -169,9 +164,17 @@ def descend(audit: AuditContext, step: float, watch: Sequence[int], doublings: S
         f"descent|{name}", lambda: asdict(_Run(audit, step).until(watch, doublings))
     )
     found = Descent(**{**measured, "watched": tuple(measured["watched"]), "fell": tuple(measured["fell"])})
-    samples = tuple(range(len(found.fell)))
-    done = iterative(audit.threat, found.watched[-1], step)
-    attempt(audit, name, lambda: _attacked(found, done), samples)
+    attacked = outcome(
+        iterative(audit.threat, found.watched[-1], step),
+        "gradients",
+        range(len(found.fell)),
+        (at is not None for at in found.fell),
+        view="open",
+        queries=found.queries,
+        gradient_steps=found.gradient_steps,
+        seconds=found.seconds,
+    )
+    attempt(audit, name, lambda: attacked, attacked.rows)
     return found
 
 
@@ -195,9 +198,9 @@ class _Run:
     def until(self, watch: Sequence[int], doublings: Sequence[int]) -> Descent:
         done, since, quiet, watched = 0, 0, -1, []  # the first of the doublings doubles nothing
         for stop in watch:
-            fallen = self._judge(self._descend(stop - done), stop)
+            fooled = self._drop_fooled(self._descend(stop - done), stop)
             watched.append(stop)
-            done, since = stop, since + fallen
+            done, since = stop, since + fooled
             if stop in doublings:
                 quiet, since = 0 if since else quiet + 1, 0
             if quiet == 2 or not len(self.rows):
@@ -226,14 +229,14 @@ class _Run:
                 shown, places, lambda s, part: self.goal.of(part).loss("cross-entropy", s)
             )
             left = ~self.goal.of(places).reached(scores) | (done == 0) | self.audit.random
-            stepped = moved + self.step * self._downhill(gradient, shown)
+            stepped = moved + self.step * downhill(gradient, shown, self.budget.norm)
             self.moved[going[left]] = self.budget.project(stepped[left], clean[left])
             going = going[left]
             if not len(going):
                 break
         return self.budget.to_8_bit(self.moved, self.clean)
 
-    def _judge(self, shown: Tensor, iterations: int) -> int:
+    def _drop_fooled(self, shown: Tensor, iterations: int) -> int:
         """How many of ``shown`` are fooled; those take no further part."""
         fooled = self.audit.decision.reached(shown, self.rows)
         self.found[self.places[fooled]] = shown[fooled]
@@ -252,24 +255,3 @@ class _Run:
         )
         for row, again in zip(self.audit.decision.right, fooled.tolist(), strict=True):
             self.fell[row] = self.fell[row] if again else None
-
-    def _downhill(self, gradient: Tensor, images: Tensor) -> Tensor:
-        if self.budget.norm != "l1":
-            return -steepest(gradient, self.budget.norm)
-        values = max(1, round(gradient[0].numel() / _L1_SHARE))
-        return sparse_descent(gradient, images, torch.full((len(gradient),), values, device=gradient.device))
-
-
-def _attacked(found: Descent, spec: str) -> Attacked:
-    samples = len(found.fell)
-    return Attacked(
-        attack=spec,
-        view="open",
-        needs="gradients",
-        rows=tuple(range(samples)),
-        fooled=tuple(at is not None for at in found.fell),
-        within=(True,) * samples,
-        queries=found.queries,
-        gradient_steps=found.gradient_steps,
-        seconds=found.seconds,
-    )

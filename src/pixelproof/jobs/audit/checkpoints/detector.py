@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
 from pixelproof.attacks.attack import project_and_quantise
-from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.gradient.wrong_classes import wrong_classes
+from pixelproof.attacks.goal import Goal, wrong_classes
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, strongest
+from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, outcome, strongest
 from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, PROBED, AuditContext
 from pixelproof.jobs.audit.detector import detector_of
@@ -51,29 +51,29 @@ _QUESTION = (
 )
 def check(audit: AuditContext) -> Answer:
     """Fails where the evaluation did not aim at the detector, and aiming at it takes the claim down."""
-    told, claimed = audit.claim.evaluation.detector, audit.claim.robust_accuracy
+    stated, claimed = audit.claim.evaluation.detector, audit.claim.robust_accuracy
     if audit.decision.detector is None:
-        return _without(told)
-    alone = unaware(audit)
-    rows = frozenset(alone.rows)
-    wrong = audit.decision.wrong & rows
-    lost, missed = wrong | broken_rows(aware(audit)), wrong | alone.broken
-    before, left = (Rate(len(rows) - len(each), len(rows)) for each in (missed, lost | alone.broken))
+        return _without(stated)
+    alone = audit.evidence.memoise("detector|unaware", lambda: _unaware(audit))
+    rows, fooled, rejected = frozenset(alone["rows"]), frozenset(alone["fooled"]), frozenset(alone["rejected"])
+    wrong, passing = audit.decision.wrong & rows, fooled - rejected
+    lost, missed = wrong | broken_rows(aware(audit)), wrong | passing
+    before, left = (Rate(len(rows) - len(each), len(rows)) for each in (missed, lost | passing))
     gains, above = fools_more(lost, missed), audit.refuted_by(left)
-    caught = Rate(len(frozenset(alone.fooled) & frozenset(alone.rejected)), len(alone.fooled))
+    caught = Rate(len(fooled & rejected), len(fooled))
     finding = (
         f"The detector rejects {caught.ratio} of the images that fool the classifier alone, so that "
         f"{percent(before.value)} of the samples stand; {percent(left.value)} stand where the attack aims at it too."
     )
     verdict: Verdict = "pass"
-    if above or (gains and told != "attacked"):
+    if above or (gains and stated != "attacked"):
         down = above or claimed > 100 * (left.value or 0)
-        verdict = "fail" if down and told != "attacked" and audit.permits("gradients") else "warn"
+        verdict = "fail" if down and stated != "attacked" and audit.permits("gradients") else "warn"
     plot = bars(
         "detector",
         "Samples right or rejected",
         (
-            ("Classifier without detector", Rate(len(rows) - len(alone.fooled), len(rows))),
+            ("Classifier without detector", Rate(len(rows) - len(fooled), len(rows))),
             ("Attack on the classifier", before),
             ("Attack on both", left),
         ),
@@ -85,10 +85,10 @@ def check(audit: AuditContext) -> Answer:
     remedy = "Evaluate again with an attack that has to fool classifier and detector at once, and claim what is left."
     return Answer(
         verdict,
-        f"{finding} {_evaluated(told, claimed)}",
+        f"{finding} {_evaluated(stated, claimed)}",
         "" if verdict == "pass" else remedy,
         (
-            ("False alarms on clean samples", str(Rate(len(alone.alarms), len(rows)))),
+            ("False alarms on clean samples", str(Rate(len(alone["alarms"]), len(rows)))),
             ("Rejected, of those that fool the classifier alone", str(caught)),
             ("Stands against an attack on the classifier alone", str(before)),
             ("Stands against an attack on both", str(left)),
@@ -97,22 +97,18 @@ def check(audit: AuditContext) -> Answer:
     )
 
 
-def _without(told: str | None) -> Answer:
-    if told is None:
+def _without(stated: str | None) -> Answer:
+    if stated is None:
         return Answer("person", "The model brings no detector, and the claim speaks of none.", questions=(_QUESTION,))
     return Answer(
         "warn",
-        f"The claim says that a detector was {told}, but the model handed over has none.",
+        f"The claim says that a detector was {stated}, but the model handed over has none.",
         "Hand the detector over with the model, as its method detector(images), above 0 where an image is rejected.",
     )
 
 
-def _evaluated(told: str | None, claimed: float) -> str:
-    said = {
-        "attacked": "was attacked",
-        "ignored": "was ignored",
-        None: "is not spoken of",
-    }[told]
+def _evaluated(stated: str | None, claimed: float) -> str:
+    said = {"attacked": "was attacked", "ignored": "was ignored", None: "is not spoken of"}[stated]
     return f"In the claim of {claimed:g} % the detector {said}."
 
 
@@ -139,27 +135,16 @@ class Rejecting:
         return torch.cat([known, rejection[:, None]], 1)
 
 
-@dataclass(frozen=True)
-class Unaware:
+class Unaware(TypedDict):
     """The samples ``rows`` under an attack on the classifier alone: which were ``fooled``, and ``rejected`` then.
 
     ``alarms``: the samples that are rejected without any attack.
     """
 
-    rows: tuple[int, ...]
-    fooled: tuple[int, ...]
-    rejected: tuple[int, ...]
-    alarms: tuple[int, ...]
-
-    @property
-    def broken(self) -> frozenset[int]:
-        return frozenset(self.fooled) - set(self.rejected)
-
-
-def unaware(audit: AuditContext) -> Unaware:
-    """Twenty steps against the classifier, or Square where it has no gradients."""
-    value = audit.evidence.memoise("detector|unaware", lambda: _unaware(audit))
-    return Unaware(**{key: tuple(each) for key, each in value.items()})
+    rows: list[int]
+    fooled: list[int]
+    rejected: list[int]
+    alarms: list[int]
 
 
 def aware(audit: AuditContext) -> list[Attacked]:
@@ -177,7 +162,8 @@ def aware(audit: AuditContext) -> list[Attacked]:
     return found
 
 
-def _unaware(audit: AuditContext) -> dict[str, list[int]]:
+def _unaware(audit: AuditContext) -> Unaware:
+    """Twenty steps against the classifier, or Square where it has no gradients."""
     blind = audit.access.no_gradients("open")
     attack = parse_attack(on_scores(audit.threat, audit.effort) if blind else iterative(audit.threat))
     rows = torch.tensor(audit.samples.first(_SAMPLES), device=audit.device)
@@ -201,13 +187,14 @@ def _together(audit: AuditContext) -> tuple[Rejecting, bool]:
     if detector is None:
         raise InputError("The model brings no detector; give it a method detector(images).")
     seen = audit.access.made_differentiable(detector).classifier
-    return Rejecting(audit.access.differentiable.classifier, seen), not audit.access.no_gradients("open") and _sloped(
-        audit, seen
-    )
+    sloped = not audit.access.no_gradients("open") and _sloped(audit, seen)
+    return Rejecting(audit.access.differentiable.classifier, seen), sloped
 
 
 def _sloped(audit: AuditContext, detector: Classifier) -> bool:
-    images, rows = audit.samples.images[:PROBED], torch.arange(len(audit.samples.images[:PROBED]), device=audit.device)
+    """Whether a few samples have a gradient to the detector."""
+    images = audit.samples.images[:PROBED]
+    rows = torch.arange(len(images), device=audit.device)
     try:
         oracle = Oracle(detector, BATCH, audit.device, len(rows))
         _, gradient = oracle.gradient(images, rows, lambda scores, _: _signal(scores))
@@ -223,7 +210,7 @@ def _led(audit: AuditContext, both: Rejecting, spec: str, rows: Sequence[int], a
 def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int], aims: int) -> Attacked:
     """What the attack does to the samples ``chosen`` by leading them to wrong classes that are not rejected."""
     attack, begun, broken = parse_attack(spec), time.perf_counter(), set[int]()
-    counts = [0, 0]
+    queries = gradient_steps = 0
     rows = torch.tensor(chosen, dtype=torch.int64, device=audit.device)
     for targets in _aims(audit, rows, aims).unbind(1):
         left = torch.tensor([row not in broken for row in chosen], dtype=torch.bool, device=audit.device)
@@ -234,16 +221,16 @@ def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int]
         streams = audit.samples.streams(f"{spec}|past the detector", part)
         images = project_and_quantise(attack, attack(oracle, clean, goal, streams).detach(), clean)
         broken |= set(part[audit.decision.reached(images, part) & audit.samples.within(images, part)].tolist())
-        counts = [counts[0] + int(oracle.queries.sum()), counts[1] + int(oracle.gradient_steps.sum())]
-    return Attacked(
-        attack=f"{spec} past the detector",
+        queries += int(oracle.queries.sum())
+        gradient_steps += int(oracle.gradient_steps.sum())
+    return outcome(
+        f"{spec} past the detector",
+        attack.needs,
+        chosen,
+        (row in broken for row in chosen),
         view="open",
-        needs=attack.needs,
-        rows=tuple(chosen),
-        fooled=tuple(row in broken for row in chosen),
-        within=(True,) * len(chosen),
-        queries=counts[0] / max(1, len(chosen)),
-        gradient_steps=counts[1] / max(1, len(chosen)),
+        queries=queries / max(1, len(chosen)),
+        gradient_steps=gradient_steps / max(1, len(chosen)),
         seconds=time.perf_counter() - begun,
     )
 

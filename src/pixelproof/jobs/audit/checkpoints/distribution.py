@@ -56,7 +56,10 @@ def check(audit: AuditContext) -> Answer:
     """Warns of images that are uneven, repeated or too few, and of harm by mere accidents that exceeds the claim's."""
     counts = np.bincount(audit.data.labels, minlength=audit.data.classes)
     repeated = duplicates(audit.data.images)
-    rates, why = _perturbed(audit)
+    try:
+        rates, why = perturbed(audit), ""
+    except InputError as error:
+        rates, why = {}, f"Common perturbations could not be measured. {error}"
     remarks = [
         *_of_balance(audit, counts.tolist()),
         *_of_repetition(repeated, len(audit.data)),
@@ -86,14 +89,6 @@ def check(audit: AuditContext) -> Answer:
     )
     plots = (plot,) if rates else ()
     return summed(remarks, kept, numbers=numbers, plots=plots, questions=_QUESTIONS)
-
-
-def _perturbed(audit: AuditContext) -> tuple[dict[str, Rate], str]:
-    """The rates, or why there are none."""
-    try:
-        return perturbed(audit), ""
-    except InputError as error:
-        return {}, f"Common perturbations could not be measured. {error}"
 
 
 def _changed(rates: Mapping[str, Rate]) -> list[str]:
@@ -131,10 +126,8 @@ def _of_samples(audit: AuditContext) -> Iterator[Remark]:
     if samples is None:
         yield Remark("pass", "The claim does not tell on how many samples its robust accuracy was measured.")
         return
-    if samples > len(audit.data):
-        text = (
-            f"The claim was measured on {count(samples)} samples, more than the {count(len(audit.data))} images here."
-        )
+    if samples > (images := len(audit.data)):
+        text = f"The claim was measured on {count(samples)} samples, more than the {count(images)} images here."
         yield Remark("pass", text)
     found = wilson(round(claimed / 100 * samples), samples)
     if found.high - found.low > _WIDE:
@@ -190,16 +183,14 @@ def perturbed(audit: AuditContext) -> dict[str, Rate]:
 
     Raises ``InputError`` for images that cannot be perturbed so.
     """
-    found: dict[str, Any] = audit.evidence.memoise("perturbed", lambda: _measured(audit))
+    found = audit.evidence.memoise("perturbed", lambda: _measured(audit))
     return {name: Rate(right, found["images"]) for name, right in found["right"].items()}
 
 
 def _measured(audit: AuditContext) -> dict[str, Any]:
     data = audit.data.take(audit.samples.order[: audit.effort.perturbed])
-    labels = torch.from_numpy(data.labels.copy()).to(audit.device)
-    subject = Subject(
-        Scorer(audit.decision.classifier, BATCH, audit.device), to_images(data.images.copy(), audit.device), labels
-    )
+    images, labels = to_images(data.images.copy(), audit.device), torch.from_numpy(data.labels.copy()).to(audit.device)
+    subject = Subject(Scorer(audit.decision.classifier, BATCH, audit.device), images, labels)
     right = {"none": int((subject.answers(subject.images) == labels).sum())}
     for name, strength in _BENIGN:
         seen = cell(subject, make(name, table_for(data.shape)), strength, audit.seed, 0)

@@ -12,12 +12,11 @@ import torch
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, iterative
 from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
-from pixelproof.jobs.audit.clean import clean_answers, clean_labels, right
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.claim import NORMS
-from pixelproof.results.audit.statistics import more_often, overstated, understated
+from pixelproof.results.audit.statistics import accuracy, more_often, overstated, understated
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent, plural
 
@@ -71,10 +70,10 @@ def check(audit: AuditContext) -> Answer:
 
 def _empty_ball(audit: AuditContext) -> str:
     """What is wrong with an epsilon within which there is nothing but the image; empty where none is stated."""
-    told = audit.claim.evaluation
+    evaluation = audit.claim.evaluation
     for what, norm, epsilon in (
         ("The claim is", audit.threat.norm, audit.threat.epsilon),
-        ("The evaluation was", told.norm or audit.threat.norm, told.epsilon),
+        ("The evaluation was", evaluation.norm or audit.threat.norm, evaluation.epsilon),
     ):
         if norm != "l0" and epsilon is not None and epsilon < 1:
             return f"{what} within {epsilon:g} grey levels, where no 8-bit image but the clean one lies."
@@ -105,8 +104,8 @@ def _attacked(audit: AuditContext, epsilon: float) -> Attacked:
 def _scale(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
     """A claim that is measured nowhere near its epsilon, but is at a 255th of it."""
     claimed, measured = audit.claim.robust_accuracy, rates[audit.threat.epsilon]
-    clean = right(
-        clean_answers(audit), clean_labels(audit)
+    clean = accuracy(
+        audit.clean_answers(), audit.clean_labels
     )  # of more images than the samples, to tell it from the claim
     drop = 100 * ((clean.value or 0) - (measured.value or 0))
     if audit.claim.clean_accuracy - claimed > _SMALL_DROP * drop:

@@ -8,8 +8,7 @@ from math import comb, hypot
 
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import surviving
-from pixelproof.jobs.audit.checkpoint import checkpoint
-from pixelproof.jobs.audit.clean import clean_answers, clean_labels
+from pixelproof.jobs.audit.checkpoint import checkpoint, high
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer, Plot, Remark, summed
 from pixelproof.results.audit.statistics import CONFIDENCE
@@ -42,8 +41,8 @@ def check(audit: AuditContext) -> Answer:
 
 def _measured(audit: AuditContext) -> dict[str, Classes]:
     """Without attack, and under all that are permitted, where there are any."""
-    labels = clean_labels(audit)
-    clean = by_class(labels, [a == b for a, b in zip(clean_answers(audit), labels, strict=True)])
+    labels = audit.clean_labels
+    clean = by_class(labels, [a == b for a, b in zip(audit.clean_answers(), labels, strict=True)])
     try:
         left = surviving(audit)
     except InputError:
@@ -77,7 +76,7 @@ def _plot(measured: dict[str, Classes], names: tuple[str, ...]) -> Plot:
     last = list(measured.values())[-1]
     shown = sorted(last.rates, key=lambda label: last.rates[label].value or 0.0)[:_SHOWN]
     rows = [
-        _bar(names[label], when, classes, label)
+        {"name": names[label], **high(classes.rates[label], classes.confidence), "group": when}
         for label in sorted(shown)
         for when, classes in measured.items()
         if label in classes.rates
@@ -95,11 +94,6 @@ def _plot(measured: dict[str, Classes], names: tuple[str, ...]) -> Plot:
     )
 
 
-def _bar(name: str, when: str, classes: Classes, label: int) -> dict[str, object]:
-    found, share = classes.interval(label), classes.rates[label].value or 0.0
-    return {"name": name, "y": 100 * share, "low": 100 * found.low, "high": 100 * found.high, "group": when}
-
-
 @dataclass(frozen=True)
 class Classes:
     """``rates`` of the classes that have images, by their number."""
@@ -108,9 +102,8 @@ class Classes:
 
     @property
     def overall(self) -> Rate:
-        return Rate(
-            sum(each.successes for each in self.rates.values()), sum(each.total for each in self.rates.values())
-        )
+        rates = self.rates.values()
+        return Rate(sum(each.successes for each in rates), sum(each.total for each in rates))
 
     @property
     def worst(self) -> int:
@@ -120,15 +113,16 @@ class Classes:
     def best(self) -> int:
         return max(self.rates, key=self._share)
 
-    def interval(self, label: int) -> Interval:
-        """At the level that leaves one false alarm in a hundred for all classes together (Bonferroni)."""
-        rate = self.rates[label]
-        return wilson(rate.successes, rate.total, 1 - (1 - CONFIDENCE) / len(self.rates))
+    @property
+    def confidence(self) -> float:
+        """The level of intervals that leaves one false alarm in a hundred for all classes together (Bonferroni)."""
+        return 1 - (1 - CONFIDENCE) / len(self.rates)
 
     @property
     def behind(self) -> bool:
         """Whether the worst class lies wholly below the accuracy of all."""
-        return self.interval(self.worst).high < (self.overall.value or 0.0)
+        worst = self.rates[self.worst]
+        return wilson(worst.successes, worst.total, self.confidence).high < (self.overall.value or 0.0)
 
     @property
     def gap(self) -> tuple[float, Interval]:

@@ -63,24 +63,21 @@ def check(audit: AuditContext) -> Answer:
     """
     view, cut = _view(audit), bool(audit.access.no_gradients("plain"))
     found = health(audit, view)
-    faults, doubts = list(_faults(audit, found, view)), list(_doubts(audit, found, view))
+    complaints = list(_complaints(audit, found, view))
     if cut and not audit.claim.evaluation.adaptive:
-        naive = _BY_GRADIENT.search(audit.claim.evaluation.attack)
-        (faults if naive else doubts).append("as it stands the model lets no gradient through to its images")
-    verdict: Verdict = "fail" if faults else "warn" if doubts else "pass"
-    if verdict == "fail" and not audit.permits("gradients"):
-        verdict = "warn"  # what a black box hides is no part of the claim
-    said = "; ".join((*faults, *doubts))
-    if not said:
-        said = "the gradients are there, finite, and true of the loss a grey level away"
-    opened = (
-        f" (past {', '.join(audit.access.differentiable.passed)})"
-        if view == "open" and audit.access.differentiable.passed
-        else ""
-    )
+        naive = _BY_GRADIENT.search(audit.claim.evaluation.attack) is not None
+        complaints.append((naive, "as it stands the model lets no gradient through to its images"))
+    complaints.sort(key=lambda each: not each[0])  # the faults first
+    verdict: Verdict = "pass"
+    if complaints:  # what a black box hides is no part of the claim
+        verdict = "fail" if complaints[0][0] and audit.permits("gradients") else "warn"
+    said = "; ".join(text for _, text in complaints)
+    said = said or "the gradients are there, finite, and true of the loss a grey level away"
+    passed = audit.access.differentiable.passed if view == "open" else ()
+    past = f" (past {', '.join(passed)})" if passed else ""
     return Answer(
         verdict,
-        f"On {plural(found.samples, 'sample')}{opened}: {said}.",
+        f"On {plural(found.samples, 'sample')}{past}: {said}.",
         "" if verdict == "pass" else _remedy(audit, found, cut),
         tuple(_numbers(found)),
         tuple(_plots(audit, view)),
@@ -98,41 +95,27 @@ def _many(count: int, total: int, share: float = _MANY) -> bool:
     return interval(Rate(count, total)).low > share
 
 
-def _told(count: int, total: int) -> str:
-    return f"on {count} of {total}"
-
-
-def _faults(audit: AuditContext, found: Health, view: View) -> Iterator[str]:
-    total = found.samples
-    if _many(found.zero, total):
-        yield f"the gradient of the cross-entropy is exactly 0 {_told(found.zero, total)}"
-    if _many(found.invalid, total):
-        yield f"the gradient is infinite or not a number {_told(found.invalid, total)}"
-    if _many(found.unsteady, total) and not audit.random:
-        yield f"two calls give two gradients {_told(found.unsteady, total)}, though the answers are the same"
+def _complaints(audit: AuditContext, found: Health, view: View) -> Iterator[tuple[bool, str]]:
+    """What is wrong with the gradients, each with whether it is a fault, being on many samples, or but a doubt."""
+    total, sloped = found.samples, found.sloped
+    if found.zero:
+        text = f"the gradient of the cross-entropy is exactly 0 on {found.zero} of {total}"
+        yield _many(found.zero, total), text
+    if found.invalid:
+        yield _many(found.invalid, total), f"the gradient is infinite or not a number on {found.invalid} of {total}"
+    unsteady = f"on {found.unsteady} of {total}"
+    if audit.random and found.unsteady and (audit.claim.evaluation.draws or 1) == 1:
+        yield False, f"gradients are random {unsteady}, and the claim names no draws to average"
+    if not audit.random and _many(found.unsteady, total):
+        yield True, f"two calls give two gradients {unsteady}, though the answers are the same"
     if not _small_scale(audit, found, view):
         return
-    if _many(found.rising, found.sloped):
-        yield f"a grey level against the gradient raises the margin {_told(found.rising, found.sloped)}"
-    if _many(found.short, found.sloped, _MOST):
-        yield (
-            "half a grey level against the gradient lowers the margin by less than a quarter of what it says "
-            f"{_told(found.short, found.sloped)}"
-        )
-
-
-def _doubts(audit: AuditContext, found: Health, view: View) -> Iterator[str]:
-    """Less of the same, and randomness that the evaluation did not average."""
-    total = found.samples
-    if found.zero and not _many(found.zero, total):
-        yield f"the gradient of the cross-entropy is exactly 0 {_told(found.zero, total)}"
-    if found.invalid and not _many(found.invalid, total):
-        yield f"the gradient is infinite or not a number {_told(found.invalid, total)}"
-    if audit.random and found.unsteady and (audit.claim.evaluation.draws or 1) == 1:
-        yield f"gradients are random {_told(found.unsteady, total)}, and the claim names no draws to average"
-    some = found.rising > 0.05 * found.sloped and not _many(found.rising, found.sloped)
-    if some and _small_scale(audit, found, view):
-        yield f"a grey level against the gradient raises the margin {_told(found.rising, found.sloped)}"
+    if found.rising > 0.05 * sloped:
+        text = f"a grey level against the gradient raises the margin on {found.rising} of {sloped}"
+        yield _many(found.rising, sloped), text
+    if _many(found.short, sloped, _MOST):
+        text = "half a grey level against the gradient lowers the margin by less than a quarter of what it says"
+        yield True, f"{text} on {found.short} of {sloped}"
 
 
 def _small_scale(audit: AuditContext, found: Health, view: View) -> bool:
@@ -356,8 +339,7 @@ class Surface(TypedDict):
 
 def surface(audit: AuditContext, view: View) -> Surface:
     """Around the sample whose margin is the median of those classified correctly."""
-    found: Surface = audit.evidence.memoise(f"surface|{view}", lambda: _surface(audit, view))
-    return found
+    return audit.evidence.memoise(f"surface|{view}", lambda: _surface(audit, view))
 
 
 def offsets() -> list[float]:

@@ -44,7 +44,7 @@ def check(audit: AuditContext) -> Answer:
     kept_back = hidden(audit)
     if not kept_back:
         return Answer("pass", "The model tells all of its scores, so nothing of its accuracy rests on hiding them.")
-    attacks = _on_few(audit) if audit.threat.norm == "l0" else _attacks(audit)
+    attacks = _attacks(audit)
     rates = _rates(audit, attacks)
     lowest = min(rates.values(), key=lambda rate: rate.value or 0.0)
     refuting = [name for name, rate in rates.items() if audit.refuted_by(rate)]
@@ -75,14 +75,11 @@ def check(audit: AuditContext) -> Answer:
 
 
 def _attacks(audit: AuditContext) -> list[Attacked]:
-    return [transfer(audit).attacked, labels_on_few(audit)]
-
-
-def _on_few(audit: AuditContext) -> list[Attacked]:
     """On L0 the few-pixel attack stands for all; it asks for whatever the model tells."""
-    return [
-        each for (attack, th), each in levels(audit).items() if attack == "few-pixel" and th <= audit.threat.epsilon
-    ]
+    if audit.threat.norm != "l0":
+        return [transfer(audit).attacked, labels_on_few(audit)]
+    found = levels(audit).items()
+    return [each for (name, th), each in found if name == "few-pixel" and th <= audit.threat.epsilon]
 
 
 def _rates(audit: AuditContext, attacks: list[Attacked]) -> Mapping[str, Rate]:
@@ -100,8 +97,7 @@ def _rates(audit: AuditContext, attacks: list[Attacked]) -> Mapping[str, Rate]:
 
 def hidden(audit: AuditContext) -> str:
     """What is kept back, in words that follow ``the model tells``; empty where all of the scores is told."""
-    found: str = audit.evidence.memoise("hidden scores", lambda: _of_defence(audit.classifier) or _of_scores(audit))
-    return found
+    return audit.evidence.memoise("hidden scores", lambda: _of_defence(audit.classifier) or _of_scores(audit))
 
 
 def _of_defence(classifier: Classifier) -> str:
@@ -125,8 +121,8 @@ def _first_alone(scores: Tensor) -> str:
     """Whether all but the first few scores are alike, exactly."""
     apart = (scores > scores.amin(1, keepdim=True)).sum(1)
     classes = scores.shape[1]
-    told = int(apart.double().quantile(_MOST).ceil())
-    return f"only the highest {told} of {classes} scores" if told < classes - 1 else ""
+    given = int(apart.double().quantile(_MOST).ceil())
+    return f"only the highest {given} of {classes} scores" if given < classes - 1 else ""
 
 
 def _rounded(scores: Tensor) -> str:

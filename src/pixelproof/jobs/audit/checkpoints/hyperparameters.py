@@ -42,7 +42,7 @@ def check(audit: AuditContext) -> Answer:
     rates = {
         name: audit.samples.surviving(each) for name, each in {**broken, **own, "All settings together": union}.items()
     }
-    answer = _judged(audit, len(union - claimed), len(union - base.broken), rates)
+    answer = _answer(audit, len(union - claimed), len(union - base.broken), rates)
     numbers = tuple((f"Right after {name}" if name in broken else name, str(rate)) for name, rate in rates.items())
     plot = bars(
         "hyperparameters",
@@ -57,27 +57,28 @@ def check(audit: AuditContext) -> Answer:
 
 def _others(audit: AuditContext, base: Attacked) -> dict[str, frozenset[int]]:
     """What the base and each other setting fool together."""
-    epsilon, standing = audit.threat.epsilon, [row for row in base.rows if row not in base.broken]
+    epsilon, surviving = audit.threat.epsilon, [row for row in base.rows if row not in base.broken]
     restarts = min(2, audit.effort.restarts) if audit.random else audit.effort.restarts  # each goes on to the end there
     settings = [iterative(audit.threat, restarts=restarts)] if restarts > 1 else []
     settings += [iterative(audit.threat, iterations, share * epsilon) for share, iterations in _STEPS]
-    if not standing:
+    if not surviving:
         return {}
-    return {each: base.broken | attack(audit, each, "open", standing).broken for each in settings}
+    return {each: base.broken | attack(audit, each, "open", surviving).broken for each in settings}
 
 
 def _own(audit: AuditContext) -> dict[str, frozenset[int]]:
     """What the claim's setting fools, by its name; nothing where the claim tells no step."""
-    told = audit.claim.evaluation
-    if told.step is None:
+    evaluation = audit.claim.evaluation
+    if evaluation.step is None:
         return {}
     least, most = _ITERATIONS
-    iterations, restarts = min(max(told.iterations or 0, least), most), min(told.restarts or 1, audit.effort.restarts)
-    found = attack(audit, iterative(audit.threat, iterations, told.step, restarts), "open")
+    iterations = min(max(evaluation.iterations or 0, least), most)
+    restarts = min(evaluation.restarts or 1, audit.effort.restarts)
+    found = attack(audit, iterative(audit.threat, iterations, evaluation.step, restarts), "open")
     return {f"Right after the claim's setting, {found.attack}": found.broken}
 
 
-def _judged(audit: AuditContext, missed: int, more: int, rates: Mapping[str, Rate]) -> Answer:
+def _answer(audit: AuditContext, missed: int, more: int, rates: Mapping[str, Rate]) -> Answer:
     """``missed``: samples that only other settings than the claim's fool; ``more``: than the base."""
     *_, right = rates.values()
     claimed = audit.claim.robust_accuracy

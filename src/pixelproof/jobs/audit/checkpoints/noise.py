@@ -12,11 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.gradient.start import random_start
-from pixelproof.attacks.norm_ball import NormBall
+from pixelproof.attacks.norm_ball import NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attempt, black_box, white_box
+from pixelproof.jobs.audit.attacks import attempt, black_box, outcome, white_box
 from pixelproof.jobs.audit.checkpoint import beside, checkpoint
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
@@ -46,15 +45,18 @@ def check(audit: AuditContext) -> Answer:
     """
     blind = bool(audit.access.no_gradients("open"))
     rivals = black_box(audit) if blind else white_box(audit)
-    rows, stand = _chosen(audit, rivals)
+    rows, survive = _chosen(audit, rivals)
     draws = min(audit.effort.noise_draws, audit.threat.queries or audit.effort.noise_draws)
     found = noise(audit, rows, draws)
     numbers = (
-        ("Samples that noise is drawn for", f"{len(rows)}, {'left standing' if stand else 'fooled'} by other attacks"),
+        (
+            "Samples that noise is drawn for",
+            f"{len(rows)}, {'left standing' if survive else 'fooled'} by other attacks",
+        ),
         ("Draws in all", count(round(found.queries * len(rows)))),
         ("Right after noise", str(found.right)),
     )
-    answer = _refuted(audit, found) or _judged(audit, len(found.broken), len(rows), stand, draws, blind)
+    answer = _refuted(audit, found) or _answer(audit, len(found.broken), len(rows), survive, draws, blind)
     return replace(answer, numbers=numbers, plots=(_plot(found, rivals),))
 
 
@@ -72,11 +74,11 @@ def _refuted(audit: AuditContext, found: Attacked) -> Answer | None:
     return Answer("fail", f"Under noise alone {left} stay right, where {claimed:g} % is claimed.", _REMEDY)
 
 
-def _judged(audit: AuditContext, fooled: int, rows: int, stand: bool, draws: int, blind: bool) -> Answer:
+def _answer(audit: AuditContext, fooled: int, rows: int, survive: bool, draws: int, blind: bool) -> Answer:
     """``fooled`` of ``rows`` samples, all of which ``stand`` under the other attacks, or all of which do not."""
     others = "attacks without gradients" if blind else "gradients"
     tries = f"{count(draws)} draws each"
-    if not stand:
+    if not survive:
         finding = f"No sample is left that {others} do not fool; of {rows} of these, noise ({tries}) fools {fooled}."
         return Answer("pass", finding)
     finding = f"Of {plural(rows, 'sample')} that {others} do not fool, noise ({tries}) fools {fooled}."
@@ -121,35 +123,23 @@ def _measured(audit: AuditContext, rows: tuple[int, ...], draws: int, name: str,
     oracle = audit.access.oracle(len(rows))
     worst = _smallest_margins(audit, oracle, samples, draws, name, budget)
     fooled = audit.decision.reached(worst, samples)
-    return Attacked(
-        attack=name,
-        view="plain",
-        needs="labels",
-        rows=rows,
-        fooled=tuple(fooled.tolist()),
-        within=(True,) * len(rows),
-        queries=int(oracle.queries.sum()) / max(1, len(rows)),
-        gradient_steps=0.0,
-        seconds=time.perf_counter() - begun,
-    )
+    queries = int(oracle.queries.sum()) / max(1, len(rows))
+    return outcome(name, "labels", rows, fooled.tolist(), queries=queries, seconds=time.perf_counter() - begun)
 
 
 def _smallest_margins(
     audit: AuditContext, oracle: Oracle, samples: Tensor, draws: int, name: str, budget: NormBall
 ) -> Tensor:
     """Of each of ``samples``, the 8-bit image that came nearest to fooling, or one that did."""
-    streams, goal, clean = (
-        audit.samples.streams(name, samples),
-        audit.samples.goal(samples),
-        audit.samples.images[samples],
-    )
-    worst, least = clean.clone(), torch.full((len(samples),), torch.inf, device=audit.device)
+    streams, goal = audit.samples.streams(name, samples), audit.samples.goal(samples)
+    clean = audit.samples.images[samples]
+    worst, least = clean.clone(), torch.full((len(samples),), torch.inf, dtype=torch.float64, device=audit.device)
     waiting, done = goal.rows, 0
     while done < draws and len(waiting):
         each = min(draws - done, max(2, _AT_ONCE // len(waiting)))
         rows = waiting.repeat_interleave(each)
         images = _noisy(clean[rows], budget, streams.of(rows), each)
-        margins = goal.of(rows).loss("margin", oracle.log_scores(images, rows)).view(-1, each)
+        margins = goal.of(rows).loss("margin", oracle.log_scores(images, rows)).double().view(-1, each)
         smallest, best = margins.min(1)
         nearer = smallest < least[waiting]
         chosen = best + each * torch.arange(len(waiting), device=audit.device)

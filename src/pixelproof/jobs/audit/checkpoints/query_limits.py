@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
@@ -26,21 +26,21 @@ from pixelproof.wording import count, plural
 @dataclass(frozen=True)
 class _Tried:
     """``within`` the queries that the threat model allows, and after how many queries samples fell, further ones
-    included (``fallen``, 0 of what was wrong before); ``most`` queries were spent on a sample."""
+    included (``fooled_after``, 0 of what was wrong before); ``most`` queries were spent on a sample."""
 
     within: Attacked
-    fallen: Mapping[int, int]
+    fooled_after: Mapping[int, int]
     most: int
 
     @property
     def places(self) -> list[int]:
         """The numbers of queries at which something falls, and the ends."""
-        return sorted({1, *(spent for spent in self.fallen.values() if spent), self.most})
+        return sorted({1, *(spent for spent in self.fooled_after.values() if spent), self.most})
 
     def right(self, queries: float) -> Rate:
         """The samples that stand after so many queries each."""
-        fallen = sum(spent <= queries for spent in self.fallen.values())
-        return Rate(len(self.within.rows) - fallen, len(self.within.rows))
+        fooled = sum(spent <= queries for spent in self.fooled_after.values())
+        return Rate(len(self.within.rows) - fooled, len(self.within.rows))
 
 
 @checkpoint(
@@ -54,15 +54,11 @@ class _Tried:
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim does not hold within its own limit; warns where it holds by the limit alone."""
     tried, limit = _tried(audit), audit.threat.queries
-    inside, all_right = tried.within.robust_accuracy, tried.right(tried.most)
-    spent = [each for each in tried.fallen.values() if each]
+    spent = [each for each in tried.fooled_after.values() if each]
     numbers = (
         ("Attack", tried.within.attack),
         *((("Queries that the threat model allows", count(limit)),) if limit else ()),
-        *(
-            (f"Right after {plural(queries, 'query', 'queries')}", str(tried.right(queries)))
-            for queries in _ticks(tried)
-        ),
+        *((f"Right after {plural(each, 'query', 'queries')}", str(tried.right(each))) for each in _ticks(tried)),
         *((("Queries to fool a sample, median", count(round(median(spent)))),) if spent else ()),
     )
     plot = curve(
@@ -75,29 +71,31 @@ def check(audit: AuditContext) -> Answer:
         rule=claimed_rule(audit),
         mark=(limit, "allowed") if limit and limit <= tried.most else None,
     )
+    return replace(_answer(audit, tried), numbers=numbers, plots=(plot,))
+
+
+def _answer(audit: AuditContext, tried: _Tried) -> Answer:
+    limit, most, claimed = audit.threat.queries, tried.most, audit.claim.robust_accuracy
+    inside, right = tried.within.robust_accuracy, tried.right(most)
     if limit is None:
-        finding = f"The claim rests on no limit: {all_right} stay right after {count(tried.most)} queries each."
-        return Answer("pass", finding, numbers=numbers, plots=(plot,))
+        return Answer("pass", f"The claim rests on no limit: {right} stay right after {count(most)} queries each.")
     if audit.refuted_by(inside):
         finding = (
-            f"Within {plural(min(limit, tried.most), 'query', 'queries')} a sample, {inside} stay right, where "
-            f"{audit.claim.robust_accuracy:g} % is claimed."
+            f"Within {plural(min(limit, most), 'query', 'queries')} a sample, {inside} stay right, where "
+            f"{claimed:g} % is claimed."
         )
-        return Answer(
-            "fail", finding, "Claim what the limit leaves, and measure it with this attack.", numbers, (plot,)
-        )
-    if limit >= tried.most:
-        finding = f"{inside} stay right after {count(tried.most)} queries each, of the {count(limit)} allowed."
-        return Answer("pass", finding, numbers=numbers, plots=(plot,))
-    further = inside.successes - all_right.successes
+        return Answer("fail", finding, "Claim what the limit leaves, and measure it with this attack.")
+    if limit >= most:
+        return Answer("pass", f"{inside} stay right after {count(most)} queries each, of the {count(limit)} allowed.")
+    further = inside.successes - right.successes
     finding = (
-        f"After the {plural(limit, 'query', 'queries')} allowed, {inside} stay right; {count(tried.most)} fool "
+        f"After the {plural(limit, 'query', 'queries')} allowed, {inside} stay right; {count(most)} fool "
         f"{further} more."
     )
     if more_often(further, 0):
         remedy = "Say with the claim that it holds by the limit, and how the limit is kept against many accounts."
-        return Answer("warn", f"{finding} The limit holds, not the model.", remedy, numbers, (plot,))
-    return Answer("pass", finding, numbers=numbers, plots=(plot,))
+        return Answer("warn", f"{finding} The limit holds, not the model.", remedy)
+    return Answer("pass", finding)
 
 
 def _tried(audit: AuditContext) -> _Tried:
@@ -105,20 +103,20 @@ def _tried(audit: AuditContext) -> _Tried:
     threat, limit = audit.threat, audit.threat.queries
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel levels tell their queries.")
-    attack_for, effort, samples = (on_labels, audit.effort.label_queries, audit.effort.label_samples)
+    attack_for, effort, samples = on_labels, audit.effort.label_queries, audit.effort.label_samples
     if has_scores(audit):
-        attack_for, effort, samples = (on_scores, audit.effort.queries, audit.effort.samples)
+        attack_for, effort, samples = on_scores, audit.effort.queries, audit.effort.samples
     within = attack(audit, attack_for(threat, audit.effort), "plain", audit.samples.first(samples))
     allowed = effort if limit is None else min(limit, effort)
     fooled = sorted(within.broken.intersection(audit.decision.right))
     first = queries_to_fool(audit, within.attack, fooled)
-    fallen = {**dict.fromkeys(within.broken, 0), **{row: first.get(row, allowed) for row in fooled}}
+    fooled_after = {**dict.fromkeys(within.broken, 0), **{row: first.get(row, allowed) for row in fooled}}
     if allowed == effort:
-        return _Tried(within, fallen, effort)
-    standing = [row for row in within.rows if row not in within.broken]
+        return _Tried(within, fooled_after, effort)
+    surviving = [row for row in within.rows if row not in within.broken]
     longer = attack_for(threat.model_copy(update={"queries": None}), audit.effort)
-    later = queries_to_fool(audit, longer, standing)
-    return _Tried(within, {**fallen, **{row: allowed + spent for row, spent in later.items()}}, allowed + effort)
+    later = queries_to_fool(audit, longer, surviving)
+    return _Tried(within, {**fooled_after, **{row: allowed + spent for row, spent in later.items()}}, allowed + effort)
 
 
 def _ticks(tried: _Tried) -> list[int]:
@@ -149,7 +147,7 @@ class WatchedOracle(Oracle):
 
 
 def queries_to_fool(audit: AuditContext, spec: str, rows: Sequence[int]) -> Mapping[int, int]:
-    """How many queries the attack so spelled took for those of ``rows`` that it fools, of the model as it is.
+    """How many queries the attack ``spec`` took for those of ``rows`` that it fools, of the model as it is.
 
     The model's own answers decide here, since they are what the attacker sees.
     """
@@ -159,11 +157,11 @@ def queries_to_fool(audit: AuditContext, spec: str, rows: Sequence[int]) -> Mapp
 
 
 def _first(audit: AuditContext, spec: str, rows: Sequence[int]) -> list[int]:
-    attack, found = parse_attack(spec), []
+    named, found = parse_attack(spec), []
     for start in range(0, len(rows), BATCH):
         part = torch.tensor(rows[start : start + BATCH], device=audit.device)
         oracle = WatchedOracle(audit, part)
         # The streams are those of ``attack``, so that the attack is the same one.
-        attack(oracle, audit.samples.images[part], oracle.goal, audit.samples.streams(f"{spec}|", part))
+        named(oracle, audit.samples.images[part], oracle.goal, audit.samples.streams(f"{spec}|", part))
         found += oracle.first.tolist()
     return found

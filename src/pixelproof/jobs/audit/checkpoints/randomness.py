@@ -38,7 +38,7 @@ def check(audit: AuditContext) -> Answer:
         )
     found = by_draws(audit)
     numbers = tuple((f"Stands, {plural(draws, 'draw')} averaged", str(each.robust_accuracy)) for draws, each in found)
-    verdict, said, remedy = _judged(audit, found)
+    verdict, said, remedy = _verdict(audit, found)
     if verdict == "fail" and not audit.permits("gradients"):
         verdict = "warn"
     finding = f"The model draws at random ({', '.join(where)}). {said}"
@@ -55,7 +55,7 @@ def check(audit: AuditContext) -> Answer:
     return Answer(verdict, finding, remedy, numbers, (plot,))
 
 
-def _judged(audit: AuditContext, found: list[tuple[int, Attacked]]) -> tuple[Verdict, str, str]:
+def _verdict(audit: AuditContext, found: list[tuple[int, Attacked]]) -> tuple[Verdict, str, str]:
     """Verdict, what was found, and what to do."""
     (_, one), (draws, most) = found[0], found[-1]
     claimed, left, stated = audit.claim.robust_accuracy, most.robust_accuracy, audit.claim.evaluation.draws or 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Literal
 
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.named import NAMES, parse_attack
@@ -31,18 +32,18 @@ _QUESTIONS = (
 )
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim goes beyond what was evaluated, or is held against a claim about another attacker."""
-    claim, spelled = audit.claim, _spelled(audit.claim.evaluation.attack)
-    missing = _missing(claim, spelled)
+    claim, parsed = audit.claim, _parsed(audit.claim.evaluation.attack)
+    missing = _missing(claim, parsed)
     remarks = [
         *_of_threat(claim.threat),
-        *_of_ball(claim, spelled),
+        *_of_ball(claim, parsed),
         *_of_goal(claim),
-        *_of_knowledge(claim, spelled),
+        *_of_knowledge(claim, parsed),
         *(found for each in claim.comparisons for found in _of_comparison(claim.threat, each)),
         *_untold(missing),
     ]
     numbers = (
-        ("Threat model", _told(claim.threat)),
+        ("Threat model", _described(claim.threat)),
         ("Evaluated by", claim.evaluation.attack),
         ("Not told", listed(missing) if missing else "nothing"),
     )
@@ -50,13 +51,13 @@ def check(audit: AuditContext) -> Answer:
     return summed(remarks, kept, numbers=numbers, questions=_QUESTIONS)
 
 
-def _told(threat: Threat) -> str:
+def _described(threat: Threat) -> str:
     queries = "any number of queries" if threat.queries is None else f"at most {threat.queries:,} queries"
     unit = "pixels" if threat.norm == "l0" else "grey levels"
     return f"{threat.goal}, {threat.knowledge}, {NORMS[threat.norm]}, epsilon {threat.epsilon:g} {unit}, {queries}"
 
 
-def _spelled(text: str) -> Attack | None:
+def _parsed(text: str) -> Attack | None:
     """The attack of ours that ``text`` spells, if it is one."""
     if text.strip().lower().partition("(")[0].strip() not in NAMES:
         return None
@@ -84,10 +85,10 @@ def _of_threat(threat: Threat) -> Iterator[Remark]:
         )
 
 
-def _of_ball(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
+def _of_ball(claim: Claim, parsed: Attack | None) -> Iterator[Remark]:
     """The norm and epsilon of the evaluation, from its keys and from the attack's spec."""
-    threat, told = claim.threat, claim.evaluation
-    others = {told.norm, _spelled_norm(told, spelled)} - {None, threat.norm}
+    threat, evaluation = claim.threat, claim.evaluation
+    others = {evaluation.norm, _parsed_value(evaluation, parsed, "norm")} - {None, threat.norm}
     if others:
         measured = listed(sorted(title for norm, title in NORMS.items() if norm in others))
         yield Remark(
@@ -96,7 +97,7 @@ def _of_ball(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
             f"Measure it in {NORMS[threat.norm]}, or claim it for the norm that was measured.",
         )
         return
-    epsilons = [each for each in (told.epsilon, _spelled_epsilon(told, spelled)) if each is not None]
+    epsilons = [each for each in (evaluation.epsilon, _parsed_value(evaluation, parsed, "epsilon")) if each is not None]
     least = min(epsilons, default=threat.epsilon)
     if least < threat.epsilon * (1 - _ALIKE):
         scaled = abs(255 * least / threat.epsilon - 1) < 0.02
@@ -108,14 +109,10 @@ def _of_ball(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
         )
 
 
-def _spelled_norm(told: Evaluation, spelled: Attack | None) -> str | None:
-    named = spelled is not None and "norm=" in told.attack.lower().replace(" ", "")
-    return getattr(spelled, "norm", None) if named else None
-
-
-def _spelled_epsilon(told: Evaluation, spelled: Attack | None) -> float | None:
-    named = spelled is not None and "epsilon=" in told.attack.lower().replace(" ", "")
-    return getattr(spelled, "epsilon", None) if named else None
+def _parsed_value(evaluation: Evaluation, parsed: Attack | None, name: Literal["norm", "epsilon"]) -> Any:
+    """What the attack's spec string says of ``name``; None where it says nothing."""
+    named = parsed is not None and f"{name}=" in evaluation.attack.lower().replace(" ", "")
+    return getattr(parsed, name, None) if named else None
 
 
 def _of_goal(claim: Claim) -> Iterator[Remark]:
@@ -127,14 +124,14 @@ def _of_goal(claim: Claim) -> Iterator[Remark]:
         )
 
 
-def _of_knowledge(claim: Claim, spelled: Attack | None) -> Iterator[Remark]:
+def _of_knowledge(claim: Claim, parsed: Attack | None) -> Iterator[Remark]:
     """An attack by name that needs less than the attacker has says little of that attacker."""
-    if claim.threat.knowledge != "white-box" or spelled is None or spelled.needs == "gradients":
+    if claim.threat.knowledge != "white-box" or parsed is None or parsed.needs == "gradients":
         return
     yield Remark(
         # Within a number of pixels there is hardly an attack on gradients to be asked for.
         "warn" if claim.threat.norm == "l0" else "fail",
-        f"A white-box attacker is to be withstood, but {spelled.name} uses {spelled.needs} alone.",
+        f"A white-box attacker is to be withstood, but {parsed.name} uses {parsed.needs} alone.",
         "Measure it with an attack that uses gradients, or claim it for black-box attackers.",
     )
 
@@ -155,18 +152,18 @@ def _value(threat: Threat, name: str) -> str:
     return "unlimited" if value is None else f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
-def _missing(claim: Claim, spelled: Attack | None) -> list[str]:
+def _missing(claim: Claim, parsed: Attack | None) -> list[str]:
     """What a reader must be told to measure the same."""
-    told = claim.evaluation
-    named = told.attack.lower().replace(" ", "")
+    evaluation = claim.evaluation
+    named = evaluation.attack.lower().replace(" ", "")
     needed = {
-        "norm": told.norm or _spelled_norm(told, spelled),
-        "epsilon": told.epsilon or _spelled_epsilon(told, spelled),
-        "goal": told.goal,
-        "samples": told.samples,
+        "norm": evaluation.norm or _parsed_value(evaluation, parsed, "norm"),
+        "epsilon": evaluation.epsilon or _parsed_value(evaluation, parsed, "epsilon"),
+        "goal": evaluation.goal,
+        "samples": evaluation.samples,
     }
-    if spelled is None or hasattr(spelled, "iterations"):  # others have none, or a number of their own
-        needed["iterations"] = told.iterations or "iterations=" in named or None
+    if parsed is None or hasattr(parsed, "iterations"):  # others have none, or a number of their own
+        needed["iterations"] = evaluation.iterations or "iterations=" in named or None
     return [name for name, value in needed.items() if value is None]
 
 

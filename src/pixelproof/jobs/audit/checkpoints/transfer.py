@@ -6,13 +6,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
-from pixelproof.jobs.audit.attacks import attempt, white_box
+from pixelproof.jobs.audit.attacks import attempt, outcome, white_box
 from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint, claimed_rule
-from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
 from pixelproof.jobs.audit.substitute import transfer
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
@@ -43,7 +44,7 @@ def check(audit: AuditContext) -> Answer:
             notes.append(str(error))
     notes += [f"{each.attack} hold none of the samples." for each in shown if not each.rows]
     shown = [each for each in shown if each.rows]
-    white = _white(audit)
+    white = [] if audit.access.no_gradients("open") else white_box(audit)
     numbers = (
         ("Images that the model was asked about", count(found.images)),
         ("Answers on which substitute and model agree", str(found.agreement)),
@@ -60,10 +61,6 @@ def check(audit: AuditContext) -> Answer:
         rule=claimed_rule(audit),
     )
     return replace(answer, numbers=numbers, plots=(plot,), questions=(_QUESTION,), notes=tuple(notes))
-
-
-def _white(audit: AuditContext) -> list[Attacked]:
-    return [] if audit.access.no_gradients("open") else white_box(audit)
 
 
 def _refuted(audit: AuditContext, shown: list[Attacked]) -> Answer | None:
@@ -118,22 +115,12 @@ def _kept(audit: AuditContext, folder: str) -> tuple[list[int], list[UInt8Array]
 
 
 def _shown(audit: AuditContext, folder: str, rows: list[int], images: list[UInt8Array], chosen: list[int]) -> Attacked:
-    begun, right = time.perf_counter(), set(audit.decision.right)
-    fooled, within = {row: row not in right for row in chosen}, dict.fromkeys(chosen, True)
-    for start in range(0, len(rows), 64):
-        which = torch.tensor(rows[start : start + 64], device=audit.device)
-        pixels = torch.stack([torch.from_numpy(each.copy()) for each in images[start : start + 64]]).to(audit.device)
-        seen = pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
+    begun, wrong = time.perf_counter(), audit.decision.wrong
+    fooled = {row: row in wrong for row in chosen}
+    for start in range(0, len(rows), BATCH):
+        which = torch.tensor(rows[start : start + BATCH], device=audit.device)
+        seen = to_images(np.stack(images[start : start + BATCH]), audit.device)
         success = audit.decision.reached(seen, which) & audit.samples.within(seen, which)
         fooled.update((row, True) for row, each in zip(which.tolist(), success.tolist(), strict=True) if each)
-    return Attacked(
-        attack=f"images of {folder}",
-        view="plain",
-        needs="labels",
-        rows=tuple(chosen),
-        fooled=tuple(fooled.values()),
-        within=tuple(within.values()),
-        queries=len(rows) / max(1, len(chosen)),
-        gradient_steps=0.0,
-        seconds=time.perf_counter() - begun,
-    )
+    queries, seconds = len(rows) / max(1, len(chosen)), time.perf_counter() - begun
+    return outcome(f"images of {folder}", "labels", chosen, fooled.values(), queries=queries, seconds=seconds)

@@ -1,0 +1,196 @@
+"""The page of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pixelproof.plans.grid.view import GridView
+from pixelproof.report import section
+from pixelproof.report.assess_tables import WAYS
+from pixelproof.report.grid_figures import grid_figures
+from pixelproof.report.grid_tables import NORMS, TARGET_TITLES, WAY_TITLES, all_grid_tables, where
+from pixelproof.report.page import Page, status, write_page
+from pixelproof.report.section import Contents, Section
+from pixelproof.results.attempts import WORST
+from pixelproof.results.grid import GridCell, Standing, standings
+from pixelproof.results.grid_clever import CleverRow
+from pixelproof.wording import decimal, listed, percent, plural
+
+_FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
+
+
+def write_grid(view: GridView, folder: Path) -> Path:
+    """Write ``report.html``, ``tables/`` and ``figures/`` (SVG) into ``folder``; returns the page's path."""
+    return write_page(grid_page(view), folder)
+
+
+def grid_page(view: GridView) -> Page:
+    """Everything that a grid says."""
+    contents = Contents(all_grid_tables(view), grid_figures(view))
+    dates = sorted({date for run in view.runs if (date := run.manifest.environment.get("date"))})
+    return Page(
+        "grid",
+        view.title,
+        (
+            section.summary(grid_summary(view)),
+            _success(view, contents),
+            Section("distances", "Distances", [contents.tables_of("grid-l2")]),
+            Section("clever", "CLEVER", [contents.table("grid-clever")]) if view.clever else None,
+            Section("costs", "Costs", [contents.table("grid-defences"), contents.table("grid-attack-costs")]),
+            _attacks_and_cells(view, contents),
+            section.findings(view.findings),
+            Section("reading", "How to read this page", [section.words("grid_reading", view.clever)]),
+            Section("verify", "How to verify", [section.words("grid_verify", view.verifications)]),
+            Section("sources", "Sources", [section.words("grid_sources", view.clever)]),
+        ),
+        contents,
+        facts=[*dates[-1:], plural(len(view.runs), "run"), plural(len(view.cells), "cell")],
+        status=status(view.finished),
+        notices=[
+            *(section.notice("warning", "Missing", sentence) for sentence in view.absent.values()),
+            *(section.notice("info", "Left out", sentence) for sentence in view.skipped),
+        ],
+    )
+
+
+def _success(view: GridView, contents: Contents) -> Section:
+    ways = [WAYS[way] for way in dict.fromkeys(way for way, _ in view.settings)]
+    shown = (
+        section.prose(*ways),
+        contents.tables_of("grid-success"),
+        contents.figures_of("grid-map"),
+        contents.figures_of("grid-bars"),
+    )
+    return Section("success", "Success of the attacks", shown)
+
+
+def _attacks_and_cells(view: GridView, contents: Contents) -> Section:
+    every = section.folded(f"Every cell: {len(view.cells)} rows", contents.table("grid-cells"))
+    return Section("attacks", "Attacks and every cell", [contents.table("grid-attacks"), every])
+
+
+# The summary.
+
+
+def grid_summary(view: GridView) -> list[str]:
+    """Sentences on: the strongest attack, the best and worst combination in each setting, joint defences, trust."""
+    single = [cell for cell in view.cells if cell.place.attack != WORST]
+    sentences = [
+        _attacks(view, single),
+        *(_combinations(view, way, target) for way, target in view.settings),
+        _joining(view),
+        _clean(view),
+        *clever_sentences(view),
+        _trust(view),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _attacks(view: GridView, cells: Sequence[GridCell]) -> str:
+    rows = standings(cells, lambda cell: view.short[cell.place.attack])
+    if len(rows) < 2:
+        return ""
+    return (
+        f"Over all models, defences and targets, {rows[0].name} fooled most ({percent(rows[0].mean)} of the samples on "
+        f"average) and {rows[-1].name} least ({percent(rows[-1].mean)})."
+    )
+
+
+def _combinations(view: GridView, way: str, target: str) -> str:
+    """The model and defence that gave way least and most to the attacks of one setting, by their mean."""
+    cells = [cell for cell in view.at(way, target) if cell.place.attack != WORST]
+    rows = standings(cells, lambda cell: where(cell.place))
+    if len(rows) < 2:
+        return ""
+    setting = TARGET_TITLES.get(target, f"class {target}").capitalize() + f", {WAY_TITLES[way]}"
+    return (
+        f"{setting}: on average over the attacks {_those(rows, rows[-1])} stood best ({percent(rows[-1].mean)} "
+        f"fooled), {_those(rows, rows[0])} worst ({percent(rows[0].mean)})."
+    )
+
+
+def _those(rows: Sequence[Standing], like: Standing) -> str:
+    names = sorted(row.name for row in rows if row.mean == like.mean)
+    return listed(names) if len(names) <= 3 else f"{plural(len(names), 'combination')}"
+
+
+def _joining(view: GridView) -> str:
+    """How often a joint defence lets through fewer than the best of its parts."""
+    better = worse = 0
+    for way, target in view.settings:
+        cells = [cell for cell in view.at(way, target) if cell.place.attack != WORST]
+        means = {
+            row.name: row.mean for row in standings(cells, lambda cell: f"{cell.place.model}|{cell.place.defence}")
+        }
+        for name, mean in means.items():
+            model, _, defence = name.partition("|")
+            parts = [means.get(f"{model}|{part}") for part in defence.split("+")]
+            known = [part for part in parts if part is not None]
+            if len(parts) > 1 and len(known) == len(parts):
+                better, worse = better + (mean < min(known)), worse + (mean >= min(known))
+    if not better + worse:
+        return ""
+    return (
+        f"Joining defences: in {better} of {better + worse} cases the joint one let through less than the best of its "
+        "parts (mean over the attacks)."
+    )
+
+
+def _clean(view: GridView) -> str:
+    """What the costliest defence takes from clean accuracy."""
+    bare = {cost.model: cost.clean.value for cost in view.costs if not cost.defence}
+    losses = [
+        (before - after, cost)
+        for cost in view.costs
+        if cost.defence and (before := bare.get(cost.model)) is not None and (after := cost.clean.value) is not None
+    ]
+    if not losses:
+        return ""
+    loss, cost = max(losses, key=lambda pair: pair[0])
+    if loss <= 0:
+        return "Where nobody attacks, no defence costs accuracy."
+    without, behind = percent(bare[cost.model]), percent(cost.clean.value)
+    return (
+        f"Where nobody attacks, {cost.defence} costs {cost.model} most: {without} of the images right without it, "
+        f"{behind} with it."
+    )
+
+
+def _trust(view: GridView) -> str:
+    fewest = min((cell.fooled.total for cell in view.cells), default=0)
+    if fewest >= _FEW_SAMPLES:
+        return ""
+    return f"With as few as {plural(fewest, 'sample')} in a cell, single rates are rough; the intervals say how rough."
+
+
+def clever_sentences(view: GridView) -> list[str]:
+    """How the scores of each network's samples rank them, and whether those of networks rank these, as attacks do."""
+    first = {row.model: row for row in reversed(view.clever)}
+    rows = [first[model] for model in dict.fromkeys(row.model for row in view.clever)]
+    return [sentence for sentence in (*map(_samples, rows), _networks(rows)) if sentence]
+
+
+def _samples(row: CleverRow) -> str:
+    found = row.correlation
+    if found is None or found.rho is None:
+        return ""
+    assert found.p_value is not None  # as ρ
+    return (
+        f"CLEVER ranks the samples of {row.model} as the smallest {NORMS[row.norm]} distances found do with ρ = "
+        f"{found.rho:.2f} (p = {found.p_value:.2g})."
+    )
+
+
+def _networks(rows: list[CleverRow]) -> str:
+    known = [
+        (row.mean_score, row.mean_distance, row.model)
+        for row in rows
+        if row.mean_score is not None and row.mean_distance is not None
+    ]
+    if len(known) < 2:
+        return ""
+    means = listed([f"{decimal(score)} and {decimal(distance)} for {model}" for score, distance, model in known])
+    same = sorted(known) == sorted(known, key=lambda each: each[1])
+    verdict = "the same order" if same else "another order each"
+    return f"Mean CLEVER and mean distance found, {means}, put the networks in {verdict}."

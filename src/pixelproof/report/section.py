@@ -1,0 +1,169 @@
+"""The sections of a page and the parts they are made of: each part is a piece of HTML, made by a macro of its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from pixelproof.report.figure import Figure
+from pixelproof.report.table import Table, flat
+from pixelproof.runs.record import Finding
+from pixelproof.wording import plural
+
+_SHORT = 40  # rows of a table that is shown at first sight
+_BREAK = "\u00a0%"
+
+
+@dataclass(frozen=True)
+class Section:
+    """``parts`` below a heading that is linked to by ``id``; without a title the parts stand alone."""
+
+    id: str
+    title: str
+    parts: Sequence[Markup]
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the head of the page."""
+
+    value: str
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The tables and figures that lie beside a page as files, and how its sections pick them."""
+
+    tables: Sequence[Table]
+    figures: Sequence[Figure] = ()
+
+    def table(self, name: str) -> Markup:
+        """The table called ``name``; nothing where there is none."""
+        return Markup("").join(table.html() for table in self.tables if table.name == name)
+
+    def tables_of(self, start: str) -> Markup:
+        """All tables whose names begin with ``start``."""
+        return Markup("").join(table.html() for table in self.tables if table.name.startswith(start))
+
+    def folded(self, name: str, most: int = _SHORT) -> Markup:
+        """The table called ``name``, its rows folded away where there are more than ``most``; its notes are not."""
+        found = [table for table in self.tables if table.name == name]
+        return Markup("").join(table.html() if len(table.rows) <= most else _folded(table) for table in found)
+
+    def figures_of(self, start: str) -> Markup:
+        """All figures whose names begin with ``start``."""
+        return figures([figure for figure in self.figures if figure.name.startswith(start)])
+
+
+def _folded(table: Table) -> Markup:
+    rows = folded(f"{table.title}: {plural(len(table.rows), 'row')}", replace(table, notes=()).html())
+    return rows + Markup("").join(Markup('<p class="note">{}</p>').format(note) for note in table.notes)
+
+
+# Parts.
+
+
+def part(macro: str, *values: Any, file: str = "parts.html.j2") -> Markup:
+    """What ``macro`` of the template ``file`` makes of ``values``."""
+    return Markup(getattr(template(file).module, macro)(*values))
+
+
+def words(macro: str, *values: Any) -> Markup:
+    """Standing text of a page."""
+    return part(macro, *values, file="words.html.j2")
+
+
+def prose(*sentences: str) -> Markup:
+    """A paragraph each, of those that say anything."""
+    return part("prose", [sentence for sentence in sentences if sentence])
+
+
+def listing(sentences: Iterable[str], style: str = "") -> Markup:
+    """A list of sentences."""
+    return part("listing", list(sentences), style)
+
+
+def notice(severity: str, word: str, text: str) -> Markup:
+    """What a reader must know before all else."""
+    return part("notice", severity, word, text)
+
+
+def figures(found: Sequence[Figure], level: int = 3) -> Markup:
+    """Figures side by side, their titles headings of ``level``; nothing where there are none."""
+    return part("figures", found, level) if found else Markup()
+
+
+def folded(summary: str, *parts: Markup, style: str = "", shown: bool = False) -> Markup:
+    """``parts`` that stand behind ``summary`` until a reader asks for them, or at once where ``shown``."""
+    return part("folded", summary, parts, style, shown)
+
+
+def pairs(values: Iterable[tuple[str, str]], style: str = "") -> Markup:
+    """Names and values as a small table without a head."""
+    return part("pairs", list(values), style)
+
+
+def values(summary: str, told: Mapping[str, Any], style: str = "") -> Markup:
+    """Settings and the like, folded away; those that are None are left out."""
+    known = flat({key: value for key, value in told.items() if value is not None})
+    return folded(summary, pairs(known.items()), style=style)
+
+
+def subheading(text: str) -> Markup:
+    return Markup("<h3>{}</h3>").format(text)
+
+
+# Sections that most pages have.
+
+
+def summary(sentences: Iterable[str], *more: Markup, tiles: Sequence[Tile] = ()) -> Section:
+    """The whole in sentences that need no background, and the numbers to see at once."""
+    shown = (part("tiles", tiles, False),) if tiles else ()
+    return Section("summary", "Summary", (listing(sentences, "lead"), *shown, *more))
+
+
+def findings(found: Sequence[Finding | tuple[str, Finding]], title: str = "Findings") -> Section | None:
+    """What preflight and engine noticed, each after its label where it has one; None where that is nothing."""
+    labelled = [each if isinstance(each, tuple) else ("", each) for each in found]
+    shown = [
+        part("finding", finding.severity, f"{label}: {finding.message}" if label else finding.message, finding.name)
+        for label, finding in labelled
+    ]
+    return Section("findings", title, shown) if shown else None
+
+
+# Templates.
+
+
+@cache
+def template(name: str) -> Template:
+    """The template in the file ``name``, which escapes all that it is given."""
+    environment = Environment(
+        loader=FunctionLoader(resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["unbroken"] = unbroken
+    return environment.get_template(name)
+
+
+def resource(name: str) -> str:
+    """The text of a file of this package."""
+    return files("pixelproof.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def unbroken(text: str) -> str:
+    """``text`` (HTML or not), ``%`` kept with its number and ``th = 1`` in one piece at the end of a line."""
+    return type(text)(re.sub(r"\bth = (?=\d)", "th\u00a0=\u00a0", text.replace(" %", _BREAK)))
