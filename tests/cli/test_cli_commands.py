@@ -163,7 +163,7 @@ def test_verify_says_when_the_data_is_not_at_hand(cli, run_copy, monkeypatch):
     def gone(_spec):
         raise pixelproof.DataError("There are no such data.")
 
-    monkeypatch.setattr("pixelproof.cli.open.open_data", gone)
+    monkeypatch.setattr("pixelproof.jobs.open.open_data", gone)
     answer = cli("verify", run_copy)
     assert answer.code == 0
     assert "not checked: The data is not at hand" in answer.out
@@ -215,8 +215,8 @@ def test_export_csv(cli, run_copy):
         rows = list(csv.DictReader(file))
     with RunStore.open(run_copy) as run:
         expected = run.records()
-    assert [(int(r["sample"]), r["attack"], int(r["threshold"]), r["success"] == "True") for r in rows] == [
-        (r.sample, r.attack, r.threshold, r.success) for r in expected
+    assert [(int(r["sample"]), r["constraint"], float(r["threshold"]), r["success"] == "True") for r in rows] == [
+        (r.sample, r.constraint, r.threshold, r.success) for r in expected
     ]
     assert [r["l0"] for r in rows] == ["" if r.l0 is None else str(r.l0) for r in expected]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pixelproof.plans.study.conduct import ANSWERS, conduct
 from study_cases import FOLDERS, LABELS
 
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess import Listener
 from pixelproof.plans.study import conduct as conducting
-from pixelproof.plans.study.conduct import ANSWERS, conduct
 from pixelproof.plans.study.scoreboard import rows
 from pixelproof.plans.study.spec import STUDY_ROLES, StudySpec
 from pixelproof.plans.study.view import StudyView

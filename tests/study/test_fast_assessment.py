@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pixelproof.plans.study.fast_assessment import fast_assessment
+from pixelproof.plans.study.transfer import Source, Stored, merged, show, source_of
 
 from pixelproof.errors import InputError
 from pixelproof.models import load_model
 from pixelproof.models.query import predictor
-from pixelproof.plans.study.fast_assessment import fast_assessment
-from pixelproof.plans.study.transfer import Source, Stored, merged, show, source_of
 from pixelproof.plans.study.view import StudyView
 from pixelproof.results.study import Answer
 from pixelproof.runs import RunStore
