@@ -22,22 +22,22 @@ FEW = replace(TINY, clean=300, samples=4)
 class Changed(nn.Module):
     """The bundled LeNet with something before or behind it."""
 
-    def __init__(self, access: str) -> None:
+    def __init__(self, way: str) -> None:
         super().__init__()
-        self.network, self.access = lenet(), way
+        self.network, self.way = lenet(), way
         self.norm = nn.BatchNorm2d(3)
         self.left = 1 << 20  # images that it answers before it wears out
 
     def forward(self, images: Tensor) -> Tensor:
-        if self.access == "noise":
+        if self.way == "noise":
             images = images + 0.03 * torch.randn_like(images)
-        if self.access == "norm":
+        if self.way == "norm":
             images = self.norm(images)
-        if self.access == "batch":
+        if self.way == "batch":
             images = images - images.mean(0) + 0.45
         scores: Tensor = self.network(images)
         self.left -= len(images)
-        return scores.roll(1, 1) if self.access == "order" or self.left < 0 else scores
+        return scores.roll(1, 1) if self.way == "order" or self.left < 0 else scores
 
 
 def asked(model: object = None, found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def test_training_mode_behind_a_defence_is_seen_too() -> None:
     assert asked(model)["verdict"] == "fail"
 
 
-@pytest.mark.parametrize("access", ["plain", "noise"])
-def test_training_mode_that_changes_nothing_is_no_fail(access: str) -> None:
+@pytest.mark.parametrize("way", ["plain", "noise"])
+def test_training_mode_that_changes_nothing_is_no_fail(way: str) -> None:
     answer = asked(Changed(way).train())
     assert answer["verdict"] == "warn"
     assert "no more than a second call does" in answer["finding"]
