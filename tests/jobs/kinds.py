@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from same_numbers.recorded import recorded
-
 from pixelproof.jobs.job import Job
 from pixelproof.jobs.open import SPECS, open_job
 from pixelproof.jobs.runner import run_job
@@ -18,6 +16,7 @@ from pixelproof.results.perturbations import Cell, Least, WorstCase
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import Record
 from pixelproof.runs.table import RecordType, columns
+from same_numbers.recorded import recorded
 
 CLAIM = """
 clean_accuracy = 76.0
