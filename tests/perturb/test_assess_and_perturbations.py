@@ -13,11 +13,12 @@ from html_page import Page
 from pixelproof.corruptions import PERTURBATIONS, perturbed
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
-from pixelproof.jobs.perturb import FOLDER
 from pixelproof.models import load_model
 from pixelproof.results.perturb_view import read_perturbations
 from pixelproof.runs import RunStore
 from tiny_run import TINY_ARGUMENTS, Cli
+
+FOLDER = "perturbations"
 
 
 def test_perturbations_beside_an_assessment(cli: Cli, tmp_path: Path):

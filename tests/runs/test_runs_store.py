@@ -80,7 +80,7 @@ def test_what_goes_in_comes_out(tmp_path, shape, on_disk):
     run.commit(outcomes)
     if folder is not None:
         run.close()
-        assert {path.name for path in folder.iterdir()} <= {FILE, _LOCK}
+        assert {path.name for path in folder.iterdir()} == {FILE, _LOCK}
         run = RunStore.open(folder)
     with run:
         assert run.manifest == _manifest(shape)
@@ -154,7 +154,7 @@ def test_what_a_killed_process_left_of_a_beginning_is_in_nobodys_way(tmp_path):
     (tmp_path / f"{FILE}.partial").write_bytes(b"half a file")
     with RunStore.create(tmp_path, _manifest((4, 4, 3)), _clean((4, 4, 3))) as run:
         assert run.altered() == []
-    assert {path.name for path in tmp_path.iterdir()} <= {FILE, _LOCK}
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, _LOCK}
 
 
 def test_findings_and_timings_add_up(tmp_path):
