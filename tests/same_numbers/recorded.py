@@ -53,7 +53,7 @@ def _run(run: RunStore) -> dict[str, Any]:
         found["records"] = [{**asdict(each), "image": _digest(run, each)} for each in run.records()]
         return found
     found["clean"] = manifest.details.get("clean")
-    found["withstood"] = manifest.details.get("withstood")
+    found["surviving"] = manifest.details.get("surviving")
     for kind in _KINDS:
         if kind.TABLE in run.tables():
             found[kind.TABLE] = [{**asdict(each), "image": _digest(run, each)} for each in run.of(kind)]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts, told
+from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parse_options, parts
 from pixelproof.errors import InputError
 
 
@@ -96,7 +96,7 @@ def assess(
     from pixelproof.report.assess import PERTURBATIONS, write_run
     from pixelproof.runs import RunStore
 
-    spec = told(
+    spec = parse_options(
         AssessSpec,
         locals(),
         range=limits(range_),
