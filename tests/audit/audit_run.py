@@ -114,7 +114,7 @@ def manifest(planned: Sequence[int] = (), surviving: Mapping[str, int] | None = 
         selection=Selection(f"{SAMPLES} images", 500, tuple(range(SAMPLES)), (0,) * SAMPLES),
         findings=(Finding("saturated", "warning", "Scores are saturated."),),
         environment={"date": "2026-11-22", "torch": "2"},
-        details={"steps": [f"checkpoint {number}" for number in planned], "surviving": withstood},
+        details={"steps": [f"checkpoint {number}" for number in planned], "surviving": surviving},
     )
 
 

@@ -14,7 +14,7 @@ from pixelproof.results.intervals import Rate
 
 def judged(*verdicts: str, planned: int | None = None, surviving: Rate | None = None) -> Judgement:
     answers = [answered(number, verdict) for number, verdict in enumerate(verdicts, 1)]
-    return judgement(answers, range(1, (planned or len(verdicts)) + 1), 60.0, withstood)
+    return judgement(answers, range(1, (planned or len(verdicts)) + 1), 60.0, surviving)
 
 
 @pytest.mark.parametrize(
