@@ -48,7 +48,7 @@ def test_an_attack_by_name_stands_beside_levels_and_verifies() -> None:
     result = assessed(attacks=["threshold", "fgsm(epsilon=30)", "fgsm(epsilon=1)"], levels=[3], max_queries=30)
     assert [row.attack for row in result.levels] == ["threshold"]
     strong, weak, worst = result.attempts
-    assert strong.spelling == "fgsm(epsilon=30,norm=linf)"
+    assert strong.spec == "fgsm(epsilon=30,norm=linf)"
     assert strong.fooled.successes > weak.fooled.successes
     assert worst.fooled.successes == strong.fooled.successes
     assert (strong.mean_queries, strong.mean_gradient_steps) == (2.0, 1.0)

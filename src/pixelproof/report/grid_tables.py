@@ -126,7 +126,7 @@ def attack_cost_table(view: GridView) -> Table:
 
 def attack_table(view: GridView) -> Table:
     """The attacks with all their parameters."""
-    columns = (Column("Name here", key="name"), Column("Attack with its parameters", key="spelling"))
+    columns = (Column("Name here", key="name"), Column("Attack with its parameters", key="spec"))
     rows = tuple((view.short[attack], attack) for attack in view.attacks if attack != WORST)
     return Table("grid-attacks", "The attacks", columns, rows)
 

@@ -19,7 +19,7 @@ class Place:
     model: str
     defence: str
     access: str
-    attack: str  # its spelling, or ``few-pixel, th = 3``
+    attack: str  # its spec, or ``few-pixel, th = 3``
     target: str
 
 
@@ -61,7 +61,7 @@ def cell(place: Place, records: Sequence[Record]) -> GridCell:
 
 
 def attack_label(record: Record) -> str:
-    """What tells attacks of a grid apart: the spelling, or the attack with its level."""
+    """What tells attacks of a grid apart: the spec, or the attack with its level."""
     return f"{record.attack}, th = {record.level}" if record.levelled else record.spec
 
 

@@ -37,7 +37,7 @@ class GridView:
 
     @cached_property
     def attacks(self) -> list[str]:
-        """The attacks in their order, each by its spelling; the worst case last."""
+        """The attacks in their order, each by its spec; the worst case last."""
         found = dict.fromkeys(cell.place.attack for cell in self.cells)
         return [*(each for each in found if each != WORST), *([WORST] if WORST in found else [])]
 
