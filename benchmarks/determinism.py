@@ -18,8 +18,10 @@ from benchmarks.options import Options, Parts, Row
 from benchmarks.ours import need
 from benchmarks.pictures import Pictures, correct
 from pixelproof.data import ImageSet, default_class_names
-from pixelproof.jobs.assess import Progress, begin, execute
+from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import AssessSpec, make_spec
+from pixelproof.jobs.job import Progress
+from pixelproof.jobs.runner import begin, carry_out
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
 
@@ -35,7 +37,7 @@ CASES = (
 #: Rounds of the engine after which a run is broken off; each leaves other samples to begin again, in another order.
 BREAKS = (3, 9, 20)
 
-Setup = Callable[[Path | None], RunStore]
+Setup = Callable[[Path | None], tuple[RunStore, AssessJob]]
 
 
 class _BrokenOffError(Exception):
@@ -65,44 +67,45 @@ def _part(options: Options, search: str, attack: str, threshold: int) -> list[Ro
         device="cpu",
     )
     begun = partial(_begun, spec, network, pictures)
-    plain = _records(network, begun(None))
+    plain = _records(*begun(None))
     before = torch.get_num_threads()
     torch.set_num_threads(1 if before > 1 else 2)
     try:
-        threads = _records(network, begun(None))
+        threads = _records(*begun(None))
     finally:
         torch.set_num_threads(before)
     with TemporaryDirectory() as folder:
-        broken = [_records(network, _broken(network, begun, Path(folder), rounds)) for rounds in BREAKS]
+        broken = [_records(*_broken(begun, Path(folder), rounds)) for rounds in BREAKS]
     claim = f"{attack} by {search}, th = {threshold}: records of"
-    about: dict[str, Any] = {"network": name, "records": len(plain), "found": sum(bool(record[6]) for record in plain)}
+    about: dict[str, Any] = {"network": name, "records": len(plain), "found": sum(bool(record[7]) for record in plain)}
     rows = [
         equal(f"{claim} one thread and two", threads == plain, **about),
         equal(f"{claim} a run and one broken off after {BREAKS} rounds", all(b == plain for b in broken), **about),
     ]
     if "workers" in AssessSpec.model_fields:
-        two = _records(network, _begun(spec.model_copy(update={"workers": 2}), network, pictures, None))
+        two = _records(*_begun(spec.model_copy(update={"workers": 2}), network, pictures, None))
         rows.append(equal(f"{claim} one worker and two", two == plain, **about))
     return rows
 
 
-def _begun(spec: AssessSpec, network: nn.Module, pictures: Pictures, out: Path | None) -> RunStore:
+def _begun(spec: AssessSpec, network: nn.Module, pictures: Pictures, out: Path | None) -> tuple[RunStore, AssessJob]:
     data = ImageSet(pictures.images, pictures.labels, default_class_names(pictures.labels, pictures.classes))
-    return begin(spec, wrap_model(network), data, out)
+    job = AssessJob(spec, wrap_model(network), data)
+    return begin(job, out), job
 
 
-def _records(network: nn.Module, run: RunStore) -> list[tuple[Any, ...]]:
+def _records(run: RunStore, job: AssessJob) -> list[tuple[Any, ...]]:
     """The records of the finished ``run`` with their images' bytes, timings apart, in one order."""
-    execute(run, wrap_model(network))
+    carry_out(run, job)
     found = []
     for record in run.records():
-        image = run.adversarial(record)
+        image = run.image(record)
         found.append((*astuple(replace(record, seconds=0.0)), None if image is None else image.tobytes()))
     run.close()
-    return sorted(found, key=lambda row: row[:5])
+    return sorted(found, key=lambda row: (row[0], str(row[2:6])))
 
 
-def _broken(network: nn.Module, begun: Setup, folder: Path, rounds: int) -> RunStore:
+def _broken(begun: Setup, folder: Path, rounds: int) -> tuple[RunStore, AssessJob]:
     """A run broken off after so many rounds, begun again from a copy of its folder, as after a crash."""
     seen = 0
 
@@ -112,9 +115,9 @@ def _broken(network: nn.Module, begun: Setup, folder: Path, rounds: int) -> RunS
         if seen == rounds:
             raise _BrokenOffError
 
-    run = begun(folder / f"run-{rounds}")
+    run, job = begun(folder / f"run-{rounds}")
     with suppress(_BrokenOffError):
-        execute(run, wrap_model(network), stop)
+        carry_out(run, job, stop)
     run.close()
     shutil.copytree(folder / f"run-{rounds}", folder / f"again-{rounds}")
     return begun(folder / f"again-{rounds}")

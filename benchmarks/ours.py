@@ -15,8 +15,10 @@ from benchmarks.check import stands
 from benchmarks.missing import MissingError
 from benchmarks.pictures import Pictures
 from pixelproof.data import ImageSet
-from pixelproof.jobs.assess import begin, choose_device, execute
+from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import SearchChoice, make_spec
+from pixelproof.jobs.job import choose_device
+from pixelproof.jobs.runner import begin, carry_out
 from pixelproof.jobs.selection import DEFAULT_SAMPLES
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
@@ -119,7 +121,7 @@ def assess(
         seconds=manifest.timings["seconds"],
         attack_cpu=clock.attack_cpu,
         total_queries=int(manifest.timings["queries"]),
-        found_by=dict(Counter(record.search for record in chosen)),
+        found_by=dict(Counter(record.method for record in chosen)),
         batch=int(manifest.settings["batch_size"]),
         budget=int(manifest.settings["searches"][0]["max_queries"]),
         pictures=len(pictures),
@@ -156,9 +158,10 @@ def timed(
     samples = len(pictures) if len(pictures) > DEFAULT_SAMPLES else None  # None: as many as the model gets right
     spec = make_spec(model="python:network", data="arrays", samples=samples, **{"independent_levels": True, **options})
     classifier = wrap_model(model, device=choose_device(spec.device))
-    run = begin(spec, classifier, data, None)
+    job = AssessJob(spec, classifier, data)
+    run = begin(job, None)
     attack = time.process_time()
     with watch or nullcontext():
-        execute(run, classifier)
+        carry_out(run, job)
     end = time.process_time()
     return run, Clock(time.perf_counter() - wall, end - cpu, end - attack)

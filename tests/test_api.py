@@ -148,7 +148,7 @@ def test_grey_images_of_two_classes(grey, search):
     if search != "de":  # which needs more than 300 queries to move all pixels one way
         assert result.levels[-1].fooled.successes == 10  # 40 grey levels take every image across the middle
     for record in result.run.records():
-        image = result.run.adversarial(record)
+        image = result.run.image(record)
         assert (image is None) != record.success
         if image is not None:
             assert image.shape == (9, 7, 1)
@@ -219,7 +219,7 @@ def test_success_means_the_target_class_and_nothing_else(bundled, target):
         if target != "least-likely":
             assert record.target == (3 if target == 3 else (record.label + 1) % 10)
         assert record.success == (record.predicted == record.target)
-        image = result.run.adversarial(record)
+        image = result.run.image(record)
         assert (image is not None) == record.success
         if image is not None:
             with torch.no_grad():

@@ -99,7 +99,7 @@ def test_an_attack_that_changes_nothing_is_no_success_and_has_no_image() -> None
     result = assessed(attacks=["fgsm(epsilon=0.5)"])  # less than one grey level
     for record in result.run.records():
         assert not record.success
-        assert result.run.adversarial(record) is None
+        assert result.run.image(record) is None
 
 
 def test_what_is_claimed_is_what_the_model_says_of_the_saved_file(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_no_perturbation_is_larger_than_the_stated_bound(attack: str) -> None:
     result = assessed(count=4, attacks=[f"{attack},epsilon={bound})"])
     tried = 0
     for record in result.run.records():
-        image = result.run.adversarial(record)
+        image = result.run.image(record)
         if image is not None:
             change = np.abs(image.astype(np.int64) - result.run.clean(record.sample)).ravel()
             length = {"linf": change.max(), "l2": (change**2).sum() ** 0.5, "l1": change.sum()}[norm]

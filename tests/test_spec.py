@@ -26,7 +26,7 @@ def _search(attack: str, threshold: int, shape: tuple[int, int, int] = CIFAR, **
 
 def test_the_defaults():
     settings = _resolve()
-    assert [(s.attack, s.threshold) for s in settings.searches] == [
+    assert [(s.constraint, s.threshold) for s in settings.searches] == [
         (attack, th) for attack in ("few-pixel", "threshold") for th in (1, 3, 5, 10)
     ]
     assert {s.max_queries for s in settings.searches} == {1000}
@@ -44,7 +44,7 @@ def test_the_defaults():
 )
 def test_the_papers_settings(attack, search, expected):
     s = _search(attack, 3, preset="paper", search=search)
-    assert (s.search, s.population, s.sigma, s.max_queries) == expected
+    assert (s.method, s.population, s.sigma, s.max_queries) == expected
 
 
 @pytest.mark.parametrize(("preset", "queries", "population"), [("quick", 1000, 40), ("standard", 10_000, 100)])
@@ -68,7 +68,7 @@ def test_the_budget_given_goes_before_the_presets():
     ],
 )
 def test_the_full_covariance_is_kept_to_a_few_hundred_dimensions(attack, threshold, shape, search):
-    assert _search(attack, threshold, shape, search="cma-es").search == search
+    assert _search(attack, threshold, shape, search="cma-es").method == search
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard"])
@@ -90,26 +90,26 @@ def test_the_full_covariance_is_kept_to_a_few_hundred_dimensions(attack, thresho
 )
 def test_auto_is_the_strongest_search_of_its_attack(attack, shape, search, preset):
     s = _search(attack, 5, shape, preset=preset)
-    assert (s.search, s.population, s.sigma, s.differential_weight, s.minimal) == (search, None, None, None, False)
+    assert (s.method, s.population, s.sigma, s.differential_weight, s.minimal) == (search, None, None, None, False)
     assert s.cohort == (COHORT if search in ("gradient-regression", "pixel-process") else 1)
 
 
 def test_auto_keeps_to_the_linear_model_in_large_images_where_the_box_is_small():
-    assert _search("threshold", 1, (224, 224, 3)).search == "gradient-regression"
+    assert _search("threshold", 1, (224, 224, 3)).method == "gradient-regression"
     spec = make_spec(model="m", data="d", attacks=["threshold"], minimal=127)
-    assert [s.search for s in resolve(spec, (224, 224, 3), "cpu").searches] == ["gradient-regression"]
+    assert [s.method for s in resolve(spec, (224, 224, 3), "cpu").searches] == ["gradient-regression"]
 
 
 @pytest.mark.parametrize(("attack", "search"), [("few-pixel", "cma-es"), ("threshold", "sep-cma-es")])
 def test_auto_is_the_papers_search_in_the_papers_preset(attack, search):
     s = _search(attack, 5, preset="paper")
-    assert (s.search, s.cohort) == (search, 1)
+    assert (s.method, s.cohort) == (search, 1)
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard"])
 def test_minimal_thresholds_take_one_search_an_attack(preset):
     settings = _resolve(minimal=127, levels=[1, 5], preset=preset)
-    assert [(s.attack, s.search, s.threshold, s.minimal, s.cohort) for s in settings.searches] == [
+    assert [(s.constraint, s.method, s.threshold, s.minimal, s.cohort) for s in settings.searches] == [
         ("few-pixel", "pixel-process", 127, True, COHORT),
         ("threshold", "gradient-regression", 127, True, COHORT),
     ]
@@ -132,7 +132,7 @@ def test_minimal_numbers_of_pixels_need_a_map():
 @pytest.mark.parametrize("search", ["square", "sparse-random", "sparse-rs", "de", "cma-es", "sep-cma-es"])
 def test_no_other_search_seeks_minimal_thresholds(search):
     attack = ATTACK_OF.get(search, "few-pixel")
-    assert _search(attack, 3, search=search).search == search
+    assert _search(attack, 3, search=search).method == search
     with pytest.raises(
         InputError, match=r"^--minimal: smallest thresholds are sought by the searches of --search auto"
     ):
@@ -147,13 +147,13 @@ def test_a_search_of_one_attack_is_refused_for_the_other(search, of):
 
 
 def test_sparse_rs_is_of_few_pixels_only():
-    assert _search("few-pixel", 13, search="sparse-rs").search == "sparse-rs"
+    assert _search("few-pixel", 13, search="sparse-rs").method == "sparse-rs"
     with pytest.raises(InputError, match=r"^--search sparse-rs changes up to 13 pixels, not 14: lower --levels"):
         make_spec(model="m", data="d", search="sparse-rs", attacks=["few-pixel"], levels=[1, 14])
 
 
 def test_the_separable_search_can_be_asked_for():
-    assert _search("few-pixel", 1, search="sep-cma-es").search == "sep-cma-es"
+    assert _search("few-pixel", 1, search="sep-cma-es").method == "sep-cma-es"
 
 
 def test_levels_and_attacks_are_put_in_order_and_doubles_dropped():

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pixelproof.cli.open import begin_run
-from pixelproof.jobs.assess import execute
 from pixelproof.jobs.assess_spec import make_spec
+from pixelproof.jobs.open import open_job
+from pixelproof.jobs.runner import run_job
 from pixelproof.runs import Record, RunStore
 
 #: LeNet on a few bundled images; there are failures, successes and inherited successes among its 20 records.
@@ -35,16 +35,14 @@ Cli = Callable[..., Answer]
 
 def run_tiny(out: Path, **options: object) -> RunStore:
     """A finished run of ``TINY`` with other ``options``, in ``out``."""
-    run, classifier = begin_run(make_spec(**{**TINY, **options}), out)
-    execute(run, classifier)
-    return run
+    return run_job(open_job(make_spec(**{**TINY, **options})), out)
 
 
 def contents(run: RunStore) -> list[tuple[Record, bytes | None]]:
     """All that must be equal in equal runs: the records but for their seconds, and the images' bytes."""
     found = []
     for record in run.records():
-        image = run.adversarial(record)
+        image = run.image(record)
         found.append((replace(record, seconds=0.0), None if image is None else image.tobytes()))
     return found
 

@@ -19,11 +19,13 @@ import torch
 from pixelproof.data import ImageSet, load_data
 from pixelproof.files import write_whole
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.job import run_audit
+from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec, read_claim
+from pixelproof.jobs.runner import run_job
 from pixelproof.models import Classifier, load_model
-from pixelproof.report.audit_page import write_audit
+from pixelproof.report.audit import write_audit
 from pixelproof.results.audit.claim import Claim
+from pixelproof.results.audit.view import audit_view
 from pixelproof.runs.environment import environment
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +87,8 @@ def matrix(found: dict[str, dict[int, str]]) -> str:
 
 def audit(entry: Entry, data: ImageSet, out: Path, samples: int) -> dict[int, str]:
     spec = AuditSpec(model=entry.model, data=data.name, claim=f"{entry.name}.toml", samples=samples)
-    view = run_audit(spec, entry.claim, entry.load(), data, out)
+    with run_job(AuditJob(spec, entry.claim, entry.load(), data), out) as run:
+        view = audit_view(run)
     write_audit(view, out)
     return {each.number: each.verdict for each in view.answers}
 

@@ -14,9 +14,10 @@ RecordMaker = Callable[..., Record]
 BLANK = Record(
     sample=0,
     label=0,
-    attack="few-pixel",
-    search="cma-es",
+    constraint="few-pixel",
     threshold=1,
+    method="cma-es",
+    parameters="",
     target=None,
     success=False,
     inherited_from=None,
@@ -65,7 +66,7 @@ def nested(record: RecordMaker) -> list[Record]:
     records = []
     for attack in ("few-pixel", "threshold"):
         for sample, label in enumerate((0, 0, 1, 1)):
-            who = {"attack": attack, "sample": sample, "label": label}
+            who = {"constraint": attack, "sample": sample, "label": label}
             fell = falls.get((attack, sample))
             if fell == 1:
                 records.append(record(**who, success=True, queries=10, **first))

@@ -87,8 +87,8 @@ def test_unfinished_level_claims_nothing(record: RecordMaker, selection: Selecti
 
 
 def test_another_search_takes_safety_away(record: RecordMaker, selection: Selection) -> None:
-    records = [record(sample=s, search=search) for s in range(4) for search in ("cma-es", "de")]
-    records[1] = record(sample=0, search="de", success=True)
+    records = [record(sample=s, method=search) for s in range(4) for search in ("cma-es", "de")]
+    records[1] = record(sample=0, method="de", success=True)
     rows = level_rows(records, selection)
     row = row_at(rows, "few-pixel", 1)
     assert (row.fooled.successes, row.elsewhere, row.safe, row.verdict) == (0, 1, False, "not safe")
@@ -99,8 +99,8 @@ def test_another_search_takes_safety_away(record: RecordMaker, selection: Select
 def test_levels_climbed_by_two_searches_are_one_chain(record: RecordMaker, selection: Selection) -> None:
     """A run may change its search with the dimension; inherited records then name the upper search."""
     records = [record(sample=s) for s in range(1, 4)] + [record(sample=0, success=True, queries=10, l0=1)]
-    records += [record(sample=s, threshold=100, search="sep-cma-es") for s in range(1, 4)]
-    records += [replace(records[3], threshold=100, search="sep-cma-es", inherited_from=1, queries=0)]
+    records += [record(sample=s, threshold=100, method="sep-cma-es") for s in range(1, 4)]
+    records += [replace(records[3], threshold=100, method="sep-cma-es", inherited_from=1, queries=0)]
     row = row_at(level_rows(records, selection), "few-pixel", 100, "sep-cma-es")
     assert row.fooled == Rate(1, 4)
     assert row.inherited == 1
@@ -118,7 +118,7 @@ def test_highest_safe_level_stops_at_the_first_gap(record: RecordMaker, selectio
 
 
 def test_targeted_rows_say_so(record: RecordMaker, selection: Selection) -> None:
-    (row,) = level_rows([record(sample=s, target=2, attack="threshold") for s in range(4)], selection)
+    (row,) = level_rows([record(sample=s, target=2, constraint="threshold") for s in range(4)], selection)
     assert row.targeted
     assert row.name == "1-threshold-safe (targeted)"
 

@@ -46,7 +46,7 @@ def sought(record: RecordMaker) -> list[Record]:
         for sample, d in enumerate(distances):
             own = {"l0": d, "linf": 200} if attack == "few-pixel" else {"l0": 900, "linf": d}
             outcome = {"success": True, **own} if d else {"gave_up": attack == "threshold", "queries": 80}
-            records.append(record(attack=attack, threshold=127, sample=sample, label=sample // 2, **outcome))
+            records.append(record(constraint=attack, threshold=127, sample=sample, label=sample // 2, **outcome))
     return records
 
 
@@ -55,14 +55,14 @@ def test_each_norm_has_its_own_distance(sought: list[Record], record: RecordMake
     assert (few.attack, few.found, few.never, few.largest) == ("few-pixel", {0: 1, 1: 4, 2: 60}, (3,), 127)
     assert (steps.attack, steps.found, steps.never, steps.largest) == ("threshold", {0: 2, 1: 3, 3: 127}, (2,), 127)
     assert few.mean_queries == pytest.approx((3 * 50 + 80) / 4)
-    assert distance(record(attack="unheard-of", threshold=7, success=True, l0=1, linf=1)) == 7
+    assert distance(record(constraint="unheard-of", threshold=7, success=True, l0=1, linf=1)) == 7
 
 
 def test_fixed_levels_and_several_searches_give_the_smallest_of_all(record: RecordMaker) -> None:
     records = [
         record(sample=0, threshold=3, success=True, l0=3),
         record(sample=0, threshold=10, success=True, l0=2),
-        record(sample=0, threshold=10, search="de", success=True, l0=9),
+        record(sample=0, threshold=10, method="de", success=True, l0=9),
         record(sample=1, threshold=3),
         record(sample=1, threshold=10, success=True, l0=8),
     ]
@@ -163,7 +163,7 @@ def test_levels_end_at_the_largest_threshold(record: RecordMaker) -> None:
     ("linf", "largest", "level"), [(1, 127, 1), (2, 127, 3), (10, 127, 10), (11, 127, 127), (4, 4, 4)]
 )
 def test_first_level(record: RecordMaker, linf: int, largest: int, level: int) -> None:
-    assert first_level(record(attack="threshold", threshold=largest, success=True, linf=linf)) == level
+    assert first_level(record(constraint="threshold", threshold=largest, success=True, linf=linf)) == level
 
 
 def test_where_a_search_gave_up(record: RecordMaker, selection: Selection) -> None:

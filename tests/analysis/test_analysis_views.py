@@ -77,10 +77,10 @@ def test_query_curves_start_from_what_was_inherited(nested: list[Record]) -> Non
 
 def test_several_searches_count_once_an_attack(record: RecordMaker) -> None:
     records = [
-        record(sample=0, search="cma-es", success=True),
-        record(sample=0, search="de", success=True),
-        record(sample=1, search="cma-es"),
-        record(sample=1, search="de", success=True),
+        record(sample=0, method="cma-es", success=True),
+        record(sample=0, method="de", success=True),
+        record(sample=1, method="cma-es"),
+        record(sample=1, method="de", success=True),
     ]
     (outcomes,) = by_attack(records)
     assert outcomes.rate(1) == Rate(2, 2)

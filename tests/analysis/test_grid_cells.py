@@ -7,7 +7,7 @@ from dataclasses import replace
 from conftest import BLANK
 from pixelproof.results.attempts import WORST, attempt_rows, worst_cases
 from pixelproof.results.grid import cells, standings
-from pixelproof.runs.record import UNLEVELLED, Record, Selection
+from pixelproof.runs.record import Record, Selection
 
 
 def tried(sample: int, attack: str, l2: float | None = None) -> Record:
@@ -15,9 +15,10 @@ def tried(sample: int, attack: str, l2: float | None = None) -> Record:
     return replace(
         BLANK,
         sample=sample,
-        attack=attack,
-        search=f"{attack}()",
-        threshold=UNLEVELLED,
+        constraint=None,
+        threshold=None,
+        method=attack,
+        parameters="",
         success=l2 is not None,
         l0=None if l2 is None else 1,
         l1=None if l2 is None else round(l2),
@@ -66,7 +67,7 @@ def test_of_several_successes_the_nearest_is_the_worst_case() -> None:
 
 
 def test_levels_of_few_pixel_and_threshold_are_cells_of_their_own() -> None:
-    levels = [replace(BLANK, sample=1, attack="threshold", threshold=th, success=th > 1) for th in (1, 3)]
+    levels = [replace(BLANK, sample=1, constraint="threshold", threshold=th, success=th > 1) for th in (1, 3)]
     found = {cell.place.attack: cell.fooled.ratio for cell in cells("m", "", "end-to-end", "none", levels)}
     assert found == {"threshold, th = 1": "0/1", "threshold, th = 3": "1/1", WORST: "1/1"}
 

@@ -16,7 +16,6 @@ from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier, load_model
 from pixelproof.models.wrap import wrap_model
 from pixelproof.results.audit.claim import Claim
-from pixelproof.runs.journal import Journal
 
 TINY = Effort(
     clean=500,
@@ -99,9 +98,8 @@ def case(model: object = None, told: Claim | None = None, effort: Effort = TINY,
     data = options.pop("data", bundled())
     found = preflight(classifier, data, batch_size=BATCH, device=CPU, limit=effort.clean, refuse_chance=False).findings
     random = any(finding.name == RANDOM_OUTPUT for finding in found)
-    journal = Journal.begin(None, {"identity": "kit"})
     return AuditContext(
-        told or claim(), effort, classifier, data, journal, seed=0, device=CPU, findings=found, random=random, **options
+        told or claim(), effort, classifier, data, seed=0, device=CPU, findings=found, random=random, **options
     )
 
 

@@ -7,18 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from audit_journal import write_journal
 from audit_kit import TINY, bundled, claim, lenet
-from pixelproof.report.audit_page import write_audit
-from pixelproof.runs.journal import Journal
+from audit_run import write_audit_run
 
 from html_page import Page
-from pixelproof.cli.audit import _command
+from pixelproof.cli.documents import command_line
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.job import run_audit
-from pixelproof.jobs.audit.spec import LAST, AuditSpec
+from pixelproof.jobs.audit.job import AuditJob
+from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.runner import run_job
 from pixelproof.models.wrap import wrap_model
-from pixelproof.results.audit.view import JOURNAL, AuditView, read_audit
+from pixelproof.report.audit import write_audit
+from pixelproof.results.audit.view import AuditView, CheckpointRecord, EvidenceRecord, read_audit
+from pixelproof.runs import RunStore
 from tiny_run import Answer, Cli
 
 CLAIM = """
@@ -53,8 +54,24 @@ def ask(cli: Cli, tmp_path: Path):
     return run
 
 
-def found(folder: Path) -> list[dict[str, object]]:
-    return Journal.open(folder / JOURNAL).of("answer")
+def found(folder: Path) -> list[CheckpointRecord]:
+    with RunStore.open(folder) as run:
+        return run.of(CheckpointRecord)
+
+
+def evidence(folder: Path) -> list[EvidenceRecord]:
+    with RunStore.open(folder) as run:
+        return run.of(EvidenceRecord)
+
+
+def tear(folder: Path, kept: int | None = None) -> None:
+    """Leave of the audit in ``folder`` the first ``kept`` things measured and no answer; None: all but its end."""
+    with RunStore.open(folder, write=True) as run:
+        if kept is not None:
+            run._db.execute("DELETE FROM checkpoints")
+            run._db.execute("DELETE FROM steps")
+            run._db.execute("DELETE FROM evidence WHERE id > ?", (kept,))
+        run.reopen({"surviving": None})
 
 
 def test_its_options_are_told(cli: Cli):
@@ -76,9 +93,11 @@ def test_it_tells_the_verdicts_and_writes_the_review(ask, tmp_path: Path):
     assert "The robustness claim of zoo:lenet, reviewed" in page.text
     rows = json.loads((folder / "results.json").read_text("utf-8"))["rows"]
     assert [row["holds"] for row in rows] == [None, True]
-    (attack, _), (withstood,) = read_audit(folder).attacks, Journal.open(folder / JOURNAL).of("withstood")
-    assert withstood["total"] == len(attack.rows) == 12
-    assert rows[0]["value"] == round(100 * withstood["successes"] / 12, 2) < 100 * (attack.right.value or 0) + 1
+    view = read_audit(folder)
+    (attack, _), withstood = view.attacks, view.surviving
+    assert withstood is not None
+    assert withstood.total == len(attack.rows) == 12
+    assert rows[0]["value"] == round(100 * withstood.successes / 12, 2) < 100 * (attack.right.value or 0) + 1
     assert rows[0]["command"] == (
         "pixelproof audit --model zoo:lenet --data bundled --claim claim.toml --samples 12 --iterations 10 --only 4 "
         "--range 0:60 --out audited"
@@ -94,45 +113,43 @@ def test_two_audits_give_the_same_answers(ask, tmp_path: Path):
 def test_torn_and_taken_up_it_gives_the_same_answers(ask, tmp_path: Path):
     ask()
     folder = tmp_path / "audited"
-    answers, journal = found(folder), folder / JOURNAL
-    lines = journal.read_text("utf-8").splitlines(keepends=True)
-    journal.write_text("".join(lines[:4]) + lines[4][:30], "utf-8")
-    assert found(folder) == []
+    answers, measured, withstood = found(folder), evidence(folder), read_audit(folder).surviving
+    assert len(measured) > 2
+    tear(folder, kept=2)
+    assert (found(folder), evidence(folder)) == ([], measured[:2])
     assert ask().code == 0
     assert found(folder) == answers
-    journal.write_text("".join(journal.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
-    assert Journal.open(journal).of("withstood") == []
-    ask()
-    assert len(Journal.open(journal).of("withstood")) == 1
-    kept = Journal.open(journal).lines
-    assert [json.dumps(line) for line in kept[:4]] == [json.dumps(json.loads(line)) for line in lines[:4]]
+    assert evidence(folder)[:2] == measured[:2]  # which were not measured again: their seconds are the same
+    assert [each.key for each in evidence(folder)] == [each.key for each in measured]
+    tear(folder)
+    assert read_audit(folder).surviving is None
+    assert ask().code == 0
+    assert read_audit(folder).surviving == withstood is not None
+    assert found(folder) == answers
 
 
 def test_a_finished_audit_is_told_again_and_not_measured(ask, monkeypatch: pytest.MonkeyPatch):
     ask()
-    monkeypatch.setattr(Journal, "add", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(RunStore, "commit", lambda *_: pytest.fail("measured again"))
     assert "No objection was found." in ask().out
 
 
-def test_interrupted_it_says_how_to_continue(ask, monkeypatch: pytest.MonkeyPatch):
+def test_interrupted_it_says_how_to_continue(ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pixelproof.jobs.audit.job._check_all", interrupt)
+    monkeypatch.setattr(AuditJob, "work", interrupt)
     answer = ask()
     assert answer.code == 130
-    assert "nothing measured is lost. Continue with: pixelproof audit --model zoo:lenet" in answer.out
-
-
-def test_checkpoints_are_numbered_in_order():
-    assert [each.number for each in CHECKPOINTS] == list(range(1, LAST + 1))
+    how = f"pixelproof resume {tmp_path / 'audited'}"
+    assert answer.err == f"Interrupted; nothing finished is lost. Continue with: {how}\n"
 
 
 def test_another_audit_is_not_written_over(ask, tmp_path: Path):
     ask()
     answer = ask("--range", "0:60", "--samples", "13", "--only", "4")
     assert answer.code == 2
-    assert "holds other audit" in answer.err
+    assert "holds another run" in answer.err
     assert ask(told=claim_file(tmp_path, robust=26)).code == 2
 
 
@@ -170,8 +187,8 @@ def test_mistakes_are_named(ask, tmp_path: Path, options: tuple[str, ...], said:
 
 
 def test_a_failing_checkpoint_makes_the_exit_code_1(cli: Cli, tmp_path: Path):
-    """The report of a journal written by hand, told by ``pixelproof report``."""
-    write_journal(tmp_path)
+    """The report of a run written by hand, told by ``pixelproof report``."""
+    write_audit_run(tmp_path).close()
     answer = cli("report", tmp_path, "--figures", "png")
     assert answer.code == 1
     assert "The claim does not stand." in answer.out
@@ -199,7 +216,7 @@ def test_the_command_has_no_places_of_this_machine():
         stored=("/home/someone/run",),
         trust_code=True,
     )
-    assert _command(spec, Path("/home/someone/out")) == (
+    assert command_line("audit", spec, Path("/home/someone/out")) == (
         "pixelproof audit --model zoo:lenet --data npz:FILE --claim claim.toml --range 0:50 --out out --stored run"
     )
 
@@ -225,7 +242,7 @@ def blind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditView]:
         perturbed=10,
         substitute_epochs=1,
     )
-    run_audit(spec, claim(), classifier, data, folder, effort)
+    run_job(AuditJob(spec, claim(), classifier, data, effort), folder).close()
     view = read_audit(folder)
     write_audit(view, folder)
     return folder, view

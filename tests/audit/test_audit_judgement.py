@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from audit_journal import ANSWERS, answered, write_journal
+from audit_run import ANSWERS, answered, write_audit_run
 
-from pixelproof.report.audit_notebook import audit_html
+from pixelproof.report.audit import audit_html
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.judgement import Judgement, judgement
 from pixelproof.results.audit.view import audit_view
 from pixelproof.results.intervals import Rate
 
 
-def judged(*verdicts: str, planned: int | None = None, withstood: Rate | None = None) -> Judgement:
+def judged(*verdicts: str, planned: int | None = None, surviving: Rate | None = None) -> Judgement:
     answers = [answered(number, verdict) for number, verdict in enumerate(verdicts, 1)]
-    return judgement(answers, range(1, (planned or len(verdicts)) + 1), 60.0, withstood)
+    return judgement(answers, range(1, (planned or len(verdicts)) + 1), 60.0, surviving)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_unfinished_it_does_not_pass_but_can_fail_already():
 
 
 def test_the_first_sentences_name_the_checkpoints_and_both_figures():
-    found = judged("fail", "pass", "fail", withstood=Rate(12, 100))
+    found = judged("fail", "pass", "fail", surviving=Rate(12, 100))
     assert found.title == "The claim does not stand"
     assert found.sentences == (
         "Checkpoints 1 (name 1) and 3 (name 3) speak against it.",
@@ -64,14 +64,14 @@ def test_nothing_judged_is_said_to_say_nothing():
 
 
 def test_what_withstood_is_that_of_the_last_sitting():
-    journal = write_journal(None)
-    assert audit_view(journal).withstood == Rate(6, 40)
-    journal.add({"withstood": {"successes": 5, "total": 40}})
-    assert audit_view(journal).withstood == Rate(5, 40)
+    run = write_audit_run(None)
+    assert audit_view(run).surviving == Rate(6, 40)
+    run.add_details({"surviving": {"successes": 5, "total": 40}})
+    assert audit_view(run).surviving == Rate(5, 40)
 
 
 def test_answers_are_read_as_they_were_given():
-    view = audit_view(write_journal(None))
+    view = audit_view(write_audit_run(None))
     for told, (number, name, answer) in zip(view.answers, ANSWERS, strict=True):
         assert (told.number, told.name) == (number, name)
         assert {key: getattr(told, key) for key in vars(answer)} == vars(answer)
@@ -79,7 +79,7 @@ def test_answers_are_read_as_they_were_given():
 
 
 def test_a_view_says_what_it_is():
-    view = audit_view(write_journal(None, planned=(20,)))
+    view = audit_view(write_audit_run(None, planned=(20,)))
     assert view.verdict == "fail"
     assert not view.finished
     assert repr(view).splitlines()[0] == "Audit of zoo:<lenet>: The claim does not stand"

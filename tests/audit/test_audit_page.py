@@ -1,4 +1,4 @@
-"""The page of an audit, written from a journal of invented answers."""
+"""The page of an audit, written from a run of invented answers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from audit_journal import ANSWERS, BARS, CURVE, SURFACE, value, write_journal
 from audit_kit import claim
+from audit_run import ANSWERS, BARS, CURVE, SURFACE, value, write_audit_run
 
 from html_page import Page
+from pixelproof.report.audit import SIGNS, write_audit
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import claim_sentences
 from pixelproof.report.figure import Figure
 from pixelproof.results.audit.checkpoint import Answer, Plot, read_result
-from pixelproof.results.audit.view import AuditView, audit_view, read_audit, write_scoreboard
+from pixelproof.results.audit.view import AuditView, audit_view, read_audit, rows
+from pixelproof.results.scoreboard import write_scoreboard
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditView]:
     folder = tmp_path_factory.mktemp("audited")
-    write_journal(folder)
+    write_audit_run(folder).close()
     view = read_audit(folder)
     write_audit(view, folder)
     return folder, view
@@ -117,9 +119,9 @@ def test_tables_and_figures_lie_beside_it(written: tuple[Path, AuditView]):
 
 
 def test_an_unfinished_audit_and_an_empty_one_have_a_page(tmp_path: Path):
-    write_audit(audit_view(write_journal(None, planned=(20,))), tmp_path)
+    write_audit(audit_view(write_audit_run(None, planned=(20,))), tmp_path)
     assert "not finished" in Page((tmp_path / "report.html").read_text("utf-8")).text
-    write_audit(audit_view(write_journal(None, answers=(), planned=(4,))), tmp_path)
+    write_audit(audit_view(write_audit_run(None, answers=(), planned=(4,))), tmp_path)
     assert "The claim is not judged yet" in Page((tmp_path / "report.html").read_text("utf-8")).text
 
 
@@ -206,9 +208,10 @@ def test_the_claim_in_words():
 
 
 def test_the_scoreboard_judges_only_what_was_judged(tmp_path: Path):
-    path = write_scoreboard(audit_view(write_journal(None)), tmp_path / "results.json", "pixelproof audit …")
-    rows = json.loads(path.read_text("utf-8"))["rows"]
+    view = audit_view(write_audit_run(None))
+    path = write_scoreboard(tmp_path, rows(view), view.manifest.environment, "pixelproof audit …")
+    board = json.loads(path.read_text("utf-8"))["rows"]
     first = {"claim": "right under every attack", "value": 15.0, "unit": "% right", "target": 62.5, "holds": None}
-    assert rows[0] == {**first, "total": 40, "command": "pixelproof audit …"}
-    assert [row["holds"] for row in rows[1:]] == [None, True, None, False, None]
-    assert all(row.keys() >= {"claim", "value", "unit", "target", "holds", "command"} for row in rows)
+    assert board[0] == {**first, "total": 40, "command": "pixelproof audit …"}
+    assert [row["holds"] for row in board[1:]] == [None, True, None, False, None]
+    assert all(row.keys() >= {"claim", "value", "unit", "target", "holds", "command"} for row in board)

@@ -15,11 +15,13 @@ import pytest
 from audit_kit import TINY, bundled
 from tools.audit_matrix import KIT, Entry, entries, holds, matrix
 
-from pixelproof.jobs.audit.job import run_audit
+from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec
+from pixelproof.jobs.runner import run_job
 from pixelproof.models import Classifier, load_model
 from pixelproof.models.wrap import wrap_model
 from pixelproof.results.audit.claim import Claim
+from pixelproof.results.audit.view import audit_view
 
 ENTRIES = {entry.name: entry for entry in entries()}
 FLAWS = [name for name, entry in ENTRIES.items() if entry.checkpoint]
@@ -93,8 +95,8 @@ def verdicts(name: str) -> dict[int, str]:
     """Every checkpoint's verdict on the entry of that name."""
     entry = ENTRIES[name]
     spec = AuditSpec(model=entry.model, data="bundled", claim=f"{name}.toml", only=asked(entry))
-    view = run_audit(spec, told(entry), model(entry), DATA, None, effort(entry))
-    return {each.number: each.verdict for each in view.answers}
+    with run_job(AuditJob(spec, told(entry), model(entry), DATA, effort(entry)), None) as run:
+        return {each.number: each.verdict for each in audit_view(run).answers}
 
 
 def test_every_flaw_is_found_where_it_is_meant_and_honest_models_fail_nowhere(capsys: pytest.CaptureFixture[str]):

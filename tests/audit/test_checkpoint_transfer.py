@@ -9,10 +9,11 @@ import pytest
 import torch
 from audit_kit import TINY, ask, bundled, case, claim, lenet
 
-from pixelproof.jobs.assess import begin, execute
+from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.audit.checkpoints.transfer import stored
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.results.audit.claim import Claim
 
@@ -30,8 +31,7 @@ def run(tmp_path_factory):
     audit = few()
     spec = make_spec(model="zoo:lenet", data="bundled", attacks=("pgd(epsilon=8)",), samples=13, device="cpu")
     network = load_model("zoo:lenet")
-    with begin(spec, network, audit.samples.chosen, folder) as store:
-        execute(store, network)
+    run_job(AssessJob(spec, network, audit.samples.chosen), folder).close()
     return str(folder)
 
 

@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from attack_kit import streams
 from pixelproof.attacks.norm_ball import Norm
-from pixelproof.jobs.clever.ball import ball_points
+from pixelproof.jobs.clever.gradient_norms import ball_points
 
 ORDER = {"l1": 1, "l2": 2, "linf": torch.inf}
 NORMS = pytest.mark.parametrize("norm", ["l1", "l2", "linf"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.jobs.clever.distances import smallest_distances
+from pixelproof.results.clever import clever_result
+from pixelproof.results.distances import smallest_distances
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
@@ -15,39 +16,48 @@ LENET = ("--model", "zoo:lenet", "--data", "bundled")
 FEW = ("--batches", "3", "--batch-samples", "4")
 
 
+def scores(out: Path) -> list[dict[str, object]]:
+    """The rows beside the run."""
+    rows: list[dict[str, object]] = json.loads((out / "results.json").read_text("utf-8"))["rows"]
+    return rows
+
+
 def test_scores_are_printed_and_written(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    out = tmp_path / "scores.json"
+    out = tmp_path / "run"
     answer = cli("clever", *LENET, *FEW, "--samples", 3, "--norm", "linf", "--target", "least-likely", "--out", out)
     assert answer.code == 0, answer.err
     assert "L∞, target least-likely" in answer.out
     assert "Convergence: the mean was" in answer.out
-    assert answer.out.splitlines()[-1] == f"scores: {out}"
+    assert answer.out.splitlines()[-1] == f"scores: {out / 'results.json'}"
     table = answer.out.partition("CLEVER, ")[2].splitlines()[:-1]  # below the findings, above the path
     assert max(map(len, table)) <= 80
-    written = json.loads(out.read_text(encoding="utf-8"))
-    assert (written["norm"], written["radius"], written["unit"]) == ("linf", 25.5, "grey levels (1/255)")
-    assert [len(each["scores"]) for each in written["scores"]] == [1, 1, 1]
-    for each in written["scores"]:
-        assert each["meaningful"]
-        assert 0 < each["score"] <= 25.5
+    with RunStore.open(out) as run:
+        result = clever_result(run)
+    assert (result.norm, result.radius) == ("linf", 25.5)
+    written = scores(out)
+    assert {each["unit"] for each in written} == {"grey levels of linf"}
+    assert [len(each["scores"]) for each in written] == [1, 1, 1]
+    for each in written:
+        assert each["reason"] is None
+        assert 0 < each["value"] <= 25.5
         assert each["nearest"] != each["label"]
-        assert f"{each['score']:.2f}"[:4] in answer.out
+        assert f"{each['value']:.2f}"[:4] in answer.out
 
 
 def test_scores_are_set_against_the_distances_that_a_run_found(cli: Cli, finished: Path, tmp_path: Path) -> None:
-    out = tmp_path / "scores.json"
+    out = tmp_path / "run"
     answer = cli("clever", *LENET, *FEW, "--norm", "linf", "--with", finished, "--out", out)
     assert answer.code == 0, answer.err
     assert "Found at" in answer.out
-    written = json.loads(out.read_text(encoding="utf-8"))
+    *written, correlation = scores(out)
     with RunStore.open(finished) as run:
-        assert [each["sample"] for each in written["scores"]] == list(run.manifest.selection.samples)
+        assert [each["sample"] for each in written] == list(run.manifest.selection.samples)
         records = run.records()
-    for each in written["scores"]:
+    for each in written:
         fooled = [r.linf for r in records if r.sample == each["sample"] and r.success]
         assert each["distance"] == (min(fooled) if fooled else None)
-    assert written["correlation"]["samples"] == 5
+    assert correlation["samples"] == 5
 
 
 def test_the_smallest_distance_is_over_all_attacks_and_infinite_where_none_fooled(finished: Path) -> None:
@@ -61,13 +71,14 @@ def test_the_smallest_distance_is_over_all_attacks_and_infinite_where_none_foole
 
 
 def test_a_defence_without_gradients_is_meaningless_not_small(cli: Cli, tmp_path: Path) -> None:
-    out = tmp_path / "scores.json"
+    out = tmp_path / "run"
     answer = cli("clever", *LENET, *FEW, "--samples", 2, "--defence", "bits(5)", "--out", out)
     assert answer.code == 0, answer.err
     text = " ".join(answer.out.split())
     assert "CLEVER is meaningless for all 2 samples" in text
     assert "gives no gradients" in text
-    assert [each["score"] for each in json.loads(out.read_text(encoding="utf-8"))["scores"]] == [None, None]
+    assert [each["value"] for each in scores(out)] == [None, None]
+    assert all("gives no gradients" in each["reason"] for each in scores(out))
 
 
 def test_many_samples_get_one_row(cli: Cli) -> None:
@@ -87,7 +98,7 @@ def test_many_samples_get_one_row(cli: Cli) -> None:
         (("--target", "cat"), "--target"),
         (("--samples", "0"), "--samples"),
         (("--with", "nowhere"), "holds no run"),
-        (("--out", "nowhere/scores.json"), "--out"),
+        (("--out", "/dev/null/scores"), "--out"),
         (("--defence", "fog"), "defence"),
     ],
 )

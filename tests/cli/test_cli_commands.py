@@ -163,7 +163,7 @@ def test_verify_says_when_the_data_is_not_at_hand(cli, run_copy, monkeypatch):
     def gone(_spec):
         raise pixelproof.DataError("There are no such data.")
 
-    monkeypatch.setattr("pixelproof.cli.open.open_data", gone)
+    monkeypatch.setattr("pixelproof.jobs.open.open_data", gone)
     answer = cli("verify", run_copy)
     assert answer.code == 0
     assert "not checked: The data is not at hand" in answer.out
@@ -215,8 +215,8 @@ def test_export_csv(cli, run_copy):
         rows = list(csv.DictReader(file))
     with RunStore.open(run_copy) as run:
         expected = run.records()
-    assert [(int(r["sample"]), r["attack"], int(r["threshold"]), r["success"] == "True") for r in rows] == [
-        (r.sample, r.attack, r.threshold, r.success) for r in expected
+    assert [(int(r["sample"]), r["constraint"], float(r["threshold"]), r["success"] == "True") for r in rows] == [
+        (r.sample, r.constraint, r.threshold, r.success) for r in expected
     ]
     assert [r["l0"] for r in rows] == ["" if r.l0 is None else str(r.l0) for r in expected]
 
@@ -245,7 +245,7 @@ def test_export_png_writes_every_image(cli, run_copy, tmp_path):
         for record in successes:
             name = f"{record.sample:05d}-{record.attack}-th{record.threshold}.png"
             with Image.open(tmp_path / "png" / name) as picture:
-                assert np.array_equal(np.asarray(picture), run.adversarial(record))
+                assert np.array_equal(np.asarray(picture), run.image(record))
 
 
 def test_demo_assesses_every_network_of_its_list(cli, tmp_path, monkeypatch):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from pixelproof.cli import progress, train_progress
-from pixelproof.jobs.assess import Progress
-from pixelproof.jobs.train import Progress as TrainingProgress
+from pixelproof.cli import progress
+from pixelproof.cli import train as train_progress
+from pixelproof.jobs.job import Progress
+from pixelproof.jobs.train import TrainingProgress
 
-HALFWAY = Progress(samples=10, done=4, fooled=3, records=40, total_records=80, queries=12_000, seconds=60.0)
+HALFWAY = Progress(
+    label="net", done=40, total=80, before=0, queries=12_000, seconds=60.0, note="4/10 samples · 3 fooled"
+)
 
 
 def _console(terminal: bool) -> Console:
@@ -24,37 +28,44 @@ def test_the_text_names_samples_successes_speed_and_time_left():
 
 @pytest.mark.parametrize(("records", "seconds"), [(0, 60.0), (40, 0.5)])
 def test_no_time_left_is_guessed_too_early(records, seconds):
-    early = Progress(10, 0, 0, records, 80, 100, seconds)
+    early = replace(HALFWAY, done=records, queries=100, seconds=seconds)
     assert progress._text(early).endswith(" – left")
 
 
 def test_nothing_divides_by_zero():
-    assert "0 queries/s" in progress._text(Progress(1, 0, 0, 0, 8, 0, 0.0))
+    assert "queries/s" in progress._text(replace(HALFWAY, seconds=0.0))
+    assert progress._text(Progress("net", 0, 8, 0, 0, 0.0)) == "– left"
+
+
+def test_the_time_left_is_by_what_this_sitting_has_done():
+    later = replace(HALFWAY, before=30)  # 10 in a minute, 40 are left
+    assert progress._text(later).endswith(" · 0:04:00 left")
 
 
 def test_a_plain_line_now_and_then(monkeypatch):
     console, clock = _console(False), [0.0]
     monkeypatch.setattr(progress, "console", console)
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    with progress.run_progress("net[/b].py:load") as listen:
+    with progress.job_progress("net[/b].py:load") as listen:
         listen(HALFWAY)
         clock[0] = progress.PLAIN_INTERVAL
         listen(HALFWAY)
         clock[0] += 1
         listen(HALFWAY)
     text = progress._text(HALFWAY)
-    assert console.file.getvalue() == f"net[/b].py:load 40/80 {text}\n"
+    assert console.file.getvalue() == f"net[/b].py:load 50 % · {text}\n"
 
 
 def test_a_live_bar_on_a_terminal(monkeypatch):
     console = _console(True)
     monkeypatch.setattr(progress, "console", console)
-    with progress.run_progress("net[/b].py:load") as listen:
+    with progress.job_progress("net[/b].py:load") as listen:
         listen(HALFWAY)
-        listen(Progress(10, 10, 5, 80, 80, 20_000, 100.0))
+        note = "10/10 samples · 5 fooled"
+        listen(replace(HALFWAY, done=80, queries=20_000, seconds=100.0, note=note))
     shown = console.file.getvalue()
     assert "net[/b].py:load" in shown
-    assert "80/80" in shown
+    assert "100%" in shown
     assert "10/10 samples · 5 fooled · 200 queries/s · 0:00:00 left" in shown
 
 

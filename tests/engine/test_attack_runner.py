@@ -48,7 +48,7 @@ def test_an_attack_by_name_stands_beside_levels_and_verifies() -> None:
     result = assessed(attacks=["threshold", "fgsm(epsilon=30)", "fgsm(epsilon=1)"], levels=[3], max_queries=30)
     assert [row.attack for row in result.levels] == ["threshold"]
     strong, weak, worst = result.attempts
-    assert strong.spelling == "fgsm(epsilon=30,norm=linf)"
+    assert strong.spec == "fgsm(epsilon=30,norm=linf)"
     assert strong.fooled.successes > weak.fooled.successes
     assert worst.fooled.successes == strong.fooled.successes
     assert (strong.mean_queries, strong.mean_gradient_steps) == (2.0, 1.0)
@@ -142,8 +142,8 @@ def test_a_model_without_gradients_is_told_which_attacks_work(tmp_path: Path) ->
         ({"attacks": ["fgsm(epsilon=0)"]}, "above 0"),
         ({"attacks": ["fgsm(eps=8)"]}, "expected each of epsilon, norm"),
         ({"attacks": ["fgsm(norm=l7)"]}, "one of linf, l2, l1"),
-        ({"attacks": ["fgsm"], "way": "adaptive"}, "add --defence"),
-        ({"attacks": ["few-pixel"], "way": "replayed", "defence": "tvm"}, "attacks by name"),
+        ({"attacks": ["fgsm"], "access": "adaptive"}, "add --defence"),
+        ({"attacks": ["few-pixel"], "access": "replayed", "defence": "tvm"}, "attacks by name"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(options: dict[str, object], sentence: str) -> None:
@@ -155,7 +155,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(options: dict[str, object], s
 def test_a_defence_is_met_in_three_ways() -> None:
     bare = {r.sample: i for r, i in assessed(attacks=["fgsm(epsilon=30)"]).adversarial("fgsm")}
     replayed, adaptive = (
-        assessed(attacks=["fgsm(epsilon=30)"], defence="bits(3)", way=way) for way in ("replayed", "adaptive")
+        assessed(attacks=["fgsm(epsilon=30)"], defence="bits(3)", access=way) for way in ("replayed", "adaptive")
     )
     shown = replayed.adversarial("fgsm")
     assert shown
@@ -163,7 +163,7 @@ def test_a_defence_is_met_in_three_ways() -> None:
     found = adaptive.adversarial("fgsm")
     assert len(found) >= len(shown)
     assert any(not np.array_equal(image, bare[record.sample]) for record, image in found if record.sample in bare)
-    assert adaptive.run.manifest.settings["way"] == "adaptive"
+    assert adaptive.run.manifest.settings["access"] == "adaptive"
     with pytest.raises(InputError, match="needs gradients"):
         assessed(attacks=["fgsm(epsilon=30)"], defence="bits(3)")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pixelproof.plans.grid.conduct import conduct
 
+from pixelproof.plans.grid.plan import run_grid
 from pixelproof.plans.grid.spec import GridSpec, read_grid
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.grid import write_grid
@@ -17,7 +17,7 @@ samples = 5
 attacks = ["fgsm(epsilon=2)", "fgsm(epsilon=24)"]
 targets = ["none", "next"]
 defences = ["none", "bits(3)", "bits(3)+smooth(3)", "smooth(3)"]
-ways = ["replayed", "adaptive", "end-to-end"]
+access = ["replayed", "adaptive", "end-to-end"]
 
 [[models]]
 model = "zoo:lenet"
@@ -40,6 +40,6 @@ def grid(grid_file: Path) -> GridSpec:
 def gridded(grid: GridSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, GridView]:
     """The folder of a whole grid, with its page, and what it says: look, do not touch."""
     out = tmp_path_factory.mktemp("gridded") / "grid"
-    view = conduct(grid, out)
+    view = run_grid(grid, out)
     write_grid(view, out)
     return out, view

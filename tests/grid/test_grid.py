@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pixelproof.plans.grid.conduct import conduct
-from pixelproof.plans.grid.scoreboard import rows
 
 from pixelproof.defences import defend
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import load_model
+from pixelproof.plans.grid.plan import run_grid
 from pixelproof.plans.grid.spec import GridSpec, read_grid
-from pixelproof.plans.grid.view import GridView
+from pixelproof.plans.grid.view import GridView, rows
 from pixelproof.report.grid import grid_summary
 from pixelproof.report.grid_tables import all_grid_tables
 from pixelproof.results.attempts import WORST
@@ -45,7 +44,7 @@ def test_replays_are_what_the_defended_model_says_of_the_stored_images(gridded: 
     for target in ("none", "next"):
         with RunStore.open(out / "runs" / "lenet" / "undefended" / target) as run:
             records, clean = run.records(), {s: run.clean(s) for s in run.manifest.selection.samples}
-            images = [image if (image := run.adversarial(r)) is not None else clean[r.sample] for r in records]
+            images = [image if (image := run.image(r)) is not None else clean[r.sample] for r in records]
         for defence in ("bits(3)", "smooth(3)"):
             defended = defend(model, defence)
 
@@ -58,7 +57,7 @@ def test_replays_are_what_the_defended_model_says_of_the_stored_images(gridded: 
                 if said(clean[record.sample]) == record.label:
                     answer = said(image)
                     hit = answer != record.label if record.target is None else answer == record.target
-                    fooled.setdefault(record.search, []).append(hit)
+                    fooled.setdefault(record.spec, []).append(hit)
             found = {
                 c.place.attack: (c.fooled.successes, c.fooled.total)
                 for c in view.at("replayed", target)
@@ -70,7 +69,7 @@ def test_replays_are_what_the_defended_model_says_of_the_stored_images(gridded: 
 def test_started_again_it_does_nothing_twice_and_says_the_same(grid: GridSpec, gridded: Gridded) -> None:
     out, view = gridded
     before = {path: path.stat().st_mtime_ns for path in out.glob("runs/**/run.sqlite")}
-    again = conduct(grid, out)
+    again = run_grid(grid, out)
     assert {path: path.stat().st_mtime_ns for path in out.glob("runs/**/run.sqlite")} == before
     assert again.cells == view.cells
 
@@ -127,11 +126,11 @@ def test_a_mistake_in_the_file_is_one_sentence(line: str, sentence: str, tmp_pat
 def test_a_wrong_defence_is_found_before_anything_is_run(grid: GridSpec, tmp_path: Path) -> None:
     wrong = grid.model_copy(update={"defences": ("none", "bits(3)", "jpg(75)")})
     with pytest.raises(InputError, match="There is no defence"):
-        conduct(wrong, tmp_path / "out")
+        run_grid(wrong, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_with_another_grid_is_refused(grid: GridSpec, gridded: Gridded) -> None:
     other = grid.model_copy(update={"samples": 4})
     with pytest.raises(RunError, match="holds another run"):
-        conduct(other, gridded[0])
+        run_grid(other, gridded[0])

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 from math import inf
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from pixelproof.plans.grid.conduct import conduct
-from pixelproof.plans.grid.scoreboard import rows
 from scipy.stats import spearmanr
 
-from pixelproof.errors import InputError
+from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.clever import clever, rank_correlation
+from pixelproof.jobs.clever.job import CleverJob
 from pixelproof.models import load_model
-from pixelproof.plans.grid import clever as grid_clever
-from pixelproof.plans.grid.spec import CleverSpec, GridSpec, read_grid
-from pixelproof.plans.grid.view import GridView
+from pixelproof.plans.grid.plan import run_grid
+from pixelproof.plans.grid.spec import GridClever, GridSpec, read_grid
+from pixelproof.plans.grid.view import GridView, rows
 from pixelproof.report.grid import clever_sentences, write_grid
 from pixelproof.report.grid_tables import clever_table
 from pixelproof.results.grid_clever import ANY, CleverRow, clever_row
 from pixelproof.runs import RunStore
+from pixelproof.runs.store import FILE
 
 TOML = """
 data = "bundled"
@@ -60,7 +61,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[GridSpec, Path, Gr
     folder = tmp_path_factory.mktemp("scored")
     (folder / "grid.toml").write_text(TOML, "utf-8")
     grid = read_grid(folder / "grid.toml")
-    view = conduct(grid, folder / "out")
+    view = run_grid(grid, folder / "out")
     write_grid(view, folder / "out")
     return grid, folder / "out", view
 
@@ -109,25 +110,30 @@ def test_page_and_scoreboard_hold_every_row(scored: tuple[GridSpec, Path, GridVi
 
 
 def test_what_is_scored_is_not_scored_again_unless_told_otherwise(
-    scored: tuple[GridSpec, Path, GridView], monkeypatch: pytest.MonkeyPatch
+    scored: tuple[GridSpec, Path, GridView], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grid, out, view = scored
-    path = out / "clever" / "lenet.json"
-    before = path.read_bytes()
+    path = out / "clever" / "lenet"
+    before = (path / FILE).read_bytes()
 
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(grid_clever, "survey", stop)
-    assert conduct(grid, out).clever == view.clever
-    other = grid.model_copy(update={"clever": CleverSpec(norm="linf", batches=4, batch_samples=5)})
+    monkeypatch.setattr(CleverJob, "work", stop)
+    assert run_grid(grid, out).clever == view.clever
+    other = grid.model_copy(update={"clever": GridClever(norm="linf", batches=4, batch_samples=5)})
+    with pytest.raises(RunError, match="another run"):
+        run_grid(other, out)
+    assert (path / FILE).read_bytes() == before  # what is refused leaves the file as it was
+    begun = Path(shutil.copytree(out, tmp_path / "out"))
+    shutil.rmtree(begun / "clever")
     with pytest.raises(KeyboardInterrupt):
-        conduct(other, out)
-    assert path.read_bytes() == before  # what is interrupted leaves the file as it was
+        run_grid(other, begun)
     monkeypatch.undo()
-    assert conduct(other, out).clever[0].mean_score != view.clever[0].mean_score
-    path.write_text("{", "utf-8")  # damaged
-    assert conduct(grid, out).clever == view.clever
+    assert run_grid(other, begun).clever[0].mean_score != view.clever[0].mean_score
+    (begun / "clever" / "lenet" / FILE).write_bytes(b"{")  # damaged
+    with pytest.raises(RunError, match="damaged"):
+        run_grid(grid, begun)
 
 
 def test_a_model_without_gradients_has_no_score(tmp_path: Path) -> None:
@@ -136,10 +142,10 @@ def test_a_model_without_gradients_has_no_score(tmp_path: Path) -> None:
         data="bundled",
         samples=3,
         attacks=("square(queries=20)",),
-        clever=CleverSpec(batches=2, batch_samples=1),
+        clever=GridClever(batches=2, batch_samples=1),
         models=({"model": f"{tmp_path / 'blind.py'}:load", "name": "blind"},),  # type: ignore[arg-type]
     )
-    view = conduct(grid, tmp_path / "out", trust_code=True)
+    view = run_grid(grid, tmp_path / "out", trust_code=True)
     (sentence,) = view.skipped
     assert sentence.startswith("CLEVER is meaningless for 3 of 3 samples of blind: ")
     assert "gives no gradients" in sentence

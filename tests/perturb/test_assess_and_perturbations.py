@@ -13,20 +13,22 @@ from html_page import Page
 from pixelproof.corruptions import PERTURBATIONS, perturbed
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
-from pixelproof.jobs.perturb import FOLDER, JOURNAL
 from pixelproof.models import load_model
+from pixelproof.results.perturb_view import read_perturbations
 from pixelproof.runs import RunStore
-from pixelproof.runs.journal import Journal
 from tiny_run import TINY_ARGUMENTS, Cli
+
+FOLDER = "perturbations"
 
 
 def test_perturbations_beside_an_assessment(cli: Cli, tmp_path: Path):
     out = tmp_path / "run"
     answer = cli("assess", *TINY_ARGUMENTS, "--with", "perturbations", "--out", out)
     assert answer.code == 0
-    journal = Journal.open(out / FOLDER / JOURNAL)
-    assert {each["perturbation"] for each in journal.of("cell")} == set(PERTURBATIONS)
-    assert len(journal.head["samples"]) == 30  # all in range, not only those attacked
+    view = read_perturbations(out / FOLDER)
+    assert {each.perturbation for each in view.cells} == set(PERTURBATIONS)
+    assert len(view.manifest.selection.samples) == 30  # all in range, not only those attacked
+    assert cli("verify", out / FOLDER).code == 0
     page = Page((out / "report.html").read_text("utf-8"))
     assert {"href": f"{FOLDER}/report.html"} in page.all("a")
     assert "Common perturbations" in page.text

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from pixelproof.runs.journal import Journal
 
 from html_page import Page
 from pixelproof.corruptions import Rotation
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess import choose_device
 from pixelproof.jobs.assess_spec import from_options
-from pixelproof.jobs.perturb import JOURNAL as FILE
-from pixelproof.jobs.perturb.job import chosen_positions, conduct
-from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
+from pixelproof.jobs.job import choose_device
+from pixelproof.jobs.perturb.job import PerturbJob, chosen_positions
+from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
+from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
 from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
-from pixelproof.results.perturb_view import PerturbView, parse_perturbations, perturb_view
+from pixelproof.results.perturb_view import PerturbView, perturb_view, read_perturbations
+from pixelproof.results.perturbations import PerturbationRecord
+from pixelproof.runs import RunStore
 from tiny_run import Cli
 
 ONLY = ("rotation", "rgb-randomise", "gaussian-noise", "fog")
@@ -44,19 +47,24 @@ def spec(**options: object) -> PerturbSpec:
     return from_options(PerturbSpec, {**SPEC, **options})
 
 
+def job(**options: object) -> PerturbJob:
+    return PerturbJob(spec(**options), load_model("zoo:lenet"), load_data("bundled"))
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PerturbView]:
     out = tmp_path_factory.mktemp("perturbed") / "run"
-    view = perturb_view(conduct(spec(), load_model("zoo:lenet"), load_data("bundled"), out))
+    with run_job(job(), out) as run:
+        view = perturb_view(run)
     write_perturbations(view, out)
     return out, view
 
 
-def subject(count: int = 24) -> Subject:
+def subject(count: int = 24) -> AskedImages:
     data = load_data("bundled").take(slice(0, count))
     images = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
     scorer = verifier(load_model("zoo:lenet"), choose_device("cpu"))
-    return Subject(scorer, images, torch.from_numpy(data.labels.copy()))
+    return AskedImages(scorer, images, torch.from_numpy(data.labels.copy()))
 
 
 def test_every_setting_has_a_cell(measured: tuple[Path, PerturbView]):
@@ -90,7 +98,7 @@ def test_answers_and_distances_are_those_of_the_changed_images(measured: tuple[P
 def test_a_sample_is_measured_alone_as_among_others():
     asked, noise = subject(), PERTURBATIONS["gaussian-noise"](table="cifar")  # type: ignore[call-arg]
     together = cell(asked, noise, 3.0, seed=1)
-    alone = cell(Subject(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
+    alone = cell(AskedImages(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
     assert alone.answers == together.answers[7:8]
     assert alone.l2 == together.l2[7:8]
     assert cell(asked, noise, 3.0, seed=2).l2 != together.l2
@@ -110,7 +118,9 @@ def test_least_strengths_are_the_first_that_make_wrong():
 def test_least_strengths_are_of_samples_right_when_clean(measured: tuple[Path, PerturbView]):
     _, view = measured
     right = [
-        i for i, said, label in zip(view.head["samples"], view.head["clean"], view.labels, strict=True) if said == label
+        i
+        for i, said, label in zip(view.manifest.selection.samples, view.clean_answers, view.labels, strict=True)
+        if said == label
     ]
     assert {len(each.found) for each in view.least} == {len(right)}
     assert [(each.perturbation, each.towards) for each in view.least] == [
@@ -124,9 +134,18 @@ def test_least_strengths_are_of_samples_right_when_clean(measured: tuple[Path, P
 
 def test_interrupted_and_taken_up_it_is_the_same(measured: tuple[Path, PerturbView], tmp_path: Path):
     out, view = measured
-    lines = (out / FILE).read_text("utf-8").splitlines(keepends=True)
-    (tmp_path / FILE).write_text("".join(lines[:5]) + lines[5][:20], "utf-8")
-    again = perturb_view(conduct(spec(), load_model("zoo:lenet"), load_data("bundled"), tmp_path))
+    begun = shutil.copytree(out, tmp_path / "begun")
+    with RunStore.open(begun, write=True) as run:  # as after a kill when five cells were through
+        run._db.execute("DELETE FROM perturbations WHERE id > 5")
+        run._db.execute("DELETE FROM images WHERE record > 5")
+        run._db.execute("DELETE FROM least_strengths")
+        run._db.execute("DELETE FROM worst_cases")
+        run._db.execute("DELETE FROM steps WHERE rowid > 5")
+        run.reopen({})
+    with run_job(job(), begun) as run:
+        again = perturb_view(run)
+        assert run.altered() == []
+    assert [c.seconds for c in again.cells[:5]] == [c.seconds for c in view.cells[:5]]  # not measured again
     assert [c.answers for c in again.cells] == [c.answers for c in view.cells]
     assert [c.l2 for c in again.cells] == [c.l2 for c in view.cells]
     assert again.least == view.least
@@ -144,7 +163,7 @@ def test_the_page(measured: tuple[Path, PerturbView]):
     for table in all_perturb_tables(view):
         assert (out / "tables" / f"{table.name}.csv").exists()
     assert (out / "figures" / "perturb-bars.svg").exists()
-    assert parse_perturbations(out).cells == view.cells
+    assert read_perturbations(out).cells == view.cells
 
 
 def test_on_the_command_line(cli: Cli, tmp_path: Path):
@@ -152,9 +171,9 @@ def test_on_the_command_line(cli: Cli, tmp_path: Path):
     assert answer.code == 0
     assert "Rotation" in answer.out
     assert "report:" in answer.out
-    head = Journal.open(tmp_path / "run" / FILE).head
-    assert head["table"] == "cifar"
-    assert len(head["samples"]) == 12
+    manifest = read_perturbations(tmp_path / "run").manifest
+    assert manifest.details["table"] == "cifar"
+    assert len(manifest.selection.samples) == 12
 
 
 @pytest.mark.parametrize(
@@ -202,7 +221,7 @@ def test_the_table_follows_the_suite_and_the_size():
 def test_all_of_a_suite_is_finite_json(tmp_path: Path):
     """Twenty-four perturbations on two images; nothing NaN."""
     whole = spec(samples=2, only=(), severities=(5,), minimal=None, worst_case=None)
-    journal = conduct(whole, load_model("zoo:lenet"), load_data("bundled"), None)
-    names = {each["perturbation"] for each in journal.of("cell")}
-    assert names == set(PERTURBATIONS)
-    json.dumps(journal.lines, allow_nan=False)
+    with run_job(PerturbJob(whole, load_model("zoo:lenet"), load_data("bundled")), None) as run:
+        cells = run.of(PerturbationRecord)
+    assert {each.perturbation for each in cells} == set(PERTURBATIONS)
+    json.dumps([asdict(each) for each in cells], allow_nan=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pixelproof.jobs.perturb.ssim import ssim
+from pixelproof.jobs.perturb.measure import ssim
 
 
 def images(seed: int = 0, channels: int = 3) -> torch.Tensor:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pixelproof.cli.open import begin_run
-from pixelproof.jobs.assess import execute
 from pixelproof.jobs.assess_spec import make_spec
+from pixelproof.jobs.open import open_job
+from pixelproof.jobs.runner import run_job
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 from tiny_run import TINY, TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
@@ -35,15 +35,15 @@ real, replace, seen = store.RunStore.commit, os.replace, 0
 def stop():
     os.kill(os.getpid(), getattr(signal, name))
 
-def commit(self, outcomes):
+def commit(self, outcomes, step=None):
     global seen
     outcomes = list(outcomes)
     seen += len(outcomes)
     if seen < count:
-        return real(self, outcomes)
+        return real(self, outcomes, step)
     if moment == "before":
         stop()
-    real(self, halfway(outcomes) if moment == "within" else outcomes)
+    real(self, halfway(outcomes) if moment == "within" else outcomes, step)
     if moment == "after":
         stop()
 
@@ -152,8 +152,7 @@ def test_interrupted_by_hand(tmp_path, cli, uninterrupted):
     out = tmp_path / "run [a]"
     done = _run("SIGINT", "after", 2, "assess", *TINY_ARGUMENTS, "--out", out)
     assert done.returncode == 130
-    assert done.stdout.endswith(f"Continue with: pixelproof resume '{out}'\n")
-    assert "Traceback" not in done.stderr
+    assert done.stderr == f"Interrupted; nothing finished is lost. Continue with: pixelproof resume '{out}'\n"
     assert _state(out)[1] == "running"
     assert cli("resume", out).code == 0
     with RunStore.open(out) as run:
@@ -190,12 +189,11 @@ def test_other_settings_resume_as_well(tmp_path, options):
         expected = contents(run)
 
     def stop(status):
-        if status.records >= 4:
+        if status.done >= 4:
             raise KeyboardInterrupt
 
-    run, classifier = begin_run(make_spec(**{**TINY, **options}), tmp_path / "halves")
-    with run, pytest.raises(KeyboardInterrupt):
-        execute(run, classifier, stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(open_job(make_spec(**{**TINY, **options})), tmp_path / "halves", stop)
     assert 4 <= _state(tmp_path / "halves")[0] < TINY_RECORDS
     with run_tiny(tmp_path / "halves", **options) as run:
         assert contents(run) == expected

@@ -14,7 +14,7 @@ from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.store import FILE
+from pixelproof.runs.store import _LOCK, FILE
 from tiny_run import contents
 
 SHAPES = [(4, 4, 3), (9, 7, 1), (3, 8, 3), (1, 1, 1), (2, 5, 4)]
@@ -22,10 +22,11 @@ SHAPES = [(4, 4, 3), (9, 7, 1), (3, 8, 3), (1, 1, 1), (2, 5, 4)]
 
 def _manifest(shape: tuple[int, int, int], samples: int = 3) -> Manifest:
     return Manifest(
+        job="assess",
         identity="0123",
         status="running",
         spec={"model": "zoo:lenet", "range": None},
-        settings={"searches": [{"attack": "few-pixel", "search": "de", "threshold": 3}], "seed": 7},
+        settings={"searches": [{"constraint": "few-pixel", "threshold": 3, "method": "de"}], "seed": 7},
         model=ModelCard("net", "logits", "abcd", 10, 9),
         data=DataCard("set", "ef01", 10, shape, ("cat", "dog")),
         selection=Selection("the first", 5, tuple(range(0, 2 * samples, 2)), (0, 1, 0)[:samples]),
@@ -44,9 +45,10 @@ def _record(sample: int, clean: np.ndarray, image: np.ndarray | None, threshold:
     return Record(
         sample=sample,
         label=0,
-        attack="few-pixel",
-        search="de",
+        constraint="few-pixel",
         threshold=threshold,
+        method="de",
+        parameters="",
         target=None,
         success=image is not None,
         inherited_from=None,
@@ -78,14 +80,14 @@ def test_what_goes_in_comes_out(tmp_path, shape, on_disk):
     run.commit(outcomes)
     if folder is not None:
         run.close()
-        assert [path.name for path in folder.iterdir()] == [FILE]
+        assert {path.name for path in folder.iterdir()} == {FILE, _LOCK}
         run = RunStore.open(folder)
     with run:
         assert run.manifest == _manifest(shape)
         assert run.records() == [record for record, _ in outcomes]
         assert all(np.array_equal(run.clean(sample), clean[sample]) for sample in clean)
-        assert run.adversarial(outcomes[0][0]) is None
-        assert np.array_equal(run.adversarial(outcomes[1][0]), image)
+        assert run.image(outcomes[0][0]) is None
+        assert np.array_equal(run.image(outcomes[1][0]), image)
         assert run.altered() == []
 
 
@@ -152,7 +154,7 @@ def test_what_a_killed_process_left_of_a_beginning_is_in_nobodys_way(tmp_path):
     (tmp_path / f"{FILE}.partial").write_bytes(b"half a file")
     with RunStore.create(tmp_path, _manifest((4, 4, 3)), _clean((4, 4, 3))) as run:
         assert run.altered() == []
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, _LOCK}
 
 
 def test_findings_and_timings_add_up(tmp_path):
@@ -179,7 +181,7 @@ SHAPE = (32, 32, 3)
 
 def _identity(model: str = "abcd", data: str = "ef01", device: str = "cpu", **options: object) -> str:
     spec = make_spec(**{"model": "zoo:lenet", "data": "bundled", **options})
-    return run_identity(resolve(spec, SHAPE, device).as_dict(), model, "logits", data)
+    return run_identity("assess", resolve(spec, SHAPE, device).as_dict(), model, "logits", data)
 
 
 @pytest.mark.parametrize(
@@ -232,21 +234,21 @@ def test_identity_does_not_depend_on_how_things_are_spelled():
 
 def test_identity_is_fixed():
     """A run made by an earlier version must still be known: change ``IDENTITY_VERSION`` on purpose only."""
-    assert run_identity({"seed": 0, "searches": []}, "abcd", "logits", "ef01") == (
-        "b734fb31fe4a02ea0e1234084eaf93561c06f22461f26ae3edf099080c25a9c2"
+    assert run_identity("assess", {"seed": 0, "searches": []}, "abcd", "logits", "ef01") == (
+        "4d433f2862456cef7cd6f956a76ce4a8c51c2c8f5ef8fe00e1602d0ff29eecad"
     )
 
 
 def test_every_setting_is_in_the_identity():
     settings = resolve(make_spec(model="m", data="d"), SHAPE, "cpu")
-    base = run_identity(settings.as_dict(), "", "logits", "")
+    base = run_identity("assess", settings.as_dict(), "", "logits", "")
     for name in settings.as_dict():
         changed = {**settings.as_dict(), name: "changed"}
-        assert run_identity(changed, "", "logits", "") != base
+        assert run_identity("assess", changed, "", "logits", "") != base
     search = settings.searches[0]
     for name in vars(search):
         changed = replace(settings, searches=(replace(search, **{name: "changed"}), *settings.searches[1:]))
-        assert run_identity(changed.as_dict(), "", "logits", "") != base
+        assert run_identity("assess", changed.as_dict(), "", "logits", "") != base
 
 
 def test_opening_needs_a_run(tmp_path: Path):

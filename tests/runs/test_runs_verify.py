@@ -19,12 +19,12 @@ from pixelproof.data import ImageSet, load_data
 from pixelproof.errors import RunError
 from pixelproof.models import load_model
 from pixelproof.models.query import predictor
-from pixelproof.runs import RunStore
-from pixelproof.runs import store as storage
+from pixelproof.runs import Record, RunStore
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.record import Manifest
 from pixelproof.runs.store import FILE
+from pixelproof.runs.table import columns, row_digest, sealed, to_row
 from pixelproof.runs.verify import Verification, verify
 from tiny_run import TINY_RECORDS, found_in, run_tiny
 
@@ -98,9 +98,10 @@ def test_an_unfinished_run_holds_as_far_as_it_goes(check, run_copy):
 COLUMNS = {
     "sample": "sample + 1000",
     "label": "(label + 1) % 10",
-    "attack": "'threshold-2'",
-    "search": "'de'",
+    "constraint": "'threshold-2'",
     "threshold": "threshold + 1",
+    "method": "'de'",
+    "parameters": "'norm=l2'",
     "target": "5",
     "success": "1 - success",
     "inherited_from": "1",
@@ -123,7 +124,7 @@ COLUMNS = {
 
 
 def test_every_column_is_altered_below():
-    assert [*COLUMNS] == [*storage._COLUMNS, "digest"]
+    assert [*COLUMNS] == [*columns(Record), "digest"]
 
 
 @pytest.mark.parametrize("where", [SUCCESS, FAILURE])
@@ -131,7 +132,7 @@ def test_every_column_is_altered_below():
 def test_an_altered_column(check, run_copy, column, where):
     with _altering(run_copy) as db:
         key = _first(db, where)
-        db.execute(f"UPDATE records SET {column} = {COLUMNS[column]} WHERE id = ?", (key,))
+        db.execute(f'UPDATE records SET "{column}" = {COLUMNS[column]} WHERE id = ?', (key,))
     assert not check(run_copy).holds
     assert not check(run_copy, None).holds
 
@@ -141,6 +142,10 @@ def _change_byte(db: sqlite3.Connection, table: str, column: str, key: str, row:
     pixels = bytearray(zlib.decompress(blob))
     pixels[100] ^= 1
     db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (zlib.compress(bytes(pixels)), row))
+
+
+def _names(**others: str) -> str:
+    return ", ".join(others.get(name, f'"{name}"') for name in columns(Record))
 
 
 ALTERATIONS: dict[str, Callable[[sqlite3.Connection], object]] = {
@@ -159,12 +164,11 @@ ALTERATIONS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "an image deleted": lambda db: db.execute("DELETE FROM images WHERE record = ?", (_first(db, SUCCESS),)),
     "a clean image deleted": lambda db: db.execute("DELETE FROM clean WHERE sample = 0"),
     "a record added": lambda db: db.execute(
-        f"INSERT INTO records SELECT NULL, {', '.join(c for c in storage._COLUMNS)}, digest FROM records WHERE 0"
-        f" UNION ALL SELECT NULL, {', '.join('7' if c == 'threshold' else c for c in storage._COLUMNS)}, digest"
-        f" FROM records WHERE id = {_first(db, FAILURE)}"
+        f"INSERT INTO records SELECT NULL, {_names(threshold='7')}, digest FROM records "
+        f"WHERE id = {_first(db, FAILURE)}"
     ),
     "an image added to a failure": lambda db: db.execute(
-        "INSERT INTO images SELECT ?, difference FROM images LIMIT 1", (_first(db, FAILURE),)
+        "INSERT INTO images SELECT kind, ?, difference FROM images LIMIT 1", (_first(db, FAILURE),)
     ),
     "two images swapped": lambda db: _swap(db),
     "two clean images swapped": lambda db: db.executescript(
@@ -176,7 +180,7 @@ ALTERATIONS: dict[str, Callable[[sqlite3.Connection], object]] = {
 
 
 def _swap(db: sqlite3.Connection) -> None:
-    found = db.execute(f"SELECT id FROM records {SUCCESS} AND attack = 'few-pixel' ORDER BY id").fetchall()
+    found = db.execute(f"SELECT id FROM records {SUCCESS} AND \"constraint\" = 'few-pixel' ORDER BY id").fetchall()
     (a,), (b,) = found[:2]
     db.execute("UPDATE images SET record = -1 WHERE record = ?", (a,))
     db.execute("UPDATE images SET record = ? WHERE record = ?", (a, b))
@@ -196,6 +200,7 @@ def test_an_altered_image_or_record(check, run_copy, alteration):
 MANIFEST = {
     "identity": lambda value: "0" * 64,
     "status": lambda value: "running",
+    "job": lambda value: "perturb",
     "spec": lambda value: {**value, "data": "cifar10:other"},
     "settings": lambda value: {**value, "seed": 1},
     "model": lambda value: {**value, "right": value["right"] + 1},
@@ -203,6 +208,7 @@ MANIFEST = {
     "selection": lambda value: {**value, "considered": value["considered"] - 1},
     "findings": lambda value: value[1:] or [{"name": "new", "severity": "info", "message": "New."}],
     "environment": lambda value: {**value, "torch": "1.0"},
+    "details": lambda value: {**value, "steps": ["another"]},
     "timings": lambda value: {**value, "seconds": 0.1},
     "seal": lambda value: "0" * 64,
 }
@@ -246,24 +252,24 @@ def test_settings_that_cannot_be_read(check, run_copy, settings):
 
 def _seal(folder: Path, **changes: object) -> None:
     """Put ``changes`` into the manifest and make all digests fit again, as a forger would."""
-    with RunStore.open(folder) as run:
+    with RunStore.open(folder, write=True) as run:
         values = run._manifest_values()
         values.pop("seal")
         values.update(changes)
-        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", storage._seal(values))]]
+        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", sealed(values))]]
         run._db.executemany("INSERT OR REPLACE INTO manifest VALUES (?, ?)", rows)
         for record in run.records():
-            digest = storage._digest(record, run.clean(record.sample), run.adversarial(record))
+            digest = row_digest(to_row(record), (run.clean(record.sample), run.image(record)))
             run._db.execute(
-                "UPDATE records SET digest = ? WHERE sample = ? AND attack = ? AND search = ? AND threshold = ?",
-                (digest, record.sample, record.attack, record.search, record.threshold),
+                'UPDATE records SET digest = ? WHERE sample = ? AND "constraint" = ? AND method = ? AND threshold = ?',
+                (digest, record.sample, record.constraint, record.method, record.threshold),
             )
         assert run.altered() == []
 
 
 def _put_image(db: sqlite3.Connection, key: int, image: np.ndarray, clean: np.ndarray, distances: bool = True) -> None:
     blob = zlib.compress((image - clean).tobytes())
-    db.execute("INSERT OR REPLACE INTO images VALUES (?, ?)", (key, blob))
+    db.execute("INSERT OR REPLACE INTO images VALUES ('records', ?, ?)", (key, blob))
     if distances:
         new = pixel_distances(image, clean)
         sets = ", ".join(f"{name} = ?" for name in new)
@@ -273,10 +279,10 @@ def _put_image(db: sqlite3.Connection, key: int, image: np.ndarray, clean: np.nd
 def _read(folder: Path, key: int) -> tuple[Manifest, np.ndarray, np.ndarray | None, int]:
     with RunStore.open(folder) as run:
         (sample, attack, threshold) = run._db.execute(
-            "SELECT sample, attack, threshold FROM records WHERE id = ?", (key,)
+            'SELECT sample, "constraint", threshold FROM records WHERE id = ?', (key,)
         ).fetchone()
-        record = next(r for r in run.records() if (r.sample, r.attack, r.threshold) == (sample, attack, threshold))
-        return run.manifest, run.clean(sample), run.adversarial(record), record.label
+        record = next(r for r in run.records() if (r.sample, r.constraint, r.threshold) == (sample, attack, threshold))
+        return run.manifest, run.clean(sample), run.image(record), record.label
 
 
 def _problems(check, folder: Path, **changes: object) -> str:
@@ -290,23 +296,25 @@ def test_forged_and_unchanged_holds(check, run_copy):
 
 def test_forged_threshold(check, run_copy):
     with _altering(run_copy) as db:
-        key = _first(db, SUCCESS + " AND attack = 'few-pixel' AND threshold = 10")
+        key = _first(db, SUCCESS + " AND \"constraint\" = 'few-pixel' AND threshold = 10")
         db.execute("UPDATE records SET threshold = 3 WHERE id = ?", (key,))
     manifest, *_ = _read(run_copy, key)
     settings = json.loads(json.dumps(manifest.settings).replace('"threshold": 10', '"threshold": 3'))
-    identity = run_identity(settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256)
+    identity = run_identity(
+        manifest.job, settings, manifest.model.fingerprint, manifest.model.kind, manifest.data.sha256
+    )
     text = _problems(check, run_copy, settings=settings, identity=identity)
     assert "breaks its threshold" in text
 
 
 def test_forged_threshold_and_nothing_else(check, run_copy):
     with _altering(run_copy) as db:
-        key = _first(db, SUCCESS + " AND attack = 'few-pixel' AND threshold = 10")
+        key = _first(db, SUCCESS + " AND \"constraint\" = 'few-pixel' AND threshold = 10")
         db.execute("UPDATE records SET threshold = 3 WHERE id = ?", (key,))
     text = _problems(check, run_copy)
     assert "breaks its threshold" in text
-    assert "th = 3 has a record but was not asked for" in text
-    assert "th = 10 has no record" in text
+    assert "few-pixel 3, pixel-process, has a record but was not asked for" in text
+    assert "few-pixel 10, pixel-process, has no record" in text
 
 
 def test_forged_label(check, run_copy):
@@ -358,7 +366,7 @@ def test_forged_clean_image(check, run_copy):
 
 def test_forged_image_too_far_away(check, run_copy):
     with _altering(run_copy) as db:
-        key = _first(db, SUCCESS + " AND attack = 'threshold'")
+        key = _first(db, SUCCESS + " AND \"constraint\" = 'threshold'")
         _, clean, image, _ = _read(run_copy, key)
         far = image.copy()
         far[0, 0, 0] = 255 if clean[0, 0, 0] < 128 else 0
@@ -428,8 +436,8 @@ def test_forged_lack_of_a_target(check, tmp_path):
 
 def test_forged_attack(check, run_copy):
     with _altering(run_copy) as db:
-        db.execute("UPDATE records SET attack = 'any-pixel' WHERE id = ?", (_first(db, SUCCESS),))
-    assert "there is no such attack" in _problems(check, run_copy)
+        db.execute("UPDATE records SET \"constraint\" = 'any-pixel' WHERE id = ?", (_first(db, SUCCESS),))
+    assert "there is no such constraint" in _problems(check, run_copy)
 
 
 @pytest.mark.parametrize("shift", [-1, 1])

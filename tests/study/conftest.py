@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pixelproof.plans.study.conduct import conduct
 from study_cases import TOML
 
+from pixelproof.plans.study.plan import run_study
 from pixelproof.plans.study.spec import StudySpec, read_study
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study import write_study
@@ -29,6 +29,6 @@ def spec(toml: Path) -> StudySpec:
 def conducted(spec: StudySpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyView]:
     """The folder of a whole study, with its page, and what it says: look, do not touch."""
     out = tmp_path_factory.mktemp("conducted") / "study"
-    view = conduct(spec, out)
+    view = run_study(spec, out)
     write_study(view, out)
     return out, view

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pixelproof.data import load_data
-from pixelproof.jobs.assess import Listener
+from pixelproof.jobs.job import Listener
 from pixelproof.plans.study.view import StudyView
 from tiny_run import Cli
 
@@ -54,11 +54,11 @@ def test_interrupted_it_says_how_to_go_on(
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("pixelproof.cli.progress.run_progress", interrupt)
+    monkeypatch.setattr("pixelproof.cli.progress.job_progress", interrupt)
     answer = cli("study", toml, "--data", "bundled", "--out", tmp_path / "out")
     assert answer.code == 130
-    how = f"pixelproof study {toml} --out {tmp_path / 'out'} --data bundled"
-    assert f"Interrupted; nothing finished is lost. Continue with: {how}\n" in answer.out
+    how = f"pixelproof study {toml} --data bundled --out {tmp_path / 'out'}"  # the same command again
+    assert f"Interrupted; nothing finished is lost. Continue with: {how}\n" == answer.err
 
 
 def test_mistakes_get_one_sentence(cli: Cli, toml: Path, tmp_path: Path) -> None:

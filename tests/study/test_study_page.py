@@ -16,12 +16,13 @@ from xml.etree import ElementTree
 import pytest
 
 from html_page import Page
-from pixelproof.plans.study.scoreboard import rows, write_scoreboard
+from pixelproof.plans.study.scoreboard import rows
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study import study_page, study_page_figures, study_page_tables, study_summary, write_study
 from pixelproof.report.study_demonstration import explanation
-from pixelproof.report.study_published import published_lines_table
+from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
+from pixelproof.results.scoreboard import write_scoreboard
 from pixelproof.results.study import Beside, Difference, Role
 
 Conducted = tuple[Path, StudyView]
@@ -241,7 +242,7 @@ def _unfinished(view: StudyView) -> object:
 
 def test_the_scoreboard_has_every_headline(conducted: Conducted, tmp_path: Path) -> None:
     _, view = conducted
-    path = write_scoreboard(view, tmp_path / "results.json", "make study")
+    path = write_scoreboard(tmp_path, rows(view), view.runs[-1].manifest.environment, "make study")
     board = json.loads(path.read_text("utf-8"))
     assert {"processor", "torch", "date"} <= board["environment"].keys()
     for row in board["rows"]:

@@ -28,9 +28,10 @@ def record(sample: int, label: int, attack: str, search: str, threshold: int, di
     return Record(
         sample=sample,
         label=label,
-        attack=attack,
-        search=search,
+        constraint=attack,
         threshold=threshold,
+        method=search,
+        parameters="",
         target=None,
         success=fooled,
         inherited_from=None,
@@ -55,9 +56,9 @@ def manifest(name: str, role: str, labels: Sequence[int], thresholds: Sequence[i
     settings = {
         "searches": [
             {
-                "attack": attack,
+                "constraint": attack,
                 "threshold": th,
-                "search": search,
+                "method": search,
                 "max_queries": 1000,
                 "minimal": role == "minimal",
             }
@@ -74,6 +75,7 @@ def manifest(name: str, role: str, labels: Sequence[int], thresholds: Sequence[i
     clean = changes.pop("clean", (80, 100))
     spec = changes.pop("spec", {})
     return Manifest(
+        job="assess",
         identity="ab" * 32,
         status=status,
         spec=spec,

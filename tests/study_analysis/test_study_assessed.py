@@ -104,7 +104,7 @@ def test_a_difference_is_named_with_both_runs(run: RunMaker, options: dict[str, 
 
 
 def test_norms_and_budget(run: RunMaker) -> None:
-    plans = [{"attack": "few-pixel", "threshold": 1, "search": "pixel-process", "max_queries": 9}]
+    plans = [{"constraint": "few-pixel", "threshold": 1, "method": "pixel-process", "max_queries": 9}]
     found = comparable([run("a", THREE, THREE), run("b", THREE, None, searches=plans)], force=True)
     assert [str(difference).removeprefix("a and b differ in ") for difference in found] == [
         "norms: few-pixel and threshold against few-pixel",

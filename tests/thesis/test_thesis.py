@@ -8,7 +8,7 @@ import pytest
 
 from html_page import Page
 from pixelproof.data import load_data
-from pixelproof.plans.thesis.conduct import conduct_thesis, in_colour
+from pixelproof.plans.thesis.plan import in_colour, run_thesis
 from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.runs import RunStore
 from tiny_run import Cli
@@ -55,7 +55,7 @@ def test_from_the_command_line_to_the_page(cli: Cli, spec_file: Path, tmp_path: 
 
 def test_rates_are_over_all_samples(spec_file: Path, tmp_path: Path):
     """PGD is tried on those right when clean; the others count as wrong after it."""
-    view = conduct_thesis(read_thesis(spec_file), tmp_path / "run")
+    view = run_thesis(read_thesis(spec_file), tmp_path / "run")
     (subject,) = view.subjects
     assert subject.clean.total == 10
     with RunStore.open(tmp_path / "run" / "cifar-10" / "pgd") as run:

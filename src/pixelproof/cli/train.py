@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperArgument, TyperCommand
 
+from pixelproof.cli.console import console
 from pixelproof.errors import InputError
 
 if TYPE_CHECKING:
     from pixelproof.data import ImageSet
+    from pixelproof.jobs.train import TrainingProgress as Status
+
+
+@contextmanager
+def train_progress(name: str) -> Iterator[Callable[[Status], None]]:
+    """A listener for ``train``: a live bar on a terminal, one line an epoch elsewhere."""
+    if not console.is_terminal:
+        yield _plain
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=None, status="")
+
+        def listen(status: Status) -> None:
+            done = (status.epoch - 1) * status.steps + status.step
+            text = f"epoch {status.epoch}/{status.epochs} · loss {status.loss:.3f}"
+            bar.update(task, total=status.epochs * status.steps, completed=done, status=text)
+
+        yield listen
+
+
+def _plain(status: Status) -> None:
+    if status.step == status.steps:
+        console.print(f"epoch {status.epoch}/{status.epochs}: loss {status.loss:.3f}")
 
 
 class TrainCommand(TyperCommand):
@@ -44,8 +77,6 @@ def train(
     ] = False,
 ) -> None:
     """Train a network and write NAME.safetensors with its card; started again, it continues after the last epoch."""
-    from pixelproof.cli.console import console
-    from pixelproof.cli.train_progress import train_progress
     from pixelproof.jobs.job import choose_device
     from pixelproof.jobs.train import train as run_training
 

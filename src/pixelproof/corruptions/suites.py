@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
 from pixelproof.corruptions.brightness_shift import BrightnessShift
 from pixelproof.corruptions.contrast_shift import ContrastShift
 from pixelproof.corruptions.corruption import Corruption
@@ -17,13 +24,16 @@ from pixelproof.corruptions.jpeg_compression import JpegCompression
 from pixelproof.corruptions.motion_blur import MotionBlur
 from pixelproof.corruptions.pixelate import Pixelate
 from pixelproof.corruptions.saturate import Saturate
-from pixelproof.corruptions.severity import SeverityCorruption
+from pixelproof.corruptions.severity import SeverityCorruption, Table
 from pixelproof.corruptions.shot_noise import ShotNoise
 from pixelproof.corruptions.snow import Snow
 from pixelproof.corruptions.spatter import Spatter
 from pixelproof.corruptions.speckle_noise import SpeckleNoise
 from pixelproof.corruptions.thesis import Jitter, LogitBrightness, LogitContrast, RgbRandomise, Rotation
 from pixelproof.corruptions.zoom_blur import ZoomBlur
+from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.errors import InputError
+from pixelproof.units import to_pixels, to_unit
 
 _STANDARD: tuple[type[SeverityCorruption], ...] = (
     GaussianNoise,
@@ -52,3 +62,66 @@ CORRUPTIONS: dict[str, type[SeverityCorruption]] = {each.name: each for each in 
 _THESIS: tuple[type[Corruption], ...] = (Rotation, LogitBrightness, LogitContrast, RgbRandomise, Jitter)
 THESIS: dict[str, type[Corruption]] = {each.name: each for each in _THESIS}
 PERTURBATIONS: dict[str, type[Corruption]] = {**THESIS, **CORRUPTIONS}
+
+
+#: Images up to this height and width are taken for CIFAR's where nothing says which table to use.
+LARGEST_CIFAR = 64
+_PART = re.compile(r"([a-z-]+)\((-?[\d.]+)\)")
+#: Float32 values (32 MiB) that a batch may fill.
+_VALUES = 1 << 23
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A corruption at a strength."""
+
+    corruption: Corruption
+    strength: float
+
+
+def table_for(shape: tuple[int, int, int]) -> Table:
+    """The table of severities for images of ``shape`` (H, W, C)."""
+    return "cifar" if max(shape[:2]) <= LARGEST_CIFAR else "imagenet"
+
+
+def make(name: str, table: Table) -> Corruption:
+    """The perturbation called ``name``. Raises ``InputError`` naming the known ones."""
+    if name not in PERTURBATIONS:
+        raise InputError(f"There is no perturbation {name!r}; known are {', '.join(PERTURBATIONS)}.")
+    kind = PERTURBATIONS[name]
+    return kind(table=table) if issubclass(kind, SeverityCorruption) else kind()
+
+
+def parse_perturbations(spec: str, shape: tuple[int, int, int]) -> list[Perturbation]:
+    """What ``spec`` names, for images of ``shape`` (H, W, C), in order. Raises ``InputError`` for a mistake."""
+    found = []
+    for part in spec.replace(" ", "").split("+"):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise InputError(
+                f"A perturbation is spelled NAME(STRENGTH), as fog(3) or rotation(20), not {part!r}; known are "
+                f"{', '.join(PERTURBATIONS)}."
+            )
+        corruption, strength = make(match[1], table_for(shape)), float(match[2])
+        corruption.require(shape[2], *shape[:2])
+        corruption.check(strength)
+        found.append(Perturbation(corruption, strength))
+    return found
+
+
+def perturbed(data: ImageSet, spec: str, seed: int) -> ImageSet:
+    """``data`` with every image changed as ``spec`` says."""
+    steps = parse_perturbations(spec, data.shape)
+    pixels = torch.from_numpy(data.images.copy())
+    rows = max(1, _VALUES // pixels[0].numel())
+    changed = np.concatenate([_applied(part, steps, seed) for part in torch.split(pixels, rows)])
+    changed.setflags(write=False)
+    return ImageSet(changed, data.labels, data.class_names, f"{data.name}, {spec}", data.indices)
+
+
+def _applied(pixels: Tensor, steps: list[Perturbation], seed: int) -> UInt8Array:
+    """uint8 N×H×W×C, changed."""
+    images = to_unit(pixels)
+    for step in steps:
+        images = step.corruption(images, step.strength, seed)
+    return to_pixels(images)

@@ -190,12 +190,12 @@ def _some(samples: list[Sample]) -> Tensor | None:
 
 def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = None) -> Classifier:
     """What attacks by name see of ``classifier``: it as it is, without its defence, or made open to gradients."""
-    if spec.way == "end-to-end":
+    if spec.access == "end-to-end":
         return _at_precision(classifier, spec.precision, images)
     assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
     assert spec.defence is not None
     bare = _at_precision(classifier.classifier, spec.precision, images)
-    return bare if spec.way == "replayed" else make_adaptive(bare, spec.defence)
+    return bare if spec.access == "replayed" else make_adaptive(bare, spec.defence)
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:

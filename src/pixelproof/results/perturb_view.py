@@ -11,21 +11,22 @@ from typing import Any
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import (
-    Cell,
+    STANDARD,
     CorruptionError,
     Distance,
     Least,
     MeanCorruptionError,
+    PerturbationRecord,
     References,
     Standing,
     WorstCase,
     corruption_errors,
     distance_correlations,
     mean_corruption_error,
+    references,
     standings,
 )
 from pixelproof.results.rank_correlation import RankCorrelation
-from pixelproof.results.reference_errors import STANDARD, references
 from pixelproof.results.scoreboard import Row, row
 from pixelproof.runs.record import Finding, Manifest
 from pixelproof.runs.store import RunStore
@@ -39,7 +40,7 @@ class PerturbView:
     """A run of perturbations, read; ``pictures`` are of one sample, by perturbation and strength, uint8 H×W×C."""
 
     manifest: Manifest
-    cells: tuple[Cell, ...]
+    cells: tuple[PerturbationRecord, ...]
     clean_picture: UInt8Array
     pictures: Mapping[tuple[str, float], UInt8Array]
     least: tuple[Least, ...]
@@ -100,7 +101,7 @@ def read_perturbations(folder: Path) -> PerturbView:
 
 
 def perturb_view(run: RunStore) -> PerturbView:
-    cells = run.of(Cell)
+    cells = run.of(PerturbationRecord)
     pictures = {(c.perturbation, c.strength): image for c in cells if (image := run.image(c)) is not None}
     manifest = run.manifest
     clean = run.clean(manifest.selection.samples[manifest.details["shown"]])

@@ -221,15 +221,22 @@ class Decision:
 
     def __init__(self, classifier: Classifier, samples: Samples, evidence: Evidence, draws: int | None) -> None:
         self._samples, self._evidence, self._draws = samples, evidence, draws
-        detector = detector_of(classifier)
-        self.classifier = self._averaged(classifier)
-        self.detector = None if detector is None else self._averaged(detector)  # its class 1 of two is "rejected"
+        self._single, self.classifier = classifier, self._averaged(classifier)
         self._blind = Judge(self._scorer(self.classifier))
-        self._judge = Judge(self._blind.scorer, None if self.detector is None else self._scorer(self.detector))
+
+    @cached_property
+    def detector(self) -> Classifier | None:
+        """Who rejects images (class 1 of two), if anybody does."""
+        found = detector_of(self._single)
+        return None if found is None else self._averaged(found)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self._blind.scorer, None if self.detector is None else self._scorer(self.detector))
 
     def log_scores(self, images: Tensor) -> Tensor:
         """Log-scores N×K that decide about ``images``."""
-        return self._judge.scorer(to_levels(images))
+        return self._blind.scorer(to_levels(images))
 
     def answers(self, images: Tensor) -> Tensor:
         return classes(self.log_scores(images))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from itertools import product
@@ -22,16 +22,17 @@ from pixelproof.jobs.assess_spec import AssessSpec
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
 from pixelproof.jobs.job import choose_device, in_range
 from pixelproof.models import Classifier, load_model, settle_kind
-from pixelproof.plans.grid.clever import clever_rows, meaningless
 from pixelproof.plans.grid.replay import replayed
 from pixelproof.plans.grid.spec import Block, GridClever, GridSpec
 from pixelproof.plans.grid.view import GridRun, GridView
 from pixelproof.plans.plan import RUNS, Say, Show, Task, carry_out, check_folder, quiet, without_weights
-from pixelproof.results.clever import clever_result
-from pixelproof.results.grid import DefenceCost, GridCell, cells
-from pixelproof.results.grid_clever import CleverRow
+from pixelproof.results.clever import CleverResult, clever_result
+from pixelproof.results.distances import smallest_distances
+from pixelproof.results.grid import DefenceCost, GridCell, attack_label, cells
+from pixelproof.results.grid_clever import ANY, CleverRow, clever_row, paired
 from pixelproof.results.intervals import Rate
-from pixelproof.runs import RunStore
+from pixelproof.results.rank_correlation import FEWEST, RankCorrelation, rank_correlation
+from pixelproof.runs import Record, RunStore
 from pixelproof.runs.store import FILE
 from pixelproof.units import to_unit
 from pixelproof.wording import listed
@@ -162,8 +163,8 @@ class _Plan:
                 runs.append(GridRun(block.label, run.manifest, str(Path(self.out.resolve().name, RUNS, block.folder))))
                 settle_kind(self.models[block.model.label], run.manifest.model.kind)
                 name, defence = block.model.label, block.defence or ""
-                found += cells(name, defence, block.way, block.target, run.records())
-                if block.defence is None and "replayed" in self.grid.ways:
+                found += cells(name, defence, block.access, block.target, run.records())
+                if block.defence is None and "replayed" in self.grid.access:
                     found += self._replays(block, run)
         return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped, self.clever_rows())
 
@@ -190,7 +191,7 @@ class _Plan:
 
 def _possible(spec: AssessSpec, classifier: Classifier) -> tuple[AssessSpec | None, str | None]:
     """``spec`` without the attacks that need gradients where there are none, and a sentence on those."""
-    if spec.way != "end-to-end" or classifier.differentiable or spec.defence is None:
+    if spec.access != "end-to-end" or classifier.differentiable or spec.defence is None:
         return spec, None
     levelled = get_args(AttackName)
     blind = [each for each in spec.attacks if each not in levelled and parse_attack(each).needs == "gradients"]
@@ -200,3 +201,35 @@ def _possible(spec: AssessSpec, classifier: Classifier) -> tuple[AssessSpec | No
     sentence = f"End to end behind {spec.defence} there are no gradients, so {names} were not tried; see adaptive."
     rest = tuple(each for each in spec.attacks if each not in blind)
     return (spec.model_copy(update={"attacks": rest}) if rest else None), sentence
+
+
+def clever_rows(model: str, found: CleverResult, run: RunStore) -> list[CleverRow]:
+    """A row for the smallest distances over all attacks of ``run``, and one for each attack without a bound."""
+    unbounded = {each["spec"] for each in run.manifest.settings["attacks"] if each["epsilon"] is None}
+    groups: dict[str, list[Record]] = {ANY: run.records()}
+    for record in groups[ANY]:
+        if record.spec in unbounded:
+            groups.setdefault(attack_label(record), []).append(record)
+    scores = {each.sample: each.score for each in found.records}
+    return [_row((model, found.target, attack), found, scores, records) for attack, records in groups.items()]
+
+
+def _row(
+    place: tuple[str, str, str], found: CleverResult, scores: Mapping[int, float | None], records: Sequence[Record]
+) -> CleverRow:
+    model, target, attack = place
+    distances = smallest_distances(records, found.norm)
+    correlation: RankCorrelation | None = None
+    known, far = paired(scores, distances)
+    if len(known) >= FEWEST:
+        correlation = rank_correlation(known, far, found.manifest.settings["seed"])
+    return clever_row((model, target, found.norm, attack), scores, distances, correlation)
+
+
+def meaningless(model: str, found: CleverResult) -> list[str]:
+    """A sentence on each reason for which samples of ``model`` have no score."""
+    reasons = [each.message for each in found.records if each.message is not None]
+    return [
+        f"CLEVER is meaningless for {reasons.count(reason)} of {len(found.records)} samples of {model}: {reason}"
+        for reason in dict.fromkeys(reasons)
+    ]

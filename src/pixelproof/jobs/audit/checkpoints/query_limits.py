@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
@@ -54,15 +54,11 @@ class _Tried:
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim does not hold within its own limit; warns where it holds by the limit alone."""
     tried, limit = _tried(audit), audit.threat.queries
-    inside, all_right = tried.within.robust_accuracy, tried.right(tried.most)
     spent = [each for each in tried.fooled_after.values() if each]
     numbers = (
         ("Attack", tried.within.attack),
         *((("Queries that the threat model allows", count(limit)),) if limit else ()),
-        *(
-            (f"Right after {plural(queries, 'query', 'queries')}", str(tried.right(queries)))
-            for queries in _ticks(tried)
-        ),
+        *((f"Right after {plural(each, 'query', 'queries')}", str(tried.right(each))) for each in _ticks(tried)),
         *((("Queries to fool a sample, median", count(round(median(spent)))),) if spent else ()),
     )
     plot = curve(
@@ -75,29 +71,31 @@ def check(audit: AuditContext) -> Answer:
         rule=claimed_rule(audit),
         mark=(limit, "allowed") if limit and limit <= tried.most else None,
     )
+    return replace(_answer(audit, tried), numbers=numbers, plots=(plot,))
+
+
+def _answer(audit: AuditContext, tried: _Tried) -> Answer:
+    limit, most, claimed = audit.threat.queries, tried.most, audit.claim.robust_accuracy
+    inside, right = tried.within.robust_accuracy, tried.right(most)
     if limit is None:
-        finding = f"The claim rests on no limit: {all_right} stay right after {count(tried.most)} queries each."
-        return Answer("pass", finding, numbers=numbers, plots=(plot,))
+        return Answer("pass", f"The claim rests on no limit: {right} stay right after {count(most)} queries each.")
     if audit.refuted_by(inside):
         finding = (
-            f"Within {plural(min(limit, tried.most), 'query', 'queries')} a sample, {inside} stay right, where "
-            f"{audit.claim.robust_accuracy:g} % is claimed."
+            f"Within {plural(min(limit, most), 'query', 'queries')} a sample, {inside} stay right, where "
+            f"{claimed:g} % is claimed."
         )
-        return Answer(
-            "fail", finding, "Claim what the limit leaves, and measure it with this attack.", numbers, (plot,)
-        )
-    if limit >= tried.most:
-        finding = f"{inside} stay right after {count(tried.most)} queries each, of the {count(limit)} allowed."
-        return Answer("pass", finding, numbers=numbers, plots=(plot,))
-    further = inside.successes - all_right.successes
+        return Answer("fail", finding, "Claim what the limit leaves, and measure it with this attack.")
+    if limit >= most:
+        return Answer("pass", f"{inside} stay right after {count(most)} queries each, of the {count(limit)} allowed.")
+    further = inside.successes - right.successes
     finding = (
-        f"After the {plural(limit, 'query', 'queries')} allowed, {inside} stay right; {count(tried.most)} fool "
+        f"After the {plural(limit, 'query', 'queries')} allowed, {inside} stay right; {count(most)} fool "
         f"{further} more."
     )
     if more_often(further, 0):
         remedy = "Say with the claim that it holds by the limit, and how the limit is kept against many accounts."
-        return Answer("warn", f"{finding} The limit holds, not the model.", remedy, numbers, (plot,))
-    return Answer("pass", finding, numbers=numbers, plots=(plot,))
+        return Answer("warn", f"{finding} The limit holds, not the model.", remedy)
+    return Answer("pass", finding)
 
 
 def _tried(audit: AuditContext) -> _Tried:

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from pixelproof.errors import InputError
-from pixelproof.models import load_model
-from pixelproof.models.query import predictor
-from pixelproof.plans.study.fast_assessment import fast_assessment
-from pixelproof.plans.study.transfer import Source, Stored, merged, show, source_of
+from pixelproof.jobs.runner import run_job
+from pixelproof.jobs.transfer import Source, Stored, TransferJob, TransferSpec, merged, source_of, sources_in
+from pixelproof.models import Classifier, load_model, wrap_model
 from pixelproof.plans.study.view import StudyView
 from pixelproof.results.study import Answer
-from pixelproof.runs import RunStore
+from pixelproof.results.study.fast import FastRow, fast_rows_of
+from pixelproof.results.study.transfer import answers_in, right_in
+from pixelproof.runs import DataCard, RunStore
 from tiny_run import Cli, run_tiny
 
 Conducted = tuple[Path, StudyView]
@@ -25,9 +26,24 @@ def flat(grey: int) -> np.ndarray:
     return np.full((2, 2, 3), grey, np.uint8)
 
 
-def by_brightness(images: list[np.ndarray]) -> np.ndarray:
+def by_brightness(images: torch.Tensor) -> torch.Tensor:
     """A network that answers 1 to images of more than 100 on average, 0 to others."""
-    return np.array([[1.0, 0.0] if image.mean() <= 100 else [0.0, 1.0] for image in images])
+    bright = 255 * images.mean((1, 2, 3)) - 100.0001
+    return torch.stack([-bright, bright], 1)
+
+
+def shown(sources: list[Source]) -> RunStore:
+    """What the network by brightness answers, on images that are too few for a preflight."""
+    model = wrap_model(by_brightness, name="bulb", kind="logits")
+    data = DataCard("dark", sources[0].data_sha256, 3, (2, 2, 3), ("dark", "bright"))
+    return run_job(TransferJob(TransferSpec(model="bulb"), model, sources, data, looked_at=True), None)
+
+
+def fast(folders: list[Path], model: Classifier) -> list[FastRow]:
+    """The fast assessment of ``model`` by the images of the runs in ``folders``."""
+    spec = TransferSpec(model=model.name, sources=tuple(map(str, folders)))
+    with run_job(TransferJob(spec, model, *sources_in(folders, model.name)), None) as run:
+        return fast_rows_of(run)
 
 
 def source(label: str, sha: str = "a", **stored: list[tuple[int, int, int]]) -> Source:
@@ -40,13 +56,14 @@ def source(label: str, sha: str = "a", **stored: list[tuple[int, int, int]]) -> 
 def test_answers_by_hand() -> None:
     a = source("a", threshold=[(0, 5, 15), (1, 20, 110), (2, 1, 121)])
     b = source("b", threshold=[])
-    shown = show([a, b], by_brightness)
-    assert shown.right == {0: True, 1: True, 2: False}
-    assert shown.answers == {
-        ("a", "threshold"): (Answer(0, 5, False), Answer(1, 20, True), Answer(2, 1, True)),
-        ("b", "threshold"): (),
-    }
-    assert show([a], by_brightness, known=[0, 1, 2]).right == {}
+    with shown([a, b]) as run:
+        assert right_in(run) == {0: True, 1: True, 2: False}
+        found = answers_in(run, "bulb", {"a": ("threshold",), "b": ("threshold",)})
+        assert {key: tuple(each) for key, each in found.items()} == {
+            ("a", "bulb", "threshold"): (Answer(0, 5, False), Answer(1, 20, True), Answer(2, 1, True)),
+            ("b", "bulb", "threshold"): (),
+        }
+        assert run.manifest.timings["queries"] == 3 + 3  # every clean image is asked about once
 
 
 def test_of_two_runs_of_one_network_the_nearer_image_counts() -> None:
@@ -72,7 +89,7 @@ def test_a_source_has_the_nearest_image_of_each_sample(conducted: Conducted) -> 
 def test_its_own_images_fool_a_model_whole(conducted: Conducted) -> None:
     """100 % of what was found, sample by sample and level by level: what the search itself reports."""
     out, view = conducted
-    rows, _ = fast_assessment([out / "runs" / "lenet" / "minimal"], load_model("zoo:lenet"))
+    rows = fast([out / "runs" / "lenet" / "minimal"], load_model("zoo:lenet"))
     (searched,) = [
         run.assessed.fooled for run in view.runs if (run.assessed.label, run.assessed.role) == ("lenet", "minimal")
     ]
@@ -83,7 +100,7 @@ def test_a_model_may_bear_the_name_of_its_source(conducted: Conducted) -> None:
     out, _ = conducted
     model = load_model("zoo:lenet")
     model.name = "lenet"
-    rows, _ = fast_assessment([out / "runs" / "lenet" / "levels"], model)
+    rows = fast([out / "runs" / "lenet" / "levels"], model)
     assert rows[0].sources == ("lenet (its own)",)
 
 
@@ -94,13 +111,16 @@ def test_it_is_a_lower_bound_of_the_search(conducted: Conducted) -> None:
     sources = [out / "runs" / "lenet-bits-3" / "minimal", out / "runs" / "lenet-bits-3" / "levels"]
     with RunStore.open(out / "runs" / "lenet" / "minimal") as run:
         own = source_of(run, "lenet")
-    rows, _ = fast_assessment([*sources, out / "runs" / "lenet" / "minimal"], model)
-    alone, _ = fast_assessment(sources, model)
+        data = run.manifest.data
+    rows = fast([*sources, out / "runs" / "lenet" / "minimal"], model)
+    alone = fast(sources, model)
     for more, fewer in zip(rows, alone, strict=True):
         assert (more.attack, more.threshold) == (fewer.attack, fewer.threshold)
         assert more.fooled.successes >= fewer.fooled.successes
-    shown = show([own], predictor(model, torch.device("cpu")))
-    assert all(answer.fooled for answers in shown.answers.values() for answer in answers)
+    spec = TransferSpec(model="zoo:lenet")
+    with run_job(TransferJob(spec, model, [own], data, looked_at=True), None) as run:
+        answers = answers_in(run, model.name, {"lenet": ("few-pixel", "threshold")})
+    assert all(answer.fooled for each in answers.values() for answer in each)
 
 
 def test_on_the_command_line(cli: Cli, conducted: Conducted, tmp_path: Path) -> None:
@@ -113,8 +133,11 @@ def test_on_the_command_line(cli: Cli, conducted: Conducted, tmp_path: Path) -> 
     assert "Few-pixel (L0)" in answer.out
     assert "No verdict of safety follows" in " ".join(answer.out.split())
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"study-fast.{form}" for form in ("csv", "md", "tex")
+        ".run.lock",
+        "run.sqlite",
+        *(f"study-fast.{form}" for form in ("csv", "md", "tex")),
     }
+    assert cli("verify", tmp_path / "out").code == 0
     assert cli("transfer", *sources, "--model", "zoo:lenet").code == 0
 
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from study_cases import FOLDERS, LABELS
 
 from pixelproof.errors import InputError, RunError
-from pixelproof.jobs.assess import Listener
-from pixelproof.plans.study import conduct as conducting
-from pixelproof.plans.study.conduct import ANSWERS, conduct
+from pixelproof.jobs.assess import AssessJob
+from pixelproof.jobs.job import Listener
+from pixelproof.jobs.transfer import TransferJob
+from pixelproof.plans.study.plan import TRANSFER, run_study
 from pixelproof.plans.study.scoreboard import rows
 from pixelproof.plans.study.spec import STUDY_ROLES, StudySpec
 from pixelproof.plans.study.view import StudyView
+from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import RunStore
+from pixelproof.runs.store import FILE
 from pixelproof.zoo.registry import ZOO
 from tiny_run import Cli, contents, run_tiny
 
@@ -41,6 +44,15 @@ def stored(out: Path) -> dict[str, list[object]]:
     return found
 
 
+def answered(out: Path) -> dict[str, object]:
+    """The answers in every run of transfers in ``out``, by the folder's place."""
+    found = {}
+    for path in sorted((out / TRANSFER).glob("*/*")):
+        with RunStore.open(path) as run:
+            found[str(path.relative_to(out))] = run.of(TransferRecord), run.of(CleanRecord), run.manifest.status
+    return found
+
+
 def test_every_network_has_four_runs_that_verify(conducted: Conducted, cli: Cli) -> None:
     out, view = conducted
     places = [f"runs/{folder}/{role}" for folder in FOLDERS for role in STUDY_ROLES]
@@ -49,7 +61,7 @@ def test_every_network_has_four_runs_that_verify(conducted: Conducted, cli: Cli)
     assert [run.assessed.label for run in view.runs] == [label for label in LABELS for _ in STUDY_ROLES]
     assert [run.assessed.role for run in view.runs] == list(STUDY_ROLES) * 3
     assert view.finished
-    for place in (*places[-4:], "runs/false-adversarial/lenet"):
+    for place in (*places[-4:], "runs/false-adversarial/lenet", "transfer/lenet/lenet-bits-3"):
         assert cli("verify", out / place).code == 0
 
 
@@ -60,7 +72,7 @@ def test_a_network_without_weights_is_named_and_left_out(
     said: list[str] = []
     out, before = conducted
     defence = {"of": "lenet", "model": "zoo:unborn", "name": "hard training"}
-    view = conduct(changed(spec, networks=[{"model": "zoo:unborn"}], defences=[defence]), out, say=said.append)
+    view = run_study(changed(spec, networks=[{"model": "zoo:unborn"}], defences=[defence]), out, say=said.append)
     assert said == list(view.absent.values())
     how = "train it: pixelproof train unborn --data cifar10:ROOT --out DIR."
     assert said == [
@@ -70,7 +82,7 @@ def test_a_network_without_weights_is_named_and_left_out(
     assert rows(view) == rows(before)
     alone = StudySpec(data="bundled", networks=[{"model": "zoo:unborn"}])
     with pytest.raises(InputError, match=r"None of unborn has weights here; train at least one of them: .*\.$"):
-        conduct(alone, out)
+        run_study(alone, out)
 
 
 def test_progress_names_the_run_and_its_place_among_all(spec: StudySpec, tmp_path: Path) -> None:
@@ -84,7 +96,7 @@ def test_progress_names_the_run_and_its_place_among_all(spec: StudySpec, tmp_pat
         yield lambda _: None
 
     with pytest.raises(KeyboardInterrupt):
-        conduct(spec, tmp_path / "out", progress=stop_at_second)
+        run_study(spec, tmp_path / "out", show=stop_at_second)
     assert names == ["lenet · levels (1 of 12)", "lenet · de (2 of 12)"]
 
 
@@ -105,14 +117,14 @@ def test_interrupted_anywhere_it_goes_on_and_ends_equal(spec: StudySpec, conduct
     interruptions = 0
     while True:
         try:
-            view = conduct(spec, out, progress=break_off)
+            view = run_study(spec, out, show=break_off)
             break
         except KeyboardInterrupt:
             interruptions += 1
     assert interruptions > 3
     whole, before = conducted
     assert stored(out) == stored(whole)
-    assert json.loads((out / ANSWERS).read_text()) == json.loads((whole / ANSWERS).read_text())
+    assert answered(out) == answered(whole)
     assert rows(view) == rows(before)
 
 
@@ -124,45 +136,55 @@ def test_a_second_call_does_nothing_anew(
     def never(*_: object) -> None:
         raise AssertionError("it was done again")
 
-    monkeypatch.setattr(conducting, "begin", never)
-    monkeypatch.setattr(conducting, "execute", never)
-    monkeypatch.setattr(conducting.AnswerBook, "ask", never)
-    monkeypatch.setattr(conducting.AnswerBook, "write", never)
-    assert rows(conduct(spec, out)) == rows(before)
+    monkeypatch.setattr(RunStore, "create", never)
+    monkeypatch.setattr(RunStore, "commit", never)
+    for job in (AssessJob, TransferJob):
+        monkeypatch.setattr(job, "begin", never)
+        monkeypatch.setattr(job, "work", never)
+    assert rows(run_study(spec, out)) == rows(before)
 
 
-def test_one_more_network_asks_only_what_is_missing(spec: StudySpec, conducted: Conducted, tmp_path: Path) -> None:
-    whole, view = conducted
-    out = Path(shutil.copytree(whole, tmp_path / "study"))
-    book = json.loads((out / ANSWERS).read_text())
-    del book["targets"]["lenet"]["sources"]["lenet + bits(3)"]
-    book["targets"]["gone"] = book["targets"]["lenet"]
-    book["targets"][LABELS[1]]["identity"] = "other weights"
-    (out / ANSWERS).write_text(json.dumps(book))
-    assert rows(conduct(spec, out)) == rows(view)
-    assert json.loads((out / ANSWERS).read_text()) == json.loads((whole / ANSWERS).read_text())
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 9}', '{"version": 1, "targets": {"lenet": 3}}'])
-def test_answers_that_cannot_be_read_are_asked_again(
-    spec: StudySpec, conducted: Conducted, tmp_path: Path, content: str
+def test_one_more_network_asks_only_what_is_missing(
+    spec: StudySpec, conducted: Conducted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, view = conducted
     out = Path(shutil.copytree(whole, tmp_path / "study"))
-    (out / ANSWERS).write_text(content)
-    assert rows(conduct(spec, out)) == rows(view)
+    shutil.rmtree(out / TRANSFER / "lenet" / "lenet-bits-3")
+    asked: list[str] = []
+    work = TransferJob.work
+
+    def noted(job: TransferJob, *rest: Any) -> Any:
+        asked.append(job.label)
+        return work(job, *rest)
+
+    monkeypatch.setattr(TransferJob, "work", noted)
+    assert rows(run_study(spec, out)) == rows(view)
+    assert asked == ["zoo:lenet, transfer"]
+    assert answered(out) == answered(whole)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\x00 cut short"])
+def test_answers_that_cannot_be_read_are_named(
+    spec: StudySpec, conducted: Conducted, tmp_path: Path, content: bytes
+) -> None:
+    whole, _ = conducted
+    out = Path(shutil.copytree(whole, tmp_path / "study"))
+    place = out / TRANSFER / "lenet" / "lenet-bits-3"
+    (place / FILE).write_bytes(content)
+    with pytest.raises(RunError, match=r"lenet-bits-3/run.sqlite is not a pixelproof run, or it is damaged"):
+        run_study(spec, out)
 
 
 def test_runs_of_another_study_are_refused(spec: StudySpec, conducted: Conducted) -> None:
     out, _ = conducted
     with pytest.raises(RunError, match=r"lenet/levels holds another run .*choose another --out\.$"):
-        conduct(spec.model_copy(update={"seed": 1}), out)
+        run_study(spec.model_copy(update={"seed": 1}), out)
 
 
 def test_a_run_is_no_study(spec: StudySpec, tmp_path: Path) -> None:
     run_tiny(tmp_path / "run", samples=1, levels=(1,), max_queries=2).close()
     with pytest.raises(RunError, match="holds a run, not a study"):
-        conduct(spec, tmp_path / "run")
+        run_study(spec, tmp_path / "run")
 
 
 def test_mistakes_are_found_before_anything_is_run(spec: StudySpec, tmp_path: Path) -> None:
@@ -172,7 +194,7 @@ def test_mistakes_are_found_before_anything_is_run(spec: StudySpec, tmp_path: Pa
         "no defence 'blur'": changed(spec, defences=[{"of": "lenet", "defence": "blur"}]),
     }.items():
         with pytest.raises(InputError, match=trouble):
-            conduct(broken, tmp_path / "out")
+            run_study(broken, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -183,7 +205,7 @@ def test_too_few_samples_of_the_last_network_are_found_first(spec: StudySpec, tm
         r"^lenet \+ bits\(1\): 7 samples are asked for, but only \d of the 8 images .*; lower samples or widen range\.$"
     )
     with pytest.raises(InputError, match=trouble):
-        conduct(broken, tmp_path / "out")
+        run_study(broken, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -193,7 +215,7 @@ def test_images_too_large_for_minimal_thresholds(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"images of up to 4096 positions .*, not 80×80×3; assess each network and use"
     ):
-        conduct(study, tmp_path / "out")
+        run_study(study, tmp_path / "out")
 
 
 def test_transfer_of_a_network_to_its_twin_is_whole(conducted: Conducted) -> None:

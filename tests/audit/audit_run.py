@@ -1,7 +1,8 @@
-"""A journal of an audit with invented answers: every verdict, every kind of figure."""
+"""A run of an audit with invented answers: every verdict, every kind of figure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import cos, sin
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 from audit_kit import HONEST, TINY
 
+from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer, CheckpointResult, Plot, read_result
 from pixelproof.results.audit.claim import Claim
-from pixelproof.results.audit.view import JOURNAL
-from pixelproof.runs.journal import Journal
+from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
+from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 
 SAMPLES = 40
 CURVE = Plot(
@@ -82,7 +84,7 @@ ANSWERS = (
 
 
 def value(number: int, name: str, answer: Answer) -> dict[str, Any]:
-    """As a line of the journal keeps it."""
+    """As the run keeps it."""
     words = {"title": f"What {name} should be", "asks": f"Is {name} as it should be?", "source": "Carlini et al."}
     return {"number": number, "name": name, **words, **asdict(answer)}
 
@@ -98,34 +100,33 @@ def attack(needs: Any, broken: int, spelling: str = "pgd(norm=linf,epsilon=1)") 
     return Attacked(spelling, "open", needs, tuple(range(SAMPLES)), fooled, (True,) * SAMPLES, 20.0, 20.0, 1.0)
 
 
-def write_journal(folder: Path | None, answers: Any = ANSWERS, planned: tuple[int, ...] = (), **head: Any) -> Journal:
-    """In ``folder``, or in memory; ``planned`` are checkpoints that were not come to yet."""
-    attacks = (attack("gradients", 34), attack("scores", 12, "square(norm=linf,epsilon=1)"))
+def manifest(planned: Sequence[int] = (), surviving: Mapping[str, int] | None = None) -> Manifest:
+    """Of an audit with these checkpoints planned, still running."""
     claim = {**HONEST, "robust_accuracy": 62.5, "source": "A paper <2026>"}
-    journal = Journal.begin(
-        None if folder is None else folder / JOURNAL,
-        {
-            "identity": "0123456789abcdef",
-            "spec": {"model": "zoo:lenet", "preset": "quick", "seed": 0, "defence": None},
-            "claim": Claim(**claim).model_dump(mode="json"),
-            "effort": asdict(TINY),
-            "model": "zoo:<lenet>",
-            "model_sha256": "a" * 64,
-            "kind": "logits",
-            "data": "bundled",
-            "data_sha256": "b" * 64,
-            "images": 500,
-            "class_names": ["airplane", "cat", "ship"],
-            "shape": [32, 32, 3],
-            "planned": [number for number, _, _ in answers] + list(planned),
-            "findings": [{"name": "saturated", "severity": "warning", "message": "Scores are saturated."}],
-            "environment": {"date": "2026-11-22", "torch": "2"},
-            **head,
-        },
+    return Manifest(
+        job="audit",
+        identity="0123456789abcdef",
+        status="running",
+        spec=AuditSpec(model="zoo:lenet", data="bundled", claim="claim.toml").model_dump(mode="json"),
+        settings={"claim": Claim(**claim).model_dump(mode="json"), "effort": asdict(TINY)},
+        model=ModelCard("zoo:<lenet>", "logits", "a" * 64, 500, 380),
+        data=DataCard("bundled", "b" * 64, 500, (32, 32, 3), ("airplane", "cat", "ship")),
+        selection=Selection(f"{SAMPLES} images", 500, tuple(range(SAMPLES)), (0,) * SAMPLES),
+        findings=(Finding("saturated", "warning", "Scores are saturated."),),
+        environment={"date": "2026-11-22", "torch": "2"},
+        details={"steps": [f"checkpoint {number}" for number in planned], "surviving": surviving},
     )
-    for each in attacks:
-        journal.add({"evidence": {"key": f"attack|{each.attack}|open||0-39", "value": asdict(each)}})
+
+
+def write_audit_run(folder: Path | None, answers: Any = ANSWERS, planned: tuple[int, ...] = ()) -> RunStore:
+    """In ``folder``, or in memory, still open; ``planned`` are checkpoints that were not come to yet."""
+    numbers = [number for number, _, _ in answers]
+    told = manifest([*numbers, *planned], {"successes": 6, "total": SAMPLES})
+    run = RunStore.create(folder, told, {}, (EvidenceRecord, CheckpointRecord))
+    for each in (attack("gradients", 34), attack("scores", 12, "square(norm=linf,epsilon=1)")):
+        run.commit([(EvidenceRecord(f"attack|{each.attack}|open||0-39", asdict(each)), None)])
     for number, name, answer in answers:
-        journal.add({"answer": value(number, name, answer)})
-    journal.add({"withstood": {"successes": 6, "total": SAMPLES}})
-    return journal
+        record = CheckpointRecord(number, answer.verdict, value(number, name, answer))
+        run.commit([(record, None)], f"checkpoint {number}")
+    run.add_timings({"seconds": 1.0}, finished=not planned)
+    return run
