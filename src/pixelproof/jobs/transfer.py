@@ -15,14 +15,14 @@ from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DeviceChoice
-from pixelproof.jobs.job import Batch, Begun, Job, Outcome
+from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores
 from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
-from pixelproof.models.query import verifier
+from pixelproof.models.query import NO_CLASS, verifier
 from pixelproof.results.minimal import distance
 from pixelproof.results.study import NORMS, Assessed
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
-from pixelproof.runs import DataCard, Record, RunStore, Selection
+from pixelproof.runs import DataCard, Finding, Record, RunStore, Selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +129,12 @@ class TransferJob(Job):
             outcomes: list[Outcome] = [*((each, None) for each in clean), *((each, None) for each in found)]
             yield Batch(outcomes, source.label, queries=len(images))
 
+    def findings(self) -> list[Finding]:
+        return invalid_scores(self._scorer.invalid, "not fooled")
+
 
 def _answer(source: Source, image: Stored, said: int) -> TransferRecord:
-    fooled = said != source.labels[image.sample]
+    fooled = said not in (NO_CLASS, source.labels[image.sample])
     return TransferRecord(source.label, image.attack, image.sample, image.distance, fooled)
 
 
