@@ -1,4 +1,5 @@
-# Two commands do everything on a fresh machine with Python, pip and make: `make demo` and `make test`.
+# Two commands do everything on a fresh machine with Python, pip and make: `make demo` and `make test`. What a change
+# breaks at once says `make test-fast`; what takes long and seldom breaks, `make test-long`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,19 +15,25 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test check format readme bench study grid perturb thesis audit-kit clean
+.PHONY: demo test test-fast test-long check format readme bench study grid perturb thesis audit-kit clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
 
-test: $(VENV)/.ready  ## environment, install, all tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+test: $(VENV)/.ready  ## environment, install, every test but the long ones; prints what they cover
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long" --cov=pixelproof --cov-report=term:skip-covered
 
-check: $(VENV)/.ready  ## format, lint, types
+test-fast: $(VENV)/.ready  ## under a minute: what a change breaks at once
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not long" -q
+
+test-long: $(VENV)/.ready  ## what a newcomer need not wait for: kills, whole audits, the same numbers as ever
+	$(BIN)/pytest -n 2 --dist loadgroup -m long
+
+check: $(VENV)/.ready  ## format, lint, types, imports between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy -p benchmarks
+	$(BIN)/lint-imports
 
 format: $(VENV)/.ready
 	$(BIN)/ruff format .

@@ -231,7 +231,7 @@ def board_of(name: str) -> dict[str, Any]:
 def grid() -> str:
     """What each attack fools behind each defence, untargeted, replayed as in the source study."""
     board = board_of("grid")
-    rows = [row for row in board["rows"] if row.get("aim") == "none" and row["way"] in ("end-to-end", "replayed")]
+    rows = [row for row in board["rows"] if row.get("aim") == "none" and row["access"] in ("end-to-end", "replayed")]
     if not rows:
         return ""
     made, attacks = board["environment"], list(dict.fromkeys(row["attack"] for row in rows))

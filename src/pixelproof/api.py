@@ -108,7 +108,7 @@ def assess(
     ``images``: uint8 N×H×W×C, or floats N×C×H×W in [0, 1], which are rounded to 8 bits. ``labels``: N integers.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``listener`` is told the
     ``Progress`` now and then. ``options`` are those of ``pixelproof assess``: ``defence``, ``corruption``, ``preset``,
-    ``samples``, ``attacks``, ``way``, ``levels``, ``search``, ``max_queries``, ``range``, ``independent_levels``,
+    ``samples``, ``attacks``, ``access``, ``levels``, ``search``, ``max_queries``, ``range``, ``independent_levels``,
     ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """

@@ -1,9 +1,12 @@
 """Whatever the genome, the decoded image is an 8-bit image inside the constraint."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
 
 from pixelproof.attacks import Encoding, FewPixel, Threshold
 
@@ -45,7 +48,6 @@ def test_every_genome_decodes_inside_the_constraint(
         assert int((difference.amax(-1) > 0).flatten(1).sum(1).max()) <= threshold
     else:
         assert int(difference.max()) <= threshold
-    assert bool(encoding.satisfied(images, owners).all())
 
 
 @pytest.mark.parametrize("kind", [FewPixel, Threshold])
@@ -83,17 +85,33 @@ def test_of_two_pixels_on_one_position_the_later_stands() -> None:
     assert image[0, 0, 0] == 9
 
 
+class LastFirst(TorchFunctionMode):
+    """Writes to many places at once in the reverse order, as a device may that keeps no order."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.__setitem__:
+            images, places, colours = args
+            args = images, tuple(place.flip(1) for place in places), colours.flip(1)
+        return func(*args, **(kwargs or {}))
+
+
+def test_in_whatever_order_a_device_writes_the_later_pixel_stands() -> None:
+    """A GPU keeps an arbitrary one of several writes to one place, so there must be only one colour to write."""
+    encoding, clean = FewPixel(12, (3, 3, 2)), random_images(2, (3, 3, 2), 5)
+    genomes = wild_genomes(encoding, 2, 5, 9.0, 6)
+    in_order = encoding.decode(genomes, clean)
+    with LastFirst():
+        in_reverse = encoding.decode(genomes, clean)
+    assert torch.equal(in_order, in_reverse)
+    expected = clean.repeat_interleave(5, 0)
+    for image, genome in zip(expected, genomes.flatten(0, 1), strict=True):
+        for row, column, *colour in genome.view(12, 4):
+            place = int(row.remainder(3).floor().clamp(max=2)), int(column.remainder(3).floor().clamp(max=2))
+            image[place] = torch.stack(colour).round().clamp(0, 255)
+    assert torch.equal(in_order, expected)
+
+
 def test_threshold_clips_to_the_change_and_to_the_range_then_rounds() -> None:
     clean = torch.tensor([0.0, 254.0, 100.0, 100.0]).view(1, 2, 2, 1)
     image = Threshold(3, (2, 2, 1)).decode(torch.tensor([[[-9.0, 9.0, 1.6, -2.6]]]), clean)
     assert image.flatten().tolist() == [0, 255, 102, 97]
-
-
-def test_satisfied_refuses_what_breaks_the_constraint() -> None:
-    clean = torch.full((3, 2, 2, 1), 10.0)
-    images = clean.clone()
-    images[0, 0, 0, 0], images[0, 0, 1, 0] = 11, 11  # two pixels
-    images[1, 0, 0, 0] = 13  # too far for th = 2
-    images[2, 0, 0, 0] = 10.5  # no 8-bit image
-    assert FewPixel(1, (2, 2, 1)).satisfied(images, clean).tolist() == [False, True, False]
-    assert Threshold(2, (2, 2, 1)).satisfied(images, clean).tolist() == [True, False, False]

@@ -100,7 +100,7 @@ def attack(needs: Any, broken: int, spelling: str = "pgd(norm=linf,epsilon=1)") 
     return Attacked(spelling, "open", needs, tuple(range(SAMPLES)), fooled, (True,) * SAMPLES, 20.0, 20.0, 1.0)
 
 
-def manifest(planned: Sequence[int] = (), withstood: Mapping[str, int] | None = None) -> Manifest:
+def manifest(planned: Sequence[int] = (), surviving: Mapping[str, int] | None = None) -> Manifest:
     """Of an audit with these checkpoints planned, still running."""
     claim = {**HONEST, "robust_accuracy": 62.5, "source": "A paper <2026>"}
     return Manifest(
@@ -114,7 +114,7 @@ def manifest(planned: Sequence[int] = (), withstood: Mapping[str, int] | None = 
         selection=Selection(f"{SAMPLES} images", 500, tuple(range(SAMPLES)), (0,) * SAMPLES),
         findings=(Finding("saturated", "warning", "Scores are saturated."),),
         environment={"date": "2026-11-22", "torch": "2"},
-        details={"steps": [f"checkpoint {number}" for number in planned], "withstood": withstood},
+        details={"steps": [f"checkpoint {number}" for number in planned], "surviving": surviving},
     )
 
 

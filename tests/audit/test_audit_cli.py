@@ -71,7 +71,7 @@ def tear(folder: Path, kept: int | None = None) -> None:
             run._db.execute("DELETE FROM checkpoints")
             run._db.execute("DELETE FROM steps")
             run._db.execute("DELETE FROM evidence WHERE id > ?", (kept,))
-        run.reopen({"withstood": None})
+        run.reopen({"surviving": None})
 
 
 def test_its_options_are_told(cli: Cli):
@@ -94,7 +94,7 @@ def test_it_tells_the_verdicts_and_writes_the_review(ask, tmp_path: Path):
     rows = json.loads((folder / "results.json").read_text("utf-8"))["rows"]
     assert [row["holds"] for row in rows] == [None, True]
     view = read_audit(folder)
-    (attack, _), withstood = view.attacks, view.withstood
+    (attack, _), withstood = view.attacks, view.surviving
     assert withstood is not None
     assert withstood.total == len(attack.rows) == 12
     assert rows[0]["value"] == round(100 * withstood.successes / 12, 2) < 100 * (attack.right.value or 0) + 1
@@ -113,7 +113,7 @@ def test_two_audits_give_the_same_answers(ask, tmp_path: Path):
 def test_torn_and_taken_up_it_gives_the_same_answers(ask, tmp_path: Path):
     ask()
     folder = tmp_path / "audited"
-    answers, measured, withstood = found(folder), evidence(folder), read_audit(folder).withstood
+    answers, measured, withstood = found(folder), evidence(folder), read_audit(folder).surviving
     assert len(measured) > 2
     tear(folder, kept=2)
     assert (found(folder), evidence(folder)) == ([], measured[:2])
@@ -122,9 +122,9 @@ def test_torn_and_taken_up_it_gives_the_same_answers(ask, tmp_path: Path):
     assert evidence(folder)[:2] == measured[:2]  # which were not measured again: their seconds are the same
     assert [each.key for each in evidence(folder)] == [each.key for each in measured]
     tear(folder)
-    assert read_audit(folder).withstood is None
+    assert read_audit(folder).surviving is None
     assert ask().code == 0
-    assert read_audit(folder).withstood == withstood is not None
+    assert read_audit(folder).surviving == withstood is not None
     assert found(folder) == answers
 
 

@@ -12,9 +12,9 @@ from pixelproof.results.audit.view import audit_view
 from pixelproof.results.intervals import Rate
 
 
-def judged(*verdicts: str, planned: int | None = None, withstood: Rate | None = None) -> Judgement:
+def judged(*verdicts: str, planned: int | None = None, surviving: Rate | None = None) -> Judgement:
     answers = [answered(number, verdict) for number, verdict in enumerate(verdicts, 1)]
-    return judgement(answers, range(1, (planned or len(verdicts)) + 1), 60.0, withstood)
+    return judgement(answers, range(1, (planned or len(verdicts)) + 1), 60.0, surviving)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_unfinished_it_does_not_pass_but_can_fail_already():
 
 
 def test_the_first_sentences_name_the_checkpoints_and_both_figures():
-    found = judged("fail", "pass", "fail", withstood=Rate(12, 100))
+    found = judged("fail", "pass", "fail", surviving=Rate(12, 100))
     assert found.title == "The claim does not stand"
     assert found.sentences == (
         "Checkpoints 1 (name 1) and 3 (name 3) speak against it.",
@@ -65,9 +65,9 @@ def test_nothing_judged_is_said_to_say_nothing():
 
 def test_what_withstood_is_that_of_the_last_sitting():
     run = write_audit_run(None)
-    assert audit_view(run).withstood == Rate(6, 40)
-    run.add_details({"withstood": {"successes": 5, "total": 40}})
-    assert audit_view(run).withstood == Rate(5, 40)
+    assert audit_view(run).surviving == Rate(6, 40)
+    run.add_details({"surviving": {"successes": 5, "total": 40}})
+    assert audit_view(run).surviving == Rate(5, 40)
 
 
 def test_answers_are_read_as_they_were_given():

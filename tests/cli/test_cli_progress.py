@@ -11,7 +11,7 @@ from rich.console import Console
 from pixelproof.cli import progress
 from pixelproof.cli import train as train_progress
 from pixelproof.jobs.job import Progress
-from pixelproof.jobs.train import Progress as TrainingProgress
+from pixelproof.jobs.train import TrainingProgress
 
 HALFWAY = Progress(
     label="net", done=40, total=80, before=0, queries=12_000, seconds=60.0, note="4/10 samples · 3 fooled"

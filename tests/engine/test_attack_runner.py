@@ -14,8 +14,9 @@ import pixelproof as pp
 from attack_kit import linear_classifier
 from pixelproof.data import ImageSet
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess import begin, execute
+from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
+from pixelproof.jobs.runner import run_job
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import predictor
 from pixelproof.runs import Record, RunStore
@@ -47,7 +48,7 @@ def test_an_attack_by_name_stands_beside_levels_and_verifies() -> None:
     result = assessed(attacks=["threshold", "fgsm(epsilon=30)", "fgsm(epsilon=1)"], levels=[3], max_queries=30)
     assert [row.attack for row in result.levels] == ["threshold"]
     strong, weak, worst = result.attempts
-    assert strong.spelling == "fgsm(epsilon=30,norm=linf)"
+    assert strong.spec == "fgsm(epsilon=30,norm=linf)"
     assert strong.fooled.successes > weak.fooled.successes
     assert worst.fooled.successes == strong.fooled.successes
     assert (strong.mean_queries, strong.mean_gradient_steps) == (2.0, 1.0)
@@ -60,11 +61,10 @@ def test_an_attack_by_name_stands_beside_levels_and_verifies() -> None:
 
 def test_the_budget_is_checked_when_a_run_is_verified() -> None:
     result = assessed(attacks=["fgsm(epsilon=30)"])
-    settings = {**result.run.manifest.settings}
-    settings["attacks"] = [{**settings["attacks"][0], "epsilon": 29}]
-    result.run._update(dataclasses.replace(result.run.manifest, settings=settings))
-    model = images()[2]
-    checked = verify(result.run, predictor(model, torch.device("cpu")), model.fingerprint, None)
+    run, model = result.run, images()[2]
+    stricter = RunStore.create(None, run.manifest, {k: run.clean(k) for k in run.manifest.selection.samples})
+    stricter.commit((dataclasses.replace(record, threshold=29), run.image(record)) for record in run.records())
+    checked = verify(stricter, predictor(model, torch.device("cpu")), model.fingerprint, None)
     assert any("breaks its budget" in problem for problem in checked.problems)
 
 
@@ -73,7 +73,7 @@ def test_the_last_try_is_kept_where_nothing_was_fooled() -> None:
     failed = [record for record in result.run.records() if not record.success]
     assert failed
     for record in failed:
-        image = result.run.adversarial(record)
+        image = result.run.image(record)
         assert image is not None
         assert np.abs(image.astype(int) - result.run.clean(record.sample)).max() == 1
         assert record.l2 is None
@@ -84,17 +84,16 @@ def test_an_interrupted_run_goes_on_and_ends_equal(tmp_path: Path) -> None:
     pixels, labels, model = images()
     data = ImageSet(pixels, labels, ("a", "b", "c", "d"), "arrays")
     spec = make_spec(model="m", data="d", attacks=["fgsm(epsilon=4)", "fgsm(epsilon=8)"])
-    whole = begin(spec, model, data, None)
-    execute(whole, model)
-    run = begin(spec, model, data, tmp_path / "run")
+    whole = run_job(AssessJob(spec, model, data), None)
 
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(run, model, stop)
-    assert len(run.records()) == len(whole.records()) / 2
-    execute(run, model)
+        run_job(AssessJob(spec, model, data), tmp_path / "run", stop)
+    with RunStore.open(tmp_path / "run") as cut:
+        assert len(cut.records()) == len(whole.records()) / 2
+    run = run_job(AssessJob(spec, model, data), tmp_path / "run")
     assert plain(run.records()) == plain(whole.records())
     assert run.manifest.status == "finished"
 
@@ -143,8 +142,8 @@ def test_a_model_without_gradients_is_told_which_attacks_work(tmp_path: Path) ->
         ({"attacks": ["fgsm(epsilon=0)"]}, "above 0"),
         ({"attacks": ["fgsm(eps=8)"]}, "expected each of epsilon, norm"),
         ({"attacks": ["fgsm(norm=l7)"]}, "one of linf, l2, l1"),
-        ({"attacks": ["fgsm"], "way": "adaptive"}, "add --defence"),
-        ({"attacks": ["few-pixel"], "way": "replayed", "defence": "tvm"}, "attacks by name"),
+        ({"attacks": ["fgsm"], "access": "adaptive"}, "add --defence"),
+        ({"attacks": ["few-pixel"], "access": "replayed", "defence": "tvm"}, "attacks by name"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(options: dict[str, object], sentence: str) -> None:
@@ -156,7 +155,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(options: dict[str, object], s
 def test_a_defence_is_met_in_three_ways() -> None:
     bare = {r.sample: i for r, i in assessed(attacks=["fgsm(epsilon=30)"]).adversarial("fgsm")}
     replayed, adaptive = (
-        assessed(attacks=["fgsm(epsilon=30)"], defence="bits(3)", way=way) for way in ("replayed", "adaptive")
+        assessed(attacks=["fgsm(epsilon=30)"], defence="bits(3)", access=way) for way in ("replayed", "adaptive")
     )
     shown = replayed.adversarial("fgsm")
     assert shown
@@ -164,7 +163,7 @@ def test_a_defence_is_met_in_three_ways() -> None:
     found = adaptive.adversarial("fgsm")
     assert len(found) >= len(shown)
     assert any(not np.array_equal(image, bare[record.sample]) for record, image in found if record.sample in bare)
-    assert adaptive.run.manifest.settings["way"] == "adaptive"
+    assert adaptive.run.manifest.settings["access"] == "adaptive"
     with pytest.raises(InputError, match="needs gradients"):
         assessed(attacks=["fgsm(epsilon=30)"], defence="bits(3)")
 

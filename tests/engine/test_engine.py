@@ -165,4 +165,4 @@ def test_a_verification_that_answers_nan_is_no_success(attack: Attack, network: 
     broken = nan_off_the_clean_images(network, data)
     done = attack(Watched(broken), data, searcher=Watched(network), levels=[5], max_queries=300)
     assert not any(record.success for record in done.records)
-    assert done.engine.verifier.queries > 0
+    assert done.engine.judge.scorer.queries > 0

@@ -162,7 +162,7 @@ def test_both_attacks_of_one_run(attack: Attack, network: Network) -> None:
     data = labelled_by(network, SHAPE, 8)
     done = attack(Watched(network), data, **BOTH)
     check_records(done, data, network, 127, 120)
-    assert {(r.attack, r.search) for r in done.records} == {
+    assert {(r.attack, r.method) for r in done.records} == {
         ("threshold", "gradient-regression"),
         ("few-pixel", "pixel-process"),
     }

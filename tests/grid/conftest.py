@@ -17,7 +17,7 @@ samples = 5
 attacks = ["fgsm(epsilon=2)", "fgsm(epsilon=24)"]
 targets = ["none", "next"]
 defences = ["none", "bits(3)", "bits(3)+smooth(3)", "smooth(3)"]
-ways = ["replayed", "adaptive", "end-to-end"]
+access = ["replayed", "adaptive", "end-to-end"]
 
 [[models]]
 model = "zoo:lenet"

@@ -18,7 +18,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import from_options
 from pixelproof.jobs.job import choose_device
 from pixelproof.jobs.perturb.job import PerturbJob, chosen_positions
-from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
+from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
@@ -26,7 +26,7 @@ from pixelproof.models.query import verifier
 from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.results.perturb_view import PerturbView, perturb_view, read_perturbations
-from pixelproof.results.perturbations import Cell
+from pixelproof.results.perturbations import PerturbationRecord
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
@@ -60,11 +60,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PerturbVie
     return out, view
 
 
-def subject(count: int = 24) -> Subject:
+def subject(count: int = 24) -> AskedImages:
     data = load_data("bundled").take(slice(0, count))
     images = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
     scorer = verifier(load_model("zoo:lenet"), choose_device("cpu"))
-    return Subject(scorer, images, torch.from_numpy(data.labels.copy()))
+    return AskedImages(scorer, images, torch.from_numpy(data.labels.copy()))
 
 
 def test_every_setting_has_a_cell(measured: tuple[Path, PerturbView]):
@@ -98,7 +98,7 @@ def test_answers_and_distances_are_those_of_the_changed_images(measured: tuple[P
 def test_a_sample_is_measured_alone_as_among_others():
     asked, noise = subject(), PERTURBATIONS["gaussian-noise"](table="cifar")  # type: ignore[call-arg]
     together = cell(asked, noise, 3.0, seed=1)
-    alone = cell(Subject(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
+    alone = cell(AskedImages(asked.scorer, asked.images[7:8], asked.labels[7:8]), noise, 3.0, seed=1)
     assert alone.answers == together.answers[7:8]
     assert alone.l2 == together.l2[7:8]
     assert cell(asked, noise, 3.0, seed=2).l2 != together.l2
@@ -222,6 +222,6 @@ def test_all_of_a_suite_is_finite_json(tmp_path: Path):
     """Twenty-four perturbations on two images; nothing NaN."""
     whole = spec(samples=2, only=(), severities=(5,), minimal=None, worst_case=None)
     with run_job(PerturbJob(whole, load_model("zoo:lenet"), load_data("bundled")), None) as run:
-        cells = run.of(Cell)
+        cells = run.of(PerturbationRecord)
     assert {each.perturbation for each in cells} == set(PERTURBATIONS)
     json.dumps([asdict(each) for each in cells], allow_nan=False)

@@ -8,8 +8,8 @@ import pytest
 
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import (
-    Cell,
     Least,
+    PerturbationRecord,
     References,
     corruption_errors,
     distance_correlations,
@@ -22,14 +22,14 @@ LABELS = (0, 1, 2, 3)
 CLEAN = Rate(4, 4)
 
 
-def cell(name: str, strength: float, right: int, distance: float = 1.0, unit: str = "severity") -> Cell:
+def cell(name: str, strength: float, right: int, distance: float = 1.0, unit: str = "severity") -> PerturbationRecord:
     """Four samples of which the first ``right`` are right, all at the same distance."""
     answers = tuple(label if k < right else 9 for k, label in enumerate(LABELS))
     far = (distance,) * 4
-    return Cell(name, strength, unit, 0.0, answers, far, far, far, (1 - distance / 100,) * 4, seconds=0.5)
+    return PerturbationRecord(name, strength, unit, 0.0, answers, far, far, far, (1 - distance / 100,) * 4, seconds=0.5)
 
 
-def severities(name: str, *right: int) -> list[Cell]:
+def severities(name: str, *right: int) -> list[PerturbationRecord]:
     return [cell(name, k + 1, count) for k, count in enumerate(right)]
 
 

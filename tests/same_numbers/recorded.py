@@ -11,14 +11,23 @@ from typing import Any
 
 from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
 from pixelproof.results.clever import CleverRecord
-from pixelproof.results.perturbations import Cell, Least, WorstCase
+from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
 from pixelproof.results.scoreboard import FILE as ROWS
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 
 _TIMES = {"seconds", "milliseconds", "perturb_seconds", "pgd_seconds", "seconds_per_image", "command"}
-_KINDS = (Cell, Least, WorstCase, CleverRecord, TransferRecord, CleanRecord, EvidenceRecord, CheckpointRecord)
+_KINDS = (
+    PerturbationRecord,
+    Least,
+    WorstCase,
+    CleverRecord,
+    TransferRecord,
+    CleanRecord,
+    EvidenceRecord,
+    CheckpointRecord,
+)
 
 
 def recorded(folder: Path) -> dict[str, Any]:
@@ -44,7 +53,7 @@ def _run(run: RunStore) -> dict[str, Any]:
         found["records"] = [{**asdict(each), "image": _digest(run, each)} for each in run.records()]
         return found
     found["clean"] = manifest.details.get("clean")
-    found["withstood"] = manifest.details.get("withstood")
+    found["surviving"] = manifest.details.get("surviving")
     for kind in _KINDS:
         if kind.TABLE in run.tables():
             found[kind.TABLE] = [{**asdict(each), "image": _digest(run, each)} for each in run.of(kind)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pixelproof.engine.engine import make_encoding
+from pixelproof.engine.levels import make_encoding
 from pixelproof.search.registry import SEARCHES, Constraint, Problem
 
 SHAPE = (6, 7, 3)

@@ -11,17 +11,17 @@ from scipy.stats import spearmanr
 
 from pixelproof.results import Rate
 from pixelproof.results.claim import Verdict
-from pixelproof.results.study import Assessed, Claim, claims, claims_of_published, spearman
+from pixelproof.results.study import Assessed, PaperClaim, claims, claims_of_published, spearman
 
 RunMaker = Callable[..., Assessed]
 ROBUST, MIDDLING, WEAK = [None, None, 4], [None, 3, 4], [1, 3, 3]
 
 
-def of(name: str, found: list[Claim]) -> Claim:
+def of(name: str, found: list[PaperClaim]) -> PaperClaim:
     return next(claim for claim in found if claim.name == name)
 
 
-def numbers(claim: Claim) -> dict[str, Rate | float]:
+def numbers(claim: PaperClaim) -> dict[str, Rate | float]:
     return dict(claim.numbers)
 
 

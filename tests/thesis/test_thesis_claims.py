@@ -6,18 +6,18 @@ from dataclasses import replace
 
 from pixelproof.results.claim import Verdict
 from pixelproof.results.intervals import Rate
-from pixelproof.results.perturbations import Cell, Standing
+from pixelproof.results.perturbations import PerturbationRecord, Standing
 from pixelproof.results.rank_correlation import RankCorrelation
-from pixelproof.results.thesis import PUBLISHED, Subject, thesis_claims
+from pixelproof.results.thesis import PUBLISHED, DataSetResult, thesis_claims
 
 NAMES = ("rotation", "jitter", "rgb-randomise", "logit-contrast", "logit-brightness")
-CELL = Cell("any", 1.0, "degrees", 0.0, (0,), (0.0,), (0.0,), (0.0,), (1.0,), 0.0)
+CELL = PerturbationRecord("any", 1.0, "degrees", 0.0, (0,), (0.0,), (0.0,), (0.0,), (1.0,), 0.0)
 
 
-def subject(name: str, accuracies: tuple[float, ...], grey: bool, test: int, rho: float, pgd: int = 3) -> Subject:
+def subject(name: str, accuracies: tuple[float, ...], grey: bool, test: int, rho: float, pgd: int = 3) -> DataSetResult:
     rows = [Standing(each, a, 1 - a, CELL, 4, 0.0) for each, a in zip(NAMES, accuracies, strict=True)]
     correlation = RankCorrelation(rho, 0.5, rho - 0.1, rho + 0.1, 20)
-    return Subject(
+    return DataSetResult(
         name=name,
         grey=grey,
         test=Rate(test, 100),
@@ -34,7 +34,7 @@ DIGITS = subject("MNIST", (0.2, 0.3, 0.5, 1.0, 0.98), grey=True, test=99, rho=-0
 SHAPES = subject("Pentomino", (0.1, 0.2, 0.4, 0.96, 1.0), grey=True, test=92, rho=0.2, pgd=10)
 
 
-def verdicts(*subjects: Subject) -> dict[str, Verdict]:
+def verdicts(*subjects: DataSetResult) -> dict[str, Verdict]:
     return {claim.name: claim.verdict for claim in thesis_claims(subjects)}
 
 

@@ -7,7 +7,6 @@ from dataclasses import fields
 from math import isfinite
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from pixelproof.attacks.goal import Goal
@@ -15,7 +14,6 @@ from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
-from pixelproof.units import to_8_bit
 
 Needs = Literal["gradients", "scores", "labels"]
 
@@ -52,18 +50,8 @@ class Attack(ABC):
         """Adversarial images for ``images``, both float32 N×C×H×W in [0, 1], in the same order.
 
         Of an image that it cannot fool it returns the best it has, or the image itself. The images of a ball lie
-        inside it. What is a success is decided elsewhere, from the 8-bit images nearest to these.
+        inside it. What is a success the judge decides, from the 8-bit images nearest to these.
         """
-
-
-def project_and_quantise(attack: Attack, found: Tensor, clean: Tensor) -> Tensor:
-    """What ``attack`` ``found``, as 8-bit images inside its ball; the clean image in place of what is not one."""
-    found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
-    if attack.ball is None:
-        return to_8_bit(found)
-    rounded = attack.ball.to_8_bit(found, clean)
-    inside = attack.ball.allows(rounded, clean)
-    return torch.where(inside[:, None, None, None], rounded, clean)
 
 
 def require_positive(attack: str, **values: float) -> None:

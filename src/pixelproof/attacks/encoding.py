@@ -29,11 +29,3 @@ class Encoding(Protocol):
     def decode(self, genomes: Tensor, clean: Tensor) -> Tensor:
         """Images (n·population)×H×W×C of ``genomes`` (n×population×dimension) over ``clean`` (n×H×W×C)."""
         ...
-
-    def distance(self, images: Tensor, clean: Tensor) -> Tensor:
-        """How far ``images`` (n×H×W×C) are from ``clean``, n whole numbers: the least threshold that allows them."""
-        ...
-
-    def satisfied(self, images: Tensor, clean: Tensor) -> Tensor:
-        """Whether each of ``images`` (n×H×W×C) is a whole-numbered image within the constraint: n booleans."""
-        ...

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pixelproof.units import is_8_bit
-
 
 class FewPixel:
     """A genome is ``threshold`` × (row, column, C channel values), rows in [0, H), columns in [0, W), values 0–255.
@@ -41,12 +39,6 @@ class FewPixel:
         row = torch.arange(lanes * population, device=genomes.device)[:, None].expand_as(position)
         images[row, position] = colour
         return images.view(-1, height, width, channels)
-
-    def distance(self, images: Tensor, clean: Tensor) -> Tensor:
-        return (images != clean).any(-1).flatten(1).sum(1)
-
-    def satisfied(self, images: Tensor, clean: Tensor) -> Tensor:
-        return is_8_bit(images) & (self.distance(images, clean) <= self.threshold)
 
 
 def _wrap(coordinate: Tensor, size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a search minimises, and what counts as fooled."""
+"""What a search minimises."""
 
 from __future__ import annotations
 
@@ -25,11 +25,6 @@ def fitness(name: FitnessName, log_scores: Tensor, labels: Tensor, targets: Tens
     else:
         value = _best_other(log_scores, targets) - _at(log_scores, targets)
     return torch.nan_to_num(value, nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
-
-
-def fooled(predicted: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """N booleans: another class than the true one (untargeted), or the target and nothing else (targeted)."""
-    return predicted != labels if targets is None else predicted == targets
 
 
 def _at(scores: Tensor, classes: Tensor) -> Tensor:

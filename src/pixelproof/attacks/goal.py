@@ -9,10 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pixelproof.attacks.fitness import fitness, fooled
+from pixelproof.attacks.fitness import fitness
 from pixelproof.errors import InputError
 
 LossName = Literal["cross-entropy", "margin", "dlr"]
+
+
+def fooled(predicted: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
+    """N booleans: another class than the true one (untargeted), or the target and nothing else (targeted)."""
+    return predicted != labels if targets is None else predicted == targets
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.fitness import fooled
-from pixelproof.attacks.goal import Goal
+from pixelproof.attacks.goal import Goal, fooled
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.units import to_8_bit
 

@@ -16,7 +16,7 @@ from pixelproof.units import grey_levels, to_8_bit
 Norm = Literal["linf", "l2", "l1"]
 
 #: Distances of 8-bit images are sums of whole numbers; only the root of L2 is inexact.
-_TOLERANCE = 1e-4
+TOLERANCE = 1e-4
 #: Halvings of the interval in which the scale of a change is sought: 2⁻⁸ of a change is nothing beside its rounding.
 _HALVINGS = 8
 
@@ -61,7 +61,7 @@ class NormBall:
         """
         rounded = to_8_bit(images)
         if self.norm == "linf":
-            most = floor(self.epsilon + _TOLERANCE) / 255
+            most = floor(self.epsilon + TOLERANCE) / 255
             return rounded.clamp(clean - most, clean + most)
         outside = ~self.allows(rounded, clean)
         if bool(outside.any()):
@@ -84,7 +84,7 @@ class NormBall:
         change = grey_levels(images - clean).flatten(1).double()
         order = {"linf": torch.inf, "l2": 2, "l1": 1}[self.norm]
         length: Tensor = torch.linalg.vector_norm(change, order, dim=1)
-        return length <= self.epsilon + _TOLERANCE
+        return length <= self.epsilon + TOLERANCE
 
 
 def l1_projection(change: Tensor, radius: float) -> Tensor:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pixelproof.units import is_8_bit
-
 
 class Threshold:
     """A genome is the H×W×C change of every channel value, within ±``threshold`` and such that 0–255 is kept.
@@ -34,9 +32,3 @@ class Threshold:
         upper = (pixels + self.threshold).clamp_(max=255)
         moved = (genomes + pixels).clamp_(lower, upper)
         return moved.round_().view(-1, *self.shape)
-
-    def distance(self, images: Tensor, clean: Tensor) -> Tensor:
-        return (images - clean).flatten(1).abs().amax(1)
-
-    def satisfied(self, images: Tensor, clean: Tensor) -> Tensor:
-        return is_8_bit(images) & (self.distance(images, clean) <= self.threshold)

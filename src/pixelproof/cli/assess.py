@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parts, told
+from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parse_options, parts
 from pixelproof.errors import InputError
 
 
@@ -42,7 +42,7 @@ def assess(
             "autoattack, art:NAME … (see the README)."
         ),
     ] = "few-pixel,threshold",
-    way: Annotated[
+    access: Annotated[
         str,
         typer.Option(
             help="How attacks by name meet the defence: end-to-end, adaptive (BPDA, EOT), or replayed from the "
@@ -96,7 +96,7 @@ def assess(
     from pixelproof.report.assess import PERTURBATIONS, write_run
     from pixelproof.runs import RunStore
 
-    spec = told(
+    spec = parse_options(
         AssessSpec,
         locals(),
         range=limits(range_),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, Range, TrustCode, integer, limits, parts, told
+from pixelproof.cli.options import Data, Defence, Device, Model, Range, TrustCode, integer, limits, parse_options, parts
 
 
 def audit(
@@ -39,7 +39,7 @@ def audit(
     from pixelproof.jobs.audit.spec import AuditSpec
     from pixelproof.jobs.open import open_job
 
-    spec = told(
+    spec = parse_options(
         AuditSpec,
         locals(),
         claim=str(claim),

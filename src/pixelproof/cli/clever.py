@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, TrustCode, told
+from pixelproof.cli.options import Data, Defence, Device, Model, TrustCode, parse_options
 
 
 def clever(
@@ -45,5 +45,5 @@ def clever(
     from pixelproof.jobs.clever.job import CleverSpec
     from pixelproof.jobs.open import open_job
 
-    spec = told(CleverSpec, locals(), run=None if run is None else str(run))
+    spec = parse_options(CleverSpec, locals(), run=None if run is None else str(run))
     run_and_show(open_job(spec), out)

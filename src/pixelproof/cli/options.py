@@ -47,7 +47,7 @@ def without_place(data: str) -> str:
     return kind + colon + _PLACES.get(kind, "") if colon else kind
 
 
-def told(kind: type[Spec], given: Mapping[str, object], **read: object) -> Spec:
+def parse_options(kind: type[Spec], given: Mapping[str, object], **read: object) -> Spec:
     """The spec of ``kind`` that a command's options say: of its locals ``given`` those of the spec's fields.
 
     ``read`` are those whose text had to be taken apart. Raises ``InputError`` with one sentence on what is wrong.

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, Range, Shuffle, TrustCode, limits, number, parts, told
+from pixelproof.cli.options import (
+    Data,
+    Defence,
+    Device,
+    Model,
+    Range,
+    Shuffle,
+    TrustCode,
+    limits,
+    number,
+    parse_options,
+    parts,
+)
 
 
 def perturb(
@@ -48,7 +60,7 @@ def perturb(
     from pixelproof.jobs.open import open_job
     from pixelproof.jobs.perturb.spec import PerturbSpec
 
-    spec = told(
+    spec = parse_options(
         PerturbSpec,
         locals(),
         only=tuple(parts(only)),

@@ -17,7 +17,7 @@ from pixelproof.errors import InputError
 
 if TYPE_CHECKING:
     from pixelproof.data import ImageSet
-    from pixelproof.jobs.train import Progress as Status
+    from pixelproof.jobs.train import TrainingProgress as Status
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Defence, Device, Model, TrustCode, told
+from pixelproof.cli.options import Defence, Device, Model, TrustCode, parse_options
 
 
 def transfer(
@@ -23,5 +23,5 @@ def transfer(
     from pixelproof.jobs.open import open_job
     from pixelproof.jobs.transfer import TransferSpec
 
-    spec = told(TransferSpec, locals(), sources=tuple(map(str, source)))
+    spec = parse_options(TransferSpec, locals(), sources=tuple(map(str, source)))
     run_and_show(open_job(spec), out)

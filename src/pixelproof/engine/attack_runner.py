@@ -1,9 +1,9 @@
-"""Attacks by name on many samples: cohorts as the unit of work, and the base's own judgement of what comes back."""
+"""Attacks by name on many samples: cohorts as the unit of work, and the judge's verdict on what comes back."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, project_and_quantise
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.engine.job import Outcome, Round, Sample
+from pixelproof.engine.judge import Bound, Judge, project_and_quantise
+from pixelproof.engine.lanes import Outcome, Sample
+from pixelproof.engine.queue import Round, attacked_at_once, cohorts, key_of, step_key
 from pixelproof.engine.settings import Settings
 from pixelproof.models import Classifier
-from pixelproof.models.query import verifier
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
 from pixelproof.seeds import Streams, stream
@@ -78,39 +79,41 @@ class _Judged:
 class AttackRunner:
     """Runs every attack by name of ``settings`` over samples; see ``run``.
 
-    ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``classifier`` decides.
+    ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``judge`` decides by
+    ``classifier``.
     """
 
     def __init__(self, settings: Settings, classifier: Classifier, attacked: Classifier, device: torch.device) -> None:
         self.settings, self.attacked, self.device = settings, attacked, device
-        self.verifier = verifier(classifier, device)
+        self.judge = Judge.of(classifier, device)
         self.gradient_steps = 0
         self._queries = 0
 
     @property
     def queries(self) -> int:
         """Images asked so far, verifications included."""
-        return self._queries + self.verifier.queries
+        return self._queries + self.judge.scorer.queries
 
     @property
     def invalid(self) -> int:
         """Answers to adversarial images so far that held NaN or infinite scores."""
-        return self.verifier.invalid
+        return self.judge.scorer.invalid
 
-    def run(self, samples: Sequence[Sample], done: Iterable[Record] = ()) -> Iterator[Round]:
-        """Attack ``samples`` except where a record is ``done``; yields after every cohort.
+    def run(
+        self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: Collection[str] | None = None
+    ) -> Iterator[Round]:
+        """Attack ``samples`` in ``steps`` (None: all) except where a record is ``done``; yields after every cohort.
 
         Samples of a cohort are attacked by the same calls, so one that is not through is done again as a whole; what
         that finds equals what is recorded.
         """
-        known = {(record.sample, record.spec) for record in done}
+        known = {key_of(record) for record in done}
+        chosen = None if steps is None else set(steps)
         for each in self.settings.attacks:
             attack = parse_attack(each.spec)
-            size = len(samples) if attack.together else self.settings.batch_size
-            for start in range(0, len(samples), max(size, 1)):
-                cohort = samples[start : start + size]
-                missing = [(sample.index, each.spec) not in known for sample in cohort]
-                if any(missing):
+            for first, cohort in cohorts(samples, attacked_at_once(self.settings, each, len(samples))):
+                missing = [(sample.index, each.spec, None) not in known for sample in cohort]
+                if any(missing) and (chosen is None or step_key(each.spec, first) in chosen):
                     before = self.queries
                     outcomes = self._attack(attack, cohort)
                     kept = [outcome for outcome, needed in zip(outcomes, missing, strict=True) if needed]
@@ -123,14 +126,14 @@ class AttackRunner:
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
         pixels = to_levels(project_and_quantise(attack, found, clean))
-        scores = self.verifier(pixels)
+        verdict = self.judge(pixels, to_levels(clean), goal, Bound.of(attack))
         self.gradient_steps += int(oracle.gradient_steps.sum())
         self._queries += int(oracle.queries.sum())
         judged = _Judged(
             images=np.ascontiguousarray(pixels.to("cpu", torch.uint8).numpy()),
-            successes=goal.reached(scores).tolist(),
-            margins=goal.loss("margin", scores).tolist(),
-            probabilities=scores.double().softmax(1).cpu().numpy(),
+            successes=verdict.success.tolist(),
+            margins=goal.loss("margin", verdict.scores).tolist(),
+            probabilities=verdict.scores.double().softmax(1).cpu().numpy(),
             queries=(oracle.queries + 1).tolist(),
             gradient_steps=oracle.gradient_steps.tolist(),
             seconds=(time.perf_counter() - begun) / len(cohort),

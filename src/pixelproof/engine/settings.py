@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     SearchName = Literal[tuple(SEARCHES)]
 FitnessChoice = Literal["margin", "confidence"]
-Way = Literal["end-to-end", "replayed", "adaptive"]
+Access = Literal["end-to-end", "replayed", "adaptive"]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -49,7 +49,7 @@ class Settings:
 
     searches: tuple[SearchSettings, ...]
     attacks: tuple[AttackSettings, ...]
-    way: Way
+    access: Access
     nested: bool
     target: str
     fitness: FitnessChoice

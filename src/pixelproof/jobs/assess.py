@@ -16,7 +16,8 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions import perturbed
 from pixelproof.data import ImageSet
 from pixelproof.defences import PreprocessedClassifier, make_adaptive
-from pixelproof.engine import AttackRunner, Engine, Round, Sample
+from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
+from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
@@ -94,21 +95,24 @@ class AssessJob(Job):
         return len(run.records()), len(self._samples) * (len(self.settings.searches) + len(self.settings.attacks))
 
     def left(self, run: RunStore) -> list[str]:
-        """One step: engine and attacks know themselves which samples of which cohorts are left."""
-        return [] if run.manifest.status == "finished" else ["attacks"]
+        """The cohorts of each attack that a record is missing of."""
+        if run.manifest.status == "finished":
+            return []
+        done = {key_of(record) for record in run.records()}
+        wanted = steps(self.settings, run.manifest.selection.samples)
+        return [step for step, keys in wanted.items() if not done.issuperset(keys)]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """Let searches run, then attacks by name."""
         spec, some = self.spec, _some(self._samples)
         searcher = _at_precision(self.classifier, spec.precision, some)
         self._engine = Engine(self.settings, self.classifier, searcher, self.device)
-        self._attack_runner = AttackRunner(
-            self.settings, self.classifier, _attacked(self.classifier, spec, some), self.device
-        )
+        attacked = _attacked(self.classifier, spec, some)
+        self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device)
         done = run.records()
         tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
-        for progress in chain(self._engine.run(self._samples, done), self._attack_runner.run(self._samples, done)):
-            yield tally.add(progress)
+        parts = (each.run(self._samples, done, steps) for each in (self._engine, self._attack_runner))
+        yield from map(tally.add, chain.from_iterable(parts))
 
     def findings(self) -> list[Finding]:
         invalid = sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
@@ -117,8 +121,8 @@ class AssessJob(Job):
     def counts(self) -> Mapping[str, float]:
         if self._engine is None or self._attack_runner is None:
             return self.asked
-        queries, steps = self._engine.queries + self._attack_runner.queries, self._attack_runner.gradient_steps
-        return {"queries": queries, **({"gradient_steps": steps} if steps else {}), **self.asked}
+        queries, back = self._engine.queries + self._attack_runner.queries, self._attack_runner.gradient_steps
+        return {"queries": queries, **({"gradient_steps": back} if back else {}), **self.asked}
 
 
 def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:
@@ -185,12 +189,12 @@ def _some(samples: list[Sample]) -> Tensor | None:
 
 def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = None) -> Classifier:
     """What attacks by name see of ``classifier``: it as it is, without its defence, or made open to gradients."""
-    if spec.way == "end-to-end":
+    if spec.access == "end-to-end":
         return _at_precision(classifier, spec.precision, images)
     assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
     assert spec.defence is not None
     bare = _at_precision(classifier.classifier, spec.precision, images)
-    return bare if spec.way == "replayed" else make_adaptive(bare, spec.defence)
+    return bare if spec.access == "replayed" else make_adaptive(bare, spec.defence)
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:

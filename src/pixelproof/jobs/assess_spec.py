@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pixelproof.engine.settings import (
+    Access,
     AttackName,
     AttackSettings,
     FitnessChoice,
@@ -15,7 +16,6 @@ from pixelproof.engine.settings import (
     SearchName,
     SearchSettings,
     Settings,
-    Way,
 )
 from pixelproof.errors import InputError
 from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES
@@ -55,7 +55,7 @@ class AssessSpec(BaseModel):
     range: tuple[int, int] | None = None
     samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are
     attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
-    way: Way = "end-to-end"  # how attacks by name meet the defence
+    access: Access = "end-to-end"  # how attacks by name meet the defence
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
     minimal: int | None = Field(None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
@@ -92,12 +92,12 @@ class AssessSpec(BaseModel):
 
     @model_validator(mode="after")
     def _way_of_defence(self) -> AssessSpec:
-        if self.way == "end-to-end":
+        if self.access == "end-to-end":
             return self
         if self.defence is None:
-            raise ValueError(f"--way {self.way} is of attacks on a defence: add --defence")
+            raise ValueError(f"--access {self.access} is of attacks on a defence: add --defence")
         if self.levelled:
-            raise ValueError(f"--way {self.way} is of attacks by name, as pgd; {self.levelled[0]} is end-to-end")
+            raise ValueError(f"--access {self.access} is of attacks by name, as pgd; {self.levelled[0]} is end-to-end")
         return self
 
     @model_validator(mode="after")
@@ -177,7 +177,7 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
     return Settings(
         searches=searches,
         attacks=tuple(_attack_settings(each) for each in spec.attacks if each not in get_args(AttackName)),
-        way=spec.way,
+        access=spec.access,
         nested=not spec.independent_levels,
         target=spec.target,
         fitness=spec.fitness,

@@ -50,7 +50,7 @@ class BringsLoss(Protocol):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where training stands: ``step`` of ``steps`` in ``epoch`` of ``epochs``, and the running loss."""
 
     epoch: int
@@ -70,7 +70,7 @@ def train(
     epochs: int | None = None,
     device: torch.device | None = None,
     mixed_precision: bool = True,
-    report: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[TrainingProgress], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Train ``name`` and write ``NAME.safetensors`` and ``NAME.json`` (the card) into ``out``; return the card.
 
@@ -91,7 +91,9 @@ def train(
     described = adversary.name if adversary else None
     identity = _identity(name, train_set, recipe, seed, mixed_precision, described)
 
-    def trained(checkpoint: str, report: Callable[[Progress], None], teacher: nn.Module | None = None) -> nn.Module:
+    def trained(
+        checkpoint: str, report: Callable[[TrainingProgress], None], teacher: nn.Module | None = None
+    ) -> nn.Module:
         torch.manual_seed(seed)
         network = _placed(entry(name).build(train_set.classes), device)
         trainer = _Trainer(network, train_set, recipe, seed, device, mixed_precision, adversary, teacher)
@@ -175,7 +177,7 @@ class _Trainer:
             cycle_momentum=False,
         )
 
-    def run_epoch(self, report: Callable[[Progress], None]) -> None:
+    def run_epoch(self, report: Callable[[TrainingProgress], None]) -> None:
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
         # Another stream than the augmentation's; of a seed, torch's generators on the CPU take 32 bits.
@@ -192,7 +194,7 @@ class _Trainer:
             loss_sum += loss.detach()
             if step % 20 == 0 or step + 1 == self.steps:
                 mean = float(loss_sum) / (step + 1)
-                report(Progress(self.epoch + 1, self.recipe.epochs, step + 1, self.steps, mean))
+                report(TrainingProgress(self.epoch + 1, self.recipe.epochs, step + 1, self.steps, mean))
         self.epoch += 1
 
     def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -297,10 +299,10 @@ def _noisy(images: Tensor, sigma: float, rng: torch.Generator) -> Tensor:
     return (images + sigma * noise).clamp(0, 1)
 
 
-def _of_two(report: Callable[[Progress], None], before: int) -> Callable[[Progress], None]:
+def _of_two(report: Callable[[TrainingProgress], None], before: int) -> Callable[[TrainingProgress], None]:
     """``report`` for one of two trainings in a row, with ``before`` of them behind it."""
 
-    def told(progress: Progress) -> None:
+    def told(progress: TrainingProgress) -> None:
         epochs = progress.epochs
         report(replace(progress, epoch=before * epochs + progress.epoch, epochs=2 * epochs))
 

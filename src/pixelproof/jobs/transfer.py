@@ -9,20 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict
 
+from pixelproof.attacks.goal import Goal
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.engine.judge import Bound, Judge
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DeviceChoice
 from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores
 from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
-from pixelproof.models.query import NO_CLASS, verifier
+from pixelproof.models.query import classes
 from pixelproof.results.minimal import distance
 from pixelproof.results.study import NORMS, Assessed
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import DataCard, Finding, Record, RunStore, Selection
+from pixelproof.runs.record import LEVELLED, Constraint
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,7 @@ class Stored:
     """An adversarial image of ``sample``, the one nearest to the clean image by its norm."""
 
     sample: int
-    attack: str
+    attack: Constraint
     distance: int
     image: UInt8Array
 
@@ -83,7 +87,7 @@ class TransferJob(Job):
         self._looked_at = looked_at
         self._labels = {sample: label for source in sources for sample, label in source.labels.items()}
         self._clean = {sample: image for source in sources for sample, image in source.clean.items()}
-        self._scorer = verifier(classifier, self.device, self.asked)
+        self._judge = Judge.of(classifier, self.device, self.asked)
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -94,7 +98,7 @@ class TransferJob(Job):
         model, samples = self.classifier, sorted(self._clean)
         looked = None
         if not self._looked_at:
-            rows = self._scorer.batch_size
+            rows = self._judge.scorer.batch_size
             looked = preflight(model, self._clean_set(samples), batch_size=rows, device=self.device, asked=self.asked)
         labels = tuple(self._labels[sample] for sample in samples)
         manifest = self.manifest(
@@ -120,22 +124,28 @@ class TransferJob(Job):
         for source in (each for each in self.sources if each.label in steps):
             asked = sorted(source.clean.keys() - known)
             known |= source.clean.keys()
-            images = [*(self._clean[sample] for sample in asked), *(each.image for each in source.stored)]
-            said = self._scorer.classes_of(images)
-            clean = [CleanRecord(k, answer == self._labels[k]) for k, answer in zip(asked, said, strict=False)]
-            found = [
-                _answer(source, each, answer) for each, answer in zip(source.stored, said[len(asked) :], strict=True)
-            ]
-            outcomes: list[Outcome] = [*((each, None) for each in clean), *((each, None) for each in found)]
-            yield Batch(outcomes, source.label, queries=len(images))
+            yield Batch(self._shown(source, asked), source.label, queries=len(asked) + len(source.stored))
 
     def findings(self) -> list[Finding]:
-        return invalid_scores(self._scorer.invalid, "not fooled")
+        return invalid_scores(self._judge.scorer.invalid, "not fooled")
 
-
-def _answer(source: Source, image: Stored, said: int) -> TransferRecord:
-    fooled = said not in (NO_CLASS, source.labels[image.sample])
-    return TransferRecord(source.label, image.attack, image.sample, image.distance, fooled)
+    def _shown(self, source: Source, asked: Sequence[int]) -> list[Outcome]:
+        """The answers to the clean images ``asked`` about and to what ``source`` stored, all in one call."""
+        if not asked and not source.stored:
+            return []
+        origins = [self._clean[sample] for sample in (*asked, *(each.sample for each in source.stored))]
+        images = [*origins[: len(asked)], *(each.image for each in source.stored)]
+        bounds = [Bound()] * len(asked) + [Bound(each.attack, each.distance) for each in source.stored]
+        labels = [*(self._labels[sample] for sample in asked), *(source.labels[each.sample] for each in source.stored)]
+        goal = Goal(torch.tensor(labels, device=self.device))
+        verdict = self._judge.stored(images, origins, goal, bounds)
+        right, fooled = (classes(verdict.scores) == goal.labels).tolist(), verdict.success.tolist()
+        clean: list[Outcome] = [(CleanRecord(sample, yes), None) for sample, yes in zip(asked, right, strict=False)]
+        found: list[Outcome] = [
+            (TransferRecord(source.label, each.attack, each.sample, each.distance, yes), None)
+            for each, yes in zip(source.stored, fooled[len(asked) :], strict=True)
+        ]
+        return clean + found
 
 
 def sources_in(folders: Sequence[Path], target: str) -> tuple[list[Source], DataCard]:
@@ -164,7 +174,7 @@ def source_of(run: RunStore, label: str) -> Source:
             nearest[key] = record
     stored = [
         Stored(sample, attack, distance(nearest[attack, sample]), image)
-        for attack in NORMS
+        for attack in LEVELLED
         for sample in chosen.samples
         if (attack, sample) in nearest and (image := run.image(nearest[attack, sample])) is not None
     ]

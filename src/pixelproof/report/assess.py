@@ -168,8 +168,8 @@ def _attempts(view: View) -> Section | None:
     table = tables.attempt_table(view)
     if not table.rows:
         return None
-    way = tables.WAYS[view.way] if view.manifest.spec.get("defence") and view.named else ""
-    return Section("attacks", table.title, [section.prose(way), table.html()])
+    access = tables.ACCESS_NOTES[view.access] if view.manifest.spec.get("defence") and view.named else ""
+    return Section("attacks", table.title, [section.prose(access), table.html()])
 
 
 def _drawn(view: View) -> tuple[list[Figure], list[Figure]]:

@@ -61,7 +61,7 @@ _ATTEMPT_COLUMNS = (
 _NAMED = 10  # images never fooled, named one by one
 
 #: How attacks by name meet a defence, in a sentence.
-WAYS = {
+ACCESS_NOTES = {
     "end-to-end": "The attacks saw the model behind its defence as it answers.",
     "replayed": "The attacks saw the model without its defence; their images were then shown to the defended one.",
     "adaptive": "The attacks knew the defence: what has no gradient was passed over backwards (BPDA), what is random "
@@ -275,8 +275,8 @@ def _attempt_notes(view: View) -> list[str]:
     notes = ["L0 counts pixels; L2 and L∞ are over all channel values in grey levels (0–255), of 8-bit images."]
     if any(row.attack == WORST for row in view.attempts):
         notes.append("Worst case: a sample counts as fooled when any of these attacks fooled it.")
-    if view.way != "end-to-end":
-        notes.append(WAYS[view.way])
+    if view.access != "end-to-end":
+        notes.append(ACCESS_NOTES[view.access])
     if (pending := max((row.pending for row in view.attempts), default=0)) > 0:
         notes.append(f"Unfinished: up to {plural(pending, 'sample')} of an attack have no record yet.")
     return notes

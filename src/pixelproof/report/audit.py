@@ -96,7 +96,7 @@ def _judgement(view: AuditView) -> Section:
 
 
 def _tiles(view: AuditView) -> list[Tile]:
-    threat, found, counts = view.claim.threat, view.withstood, view.judgement.counts
+    threat, found, counts = view.claim.threat, view.surviving, view.judgement.counts
     measured = Tile("–", "Measured", "nothing was attacked" if view.finished else "not known yet")
     if found is not None:
         withstood = f"{found.ratio} withstood every attack; 95 % {found.interval}"

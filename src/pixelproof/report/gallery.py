@@ -51,10 +51,10 @@ def _named(view: View, run: RunStore) -> list[Level]:
     """A level for each attack by name that fooled any image."""
     levels = []
     for row in view.attempts:
-        found = [record for record in view.named if record.success and record.spec == row.spelling]
+        found = [record for record in view.named if record.success and record.spec == row.spec]
         kept = tuple(e for record in choose(found) if (e := _example(view, run, record, found)) is not None)
         if kept:
-            levels.append(Level(f"{row.spelling}: {_which(len(kept), len(found))} fooled", kept))
+            levels.append(Level(f"{row.spec}: {_which(len(kept), len(found))} fooled", kept))
     return levels
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report import section
-from pixelproof.report.assess_tables import WAYS
+from pixelproof.report.assess_tables import ACCESS_NOTES
 from pixelproof.report.grid_figures import grid_figures
-from pixelproof.report.grid_tables import NORMS, TARGET_TITLES, WAY_TITLES, all_grid_tables, where
+from pixelproof.report.grid_tables import ACCESS_TITLES, NORMS, TARGET_TITLES, all_grid_tables, where
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.section import Contents, Section
 from pixelproof.results.attempts import WORST
@@ -55,9 +55,9 @@ def grid_page(view: GridView) -> Page:
 
 
 def _success(view: GridView, contents: Contents) -> Section:
-    ways = [WAYS[way] for way in dict.fromkeys(way for way, _ in view.settings)]
+    accesses = [ACCESS_NOTES[access] for access in dict.fromkeys(access for access, _ in view.settings)]
     shown = (
-        section.prose(*ways),
+        section.prose(*accesses),
         contents.tables_of("grid-success"),
         contents.figures_of("grid-map"),
         contents.figures_of("grid-bars"),
@@ -78,7 +78,7 @@ def grid_summary(view: GridView) -> list[str]:
     single = [cell for cell in view.cells if cell.place.attack != WORST]
     sentences = [
         _attacks(view, single),
-        *(_combinations(view, way, target) for way, target in view.settings),
+        *(_combinations(view, access, target) for access, target in view.settings),
         _joining(view),
         _clean(view),
         *clever_sentences(view),
@@ -97,13 +97,13 @@ def _attacks(view: GridView, cells: Sequence[GridCell]) -> str:
     )
 
 
-def _combinations(view: GridView, way: str, target: str) -> str:
+def _combinations(view: GridView, access: str, target: str) -> str:
     """The model and defence that gave way least and most to the attacks of one setting, by their mean."""
-    cells = [cell for cell in view.at(way, target) if cell.place.attack != WORST]
+    cells = [cell for cell in view.at(access, target) if cell.place.attack != WORST]
     rows = standings(cells, lambda cell: where(cell.place))
     if len(rows) < 2:
         return ""
-    setting = TARGET_TITLES.get(target, f"class {target}").capitalize() + f", {WAY_TITLES[way]}"
+    setting = TARGET_TITLES.get(target, f"class {target}").capitalize() + f", {ACCESS_TITLES[access]}"
     return (
         f"{setting}: on average over the attacks {_those(rows, rows[-1])} stood best ({percent(rows[-1].mean)} "
         f"fooled), {_those(rows, rows[0])} worst ({percent(rows[0].mean)})."
@@ -118,8 +118,8 @@ def _those(rows: Sequence[Standing], like: Standing) -> str:
 def _joining(view: GridView) -> str:
     """How often a joint defence lets through fewer than the best of its parts."""
     better = worse = 0
-    for way, target in view.settings:
-        cells = [cell for cell in view.at(way, target) if cell.place.attack != WORST]
+    for access, target in view.settings:
+        cells = [cell for cell in view.at(access, target) if cell.place.attack != WORST]
         means = {
             row.name: row.mean for row in standings(cells, lambda cell: f"{cell.place.model}|{cell.place.defence}")
         }

@@ -6,7 +6,7 @@ import altair as alt
 
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.figure import OTHER_SHADES, WIDTH, Figure
-from pixelproof.report.grid_tables import BARE, TARGET_TITLES, WAY_TITLES
+from pixelproof.report.grid_tables import ACCESS_TITLES, BARE, TARGET_TITLES
 from pixelproof.report.heat_map import rate_map
 
 _LABELS = 128  # px for the names of defences
@@ -14,18 +14,18 @@ _TARGETS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")  # apart for 
 
 
 def grid_figures(view: GridView) -> list[Figure]:
-    """Bars for every model and way, then a map for every model, way and target."""
-    ways = list(dict.fromkeys(way for way, _ in view.settings))
+    """Bars for every model and access, then a map for every model, access and target."""
+    accesses = list(dict.fromkeys(access for access, _ in view.settings))
     models = list(dict.fromkeys(cell.place.model for cell in view.cells))
-    bars = [_bars(view, model, way) for model in models for way in ways]
-    maps = [_map(view, model, way, target) for model in models for way, target in view.settings]
+    bars = [_bars(view, model, access) for model in models for access in accesses]
+    maps = [_map(view, model, access, target) for model in models for access, target in view.settings]
     return [*bars, *maps]
 
 
-def _bars(view: GridView, model: str, way: str) -> Figure:
+def _bars(view: GridView, model: str, access: str) -> Figure:
     """A strip of bars for each defence: attacks across, a colour for each target."""
-    targets = [target for found, target in view.settings if found == way]
-    found = [cell for target in targets for cell in view.at(way, target) if cell.place.model == model]
+    targets = [target for found, target in view.settings if found == access]
+    found = [cell for target in targets for cell in view.at(access, target) if cell.place.model == model]
     names = [TARGET_TITLES.get(target, f"class {target}") for target in targets]
     defences = list(dict.fromkeys(cell.place.defence or BARE for cell in found))
     values = [
@@ -53,9 +53,9 @@ def _bars(view: GridView, model: str, way: str) -> Figure:
         color=colour,
     ).properties(width=WIDTH - 70, height=64)
     chart = strip.facet(row=alt.Row("defence:N", sort=defences, title=None, header=head)).properties(spacing=18)
-    title = f"{model}, {WAY_TITLES[way]}"
+    title = f"{model}, {ACCESS_TITLES[access]}"
     return Figure(
-        f"grid-bars-{model}-{way}",
+        f"grid-bars-{model}-{access}",
         f"{title}: success of the attacks",
         f"Bars of the share of samples fooled by attack, one strip a defence, {title}; the tables have the numbers.",
         "One strip a defence, named above it. The samples are those that the model behind that defence gets right.",
@@ -63,14 +63,15 @@ def _bars(view: GridView, model: str, way: str) -> Figure:
     )
 
 
-def _map(view: GridView, model: str, way: str, target: str) -> Figure:
+def _map(view: GridView, model: str, access: str, target: str) -> Figure:
     """Defences down, attacks across."""
-    cells = [cell for cell in view.at(way, target) if cell.place.model == model]
+    cells = [cell for cell in view.at(access, target) if cell.place.model == model]
     aim = TARGET_TITLES.get(target, f"class {target}")
     return Figure(
-        f"grid-map-{model}-{way}-{target}",
-        f"{model}, {WAY_TITLES[way]}, {aim}",
-        f"Heat map of samples fooled by defence and attack: {model}, {WAY_TITLES[way]}, {aim}; numbers in the table.",
+        f"grid-map-{model}-{access}-{target}",
+        f"{model}, {ACCESS_TITLES[access]}, {aim}",
+        f"Heat map of samples fooled by defence and attack: {model}, {ACCESS_TITLES[access]}, {aim}; numbers in the "
+        "table.",
         "Defences down, attacks across. Each cell: percent of samples fooled; the darker, the more.",
         rate_map(
             [(cell.place.defence or BARE, view.short[cell.place.attack], cell.fooled) for cell in cells],

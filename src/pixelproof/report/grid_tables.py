@@ -11,7 +11,7 @@ from pixelproof.results.grid import GridCell, Place
 from pixelproof.results.grid_clever import CleverRow
 
 #: How attacks met a defence, as a heading.
-WAY_TITLES = {
+ACCESS_TITLES = {
     "end-to-end": "attacked end to end",
     "replayed": "replayed from the bare model",
     "adaptive": "attacked adaptively",
@@ -40,19 +40,19 @@ def all_grid_tables(view: GridView) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def success_table(view: GridView, way: str, target: str) -> Table:
+def success_table(view: GridView, access: str, target: str) -> Table:
     """Models and their defences down, attacks across: the share fooled; bold what fooled most."""
     notes = (
         "Percent of the samples fooled, of those that the model behind that defence classifies correctly; bold: the "
         "attack that fooled most. Worst case: fooled by any of them.",
     )
-    return _matrix(view, "success", way, target, "share", lambda cell: cell.fooled.value, notes, bold=True)
+    return _matrix(view, "success", access, target, "share", lambda cell: cell.fooled.value, notes, bold=True)
 
 
-def distance_table(view: GridView, way: str, target: str) -> Table:
+def distance_table(view: GridView, access: str, target: str) -> Table:
     """Models and their defences down, attacks across: the mean L2 of what fooled."""
     notes = ("Mean L2 distance of the images that fooled, over all channel values in grey levels (0–255).",)
-    return _matrix(view, "l2", way, target, "decimal", lambda cell: cell.mean_l2, notes)
+    return _matrix(view, "l2", access, target, "decimal", lambda cell: cell.mean_l2, notes)
 
 
 def clever_table(view: GridView) -> Table:
@@ -99,34 +99,34 @@ def cost_table(view: GridView) -> Table:
 
 
 def attack_cost_table(view: GridView) -> Table:
-    """Mean cost of an image by attack and way, over all models, defences and targets."""
+    """Mean cost of an image by attack and access, over all models, defences and targets."""
     columns = (
         Column("Attack"),
-        Column("Way"),
+        Column("Access"),
         Column("queries", "integer", "Mean of an image", "queries"),
         Column("gradient steps", "integer", "Mean of an image", "gradient_steps"),
         Column("seconds", "decimal", "Mean of an image", "seconds"),
     )
     groups: dict[tuple[str, str], list[GridCell]] = {}
     for cell in view.cells:
-        if cell.place.attack != WORST and cell.place.way != "replayed":
-            groups.setdefault((cell.place.attack, cell.place.way if cell.place.defence else BARE), []).append(cell)
+        if cell.place.attack != WORST and cell.place.access != "replayed":
+            groups.setdefault((cell.place.attack, cell.place.access if cell.place.defence else BARE), []).append(cell)
     rows = tuple(
         (
             view.short[attack],
-            "bare model" if way == BARE else WAY_TITLES[way],
+            "bare model" if access == BARE else ACCESS_TITLES[access],
             _mean(cell.mean_queries for cell in found),
             _mean(cell.mean_gradient_steps for cell in found),
             _mean(cell.seconds for cell in found),
         )
-        for (attack, way), found in groups.items()
+        for (attack, access), found in groups.items()
     )
     return Table("grid-attack-costs", "What attacks cost", columns, rows, ("A replay costs one query more.",))
 
 
 def attack_table(view: GridView) -> Table:
     """The attacks with all their parameters."""
-    columns = (Column("Name here", key="name"), Column("Attack with its parameters", key="spelling"))
+    columns = (Column("Name here", key="name"), Column("Attack with its parameters", key="spec"))
     rows = tuple((view.short[attack], attack) for attack in view.attacks if attack != WORST)
     return Table("grid-attacks", "The attacks", columns, rows)
 
@@ -136,7 +136,7 @@ def cell_table(view: GridView) -> Table:
     columns = (
         Column("Model"),
         Column("Defence"),
-        Column("Way"),
+        Column("Access"),
         Column("Target"),
         Column("Attack"),
         *rate_columns("Adversarial accuracy", "fooled", "adversarial_accuracy"),
@@ -151,8 +151,8 @@ def cell_table(view: GridView) -> Table:
 
 def _cell_row(view: GridView, cell: GridCell) -> tuple[Cell, ...]:
     place = cell.place
-    way = WAY_TITLES[place.way] if place.defence else "bare model"
-    where = place.model, place.defence or BARE, way, TARGET_TITLES.get(place.target, f"class {place.target}")
+    access = ACCESS_TITLES[place.access] if place.defence else "bare model"
+    where = place.model, place.defence or BARE, access, TARGET_TITLES.get(place.target, f"class {place.target}")
     costs = cell.mean_queries, cell.mean_gradient_steps, cell.seconds
     change = cell.mean_l2, cell.mean_linf
     return *where, view.short[place.attack], *rate_cells(cell.fooled), *change, *costs
@@ -161,14 +161,14 @@ def _cell_row(view: GridView, cell: GridCell) -> tuple[Cell, ...]:
 def _matrix(
     view: GridView,
     name: str,
-    way: str,
+    access: str,
     target: str,
     kind: Kind,
     of: Callable[[GridCell], float | None],
     notes: tuple[str, ...],
     bold: bool = False,
 ) -> Table:
-    found = {(c.place.model, c.place.defence, c.place.attack): c for c in view.at(way, target)}
+    found = {(c.place.model, c.place.defence, c.place.attack): c for c in view.at(access, target)}
     clean = {(cost.model, cost.defence): cost.clean for cost in view.costs}
     attacks = [attack for attack in view.attacks if any(key[2] == attack for key in found)]
     rows: list[tuple[Cell, ...]] = []
@@ -194,8 +194,8 @@ def _matrix(
         *(Column(view.short[attack], kind, key=view.short[attack]) for attack in attacks),
     )
     what = "Mean L2 where fooled" if name == "l2" else "Fooled"
-    title = f"{what}: {TARGET_TITLES.get(target, f'class {target}')}, {WAY_TITLES[way]}"
-    return Table(f"grid-{name}-{way}-{target}", title, columns, tuple(rows), notes)
+    title = f"{what}: {TARGET_TITLES.get(target, f'class {target}')}, {ACCESS_TITLES[access]}"
+    return Table(f"grid-{name}-{access}-{target}", title, columns, tuple(rows), notes)
 
 
 def where(place: Place) -> str:

@@ -9,7 +9,7 @@ import altair as alt
 
 from pixelproof.report.figure import WIDTH, Figure, in_percent
 from pixelproof.results.perturb_view import PerturbView, title_of
-from pixelproof.results.perturbations import Cell, Distance, Least, by_perturbation
+from pixelproof.results.perturbations import Distance, Least, PerturbationRecord, by_perturbation
 from pixelproof.wording import percent
 
 _BLUE, _GREEN, _PURPLE, _ORANGE, _GREY = "#1b4f91", "#3d7a4a", "#6a3d8a", "#cf6a12", "#59636e"
@@ -53,7 +53,7 @@ def bars_figure(view: PerturbView, name: str = "perturb-bars") -> Figure:
     )
 
 
-def _curves(view: PerturbView, name: str, cells: Sequence[Cell]) -> Figure:
+def _curves(view: PerturbView, name: str, cells: Sequence[PerturbationRecord]) -> Figure:
     """Accuracy with its interval against strength, and below it the mean distances."""
     rows = [_row(cell, view) for cell in cells]
     none = cells[0].none
@@ -92,7 +92,7 @@ def _curves(view: PerturbView, name: str, cells: Sequence[Cell]) -> Figure:
     )
 
 
-def _row(cell: Cell, view: PerturbView) -> dict[str, float]:
+def _row(cell: PerturbationRecord, view: PerturbView) -> dict[str, float]:
     means: dict[str, float] = {key: round(cell.mean(key), 4) for key, _, _ in _STRIPS}
     return {"strength": cell.strength, **in_percent(cell.right(view.labels)), **means}
 

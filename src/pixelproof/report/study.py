@@ -15,7 +15,7 @@ from pixelproof.report.section import Contents, Section, Tile
 from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results import study
-from pixelproof.results.study import Assessed, Claim, MainTable, NetworkArea, NetworkDuality
+from pixelproof.results.study import Assessed, MainTable, NetworkArea, NetworkDuality, PaperClaim
 from pixelproof.wording import FEW_PIXEL, THRESHOLD, count, listed, percent, plural
 
 _FEW_ABSENT = 4  # from as many networks left out, why each is stands folded
@@ -267,7 +267,7 @@ def _defences(table: MainTable) -> str:
     )
 
 
-def _claims(claims: Sequence[Claim]) -> str:
+def _claims(claims: Sequence[PaperClaim]) -> str:
     held = sum(claim.verdict == "held" for claim in claims)
     parts = [f"{count(held)} of the papers’ {count(len(claims))} claims held here"]
     for verdict, words in (("not held", "did not hold"), ("cannot be said", "cannot be judged")):

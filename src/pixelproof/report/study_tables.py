@@ -15,7 +15,6 @@ from pixelproof.results.study import (
     NORMS,
     Assessed,
     Beside,
-    Claim,
     ClassMap,
     Difference,
     Duel,
@@ -25,6 +24,7 @@ from pixelproof.results.study import (
     MainTable,
     NetworkArea,
     NetworkDuality,
+    PaperClaim,
     Role,
     TransferCell,
 )
@@ -289,13 +289,13 @@ def published_table(rows: Iterable[Beside]) -> Table:
     return Table("study-published", "Beside the published figures", columns, body, notes)
 
 
-def claim_table(claims: Sequence[Claim], published: Iterable[Claim] = ()) -> Table:
+def claim_table(claims: Sequence[PaperClaim], published: Iterable[PaperClaim] = ()) -> Table:
     """The verdicts, and those that the papers' own figures give by the same rules; rules and numbers below."""
     theirs = {claim.name: claim.verdict for claim in published}
     return verdict_table("study-claims", "The papers' claims", claims, "By the papers' own figures", theirs)
 
 
-def claim_number_table(claims: Iterable[Claim]) -> Table:
+def claim_number_table(claims: Iterable[PaperClaim]) -> Table:
     """The numbers behind the verdicts, for programs."""
     return number_table("study-claim-numbers", claims)
 

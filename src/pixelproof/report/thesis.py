@@ -17,7 +17,7 @@ from pixelproof.report.section import Contents, Section
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.results.claim import Verdict
 from pixelproof.results.perturb_view import title_of
-from pixelproof.results.thesis import PUBLISHED, Published, Subject
+from pixelproof.results.thesis import PUBLISHED, DataSetResult, Published
 from pixelproof.wording import listed, percent, plural
 
 Row = tuple[Cell, ...]
@@ -157,7 +157,7 @@ def all_thesis_tables(view: ThesisView) -> list[Table]:
 def perturbation_table(view: ThesisView) -> Table:
     """Its table 8: clean, after perturbation, difference; published figures below ours."""
 
-    def ours(each: Subject) -> Row:
+    def ours(each: DataSetResult) -> Row:
         clean = each.clean.value or 0.0
         figures = clean, each.perturbed, clean - each.perturbed
         return each.name, "ours", each.test.value, each.clean.total, *figures, each.perturb_seconds
@@ -187,7 +187,7 @@ def perturbation_table(view: ThesisView) -> Table:
 def pgd_table(view: ThesisView) -> Table:
     """Its table 9: clean, after PGD, difference, time."""
 
-    def ours(each: Subject) -> Row:
+    def ours(each: DataSetResult) -> Row:
         clean, after = each.clean.value or 0.0, each.pgd.value or 0.0
         return each.name, "ours", each.clean.total, clean, after, clean - after, each.pgd_seconds
 
@@ -209,7 +209,7 @@ def pgd_table(view: ThesisView) -> Table:
 
 
 def _beside(
-    view: ThesisView, ours: Callable[[Subject], Row], theirs: Callable[[str, Published], Row]
+    view: ThesisView, ours: Callable[[DataSetResult], Row], theirs: Callable[[str, Published], Row]
 ) -> tuple[Row, ...]:
     """A row for each data set and below it the published one; last the data sets that only the thesis has."""
     rows = []

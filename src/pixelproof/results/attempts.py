@@ -19,7 +19,7 @@ class AttemptRow:
     """One attack, or (``attack`` ``WORST``) each sample's worst case over all of them. Means over nothing are None."""
 
     attack: str
-    spelling: str  # empty in the worst case
+    spec: str  # empty in the worst case
     fooled: Rate  # of the attacked samples; targeted: those taken for the class aimed at
     robust: Rate  # samples still right, of all considered
     pending: int
@@ -33,7 +33,7 @@ class AttemptRow:
     @property
     def key(self) -> str:
         """What tells rows apart."""
-        return self.spelling or self.attack
+        return self.spec or self.attack
 
 
 def attempt_rows(records: Sequence[Record], selection: Selection) -> list[AttemptRow]:
@@ -46,7 +46,7 @@ def attempt_rows(records: Sequence[Record], selection: Selection) -> list[Attemp
     for record in records:
         if not record.levelled:
             groups[record.spec].append(record)
-    rows = [_row(group[0].attack, spelling, group, group, selection) for spelling, group in groups.items()]
+    rows = [_row(group[0].attack, spec, group, group, selection) for spec, group in groups.items()]
     if len(groups) > 1:
         everything = [record for group in groups.values() for record in group]
         rows.append(_row(WORST, "", worst_cases(everything), everything, selection))
@@ -67,15 +67,13 @@ def _rank(record: Record) -> tuple[bool, float]:
     return not record.success, float("inf") if record.l2 is None else record.l2
 
 
-def _row(
-    attack: str, spelling: str, records: Sequence[Record], paid: Sequence[Record], selection: Selection
-) -> AttemptRow:
+def _row(attack: str, spec: str, records: Sequence[Record], paid: Sequence[Record], selection: Selection) -> AttemptRow:
     """``records`` one a sample; ``paid`` are those whose cost it took."""
     won = [record for record in records if record.success]
     rate = Rate(len(won), len(records))
     return AttemptRow(
         attack=attack,
-        spelling=spelling,
+        spec=spec,
         fooled=rate,
         robust=robust_accuracy(rate, selection),
         pending=len(set(selection.samples) - {record.sample for record in records}),

@@ -13,7 +13,7 @@ Number = tuple[str, Rate | float]  # its name, with the unit of a plain one
 
 
 @dataclass(frozen=True)
-class Claim:
+class PaperClaim:
     """What a source says, whether it holds here by ``rule``, and from which ``numbers``."""
 
     name: str
@@ -23,8 +23,8 @@ class Claim:
     reason: str = ""  # why it cannot be said
     numbers: tuple[Number, ...] = ()
 
-    def judged(self, held: bool, numbers: Iterable[Number]) -> Claim:
+    def judged(self, held: bool, numbers: Iterable[Number]) -> PaperClaim:
         return replace(self, verdict="held" if held else "not held", numbers=tuple(numbers))
 
-    def undecided(self, reason: str, numbers: Iterable[Number] = ()) -> Claim:
+    def undecided(self, reason: str, numbers: Iterable[Number] = ()) -> PaperClaim:
         return replace(self, reason=reason, numbers=tuple(numbers))

@@ -14,12 +14,12 @@ from pixelproof.runs.record import Record
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cell stands. ``defence`` is empty for the bare model; ``way`` is how attacks met the defence."""
+    """Where a cell stands. ``defence`` is empty for the bare model; ``access`` is how attacks met the defence."""
 
     model: str
     defence: str
-    way: str
-    attack: str  # its spelling, or ``few-pixel, th = 3``
+    access: str
+    attack: str  # its spec, or ``few-pixel, th = 3``
     target: str
 
 
@@ -61,19 +61,19 @@ def cell(place: Place, records: Sequence[Record]) -> GridCell:
 
 
 def attack_label(record: Record) -> str:
-    """What tells attacks of a grid apart: the spelling, or the attack with its level."""
+    """What tells attacks of a grid apart: the spec, or the attack with its level."""
     return f"{record.attack}, th = {record.level}" if record.levelled else record.spec
 
 
-def cells(model: str, defence: str, way: str, target: str, records: Iterable[Record]) -> list[GridCell]:
+def cells(model: str, defence: str, access: str, target: str, records: Iterable[Record]) -> list[GridCell]:
     """A cell for each attack (and level) in ``records``, in their order; then one for each sample's worst case."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[attack_label(record)].append(record)
-    found = [cell(Place(model, defence, way, attack, target), group) for attack, group in groups.items()]
+    found = [cell(Place(model, defence, access, attack, target), group) for attack, group in groups.items()]
     if len(groups) > 1:
         everything = [record for group in groups.values() for record in group]
-        found.append(cell(Place(model, defence, way, WORST, target), worst_cases(everything)))
+        found.append(cell(Place(model, defence, access, WORST, target), worst_cases(everything)))
     return found
 
 

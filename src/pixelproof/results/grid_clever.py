@@ -24,7 +24,7 @@ class CleverRow:
     model: str
     target: str
     norm: str
-    attack: str  # its spelling, or ``ANY``
+    attack: str  # its spec, or ``ANY``
     scored: Rate  # samples for which CLEVER means something
     mean_score: float | None
     found: Rate  # samples that were fooled

@@ -12,11 +12,11 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import (
     STANDARD,
-    Cell,
     CorruptionError,
     Distance,
     Least,
     MeanCorruptionError,
+    PerturbationRecord,
     References,
     Standing,
     WorstCase,
@@ -40,7 +40,7 @@ class PerturbView:
     """A run of perturbations, read; ``pictures`` are of one sample, by perturbation and strength, uint8 H×W×C."""
 
     manifest: Manifest
-    cells: tuple[Cell, ...]
+    cells: tuple[PerturbationRecord, ...]
     clean_picture: UInt8Array
     pictures: Mapping[tuple[str, float], UInt8Array]
     least: tuple[Least, ...]
@@ -101,7 +101,7 @@ def read_perturbations(folder: Path) -> PerturbView:
 
 
 def perturb_view(run: RunStore) -> PerturbView:
-    cells = run.of(Cell)
+    cells = run.of(PerturbationRecord)
     pictures = {(c.perturbation, c.strength): image for c in cells if (image := run.image(c)) is not None}
     manifest = run.manifest
     clean = run.clean(manifest.selection.samples[manifest.details["shown"]])

@@ -20,7 +20,7 @@ Distance = Literal["l1", "l2", "linf", "ssim"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class PerturbationRecord:
     """One perturbation at one strength over N samples.
 
     ``answers`` are the classes said; ``l1``, ``l2`` and ``linf`` the distances to the clean image in grey levels over
@@ -75,12 +75,12 @@ class Standing:
     perturbation: str
     accuracy: float  # mean over the strengths
     drop: float  # clean accuracy less that
-    worst: Cell  # where fewest are right
+    worst: PerturbationRecord  # where fewest are right
     strengths: int
     seconds: float
 
 
-def standings(cells: Iterable[Cell], labels: Sequence[int], clean: Rate) -> list[Standing]:
+def standings(cells: Iterable[PerturbationRecord], labels: Sequence[int], clean: Rate) -> list[Standing]:
     """The perturbations, strongest first."""
     found = []
     for name, group in by_perturbation(cells).items():
@@ -93,9 +93,9 @@ def standings(cells: Iterable[Cell], labels: Sequence[int], clean: Rate) -> list
     return sorted(found, key=lambda row: (row.accuracy, row.perturbation))
 
 
-def by_perturbation(cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+def by_perturbation(cells: Iterable[PerturbationRecord]) -> dict[str, list[PerturbationRecord]]:
     """The cells of each perturbation by strength, perturbations in their order."""
-    groups: dict[str, list[Cell]] = {}
+    groups: dict[str, list[PerturbationRecord]] = {}
     for cell in cells:
         groups.setdefault(cell.perturbation, []).append(cell)
     return {name: sorted(group, key=lambda cell: cell.strength) for name, group in groups.items()}
@@ -122,7 +122,7 @@ class CorruptionError:
 
 
 def corruption_errors(
-    cells: Iterable[Cell], labels: Sequence[int], clean: Rate, references: References | None
+    cells: Iterable[PerturbationRecord], labels: Sequence[int], clean: Rate, references: References | None
 ) -> list[CorruptionError]:
     """Of each corruption that has all five severities; the paper's section 4.2."""
     at_rest = 1 - (clean.value or 0.0)
@@ -173,7 +173,9 @@ def mean_corruption_error(rows: Sequence[CorruptionError], of: Sequence[str]) ->
     )
 
 
-def distance_correlations(cells: Sequence[Cell], labels: Sequence[int]) -> dict[Distance, RankCorrelation]:
+def distance_correlations(
+    cells: Sequence[PerturbationRecord], labels: Sequence[int]
+) -> dict[Distance, RankCorrelation]:
     """Of accuracy with each mean distance over all cells, which the thesis asks about; none of fewer than 3 cells."""
     if len(cells) < FEWEST:
         return {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pixelproof.results.claim import Claim, Number
+from pixelproof.results.claim import Number, PaperClaim
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import Distance, Standing
 from pixelproof.results.rank_correlation import RankCorrelation
@@ -35,7 +35,7 @@ PUBLISHED: Mapping[str, Published] = {
 
 
 @dataclass(frozen=True)
-class Subject:
+class DataSetResult:
     """What was measured on one data set. ``grey``: its images have no colours, whatever channels they have."""
 
     name: str
@@ -59,30 +59,30 @@ class Subject:
 
 #: Points of accuracy that a perturbation may cost a data set that is called immune to it.
 IMMUNE = 0.05
-_TWO_STRONGEST = Claim(
+_TWO_STRONGEST = PaperClaim(
     "rotation-and-jitter",
     "Rotation and jitter are the strongest of the five perturbations.",
     "By mean accuracy over strengths, averaged over the data sets, rotation and jitter are the lowest two.",
 )
-_GREY = Claim(
+_GREY = PaperClaim(
     "grey-immune",
     "Grey images withstand contrast and brightness, but not RGB randomise.",
     f"On grey data sets the mean drop of accuracy under contrast and under brightness is at most {100 * IMMUNE:g} "
     "points, and under RGB randomise more.",
 )
-_HARDER = Claim(
+_HARDER = PaperClaim(
     "harder-is-weaker",
     "A harder data set is less robust.",
     "The data set with the lowest accuracy on its test set loses most of its accuracy on average over the "
     "perturbations.",
 )
-_DISTANCES = Claim(
+_DISTANCES = PaperClaim(
     "no-correlation",
     "No Lp distance goes consistently together with accuracy.",
     "For L1, L2 and L∞ alike, over the data sets the rank correlation of accuracy and mean distance is not below −0.5 "
     "everywhere.",
 )
-_PGD = Claim(
+_PGD = PaperClaim(
     "pgd-strong",
     "PGD lowers the accuracy on every data set but Pentomino.",
     "After PGD fewer of the samples are right than when clean, on every data set but Pentomino; on Pentomino no fewer.",
@@ -90,12 +90,12 @@ _PGD = Claim(
 _CONSISTENT = -0.5
 
 
-def thesis_claims(subjects: Sequence[Subject]) -> list[Claim]:
+def thesis_claims(subjects: Sequence[DataSetResult]) -> list[PaperClaim]:
     """The claims judged from what was measured; where data are missing, some cannot be said."""
     return [_strongest(subjects), _grey(subjects), _harder(subjects), _distances(subjects), _pgd(subjects)]
 
 
-def _strongest(subjects: Sequence[Subject]) -> Claim:
+def _strongest(subjects: Sequence[DataSetResult]) -> PaperClaim:
     if not subjects:
         return _TWO_STRONGEST.undecided("No data set was measured.")
     names = [row.perturbation for row in subjects[0].standings]
@@ -105,7 +105,7 @@ def _strongest(subjects: Sequence[Subject]) -> Claim:
     return _TWO_STRONGEST.judged(set(order[:2]) == {"rotation", "jitter"}, numbers)
 
 
-def _grey(subjects: Sequence[Subject]) -> Claim:
+def _grey(subjects: Sequence[DataSetResult]) -> PaperClaim:
     grey = [subject for subject in subjects if subject.grey]
     if not grey:
         return _GREY.undecided("No data set of grey images was measured.")
@@ -122,7 +122,7 @@ def _grey(subjects: Sequence[Subject]) -> Claim:
     return _GREY.judged(immune and min(drops["rgb-randomise"]) > IMMUNE, numbers)
 
 
-def _harder(subjects: Sequence[Subject]) -> Claim:
+def _harder(subjects: Sequence[DataSetResult]) -> PaperClaim:
     if len(subjects) < 2:
         return _HARDER.undecided("It takes two data sets to compare.")
     hardest = min(subjects, key=lambda subject: subject.test.value or 0.0)
@@ -134,7 +134,7 @@ def _harder(subjects: Sequence[Subject]) -> Claim:
     return _HARDER.judged(losses[hardest.name] == max(losses.values()), numbers)
 
 
-def _distances(subjects: Sequence[Subject]) -> Claim:
+def _distances(subjects: Sequence[DataSetResult]) -> PaperClaim:
     found: dict[Distance, list[float]] = {"l1": [], "l2": [], "linf": []}
     numbers: list[Number] = []
     titles = {"l1": "L1", "l2": "L2", "linf": "L∞"}
@@ -149,7 +149,7 @@ def _distances(subjects: Sequence[Subject]) -> Claim:
     return _DISTANCES.judged(not any(max(values) < _CONSISTENT for values in found.values()), numbers)
 
 
-def _pgd(subjects: Sequence[Subject]) -> Claim:
+def _pgd(subjects: Sequence[DataSetResult]) -> PaperClaim:
     others = [subject for subject in subjects if subject.name != "Pentomino"]
     shapes = [subject for subject in subjects if subject.name == "Pentomino"]
     numbers: list[Number] = [(f"{subject.name}, right after PGD", subject.pgd) for subject in subjects]

@@ -37,9 +37,9 @@ class View:
         return attempt_rows(self.named, self.manifest.selection)
 
     @property
-    def way(self) -> str:
+    def access(self) -> str:
         """How attacks by name met the defence."""
-        return str(self.manifest.settings.get("way", "end-to-end"))
+        return str(self.manifest.settings.get("access", "end-to-end"))
 
     @cached_property
     def minimal(self) -> bool:

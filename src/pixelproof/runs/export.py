@@ -54,7 +54,7 @@ def to_frame(run: RunStore) -> pd.DataFrame:
 def to_png(run: RunStore, folder: Path) -> int:
     """Every clean image as ``SAMPLE-clean.png``, every adversarial one as ``SAMPLE-ATTACK-thTH.png``; returns how many.
 
-    Those of attacks by name carry their spelling instead of a threshold.
+    Those of attacks by name carry their spec instead of a threshold.
     """
     folder.mkdir(parents=True, exist_ok=True)
     images = {f"{sample:05d}-clean": run.clean(sample) for sample in run.manifest.selection.samples}

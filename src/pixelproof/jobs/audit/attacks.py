@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs, project_and_quantise
+from pixelproof.attacks.attack import Attack, Needs
 from pixelproof.attacks.goal import Unhurried
 from pixelproof.attacks.gradient.directions import sparse_descent, steepest
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.engine.judge import Bound, project_and_quantise
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.spec import Effort
@@ -190,10 +191,10 @@ def _attack_part(
     goal, clean = audit.samples.goal(rows), audit.samples.images[rows]
     if audit.random and attack.needs == "gradients":
         goal = Unhurried(goal.labels, goal.targets)
-    images = project_and_quantise(attack, attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach(), clean)
-    reached, inside = audit.decision.reached(images, rows), audit.samples.within(images, rows)
-    if attack.ball is None:  # of those that seek the nearest image, what is farther is no success
-        reached &= inside
+    found = attack(oracle, clean, goal, audit.samples.streams(key, rows)).detach()
+    images = project_and_quantise(attack, found, clean)
+    bound = Bound.of(attack) if attack.ball else None  # those that seek the nearest image have the threat's
+    reached, inside = audit.decision.reached(images, rows, bound), audit.samples.within(images, rows)
     return reached.tolist(), inside.tolist()
 
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
@@ -21,6 +20,7 @@ from pixelproof.defences.differentiable import Differentiable, make_differentiab
 from pixelproof.defences.eot import ExpectedClassifier
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Seeded, parts
+from pixelproof.engine.judge import Bound, Judge
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.detector import detector_of
 from pixelproof.jobs.audit.spec import Effort
@@ -32,6 +32,7 @@ from pixelproof.results.audit.statistics import overstated
 from pixelproof.results.intervals import Rate
 from pixelproof.runs.record import Finding
 from pixelproof.seeds import Streams, stream
+from pixelproof.units import to_levels
 
 Value = TypeVar("Value")
 
@@ -156,7 +157,7 @@ class Samples:
     """
 
     def __init__(self, data: ImageSet, threat: Threat, count: int, seed: int, device: torch.device) -> None:
-        self.data, self._threat, self._count, self._seed, self._device = data, threat, count, seed, device
+        self.data, self._threat, self._count, self._seed, self.device = data, threat, count, seed, device
 
     def __len__(self) -> int:
         return min(self._count, len(self.data))
@@ -173,11 +174,11 @@ class Samples:
     @cached_property
     def images(self) -> Tensor:
         """The samples, float32 N×C×H×W in [0, 1] on the device."""
-        return to_images(self.chosen.images.copy(), self._device)
+        return to_images(self.chosen.images.copy(), self.device)
 
     @cached_property
     def labels(self) -> Tensor:
-        return torch.from_numpy(self.chosen.labels.copy()).to(self._device)
+        return torch.from_numpy(self.chosen.labels.copy()).to(self.device)
 
     def first(self, count: int) -> range:
         """The numbers of the first ``count`` samples, or of all."""
@@ -189,7 +190,7 @@ class Samples:
 
     def streams(self, key: str, rows: Tensor) -> Streams:
         cpu = torch.device("cpu")
-        return Streams([stream(cpu, self._seed, "audit", key, row) for row in rows.tolist()], self._device)
+        return Streams([stream(cpu, self._seed, "audit", key, row) for row in rows.tolist()], self.device)
 
     def goal(self, rows: Tensor) -> Goal:
         """What attackers want of the samples ``rows``: targets are drawn at random where the threat is targeted."""
@@ -200,13 +201,15 @@ class Samples:
         shift = 1 + self.streams("target", rows).integers(classes - 1, 1).squeeze(1)
         return Goal(labels, (labels + shift) % classes)
 
+    @property
+    def bound(self) -> Bound:
+        """The threat model's ball."""
+        norm = self._threat.norm
+        return Bound("few-pixel" if norm == "l0" else norm, self._threat.epsilon)
+
     def within(self, images: Tensor, rows: Tensor) -> Tensor:
         """Whether each of ``images``, 8-bit ones of the samples ``rows``, lies in the threat model's ball: n bools."""
-        clean, norm = self.images[rows], self._threat.norm
-        if norm == "l0":
-            changed = ((images - clean).abs() > 0.5 / 255).any(1).flatten(1).sum(1)
-            return changed <= self._threat.epsilon
-        return NormBall(norm, self._threat.epsilon).allows(images, clean)
+        return self.bound.allows(to_levels(images), to_levels(self.images[rows]))
 
 
 class Decision:
@@ -219,6 +222,7 @@ class Decision:
     def __init__(self, classifier: Classifier, samples: Samples, evidence: Evidence, draws: int | None) -> None:
         self._samples, self._evidence, self._draws = samples, evidence, draws
         self._single, self.classifier = classifier, self._averaged(classifier)
+        self._blind = Judge(self._scorer(self.classifier))
 
     @cached_property
     def detector(self) -> Classifier | None:
@@ -226,22 +230,36 @@ class Decision:
         found = detector_of(self._single)
         return None if found is None else self._averaged(found)
 
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self._blind.scorer, None if self.detector is None else self._scorer(self.detector))
+
     def log_scores(self, images: Tensor) -> Tensor:
         """Log-scores N×K that decide about ``images``."""
-        return _asked(self.classifier, images)
+        return self._blind.scorer(to_levels(images))
 
     def answers(self, images: Tensor) -> Tensor:
         return classes(self.log_scores(images))
 
     def rejected(self, images: Tensor) -> Tensor:
         """Whether the model's detector rejects each of ``images``: N bools."""
-        if self.detector is None:
-            return torch.zeros(len(images), dtype=torch.bool, device=images.device)
-        return _asked(self.detector, images).argmax(1) == 1
+        return self._judge.rejected(to_levels(images))
 
-    def reached(self, images: Tensor, rows: Tensor) -> Tensor:
-        """Whether each of ``images``, of the samples ``rows``, is a success of the threat's goal: not if rejected."""
-        return self._samples.goal(rows).reached(self.log_scores(images)) & ~self.rejected(images)
+    def reached(self, images: Tensor, rows: Tensor, bound: Bound | None = None) -> Tensor:
+        """Whether each of ``images``, of the samples ``rows``, is a success of the threat's goal: not if rejected.
+
+        ``bound`` is how far it may lie from its sample; None: as far as the threat model says.
+        """
+        return self._decide(self._judge, images, rows, bound)
+
+    def fooled(self, images: Tensor, rows: Tensor) -> Tensor:
+        """The same of the model alone, whatever a detector says."""
+        return self._decide(self._blind, images, rows, None)
+
+    def _decide(self, judge: Judge, images: Tensor, rows: Tensor, bound: Bound | None) -> Tensor:
+        samples = self._samples
+        clean = to_levels(samples.images[rows])
+        return judge(to_levels(images), clean, samples.goal(rows), bound or samples.bound).success
 
     @cached_property
     def clean(self) -> tuple[int, ...]:
@@ -263,6 +281,9 @@ class Decision:
             rejected: list[bool] = self._evidence.memoise("clean rejected", lambda: self.rejected(images).tolist())
             wrong = [row for row in wrong if not rejected[row]]
         return frozenset(wrong)
+
+    def _scorer(self, classifier: Classifier) -> Scorer:
+        return Scorer(classifier, BATCH, self._samples.device)
 
     def _averaged(self, classifier: Classifier) -> Classifier:
         return classifier if self._draws is None else ExpectedClassifier([classifier] * self._draws)
@@ -322,11 +343,6 @@ class Access:
 def to_images(pixels: UInt8Array, device: torch.device) -> Tensor:
     """``pixels`` N×H×W×C as float32 N×C×H×W in [0, 1] on ``device``."""
     return (torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255).contiguous()
-
-
-def _asked(classifier: Classifier, images: Tensor) -> Tensor:
-    """Log-scores N×K of ``images`` N×C×H×W in [0, 1] of whole grey levels."""
-    return Scorer(classifier, BATCH, images.device)(images.mul(255).round().permute(0, 2, 3, 1))
 
 
 def _no_gradient(oracle: Oracle, image: Tensor) -> str:

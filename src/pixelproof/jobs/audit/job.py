@@ -73,7 +73,7 @@ class AuditJob(Job):
             tuple(samples.indices.tolist()),
             tuple(samples.labels.tolist()),
         )
-        return Begun(self.manifest(found, selection, steps=[*self._chosen], withstood=None))
+        return Begun(self.manifest(found, selection, steps=[*self._chosen], surviving=None))
 
     def take_up(self, run: RunStore) -> None:
         """Add the checkpoints that are asked for now to those planned before."""
@@ -104,7 +104,7 @@ class AuditJob(Job):
             answer = self._chosen[step].result(audit)
             yield Batch([(CheckpointRecord(answer["number"], answer["verdict"], answer), None)], step)
         if (found := surviving_so_far(audit)) is not None:
-            run.add_details({"withstood": asdict(found.robust_accuracy)})
+            run.add_details({"surviving": asdict(found.robust_accuracy)})
 
     def _context(self, findings: Sequence[Finding], **memory: Any) -> AuditContext:
         return AuditContext(

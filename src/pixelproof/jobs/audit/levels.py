@@ -14,6 +14,7 @@ import torch
 
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.engine.judge import Bound
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
@@ -73,7 +74,7 @@ def _measured(audit: AuditContext, rows: tuple[int, ...]) -> list[dict[str, Any]
         {
             "attack": attack,
             "threshold": threshold,
-            **_decided(audit, rows, images.get((attack, threshold), {})),
+            **_decided(audit, rows, images.get((attack, threshold), {}), Bound(attack, threshold)),
             "queries": queries.get((attack, threshold), 0) / max(1, len(tried)),
             "seconds": seconds.get((attack, threshold), 0.0),
         }
@@ -115,13 +116,15 @@ def _attacked(audit: AuditContext, data: ImageSet, target: str) -> list[tuple[Re
         return [(each, run.image(each) if each.success else None) for each in run.records()]
 
 
-def _decided(audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array]) -> dict[str, list[bool]]:
+def _decided(
+    audit: AuditContext, rows: tuple[int, ...], images: Mapping[int, UInt8Array], bound: Bound
+) -> dict[str, list[bool]]:
     """Of each of ``rows`` whether it is fooled, and whether within the threat; what was wrong before counts as both."""
     wrong = audit.decision.wrong
     fooled, within = {row: row in wrong for row in rows}, dict.fromkeys(rows, True)
     if images:
         which = torch.tensor(list(images), device=audit.device)
         seen = to_images(np.stack(list(images.values())), audit.device)
-        fooled.update(zip(images, audit.decision.reached(seen, which).tolist(), strict=True))
+        fooled.update(zip(images, audit.decision.reached(seen, which, bound).tolist(), strict=True))
         within.update(zip(images, audit.samples.within(seen, which).tolist(), strict=True))
     return {"fooled": [fooled[row] for row in rows], "within": [within[row] for row in rows]}

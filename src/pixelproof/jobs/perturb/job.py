@@ -16,13 +16,13 @@ from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
 from pixelproof.jobs.job import Batch, Begun, Job, Outcome, in_range, invalid_scores
-from pixelproof.jobs.perturb.measure import Subject, cell, least_strengths
+from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
 from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.results.intervals import Rate
-from pixelproof.results.perturbations import Cell, Least, WorstCase
+from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
 from pixelproof.runs import Finding, RunStore, Selection
 
 #: Options that change no result, or whose place the resolved ones take.
@@ -33,7 +33,7 @@ class PerturbJob(Job):
     """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``."""
 
     kind = "perturb"
-    records = (Cell, Least, WorstCase)
+    records = (PerturbationRecord, Least, WorstCase)
 
     spec: PerturbSpec
 
@@ -89,10 +89,10 @@ class PerturbJob(Job):
         return self.data.take(chosen_positions(self.data.labels, self.spec))
 
     @cached_property
-    def _subject(self) -> Subject:
+    def _subject(self) -> AskedImages:
         chosen = self._chosen
         images = torch.from_numpy(chosen.images.copy()).to(self.device).permute(0, 3, 1, 2).float() / 255
-        return Subject(self._scorer, images.contiguous(), torch.from_numpy(chosen.labels.copy()).to(self.device))
+        return AskedImages(self._scorer, images.contiguous(), torch.from_numpy(chosen.labels.copy()).to(self.device))
 
     @cached_property
     def _clean(self) -> tuple[int, ...]:
@@ -143,7 +143,7 @@ class PerturbJob(Job):
     def _least(self, corruption: Corruption, end: float, steps: int) -> Outcome:
         subject, rows = self._subject, self._right
         places = torch.tensor(rows, device=subject.labels.device, dtype=torch.int64)
-        right = Subject(subject.scorer, subject.images[places], subject.labels[places])
+        right = AskedImages(subject.scorer, subject.images[places], subject.labels[places])
         found = least_strengths(right, corruption, end, steps, self.spec.seed)
         samples = tuple(int(self._chosen.indices[row]) for row in rows)
         return Least(corruption.name, corruption.unit, corruption.none, end, steps, samples, tuple(found)), None

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pixelproof.corruptions import Corruption
 from pixelproof.models.query import Scorer, classes
-from pixelproof.results.perturbations import Cell, ladder
+from pixelproof.results.perturbations import PerturbationRecord, ladder
 
 _SIZE, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2  # of images in [0, 1]
@@ -51,7 +51,7 @@ _VALUES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class AskedImages:
     """Who is asked about what: ``images`` float32 N×C×H×W in [0, 1] with ``labels`` N, all on one device."""
 
     scorer: Scorer
@@ -76,7 +76,7 @@ class Subject:
         return list(torch.split(rows, max(1, _VALUES // self.images[0].numel())))
 
 
-def cell(subject: Subject, corruption: Corruption, strength: float, seed: int, sample: int) -> Cell:
+def cell(subject: AskedImages, corruption: Corruption, strength: float, seed: int, sample: int) -> PerturbationRecord:
     """All samples at one strength; ``sample`` is the one whose image is kept."""
     answers, columns, seconds = [], [], 0.0
     for rows in subject.parts(subject.rows):
@@ -87,7 +87,7 @@ def cell(subject: Subject, corruption: Corruption, strength: float, seed: int, s
         answers.append(subject.answers(changed))
         columns.append(_distances(changed, clean))
     l1, l2, linf, alike = (tuple(column) for column in torch.cat(columns, 1).cpu().numpy().round(6).tolist())
-    return Cell(
+    return PerturbationRecord(
         sample=sample,
         perturbation=corruption.name,
         strength=strength,
@@ -103,7 +103,7 @@ def cell(subject: Subject, corruption: Corruption, strength: float, seed: int, s
 
 
 def least_strengths(
-    subject: Subject, corruption: Corruption, towards: float, steps: int, seed: int
+    subject: AskedImages, corruption: Corruption, towards: float, steps: int, seed: int
 ) -> list[float | None]:
     """Of each sample the first of ``steps`` even steps from none ``towards`` an end at which the answer is wrong.
 

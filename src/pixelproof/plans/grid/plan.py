@@ -14,6 +14,7 @@ import torch
 from pixelproof.attacks.named import parse_attack
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend, measure
+from pixelproof.engine import Judge
 from pixelproof.engine.settings import AttackName
 from pixelproof.files import slug
 from pixelproof.jobs.assess import AssessJob
@@ -21,7 +22,6 @@ from pixelproof.jobs.assess_spec import AssessSpec
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
 from pixelproof.jobs.job import choose_device, in_range
 from pixelproof.models import Classifier, load_model, settle_kind
-from pixelproof.models.query import predictor
 from pixelproof.plans.grid.replay import replayed
 from pixelproof.plans.grid.spec import Block, GridClever, GridSpec
 from pixelproof.plans.grid.view import GridRun, GridView
@@ -163,8 +163,8 @@ class _Plan:
                 runs.append(GridRun(block.label, run.manifest, str(Path(self.out.resolve().name, RUNS, block.folder))))
                 settle_kind(self.models[block.model.label], run.manifest.model.kind)
                 name, defence = block.model.label, block.defence or ""
-                found += cells(name, defence, block.way, block.target, run.records())
-                if block.defence is None and "replayed" in self.grid.ways:
+                found += cells(name, defence, block.access, block.target, run.records())
+                if block.defence is None and "replayed" in self.grid.access:
                     found += self._replays(block, run)
         return GridView(tuple(found), tuple(self._costs()), tuple(runs), absent, skipped, self.clever_rows())
 
@@ -172,8 +172,8 @@ class _Plan:
         """What the images of a bare model's ``run`` come to behind every defence."""
         found: list[GridCell] = []
         for defence in self.grid.preprocessors:
-            predict = predictor(defend(self.models[block.model.label], defence), self.device)
-            again = replayed(run, predict)
+            judge = Judge.of(defend(self.models[block.model.label], defence), self.device)
+            again = replayed(run, judge)
             found += cells(block.model.label, defence, "replayed", block.target, again)
         return found
 
@@ -191,7 +191,7 @@ class _Plan:
 
 def _possible(spec: AssessSpec, classifier: Classifier) -> tuple[AssessSpec | None, str | None]:
     """``spec`` without the attacks that need gradients where there are none, and a sentence on those."""
-    if spec.way != "end-to-end" or classifier.differentiable or spec.defence is None:
+    if spec.access != "end-to-end" or classifier.differentiable or spec.defence is None:
         return spec, None
     levelled = get_args(AttackName)
     blind = [each for each in spec.attacks if each not in levelled and parse_attack(each).needs == "gradients"]

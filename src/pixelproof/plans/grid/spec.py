@@ -10,7 +10,7 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pixelproof.attacks.norm_ball import Norm
-from pixelproof.engine.settings import AttackName, Precision, Way
+from pixelproof.engine.settings import Access, AttackName, Precision
 from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
 from pixelproof.jobs.spec_file import read_spec_file
@@ -54,19 +54,19 @@ class Block:
 
     model: ModelSpec
     defence: str | None
-    way: Way
+    access: Access
     target: str
 
     @property
     def label(self) -> str:
         """``resnet20 + tvm, adaptive, target next``."""
-        met = "" if self.defence is None else f" + {self.defence}, {self.way}"
+        met = "" if self.defence is None else f" + {self.defence}, {self.access}"
         return f"{self.model.label}{met}, target {self.target}"
 
     @property
     def folder(self) -> Path:
         """Its folder among the runs."""
-        met = "undefended" if self.defence is None else f"{self.defence} {self.way}"
+        met = "undefended" if self.defence is None else f"{self.defence} {self.access}"
         return Path(slug(self.model.label), slug(met), slug(self.target))
 
 
@@ -81,7 +81,7 @@ class GridSpec(BaseModel):
     attacks: tuple[str, ...] = Field(min_length=1)
     targets: tuple[str, ...] = ("none",)
     defences: tuple[str, ...] = (UNDEFENDED,)
-    ways: tuple[Way, ...] = ("replayed",)
+    access: tuple[Access, ...] = ("replayed",)
     levels: tuple[int, ...] = (1, 3, 5, 10)  # of few-pixel and threshold
     max_queries: int | None = None  # of few-pixel and threshold, a sample and level
     shuffle: int | None = None
@@ -95,10 +95,10 @@ class GridSpec(BaseModel):
     def blocks(self) -> tuple[Block, ...]:
         """The runs: every model bare, then behind every defence in each way but replays, which need none."""
         bare = [Block(model, None, "end-to-end", target) for model, target in product(self.models, self.targets)]
-        ways = [way for way in self.ways if way != "replayed"]
+        accesses = [access for access in self.access if access != "replayed"]
         defended = [
-            Block(model, defence, way, target)
-            for model, defence, way, target in product(self.models, self.preprocessors, ways, self.targets)
+            Block(model, defence, access, target)
+            for model, defence, access, target in product(self.models, self.preprocessors, accesses, self.targets)
         ]
         return (*bare, *defended)
 
@@ -110,11 +110,11 @@ class GridSpec(BaseModel):
     def run(self, block: Block, trust_code: bool = False) -> AssessSpec:
         """What the run of ``block`` is told. Raises ``InputError`` for values that cannot be."""
         levelled = get_args(AttackName)
-        attacks = [each for each in self.attacks if block.way != "adaptive" or each not in levelled]
+        attacks = [each for each in self.attacks if block.access != "adaptive" or each not in levelled]
         return make_spec(
             model=block.model.model,
             defence=block.defence,
-            way=block.way,
+            access=block.access,
             target=block.target,
             attacks=attacks,
             trust_code=trust_code,
@@ -123,7 +123,7 @@ class GridSpec(BaseModel):
             ),
         )
 
-    @field_validator("attacks", "targets", "defences", "ways")
+    @field_validator("attacks", "targets", "defences", "access")
     @classmethod
     def _differ(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         for value in values:

@@ -37,7 +37,7 @@ class GridView:
 
     @cached_property
     def attacks(self) -> list[str]:
-        """The attacks in their order, each by its spelling; the worst case last."""
+        """The attacks in their order, each by its spec; the worst case last."""
         found = dict.fromkeys(cell.place.attack for cell in self.cells)
         return [*(each for each in found if each != WORST), *([WORST] if WORST in found else [])]
 
@@ -51,14 +51,14 @@ class GridView:
     @cached_property
     def settings(self) -> list[tuple[str, str]]:
         """Ways and targets that a table is made for, the bare model standing in each."""
-        return list(dict.fromkeys((c.place.way, c.place.target) for c in self.cells if c.place.defence)) or list(
-            dict.fromkeys((c.place.way, c.place.target) for c in self.cells)
+        return list(dict.fromkeys((c.place.access, c.place.target) for c in self.cells if c.place.defence)) or list(
+            dict.fromkeys((c.place.access, c.place.target) for c in self.cells)
         )
 
-    def at(self, way: str, target: str) -> list[GridCell]:
-        """The cells of one ``way`` and ``target``, those of the bare model among them."""
+    def at(self, access: str, target: str) -> list[GridCell]:
+        """The cells of one ``access`` and ``target``, those of the bare model among them."""
         places = ((cell, cell.place) for cell in self.cells if cell.place.target == target)
-        return [cell for cell, place in places if place.way == way or not place.defence]
+        return [cell for cell, place in places if place.access == access or not place.defence]
 
     @property
     def title(self) -> str:
@@ -98,13 +98,13 @@ def rows(view: GridView) -> Iterator[Row]:
         low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
         yield {
             **row(
-                f"{view.short[place.attack]} on {where(place)}, {place.way}, target {place.target}",
+                f"{view.short[place.attack]} on {where(place)}, {place.access}, target {place.target}",
                 None if rate.value is None else round(100 * rate.value, 1),
                 "% of samples fooled",
             ),
             "model": place.model,
             "defence": place.defence,
-            "way": place.way,
+            "access": place.access,
             "attack": view.short[place.attack],
             "aim": place.target,  # ``target`` is what a row is judged by
             "successes": rate.successes,

@@ -51,14 +51,14 @@ def run_study(
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class StudyModel:
     """A line of the study and its model, behind its defence."""
 
     member: Member
     classifier: Classifier
 
 
-def open_subjects(study: StudySpec, trust_code: bool, say: Say) -> tuple[list[Subject], Mapping[str, str]]:
+def open_subjects(study: StudySpec, trust_code: bool, say: Say) -> tuple[list[StudyModel], Mapping[str, str]]:
     """Every network and defence whose weights are here; by label, one sentence for each that is left out.
 
     All are opened before anything is run, so that a mistake in the last one costs nothing. Raises ``InputError`` when
@@ -70,7 +70,7 @@ def open_subjects(study: StudySpec, trust_code: bool, say: Say) -> tuple[list[Su
     absent = without_weights([(member.model, member.label) for member in study.members], say)
     present = [member for member in study.members if member.label not in absent]
     device = choose_device(study.device)
-    return [Subject(member, _open(member, device, trust_code)) for member in present], absent
+    return [StudyModel(member, _open(member, device, trust_code)) for member in present], absent
 
 
 def _open(member: Member, device: torch.device, trust_code: bool) -> Classifier:
@@ -85,7 +85,7 @@ class _Plan:
     out: Path
     data: ImageSet
     device: torch.device
-    subjects: Sequence[Subject]
+    subjects: Sequence[StudyModel]
     trust_code: bool
 
     def place(self, member: Member, role: Role) -> Path:
@@ -106,10 +106,10 @@ class _Plan:
                 label = f"{subject.member.label} · {role} ({number} of {total})"
                 yield Task(label, self.place(subject.member, role), lambda made=job: made)  # type: ignore[misc]
 
-    def _assess(self, subject: Subject, role: Role) -> AssessJob:
+    def _assess(self, subject: StudyModel, role: Role) -> AssessJob:
         return AssessJob(self.study.run(subject.member, role, self.trust_code), subject.classifier, self.data)
 
-    def _first(self, subject: Subject) -> AssessJob:
+    def _first(self, subject: StudyModel) -> AssessJob:
         for role in STUDY_ROLES:
             _check_shape(self.study.run(subject.member, role), self.data.shape, self.device)
         job = self._assess(subject, STUDY_ROLES[0])
@@ -137,7 +137,7 @@ class _Plan:
                 place = self.transfer_place(target.member, source.member)
                 yield Task(label, place, lambda t=target, s=source: self._transfer(t, s))  # type: ignore[misc]
 
-    def _transfer(self, target: Subject, source: Subject) -> TransferJob:
+    def _transfer(self, target: StudyModel, source: StudyModel) -> TransferJob:
         place = self.place(source.member, "minimal")
         spec = TransferSpec(
             model=target.member.model,
@@ -227,7 +227,7 @@ class _Plan:
             made = demonstration([run], run.manifest.selection.samples[0], rule, ask)
         return replace(made, place=self._seen(folder))
 
-    def _ask(self, subject: Subject) -> Ask:
+    def _ask(self, subject: StudyModel) -> Ask:
         predict = predictor(subject.classifier, self.device)
         return lambda images: tuple(int(k) for k in predict(images).argmax(1))
 

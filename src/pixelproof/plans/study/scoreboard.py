@@ -9,7 +9,7 @@ from pixelproof.plans.study.view import StudyView
 from pixelproof.results import study
 from pixelproof.results.intervals import Rate
 from pixelproof.results.scoreboard import Row, row
-from pixelproof.results.study import Claim
+from pixelproof.results.study import PaperClaim
 
 
 def rows(view: StudyView) -> list[Row]:
@@ -27,7 +27,7 @@ def _claims(view: StudyView) -> Iterator[Row]:
         yield row(f"claim: {claim.text}", claim.verdict, "verdict", "held", holds, **_reason(claim), numbers=numbers)
 
 
-def _reason(claim: Claim) -> Row:
+def _reason(claim: PaperClaim) -> Row:
     return {"reason": claim.reason} if claim.reason else {}
 
 

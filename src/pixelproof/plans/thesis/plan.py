@@ -21,7 +21,7 @@ from pixelproof.plans.thesis.spec import SubjectSpec, ThesisSpec
 from pixelproof.plans.thesis.view import ThesisView
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturb_view import PerturbView, read_perturbations
-from pixelproof.results.thesis import Subject
+from pixelproof.results.thesis import DataSetResult
 from pixelproof.runs import RunStore
 from pixelproof.zoo.registry import absence
 
@@ -36,7 +36,7 @@ def run_thesis(
     Every subject has a folder with ``perturbations`` and ``pgd`` in it. One without data or weights, or below the gate,
     is left out, and ``say`` is told why. Raises ``InputError`` when none is left.
     """
-    measured: list[tuple[Subject, PerturbView]] = []
+    measured: list[tuple[DataSetResult, PerturbView]] = []
     absent: dict[str, str] = {}
     for each in spec.subjects:
         opened = _opened(spec, each, trust_code)
@@ -104,12 +104,12 @@ def _tasks(spec: ThesisSpec, opened: _Opened, folder: Path) -> Iterator[Task]:
     yield Task(f"{name}, PGD", folder / PGD, lambda: AssessJob(attack, opened.classifier, chosen))
 
 
-def _result(opened: _Opened, folder: Path) -> tuple[Subject, PerturbView]:
+def _result(opened: _Opened, folder: Path) -> tuple[DataSetResult, PerturbView]:
     view = read_perturbations(folder / PERTURBATIONS)
     with RunStore.open(folder / PGD) as run:
         records = run.records()
     samples = len(view.labels)
-    subject = Subject(
+    subject = DataSetResult(
         name=opened.subject.name,
         grey=opened.grey,
         test=opened.test,

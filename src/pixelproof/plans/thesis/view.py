@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelproof.results.claim import Claim
+from pixelproof.results.claim import PaperClaim
 from pixelproof.results.perturb_view import PerturbView
 from pixelproof.results.scoreboard import Row, row
-from pixelproof.results.thesis import PUBLISHED, Subject, thesis_claims
+from pixelproof.results.thesis import PUBLISHED, DataSetResult, thesis_claims
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +17,12 @@ class ThesisView:
     """The protocol's subjects, and the perturbations of each in the same order; ``absent``: why some are left out."""
 
     spec: Mapping[str, Any]
-    subjects: tuple[Subject, ...]
+    subjects: tuple[DataSetResult, ...]
     perturbations: tuple[PerturbView, ...]
     absent: Mapping[str, str]
 
     @property
-    def claims(self) -> list[Claim]:
+    def claims(self) -> list[PaperClaim]:
         return thesis_claims(self.subjects)
 
 

@@ -26,17 +26,17 @@ class Judgement:
 
 
 def judgement(
-    results: Sequence[CheckpointResult], planned: Collection[int], robust_accuracy: float, withstood: Rate | None
+    results: Sequence[CheckpointResult], planned: Collection[int], robust_accuracy: float, surviving: Rate | None
 ) -> Judgement:
     """Over ``results`` of the checkpoints ``planned``.
 
-    ``robust_accuracy`` in percent is what is claimed; ``withstood`` are the samples right under all attacks made.
+    ``robust_accuracy`` in percent is what is claimed; ``surviving`` are the samples right under all attacks made.
     """
     counts = Counter(each.verdict for each in results)
     left = len(set(planned) - {each.number for each in results})
     verdict = _verdict(counts, left)
     against = [each for each in results if each.verdict == verdict]
-    sentences = (_grounds(verdict, against), _figures(robust_accuracy, withstood), _uncounted(results), _left(left))
+    sentences = (_grounds(verdict, against), _figures(robust_accuracy, surviving), _uncounted(results), _left(left))
     return Judgement(verdict, _TITLES[verdict], tuple(each for each in sentences if each), counts)
 
 
@@ -70,10 +70,10 @@ def _grounds(verdict: Overall, those: Sequence[CheckpointResult]) -> str:
     return "" if those else "No checkpoint speaks against it so far, and that says nothing yet."
 
 
-def _figures(claimed: float, withstood: Rate | None) -> str:
-    if withstood is None:
+def _figures(claimed: float, surviving: Rate | None) -> str:
+    if surviving is None:
         return ""
-    return f"{claimed:g} % are claimed to be right under attack; {withstood} withstood every attack made here."
+    return f"{claimed:g} % are claimed to be right under attack; {surviving} withstood every attack made here."
 
 
 def _uncounted(results: Sequence[CheckpointResult]) -> str:

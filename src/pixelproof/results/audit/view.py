@@ -51,14 +51,14 @@ class CheckpointRecord:
 class AuditView:
     """An audit, read. ``answers`` stand in the order of their numbers, ``attacks`` in that of their making.
 
-    ``withstood``: the samples right under all attacks together that the threat model permits; None until it is known.
+    ``surviving``: the samples right under all attacks together that the threat model permits; None until it is known.
     """
 
     manifest: Manifest
     planned: frozenset[int]
     answers: tuple[CheckpointResult, ...]
     attacks: tuple[Attacked, ...]
-    withstood: Rate | None
+    surviving: Rate | None
 
     @cached_property
     def claim(self) -> Claim:
@@ -66,7 +66,7 @@ class AuditView:
 
     @cached_property
     def judgement(self) -> Judgement:
-        return judgement(self.answers, self.planned, self.claim.robust_accuracy, self.withstood)
+        return judgement(self.answers, self.planned, self.claim.robust_accuracy, self.surviving)
 
     @property
     def verdict(self) -> Overall:
@@ -111,7 +111,7 @@ def audit_view(run: RunStore, kind: type[V]) -> V: ...
 def audit_view(run: RunStore, kind: type[AuditView] = AuditView) -> AuditView:
     """All that ``run`` holds so far."""
     manifest = run.manifest
-    threat, rate = manifest.settings["claim"]["threat"], manifest.details["withstood"]
+    threat, rate = manifest.settings["claim"]["threat"], manifest.details["surviving"]
     ball = f"norm={threat['norm']},epsilon={threat['epsilon']:g}"
     answers = [read_result(_short(each.answer, ball)) for each in run.of(CheckpointRecord)]
     attacks = [each.value for each in run.of(EvidenceRecord) if each.key.startswith(ATTACK)]
@@ -120,7 +120,7 @@ def audit_view(run: RunStore, kind: type[AuditView] = AuditView) -> AuditView:
         planned=frozenset(int(step.split()[-1]) for step in manifest.details["steps"]),
         answers=tuple(sorted(answers, key=lambda each: each.number)),
         attacks=tuple(map(Attacked.read, attacks)),
-        withstood=None if rate is None else Rate(**rate),
+        surviving=None if rate is None else Rate(**rate),
     )
 
 
@@ -135,7 +135,7 @@ def _short(value: Any, ball: str) -> Any:
 
 def rows(view: AuditView) -> Iterator[Row]:
     """The robust accuracy beside the claimed one, then every checkpoint; what was not judged neither holds nor not."""
-    found = view.withstood
+    found = view.surviving
     if found is not None and found.value is not None:
         value, target = round(100 * found.value, 2), view.claim.robust_accuracy
         yield row("right under every attack", value, "% right", target, total=found.total)

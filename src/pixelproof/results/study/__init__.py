@@ -1,6 +1,6 @@
 """The analyses of the dual assessment's study, as pure functions of its runs: no torch, no files."""
 
-from pixelproof.results.claim import Claim
+from pixelproof.results.claim import PaperClaim
 from pixelproof.results.study.areas import NetworkArea, areas
 from pixelproof.results.study.assessed import NORMS, ROLES, Assessed, Level, Plan, Role, in_role, level_runs, one_each
 from pixelproof.results.study.claims import claims, claims_of_published
@@ -22,7 +22,6 @@ __all__ = [
     "Answers",
     "Assessed",
     "Beside",
-    "Claim",
     "ClassMap",
     "Difference",
     "Duel",
@@ -32,6 +31,7 @@ __all__ = [
     "MainTable",
     "NetworkArea",
     "NetworkDuality",
+    "PaperClaim",
     "Plan",
     "Published",
     "Role",

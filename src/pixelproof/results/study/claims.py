@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from pixelproof.results.claim import Claim, Number
+from pixelproof.results.claim import Number, PaperClaim
 from pixelproof.results.intervals import Rate
 from pixelproof.results.study.areas import areas
 from pixelproof.results.study.assessed import NORMS, ROLES, Assessed, in_role, level_runs
@@ -28,35 +28,35 @@ _SHORT = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}
 _EASY, _HARD = ("bird", "cat"), ("frog", "truck")
 
 
-_NONE_SAFE = Claim(
+_NONE_SAFE = PaperClaim(
     "none-safe",
     "No network is 1-pixel-safe or 1-threshold-safe.",
     "Every network without a defence has a sample fooled at th = 1 under both norms, by any of the study's searches.",
 )
-_RANKING = Claim(
+_RANKING = PaperClaim(
     "ranking-differs",
     "The ranking of the networks differs between the norms.",
     "Networks ranked by mean adversarial accuracy over the levels: Spearman's rank correlation between L0 and L∞ is "
     "below 1.",
 )
-_TRAINING = Claim(
+_TRAINING = PaperClaim(
     "training-helps-linf",
     "Adversarial training helps against L∞ more than against L0.",
     "From each bare network to the same one adversarially trained, mean adversarial accuracy over the levels drops "
     "more under L∞ than under L0.",
 )
-_ONE_NORM = Claim(
+_ONE_NORM = PaperClaim(
     "one-norm-only",
     "A share of the samples is fooled under one norm only.",
     "Of all samples of networks without a defence, at any level, some are fooled under one norm and not the other.",
 )
-_CLASSES = Claim(
+_CLASSES = PaperClaim(
     "classes",
     "Birds and cats are easier to attack than frogs and trucks.",
     "Mean adversarial accuracy of bird and of cat both lie above those of frog and of truck: over networks without a "
     "defence, both norms, th = 1 and 10, wherever all four classes were attacked.",
 )
-_AREA = Claim(
+_AREA = PaperClaim(
     "levels-rank-as-area",
     "The table of levels ranks the networks as the area does.",
     "Under each norm, Spearman's rank correlation between mean adversarial accuracy over the levels (the lowest first) "
@@ -64,7 +64,7 @@ _AREA = Claim(
 )
 
 
-def claims(runs: Sequence[Assessed]) -> list[Claim]:
+def claims(runs: Sequence[Assessed]) -> list[PaperClaim]:
     """The six claims, judged from the runs of a study; where some are missing, some cannot be said."""
     levels, found = level_runs(runs), areas(runs)
     bare = [run for run in levels if run.defence is None]
@@ -83,7 +83,7 @@ def claims(runs: Sequence[Assessed]) -> list[Claim]:
     ]
 
 
-def claims_of_published() -> list[Claim]:
+def claims_of_published() -> list[PaperClaim]:
     """The claims that the papers' own tables can be put to, by the same rules."""
     table = MainTable(tuple(published_lines()))
     found = {(row.name, attack): area for row in PUBLISHED for attack, area in row.areas.items()}
@@ -107,7 +107,7 @@ def most_fooled(runs: Sequence[Assessed]) -> list[Line]:
     return list(found.values())
 
 
-def none_safe(lines: Iterable[Line]) -> Claim:
+def none_safe(lines: Iterable[Line]) -> PaperClaim:
     """An unfinished run that has fooled nothing so far says nothing."""
     first = [
         (line, attack, line.fooled.get((attack, 1), Rate(0, 0)))
@@ -125,7 +125,7 @@ def none_safe(lines: Iterable[Line]) -> Claim:
     return _NONE_SAFE.judged(True, numbers)
 
 
-def ranking_differs(table: MainTable) -> Claim:
+def ranking_differs(table: MainTable) -> PaperClaim:
     """Of the networks that have every level of the table."""
     pairs = [means for line in table.networks if (means := _means(table, line)) is not None]
     rho = _ranked(pairs)
@@ -134,7 +134,7 @@ def ranking_differs(table: MainTable) -> Claim:
     return _RANKING.judged(rho < 1, [("rank correlation, L0 and L∞", rho), ("networks", float(len(pairs)))])
 
 
-def training_helps_linf(table: MainTable) -> Claim:
+def training_helps_linf(table: MainTable) -> PaperClaim:
     """Of every adversarially trained network whose bare one is in the table."""
     bare = {line.name: _means(table, line) for line in table.networks}
     numbers: list[Number] = []
@@ -151,7 +151,7 @@ def training_helps_linf(table: MainTable) -> Claim:
     return _TRAINING.judged(all(verdicts), numbers)
 
 
-def fooled_by_one_norm(rows: Iterable[NetworkDuality]) -> Claim:
+def fooled_by_one_norm(rows: Iterable[NetworkDuality]) -> PaperClaim:
     pooled = one_norm_only(rows)
     if not pooled:
         return _ONE_NORM.undecided("No network without a defence was attacked under both norms.")
@@ -160,7 +160,7 @@ def fooled_by_one_norm(rows: Iterable[NetworkDuality]) -> Claim:
     )
 
 
-def easy_classes(maps: Iterable[ClassMap]) -> Claim:
+def easy_classes(maps: Iterable[ClassMap]) -> PaperClaim:
     """Means of the same cells for all four classes: network, norm and threshold."""
     named = (*_EASY, *_HARD)
     cells = [dict(zip(found.classes, row, strict=True)) for found in maps for row in found.rows.values()]
@@ -176,7 +176,7 @@ def easy_classes(maps: Iterable[ClassMap]) -> Claim:
     return _CLASSES.judged(held, [(f"{name} (percent)", 100 * mean) for name, mean in means.items()])
 
 
-def levels_rank_as_area(table: MainTable, published: Areas, from_zero: Areas | None = None) -> Claim:
+def levels_rank_as_area(table: MainTable, published: Areas, from_zero: Areas | None = None) -> PaperClaim:
     """The ``published`` areas, reckoned as the papers do, decide; those ``from_zero`` on stand beside them."""
     decisive, beside = (_by_norm(table, found) for found in (published, from_zero or {}))
     if len(decisive) < len(NORMS):

@@ -13,10 +13,10 @@ from typing import TypedDict
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import project_and_quantise
 from pixelproof.attacks.goal import Goal, wrong_classes
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.engine.judge import project_and_quantise
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, outcome, strongest
 from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
@@ -169,10 +169,9 @@ def _unaware(audit: AuditContext) -> Unaware:
     rows = torch.tensor(audit.samples.first(_SAMPLES), device=audit.device)
     clean, goal = audit.samples.images[rows], audit.samples.goal(rows)
     oracle = audit.access.oracle(len(rows), "open" if audit.access.no_gradients("plain") else "plain")
-    images = project_and_quantise(
-        attack, attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach(), clean
-    )
-    fooled = goal.reached(audit.decision.log_scores(images)) & audit.samples.within(images, rows)
+    found = attack(oracle, clean, goal, audit.samples.streams("unaware", rows)).detach()
+    images = project_and_quantise(attack, found, clean)
+    fooled = audit.decision.fooled(images, rows)
     return {
         "rows": rows.tolist(),
         "fooled": rows[fooled].tolist(),
@@ -220,7 +219,7 @@ def _lead(audit: AuditContext, both: Rejecting, spec: str, chosen: Sequence[int]
         oracle, goal = Oracle(both, BATCH, audit.device, len(part)), Goal(audit.samples.labels[part], targets[left])
         streams = audit.samples.streams(f"{spec}|past the detector", part)
         images = project_and_quantise(attack, attack(oracle, clean, goal, streams).detach(), clean)
-        broken |= set(part[audit.decision.reached(images, part) & audit.samples.within(images, part)].tolist())
+        broken |= set(part[audit.decision.reached(images, part)].tolist())
         queries += int(oracle.queries.sum())
         gradient_steps += int(oracle.gradient_steps.sum())
     return outcome(

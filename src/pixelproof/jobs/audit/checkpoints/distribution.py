@@ -21,7 +21,7 @@ from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.checkpoint import bars, checkpoint
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
-from pixelproof.jobs.perturb.measure import Subject, cell
+from pixelproof.jobs.perturb.measure import AskedImages, cell
 from pixelproof.models.query import Scorer
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
 from pixelproof.results.audit.statistics import CONFIDENCE, overstated
@@ -190,7 +190,7 @@ def perturbed(audit: AuditContext) -> dict[str, Rate]:
 def _measured(audit: AuditContext) -> dict[str, Any]:
     data = audit.data.take(audit.samples.order[: audit.effort.perturbed])
     images, labels = to_images(data.images.copy(), audit.device), torch.from_numpy(data.labels.copy()).to(audit.device)
-    subject = Subject(Scorer(audit.decision.classifier, BATCH, audit.device), images, labels)
+    subject = AskedImages(Scorer(audit.decision.classifier, BATCH, audit.device), images, labels)
     right = {"none": int((subject.answers(subject.images) == labels).sum())}
     for name, strength in _BENIGN:
         seen = cell(subject, make(name, table_for(data.shape)), strength, audit.seed, 0)

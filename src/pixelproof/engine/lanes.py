@@ -1,4 +1,4 @@
-"""The lanes of one attack at one threshold: many samples' searches advancing together."""
+"""The lanes of one level: many samples' searches that ask, are judged, and learn together."""
 
 from __future__ import annotations
 
@@ -10,14 +10,54 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pixelproof.attacks import Encoding, FitnessName, fitness, fooled
+from pixelproof.attacks import Encoding, FitnessName, fitness
+from pixelproof.attacks.goal import Goal
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.aim import Aim
-from pixelproof.engine.group import Group
-from pixelproof.engine.job import Sample
+from pixelproof.engine.judge import Bound, Judge
 from pixelproof.engine.settings import SearchSettings
-from pixelproof.models.query import Scorer
+from pixelproof.runs.distances import pixel_distances
+from pixelproof.runs.record import Record
 from pixelproof.search import Search
 from pixelproof.seeds import stream
+
+Outcome = tuple[Record, UInt8Array | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A correctly classified image to attack: its index in the source, uint8 H×W×C pixels, label, target class."""
+
+    index: int
+    pixels: UInt8Array
+    label: int
+    target: int | None
+    confidence: float  # of the true class, on the clean image
+    scores: Tensor | None = None  # log-scores of the clean image, K, where a search is to begin from them
+
+
+@dataclass(eq=False)
+class Cohort:
+    """Samples that begin one level together: where searches learn from each other, else a single one."""
+
+    samples: Sequence[Sample]
+    left: int = field(init=False)  # those still searched at this level
+    failed: set[int] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.left = len(self.samples)
+
+    def end(self, sample: Sample, success: bool) -> None:
+        """Note that ``sample`` is through with this level."""
+        self.left -= 1
+        if not success:
+            self.failed.add(sample.index)
+
+    def next(self) -> Cohort | None:
+        """Once all are through, those that a higher level may still fool, in their order."""
+        if self.left or not self.failed:
+            return None
+        return Cohort([sample for sample in self.samples if sample.index in self.failed])
 
 
 @dataclass(eq=False)
@@ -25,23 +65,61 @@ class Lane:
     """One sample's search so far."""
 
     sample: Sample
-    group: Group
+    cohort: Cohort
     queries: int = 0
     restarts: int = 0
     aim: Aim | None = None  # where the minimal threshold is sought
     infeasible: bool = False  # the search saw no success ahead
     margin: float = math.inf  # the best fitness seen
     begun: float = field(default_factory=time.perf_counter)
-    found: Tensor | None = None  # the verified adversarial image, H×W×C
+    found: Tensor | None = None  # the adversarial image that stands before the judge, H×W×C
     scores: Tensor | None = None  # its log-scores, K
 
+    @property
+    def over(self) -> bool:
+        """Whether it has what it sought, or sees nothing ahead."""
+        return self.aim.over if self.aim is not None else self.found is not None or self.infeasible
 
-class Cell:
-    """Asks for candidates of all its lanes, judges them, and lets the searches learn.
+    def outcome(self, settings: SearchSettings, seed: int) -> Outcome:
+        """What the run keeps of it, once it ended."""
+        sample, found, scores = self.sample, self.found, self.scores
+        distances: dict[str, int | float | None] = dict.fromkeys(("l0", "l1", "l2", "linf"))
+        predicted, confidence, image = sample.label, sample.confidence, None
+        if found is not None and scores is not None:
+            image = found.to("cpu", torch.uint8).numpy()
+            distances = {**pixel_distances(image, sample.pixels)}
+            predicted = int(scores.argmax())
+            confidence = float(scores.double().softmax(0)[predicted])
+        record = Record(
+            sample=sample.index,
+            label=sample.label,
+            constraint=settings.constraint,
+            threshold=settings.threshold,
+            method=settings.method,
+            parameters="",
+            target=sample.target,
+            success=found is not None,
+            inherited_from=None,
+            predicted=predicted,
+            clean_confidence=sample.confidence,
+            confidence=confidence,
+            margin=self.margin,
+            queries=self.queries,
+            gave_up=found is None and self.infeasible,
+            restarts=self.restarts,
+            seconds=time.perf_counter() - self.begun,
+            seed=seed,
+            **distances,  # type: ignore[arg-type]
+        )
+        return record, image
 
-    A lane ends when an image of it is verified, when its search sees nothing ahead, or when its queries are spent;
-    one query is always held back to verify with. A search that stalls begins again elsewhere with what is left. Where
-    minimal thresholds are sought, a verified image is not the end but a new limit to stay below.
+
+class Lanes:
+    """Asks for candidates of all its lanes, has the best of them judged, and lets the searches learn.
+
+    A lane ends when an image of it stands before the judge, when its search sees nothing ahead, or when its queries are
+    spent; one query is always held back for the judge. A search that stalls begins again elsewhere with what is left.
+    Where minimal thresholds are sought, an image that stands is not the end but a new limit to stay below.
     """
 
     def __init__(
@@ -51,11 +129,12 @@ class Cell:
         search: Search,
         fitness_name: FitnessName,
         seed: int,
-        verifier: Scorer,
+        judge: Judge,
     ) -> None:
         self.settings, self.encoding, self.search = settings, encoding, search
         self.lanes: list[Lane] = []
-        self._fitness, self._seed, self._verifier = fitness_name, seed, verifier
+        self._fitness, self._seed, self._judge = fitness_name, seed, judge
+        self._bound = Bound(settings.constraint, settings.threshold)
         self._clean = torch.empty(0)
         self._asked = torch.empty(0, dtype=torch.bool)
         self._candidates = torch.empty(0)
@@ -65,17 +144,17 @@ class Cell:
         """Candidates that the next round asks for, at most."""
         return len(self.lanes) * self.search.population
 
-    def start(self, groups: Sequence[Group]) -> None:
-        """Begin the searches of ``groups``."""
+    def start(self, cohorts: Sequence[Cohort]) -> None:
+        """Begin the searches of ``cohorts``."""
         if not self.search.learns_together:
-            self._add([self._lane(sample, group) for group in groups for sample in group.samples])
+            self._add([self._lane(sample, cohort) for cohort in cohorts for sample in cohort.samples])
             return
-        for group in groups:
-            self._add([self._lane(sample, group) for sample in group.samples])
+        for cohort in cohorts:
+            self._add([self._lane(sample, cohort) for sample in cohort.samples])
 
-    def _lane(self, sample: Sample, group: Group) -> Lane:
+    def _lane(self, sample: Sample, cohort: Cohort) -> Lane:
         s = self.settings
-        return Lane(sample, group, aim=Aim(s.threshold, s.max_queries) if s.minimal else None)
+        return Lane(sample, cohort, aim=Aim(s.threshold, s.max_queries) if s.minimal else None)
 
     def ask(self) -> Tensor:
         """Candidate images n×H×W×C of all lanes, no more of a lane than its queries left allow."""
@@ -89,11 +168,11 @@ class Cell:
         return self._candidates
 
     def tell(self, log_scores: Tensor) -> list[Lane]:
-        """Judge the candidates by their ``log_scores`` n×K; returns the lanes that ended, in order."""
+        """Learn from the ``log_scores`` n×K of the candidates; returns the lanes that ended, in order."""
         owner = self._asked.nonzero()[:, 0]
-        labels, targets = self._labels(owner), self._targets(owner)
-        values = fitness(self._fitness, log_scores, labels, targets)
-        hits = fooled(log_scores.argmax(1), labels, targets) & torch.isfinite(log_scores).all(1)
+        goal = self._goal(owner)
+        values = fitness(self._fitness, log_scores, goal.labels, goal.targets)
+        hits = goal.reached(log_scores)
         all_values = torch.full(self._asked.shape, torch.inf, device=values.device)
         all_values[self._asked] = values.float()
         for lane, asked, best in zip(self.lanes, self._asked.sum(1).tolist(), all_values.amin(1).tolist(), strict=True):
@@ -101,11 +180,11 @@ class Cell:
             if lane.found is None:
                 lane.margin = min(lane.margin, best)
         if bool(hits.any()):
-            self._verify(owner, values, hits)
-        self.search.tell(all_values, self._margins(log_scores, labels, targets))
+            self._claim(values, hits)
+        self.search.tell(all_values, self._margins(log_scores, goal.labels))
         return self._settle()
 
-    def _margins(self, log_scores: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor | None:
+    def _margins(self, log_scores: Tensor, labels: Tensor) -> Tensor | None:
         """(lanes, population, K): how far each rival class lies below the true one, where the search reads it."""
         if not self._follows_margins(self.lanes):
             return None
@@ -114,27 +193,25 @@ class Cell:
         everywhere[self._asked] = margins
         return everywhere
 
-    def _verify(self, owner: Tensor, values: Tensor, hits: Tensor) -> None:
-        """Check the best claim of each lane in integers and by asking the model again, in full precision."""
+    def _claim(self, values: Tensor, hits: Tensor) -> None:
+        """Have the best of the ``hits`` of each lane judged."""
         claims = torch.full(self._asked.shape, torch.inf, device=values.device)
         claims[self._asked] = torch.where(hits, values.float(), torch.inf)
         rows = torch.full(self._asked.shape, -1, dtype=torch.long, device=values.device)
-        rows[self._asked] = torch.arange(len(owner), device=values.device)
+        rows[self._asked] = torch.arange(len(values), device=values.device)
         lanes = claims.isfinite().any(1).nonzero().squeeze(1)
-        images = self._candidates[rows[lanes, claims[lanes].argmin(1)]]
-        scores = self._verifier(images)
-        labels, targets = self._labels(lanes), self._targets(lanes)
-        stands = fooled(scores.argmax(1), labels, targets) & scores.isfinite().all(1)
-        stands &= self.encoding.satisfied(images, self._clean[lanes])
-        margins = fitness(self._fitness, scores, labels, targets).tolist()
-        distances = self.encoding.distance(images, self._clean[lanes]).tolist()
+        images, clean = self._candidates[rows[lanes, claims[lanes].argmin(1)]], self._clean[lanes]
+        goal = self._goal(lanes)
+        verdict = self._judge(images, clean, goal, self._bound)
+        margins = fitness(self._fitness, verdict.scores, goal.labels, goal.targets).tolist()
+        distances, stands = self._bound.distances(images, clean).tolist(), verdict.success.tolist()
         for k, index in enumerate(lanes.tolist()):
             lane = self.lanes[index]
             lane.queries += 1
-            if bool(stands[k]):
-                lane.found, lane.scores, lane.margin = images[k].clone(), scores[k], margins[k]
+            if stands[k]:
+                lane.found, lane.scores, lane.margin = images[k].clone(), verdict.scores[k], margins[k]
                 if lane.aim is not None:
-                    lane.aim.hit(int(distances[k]), lane.queries)
+                    lane.aim.hit(distances[k], lane.queries)
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
@@ -143,7 +220,7 @@ class Cell:
             if lane.aim is not None and not lane.aim.over:
                 lane.aim.missed(lane.queries, infeasible)
         spent = self.settings.max_queries - 1
-        ended = [_found_all(lane) or lane.queries >= spent for lane in self.lanes]
+        ended = [lane.over or lane.queries >= spent for lane in self.lanes]
         stalled = [s and not e for s, e in zip(self.search.stalled().tolist(), ended, strict=True)]
         out = [lane for lane, e in zip(self.lanes, ended, strict=True) if e]
         again = [lane for lane, s in zip(self.lanes, stalled, strict=True) if s]
@@ -167,7 +244,7 @@ class Cell:
     def _add(self, lanes: list[Lane]) -> None:
         if not lanes:
             return
-        device = self._verifier.device
+        device = self._judge.scorer.device
         s = self.settings
         clean = torch.stack([torch.from_numpy(lane.sample.pixels.copy()).to(device).float() for lane in lanes])
         streams = [
@@ -191,22 +268,15 @@ class Cell:
     def _follows_margins(self, lanes: list[Lane]) -> bool:
         return self.search.reads_margins and self._fitness == "margin" and lanes[0].sample.target is None
 
-    def _labels(self, owner: Tensor) -> Tensor:
-        return torch.tensor([lane.sample.label for lane in self.lanes], device=owner.device)[owner]
-
-    def _targets(self, owner: Tensor) -> Tensor | None:
-        targets = [lane.sample.target for lane in self.lanes]
-        if any(target is None for target in targets):
-            return None  # targeted or not is one choice for the whole run
-        return torch.tensor(targets, device=owner.device)[owner]
+    def _goal(self, owner: Tensor) -> Goal:
+        labels = torch.tensor([lane.sample.label for lane in self.lanes], device=owner.device)
+        targets = [lane.sample.target for lane in self.lanes if lane.sample.target is not None]
+        if not targets:  # targeted or not is one choice for the whole run
+            return Goal(labels[owner])
+        return Goal(labels[owner], torch.tensor(targets, device=owner.device)[owner])
 
 
 def _all_margins(log_scores: Tensor, labels: Tensor) -> Tensor:
     """(n, K): how far each class lies below the true one, infinity for that itself and for what is not a number."""
     margins = (log_scores.gather(1, labels[:, None]) - log_scores).float()
     return margins.scatter_(1, labels[:, None], torch.inf).nan_to_num(nan=torch.inf, posinf=torch.inf)
-
-
-def _found_all(lane: Lane) -> bool:
-    """Whether a lane has what it sought, or sees nothing ahead."""
-    return lane.aim.over if lane.aim is not None else lane.found is not None or lane.infeasible

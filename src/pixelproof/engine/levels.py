@@ -1,0 +1,165 @@
+"""Attacks with levels: one constant batch, kept full with the searches of many samples, attacks and thresholds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from pixelproof.attacks import Encoding, FewPixel, Threshold
+from pixelproof.engine.judge import Judge
+from pixelproof.engine.lanes import Lane, Lanes, Outcome, Sample
+from pixelproof.engine.queue import (
+    BatchQueue,
+    Key,
+    LevelQueue,
+    Round,
+    by_attack,
+    cohort_size,
+    cohorts,
+    key_of,
+    step_key,
+    waiting,
+)
+from pixelproof.engine.settings import AttackName, SearchSettings, Settings
+from pixelproof.models import Classifier
+from pixelproof.models.query import Scorer
+from pixelproof.runs.record import Record
+from pixelproof.search import Search
+from pixelproof.search.registry import SEARCHES, Problem
+
+#: Batches that lanes are started for: enough that what a round costs beside the model weighs little, few enough that a
+#: run that is killed loses little.
+BATCHES_IN_FLIGHT = 8
+
+#: Lanes of one level that take turns: a batch is full as long as one has candidates for what the other leaves open.
+TURNS = 2
+
+#: Channel values in flight at most (a search keeps a few arrays of that size), so that large images start fewer lanes.
+VALUES_IN_FLIGHT = 1 << 28
+
+
+class Engine:
+    """Runs every attack with levels of ``settings`` over samples; see ``run``.
+
+    ``searcher`` answers candidates (perhaps in low precision), ``judge`` decides by ``classifier`` (always float32).
+    """
+
+    def __init__(self, settings: Settings, classifier: Classifier, searcher: Classifier, device: torch.device) -> None:
+        self.settings = settings
+        self.scorer = Scorer(searcher, settings.batch_size, device)
+        self.judge = Judge.of(classifier, device)
+
+    @property
+    def queries(self) -> int:
+        """Images asked so far, verifications included."""
+        return self.scorer.queries + self.judge.scorer.queries
+
+    @property
+    def invalid(self) -> int:
+        """Answers so far that held NaN or infinite scores."""
+        return self.scorer.invalid + self.judge.scorer.invalid
+
+    def run(
+        self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: Collection[str] | None = None
+    ) -> Iterator[Round]:
+        """Attack ``samples`` in ``steps`` (None: all) except where a record is ``done``; yields after every round.
+
+        With nested settings a sample climbs the levels and stops at its first success, which the higher levels
+        inherit. Samples of a cohort climb together. Outcomes of one round belong into one transaction.
+        """
+        shape = samples[0].pixels.shape if samples else (1, 1, 1)
+        capacity = min(BATCHES_IN_FLIGHT * self.settings.batch_size, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
+        levels = [self._level(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
+        known = {key_of(record): record for record in done if record.levelled}
+        self._enqueue(levels, samples, known, steps)
+        batches = BatchQueue(self.scorer)
+        while any(level.waiting or level.in_flight for level in levels):
+            self._fill(levels, capacity, batches)
+            before = self.queries
+            outcomes = [o for o in self._round(levels, batches) if key_of(o[0]) not in known]
+            yield Round(outcomes, self.queries - before, sum(level.in_flight for level in levels))
+
+    def _level(self, settings: SearchSettings, shape: tuple[int, int, int]) -> LevelQueue:
+        return LevelQueue(settings, [self._lanes(settings, shape) for _ in range(TURNS)])
+
+    def _lanes(self, settings: SearchSettings, shape: tuple[int, int, int]) -> Lanes:
+        encoding = make_encoding(settings.constraint, settings.threshold, shape)
+        search = make_search(settings, shape)
+        return Lanes(settings, encoding, search, self.settings.fitness, self.settings.seed, self.judge)
+
+    def _enqueue(
+        self,
+        levels: Sequence[LevelQueue],
+        samples: Sequence[Sample],
+        known: Mapping[Key, Record],
+        steps: Collection[str] | None,
+    ) -> None:
+        queues = {(level.settings.constraint, level.settings.threshold): level for level in levels}
+        chosen = None if steps is None else set(steps)
+        for attack, searches in by_attack(self.settings).items():
+            thresholds = [search.threshold for search in searches]
+            for first, members in cohorts(samples, cohort_size(searches)):
+                if chosen is None or step_key(attack, first) in chosen:
+                    for threshold, cohort in waiting(members, attack, thresholds, self.settings.nested, known):
+                        queues[searches[0].constraint, threshold].waiting.append(cohort)
+
+    def _fill(self, levels: Sequence[LevelQueue], capacity: int, batches: BatchQueue) -> None:
+        rows = sum(level.rows for level in levels)
+        asking = batches.asking
+        for level in levels:
+            rows += level.fill(capacity - rows, self.settings.batch_size, asking)
+
+    def _round(self, levels: Sequence[LevelQueue], batches: BatchQueue) -> list[Outcome]:
+        asking = batches.asking
+        free = [lanes for level in levels for lanes in level.lanes if lanes.lanes and lanes not in asking]
+        outcomes: list[Outcome] = []
+        for lanes, scores in batches.advance(free):
+            for lane in lanes.tell(scores):
+                outcomes += self._outcomes(levels, lanes.settings, lane)
+        return outcomes
+
+    def _outcomes(self, levels: Sequence[LevelQueue], settings: SearchSettings, lane: Lane) -> list[Outcome]:
+        """The record of ``lane``; nested, also those that inherit its success, or else its cohort's next level."""
+        record, image = lane.outcome(settings, self.settings.seed)
+        outcomes: list[Outcome] = [(record, image)]
+        lane.cohort.end(lane.sample, record.success)
+        if self.settings.nested:
+            higher = [level for level in levels if _follows(level.settings, settings)]
+            following = lane.cohort.next()
+            if higher and following:
+                higher[0].waiting.append(following)
+            if record.success:
+                outcomes += [(_inherit(record, level.settings), image) for level in higher]
+        return outcomes
+
+
+def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> Encoding:
+    """The encoding of ``attack`` at ``threshold`` for images of ``shape`` (height, width, channels)."""
+    return FewPixel(threshold, shape) if attack == "few-pixel" else Threshold(threshold, shape)
+
+
+def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search:
+    """The optimiser that ``settings`` names, for images of ``shape`` (height, width, channels)."""
+    dimension = make_encoding(settings.constraint, settings.threshold, shape).dimension
+    numbers = settings.population, settings.sigma, settings.differential_weight
+    return SEARCHES[settings.method].build(Problem(dimension, settings.threshold, shape, *numbers))
+
+
+def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:
+    return candidate.constraint == settings.constraint and candidate.threshold > settings.threshold
+
+
+def _inherit(record: Record, settings: SearchSettings) -> Record:
+    return replace(
+        record,
+        method=settings.method,
+        threshold=settings.threshold,
+        inherited_from=record.level,
+        queries=0,
+        gave_up=False,
+        restarts=0,
+        seconds=0.0,
+    )
