@@ -12,7 +12,7 @@ from pixelproof.jobs.open import SPECS, open_job
 from pixelproof.jobs.runner import run_job
 from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
 from pixelproof.results.clever import CleverRecord
-from pixelproof.results.perturbations import Cell, Least, WorstCase
+from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import Record
 from pixelproof.runs.table import RecordType, columns
@@ -55,7 +55,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 RECORDS: dict[str, tuple[type[RecordType], ...]] = {
     "assess": (Record,),
-    "perturb": (Cell, Least, WorstCase),
+    "perturb": (PerturbationRecord, Least, WorstCase),
     "clever": (CleverRecord,),
     "transfer": (TransferRecord, CleanRecord),
     "audit": (EvidenceRecord, CheckpointRecord),

@@ -21,7 +21,7 @@ from pixelproof.jobs.runner import begin, run_job
 from pixelproof.jobs.transfer import TransferJob, TransferSpec, sources_in
 from pixelproof.models import Classifier, wrap_model
 from pixelproof.results.perturb_view import perturb_view
-from pixelproof.results.perturbations import Cell
+from pixelproof.results.perturbations import PerturbationRecord
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import Finding, RunStore
 from pixelproof.zoo.registry import load
@@ -99,7 +99,7 @@ def test_perturbations_of_nan_can_be_read_and_are_never_class_0(tmp_path: Path, 
         view = perturb_view(run)
         assert run.manifest.status == "finished"
         assert invalid(run.manifest.findings)
-        for each in run.of(Cell):
+        for each in run.of(PerturbationRecord):
             assert each.right(view.labels).successes == 0
             assert 0 not in each.answers
         assert view.worst_case is not None
@@ -147,12 +147,12 @@ def test_a_device_by_another_name_goes_on(cli: Cli, tmp_path: Path, monkeypatch:
         patch.setattr(RunStore, "commit", stop)
         assert cli(*arguments, "--device", first).code == 130
     with RunStore.open(tmp_path / "run") as run:
-        begun = run.of(Cell)
+        begun = run.of(PerturbationRecord)
     assert len(begun) == 3
     answer = cli(*arguments, "--device", second)
     assert (answer.code, answer.err) == (0, "")
     with RunStore.open(tmp_path / "run") as run:
-        assert run.of(Cell)[:3] == begun  # seconds included: nothing was measured again
+        assert run.of(PerturbationRecord)[:3] == begun  # seconds included: nothing was measured again
         assert run.manifest.status == "finished"
 
 

@@ -21,7 +21,7 @@ from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
-from pixelproof.jobs.job import Batch, Begun, Job, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, in_range, invalid_scores
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
@@ -116,8 +116,7 @@ class AssessJob(Job):
 
     def findings(self) -> list[Finding]:
         invalid = sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
-        text = f"{invalid} answers of the model held NaN or infinite scores; they count as not fooled."
-        return [Finding("invalid-scores", "warning", text)] if invalid else []
+        return invalid_scores(invalid, "not fooled")
 
     def counts(self) -> Mapping[str, float]:
         if self._engine is None or self._attack_runner is None:

@@ -145,6 +145,12 @@ class Job(ABC):
         return self.asked
 
 
+def invalid_scores(count: int, meaning: str) -> list[Finding]:
+    """A warning where ``count`` answers of the model were no numbers; ``meaning`` says what they count as."""
+    text = f"{count} answers of the model held NaN or infinite scores; they count as {meaning}."
+    return [Finding("invalid-scores", "warning", text)] if count else []
+
+
 def choose_device(choice: str) -> torch.device:
     """The device called ``auto``, ``cpu`` or ``cuda``. Raises ``InputError`` when there is no such device here."""
     if choice not in ("auto", "cpu", "cuda"):

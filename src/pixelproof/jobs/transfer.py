@@ -18,14 +18,14 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.judge import Bound, Judge
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DeviceChoice
-from pixelproof.jobs.job import Batch, Begun, Job, Outcome
+from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores
 from pixelproof.jobs.preflight import preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import classes
 from pixelproof.results.minimal import distance
 from pixelproof.results.study import NORMS, Assessed
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
-from pixelproof.runs import DataCard, Record, RunStore, Selection
+from pixelproof.runs import DataCard, Finding, Record, RunStore, Selection
 from pixelproof.runs.record import LEVELLED, Constraint
 
 
@@ -125,6 +125,9 @@ class TransferJob(Job):
             asked = sorted(source.clean.keys() - known)
             known |= source.clean.keys()
             yield Batch(self._shown(source, asked), source.label, queries=len(asked) + len(source.stored))
+
+    def findings(self) -> list[Finding]:
+        return invalid_scores(self._judge.scorer.invalid, "not fooled")
 
     def _shown(self, source: Source, asked: Sequence[int]) -> list[Outcome]:
         """The answers to the clean images ``asked`` about and to what ``source`` stored, all in one call."""

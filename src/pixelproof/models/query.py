@@ -46,6 +46,10 @@ def ask(classifier: Classifier, images: Tensor, asked: Asked | None = None, purp
     return scores
 
 
+#: What stands for the class where the scores are no numbers.
+NO_CLASS = -1
+
+
 class Scorer:
     """Calls a classifier with one constant batch shape.
 
@@ -105,7 +109,7 @@ class Scorer:
 
 def classes(scores: Tensor) -> Tensor:
     """The classes N that ``scores`` N×K say; −1, which is no class, where one of them is not finite."""
-    return torch.where(scores.isfinite().all(1), scores.argmax(1), -1)
+    return torch.where(scores.isfinite().all(1), scores.argmax(1), NO_CLASS)
 
 
 def verifier(classifier: Classifier, device: torch.device, asked: Asked | None = None) -> Scorer:

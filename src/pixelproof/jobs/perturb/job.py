@@ -15,7 +15,7 @@ from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
-from pixelproof.jobs.job import Batch, Begun, Job, Outcome, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, Outcome, in_range, invalid_scores
 from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
 from pixelproof.jobs.preflight import preflight
@@ -23,7 +23,7 @@ from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
-from pixelproof.runs import RunStore, Selection
+from pixelproof.runs import Finding, RunStore, Selection
 
 #: Options that change no result, or whose place the resolved ones take.
 _FREE = {"model", "data", "trust_code", "gate", "device", "range"}
@@ -130,6 +130,9 @@ class PerturbJob(Job):
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         for step in steps:
             yield Batch([self._steps[step]()], step)
+
+    def findings(self) -> list[Finding]:
+        return invalid_scores(self._scorer.invalid, "mistakes")
 
     def _cell(self, corruption: Corruption, strength: float) -> Outcome:
         sample = int(self._chosen.indices[self._shown])
