@@ -210,6 +210,7 @@ MANIFEST = {
     "environment": lambda value: {**value, "torch": "1.0"},
     "details": lambda value: {**value, "steps": ["another"]},
     "timings": lambda value: {**value, "seconds": 0.1},
+    "contents": lambda value: "0" * 64,
     "seal": lambda value: "0" * 64,
 }
 

@@ -14,7 +14,7 @@ from typing import Never
 from pixelproof.errors import RunError
 from pixelproof.jobs.job import Batch, Job, Listener, Progress
 from pixelproof.models import settle_kind
-from pixelproof.runs import RunStore
+from pixelproof.runs import Manifest, RunStore
 from pixelproof.runs.store import FILE
 
 #: Has steps of a job done, wherever that is; what they bring comes back here, to the one writer.
@@ -47,8 +47,7 @@ def begin(job: Job, out: Path | None) -> RunStore:
     with RunStore.open(out) as run:
         manifest = run.manifest
         settle_kind(job.classifier, manifest.model.kind)
-        if manifest.job != job.kind or manifest.identity != job.identity:
-            raise RunError(f"{out} holds another run (other model, data or settings); choose another --out.")
+        _check_same(out, manifest, job)
         finished = manifest.status == "finished" and not job.left(run)
     run = RunStore.open(out, write=not finished)
     try:
@@ -58,6 +57,14 @@ def begin(job: Job, out: Path | None) -> RunStore:
         run.close()
         raise
     return run
+
+
+def _check_same(out: Path, manifest: Manifest, job: Job) -> None:
+    if manifest.job != job.kind or manifest.identity != job.identity:
+        other = "other model, data or settings"
+        if manifest.model.fingerprint != job.classifier.fingerprint:
+            other = "the model is not the one of the run: its fingerprint differs"
+        raise RunError(f"{out} holds another run ({other}); choose another --out.")
 
 
 def carry_out(

@@ -156,4 +156,5 @@ class Manifest:
     environment: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)  # what one kind of job alone has to say
     timings: dict[str, float] = field(default_factory=dict)  # seconds, queries, queries_per_second …
+    contents: str | None = None  # of a finished run, the digest over all records
     format_version: int = FORMAT_VERSION

@@ -79,7 +79,7 @@ class RunStore:
             if (folder / FILE).exists():
                 raise RunError(f"{folder} already holds a run; choose another --out.")
             _remove(beside)  # of a process that was killed here
-            with cls(_connect(beside), None) as store:
+            with cls(_connect(beside), folder) as store:
                 store._begin(manifest, clean, kinds)
             os.replace(beside, folder / FILE)
             return cls(_connect(folder / FILE), folder, lock)
@@ -193,14 +193,16 @@ class RunStore:
     def reopen(self, details: dict[str, Any]) -> None:
         """As ``add_details``, of a run that there is more to do in now."""
         manifest = self.manifest
-        self._update(replace(manifest, status="running", details={**manifest.details, **details}))
+        self._update(replace(manifest, status="running", contents=None, details={**manifest.details, **details}))
 
     def add_timings(self, timings: dict[str, float], *, finished: bool) -> None:
         """Add ``timings`` to those of earlier sittings, and mark the run finished when it is."""
         manifest = self.manifest
         total = {k: manifest.timings.get(k, 0.0) + v for k, v in timings.items()}
-        status = "finished" if finished else manifest.status
-        self._update(replace(manifest, timings={**manifest.timings, **total}, status=status))
+        manifest = replace(manifest, timings={**manifest.timings, **total})
+        if finished:
+            manifest = replace(manifest, status="finished", contents=self._contents())
+        self._update(manifest)
 
     # Reading.
 
@@ -273,6 +275,8 @@ class RunStore:
         values = self._manifest_values()
         seal = values.pop("seal", None)
         found = [] if seal == sealed(values) else ["The manifest was altered after it was written."]
+        if values.get("status") == "finished" and values.get("contents") != self._contents():
+            found.append("Records were added or taken away after the run was finished.")
         for table in self.tables():
             names = [row[1] for row in self._rows(f"PRAGMA table_info({_quoted(table)})")][1:-1]
             selected = ", ".join(map(_quoted, ("id", *names, "digest")))
@@ -280,6 +284,12 @@ class RunStore:
                 if digest != self._digest(table, number, dict(zip(names, row, strict=True))):
                     found.append(f"Entry {number} of the {table}, {_told(names, row)}, or its image was altered.")
         return found
+
+    def _contents(self) -> str:
+        """One digest over those of all records."""
+        return sealed(
+            {table: sorted(d for (d,) in self._rows(f"SELECT digest FROM {_quoted(table)}")) for table in self.tables()}
+        )
 
     def _digest(self, table: str, number: int, row: dict[str, Any]) -> str:
         sample = row.get("sample")
@@ -452,6 +462,7 @@ def _manifest(values: dict[str, Any]) -> Manifest:
         environment=values["environment"],
         details=dict(values["details"]),
         timings=values["timings"],
+        contents=values["contents"],
         format_version=values["format_version"],
     )
 
