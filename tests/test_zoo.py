@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import pixelproof as pp
-from pixelproof.data.load import SHAPES
+from pixelproof.data.pentomino import SHAPES
 from pixelproof.jobs.train import accuracy
 from pixelproof.zoo import registry
 from pixelproof.zoo.resnet import CifarResNet

@@ -113,8 +113,9 @@ def assess(
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
     from pixelproof.defences import defend
-    from pixelproof.jobs.assess import AssessJob, prepared
+    from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.job import prepared
     from pixelproof.jobs.runner import run_job
 
     classifier, data, given = _opened(model, images, labels, class_names, kind, name, device, options)

@@ -30,7 +30,7 @@ def test_a_claim_is_a_mapping_a_file_or_a_claim(tmp_path: Path):
     )
     views = [audited(told) for told in (HONEST, path, str(path), claim())]
     assert {view.claim for view in views} == {claim()}
-    assert len({view.head["identity"] for view in views}) == 1
+    assert len({view.manifest.identity for view in views}) == 1
     assert views[0].answers == views[1].answers
     assert [each.number for each in views[0].answers] == [4]
     assert views[0].verdict == "pass"

@@ -111,7 +111,7 @@ def test_the_command_writes_page_and_scoreboard(grid_file: Path, gridded: Gridde
         ('attacks = ["fgms"]', "is fgsm meant"),
         ('attacks = ["fgsm", "fgsm"]', "stands there twice"),
         ('attacks = ["fgsm"]\ntargets = ["nobody"]', "it is none, least-likely"),
-        ('attacks = ["fgsm"]\nways = ["sideways"]', "ways, entry 1"),
+        ('attacks = ["fgsm"]\naccess = ["sideways"]', "access, entry 1"),
         ('attacks = ["fgsm"]\nsample = 3', "there is no such key"),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.runs.record import DataCard, Finding, Manifest, ModelCard, Record, Selection
+from pixelproof.runs.record import LEVELLED, DataCard, Finding, Manifest, ModelCard, Record, Selection
 from pixelproof.runs.store import RunStore
 
 Outcome = tuple[Record, UInt8Array | None]
@@ -54,9 +54,10 @@ def outcome(
     record = Record(
         sample=sample,
         label=label,
-        attack=attack,
-        search=search,
+        constraint=attack if attack in LEVELLED else None,
         threshold=threshold,
+        method=search,
+        parameters="",
         target=target,
         success=success,
         inherited_from=None,
@@ -156,15 +157,16 @@ def manifest(
     n = len(labels)
     considered = considered or n + max(1, n // 10)
     return Manifest(
+        job="assess",
         identity="1f3a5c7e9b0d2f4a6c8e1f3a5c7e9b0d2f4a6c8e1f3a5c7e9b0d2f4a6c8e1f3a",
         status="finished" if finished else "running",
         spec={"model": model},
         settings={
             "searches": [
                 {
-                    "attack": attack,
+                    "constraint": attack,
                     "threshold": th,
-                    "search": "cma-es",
+                    "method": "cma-es",
                     "population": None,
                     "max_queries": 1000,
                     "minimal": minimal,

@@ -88,9 +88,11 @@ def assess(
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
     from pixelproof.cli.documents import run_and_show
+    from pixelproof.data import load_data
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import AssessSpec
-    from pixelproof.jobs.open import open_data, open_model
+    from pixelproof.jobs.job import prepared
+    from pixelproof.jobs.open import open_model
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
     from pixelproof.report.assess import PERTURBATIONS, write_run
@@ -105,9 +107,9 @@ def assess(
     )
     if with_ not in (None, "perturbations"):
         raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
-    images, classifier = open_data(spec), open_model(spec)
+    images, classifier = load_data(spec.data), open_model(spec)
     also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
-    run_and_show(AssessJob(spec, classifier, images), out)
+    run_and_show(AssessJob(spec, classifier, prepared(images, spec)), out)
     if also is not None:
         run_and_show(also, out / PERTURBATIONS)
         with RunStore.open(out) as run:

@@ -93,7 +93,9 @@ def _clever(run: RunStore) -> None:
     from pixelproof.results.clever import clever_result
 
     result = clever_result(run)
-    tell([score_table(result)], sentences(result))
+    tell([score_table(result)])
+    for sentence in sentences(result):
+        console.print(escape(sentence))  # broken over lines like the table above
     if run.folder is not None:
         _write_rows(run, result.rows())
         _point("scores", _folder(run) / "results.json")

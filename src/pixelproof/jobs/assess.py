@@ -13,7 +13,6 @@ from torch import Tensor
 
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
-from pixelproof.corruptions import perturbed
 from pixelproof.data import ImageSet
 from pixelproof.defences import PreprocessedClassifier, make_adaptive
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
@@ -21,7 +20,7 @@ from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
-from pixelproof.jobs.job import Batch, Begun, Job, in_range, invalid_scores
+from pixelproof.jobs.job import Batch, Begun, Job, invalid_scores
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
@@ -123,12 +122,6 @@ class AssessJob(Job):
             return self.asked
         queries, back = self._engine.queries + self._attack_runner.queries, self._attack_runner.gradient_steps
         return {"queries": queries, **({"gradient_steps": back} if back else {}), **self.asked}
-
-
-def prepared(data: ImageSet, spec: AssessSpec) -> ImageSet:
-    """The images of ``data`` that ``spec`` considers, corrupted where it says so. Raises ``InputError`` as it must."""
-    chosen = in_range(data, spec.range)
-    return chosen if spec.corruption is None else perturbed(chosen, spec.corruption, spec.seed)
 
 
 class _Tally:

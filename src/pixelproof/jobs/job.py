@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from pydantic import BaseModel
 
+from pixelproof.corruptions import perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.preflight import Preflight
@@ -171,3 +172,22 @@ def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
 
 def _card(data: ImageSet) -> DataCard:
     return DataCard(data.name, data.content_hash, len(data), data.shape, data.class_names)
+
+
+class Prepared(Protocol):
+    """A spec that says which images are considered, and what happens to them first."""
+
+    @property
+    def range(self) -> tuple[int, int] | None: ...
+
+    @property
+    def corruption(self) -> str | None: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+def prepared(data: ImageSet, spec: Prepared) -> ImageSet:
+    """The images of ``data`` that ``spec`` considers, corrupted where it says so. Raises ``InputError`` as it must."""
+    chosen = in_range(data, spec.range)
+    return chosen if spec.corruption is None else perturbed(chosen, spec.corruption, spec.seed)

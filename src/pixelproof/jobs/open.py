@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend
 from pixelproof.errors import RunError
-from pixelproof.jobs.assess import AssessJob, prepared
+from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import AssessSpec, from_options
 from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec, read_claim
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
-from pixelproof.jobs.job import Job, choose_device, in_range
+from pixelproof.jobs.job import Job, choose_device, in_range, prepared
 from pixelproof.jobs.perturb.job import PerturbJob
 from pixelproof.jobs.perturb.spec import PerturbSpec
 from pixelproof.jobs.transfer import TransferJob, TransferSpec, sources_in
@@ -42,7 +42,11 @@ def open_data(spec: Spec) -> ImageSet:
     """The images in range of ``spec``, corrupted where it says so."""
     assert not isinstance(spec, TransferSpec)  # whose images are those of runs
     data = load_data(spec.data)
-    return prepared(data, spec) if isinstance(spec, AssessSpec) else in_range(data, getattr(spec, "range", None))
+    return (
+        prepared(data, spec)
+        if isinstance(spec, (AssessSpec, PerturbSpec))
+        else in_range(data, getattr(spec, "range", None))
+    )
 
 
 def open_job(spec: Spec) -> Job:

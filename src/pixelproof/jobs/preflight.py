@@ -14,7 +14,6 @@ from torch import Tensor
 from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
-from pixelproof.models.outputs import check_scores
 from pixelproof.models.probes import Probe, probes_for
 from pixelproof.models.query import Asked, ask
 from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
@@ -124,7 +123,6 @@ class _Check:
     def _call(self, batch: Tensor, probe: Probe | None = None) -> Tensor:
         batch = batch.to(self.device)
         scores = ask(self.classifier, probe.change(batch) if probe else batch, self.asked, "preflight")
-        check_scores(scores, len(batch), self.classifier.name)
         self.raw_dtypes.add(scores.dtype)
         return scores.detach().cpu()
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
+from pixelproof.models.outputs import check_scores
 from pixelproof.models.scores import log_scores
 from pixelproof.units import to_unit
 
@@ -39,8 +39,7 @@ def ask(classifier: Classifier, images: Tensor, asked: Asked | None = None, purp
     """
     with _exact(images.device):
         scores = classifier.scores(images)
-    if scores.ndim != 2 or len(scores) != len(images):
-        raise ModelError(f"The model answered {tuple(scores.shape)} to {len(images)} images; it must give N×K scores.")
+    check_scores(scores, len(images), classifier.name)
     if asked is not None:
         asked[purpose] += len(images)
     return scores

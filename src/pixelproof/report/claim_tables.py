@@ -14,7 +14,7 @@ def verdict_table(
     name: str, title: str, claims: Sequence[PaperClaim], theirs_title: str, theirs: Mapping[str, str | None]
 ) -> Table:
     """The verdicts here, and ``theirs`` by the claim's name; rules and numbers in the notes."""
-    columns = (Column("PaperClaim"), Column("Here", "verdict"), Column(theirs_title, "verdict", key="published"))
+    columns = (Column("Claim"), Column("Here", "verdict"), Column(theirs_title, "verdict", key="published"))
     rows = tuple((claim.text, claim.verdict, theirs.get(claim.name)) for claim in claims)
     return Table(name, title, columns, rows, tuple(map(_explained, claims)))
 
@@ -22,7 +22,7 @@ def verdict_table(
 def number_table(name: str, claims: Iterable[PaperClaim]) -> Table:
     """The numbers behind the verdicts, for programs."""
     columns = (
-        Column("PaperClaim"),
+        Column("Claim"),
         Column("Number"),
         Column("Value", "decimal"),
         Column("samples", "ratio", "Rate", "samples"),

@@ -31,7 +31,6 @@ class PerturbationRecord:
     TABLE: ClassVar[str] = "perturbations"
     KEY: ClassVar[tuple[str, ...]] = ("perturbation", "strength")
 
-    sample: int
     perturbation: str
     strength: float
     unit: str
@@ -42,6 +41,7 @@ class PerturbationRecord:
     linf: tuple[float, ...]
     ssim: tuple[float, ...]
     seconds: float
+    sample: int | None = None
 
     def right(self, labels: Sequence[int]) -> Rate:
         """How many of the samples are still classified as their ``labels`` say."""

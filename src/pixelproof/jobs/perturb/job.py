@@ -15,7 +15,7 @@ from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
-from pixelproof.jobs.job import Batch, Begun, Job, Outcome, in_range, invalid_scores
+from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores, prepared
 from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
 from pixelproof.jobs.preflight import preflight
@@ -26,7 +26,7 @@ from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCas
 from pixelproof.runs import Finding, RunStore, Selection
 
 #: Options that change no result, or whose place the resolved ones take.
-_FREE = {"model", "data", "trust_code", "gate", "device", "range"}
+_FREE = {"model", "data", "trust_code", "gate", "device", "range", "corruption"}
 
 
 class PerturbJob(Job):
@@ -38,7 +38,7 @@ class PerturbJob(Job):
     spec: PerturbSpec
 
     def __init__(self, spec: PerturbSpec, classifier: Classifier, data: ImageSet) -> None:
-        self.data = in_range(data, spec.range)
+        self.data = prepared(data, spec)
         super().__init__(f"{classifier.name}, perturbations", spec, classifier, self.data, spec.device)
         self.settings = spec.settings(data.shape)
         self._scorer = verifier(classifier, self.device, self.asked)

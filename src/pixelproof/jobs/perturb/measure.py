@@ -76,8 +76,10 @@ class AskedImages:
         return list(torch.split(rows, max(1, _VALUES // self.images[0].numel())))
 
 
-def cell(subject: AskedImages, corruption: Corruption, strength: float, seed: int, sample: int) -> PerturbationRecord:
-    """All samples at one strength; ``sample`` is the one whose image is kept."""
+def cell(
+    subject: AskedImages, corruption: Corruption, strength: float, seed: int, sample: int | None = None
+) -> PerturbationRecord:
+    """All samples at one strength; ``sample`` is the one whose image is kept, if any is."""
     answers, columns, seconds = [], [], 0.0
     for rows in subject.parts(subject.rows):
         clean = subject.images[rows]
@@ -88,7 +90,6 @@ def cell(subject: AskedImages, corruption: Corruption, strength: float, seed: in
         columns.append(_distances(changed, clean))
     l1, l2, linf, alike = (tuple(column) for column in torch.cat(columns, 1).cpu().numpy().round(6).tolist())
     return PerturbationRecord(
-        sample=sample,
         perturbation=corruption.name,
         strength=strength,
         unit=corruption.unit,
@@ -99,6 +100,7 @@ def cell(subject: AskedImages, corruption: Corruption, strength: float, seed: in
         linf=linf,
         ssim=alike,
         seconds=seconds / len(subject.images),
+        sample=sample,
     )
 
 

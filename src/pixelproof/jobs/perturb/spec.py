@@ -32,6 +32,7 @@ class PerturbSpec(BaseModel):
     model: str
     defence: str | None = None
     data: str
+    corruption: str | None = None  # what happens to every image before anything else, as fog(3)
     range: tuple[int, int] | None = None
     samples: int | None = Field(None, ge=1)  # None: 1,000, or as many as there are
     per_class: int | None = Field(None, ge=1)  # as many of every class, in place of ``samples``
@@ -79,8 +80,10 @@ class PerturbSpec(BaseModel):
 
 
 def beside(spec: AssessSpec) -> PerturbSpec:
-    """All perturbations of what ``spec`` assesses, its images being prepared already. Raises ``InputError``."""
-    shared = spec.model_dump(include={"model", "defence", "data", "shuffle", "seed", "device", "trust_code"})
+    """All perturbations of what ``spec`` assesses. Raises ``InputError``."""
+    shared = spec.model_dump(
+        include={"model", "defence", "data", "corruption", "range", "shuffle", "seed", "device", "trust_code"}
+    )
     return from_options(PerturbSpec, shared)
 
 

@@ -193,6 +193,6 @@ def _measured(audit: AuditContext) -> dict[str, Any]:
     subject = AskedImages(Scorer(audit.decision.classifier, BATCH, audit.device), images, labels)
     right = {"none": int((subject.answers(subject.images) == labels).sum())}
     for name, strength in _BENIGN:
-        seen = cell(subject, make(name, table_for(data.shape)), strength, audit.seed, 0)
+        seen = cell(subject, make(name, table_for(data.shape)), strength, audit.seed)
         right[f"{name}({strength:g})"] = seen.right(data.labels.tolist()).successes
     return {"images": len(data), "right": right}
