@@ -11,7 +11,7 @@ from pixelproof.results.rank_correlation import RankCorrelation
 from pixelproof.results.thesis import PUBLISHED, DataSetResult, thesis_claims
 
 NAMES = ("rotation", "jitter", "rgb-randomise", "logit-contrast", "logit-brightness")
-CELL = PerturbationRecord(0, "any", 1.0, "degrees", 0.0, (0,), (0.0,), (0.0,), (0.0,), (1.0,), 0.0)
+CELL = PerturbationRecord("any", 1.0, "degrees", 0.0, (0,), (0.0,), (0.0,), (0.0,), (1.0,), 0.0)
 
 
 def subject(name: str, accuracies: tuple[float, ...], grey: bool, test: int, rho: float, pgd: int = 3) -> DataSetResult:

@@ -22,7 +22,7 @@ __all__ = [
     "Answers",
     "Assessed",
     "Beside",
-    "Claim",
+    "PaperClaim",
     "ClassMap",
     "Difference",
     "Duel",
