@@ -55,7 +55,7 @@ def test_is_a_classifier_with_float32_scores():
 def test_modes_are_left_as_found_and_answers_are_in_evaluation_mode():
     net, images = _net(), _images(4, size=8)
     net.eval()
-    expected = net(images).detach()
+    expected = net(images.contiguous(memory_format=torch.channels_last)).detach()  # the layout has its last bits
     net.train()
     net[1].eval()  # a frozen batch norm within a module in training mode
     before = [each.training for each in net.modules()]

@@ -26,9 +26,7 @@ def cell(name: str, strength: float, right: int, distance: float = 1.0, unit: st
     """Four samples of which the first ``right`` are right, all at the same distance."""
     answers = tuple(label if k < right else 9 for k, label in enumerate(LABELS))
     far = (distance,) * 4
-    return PerturbationRecord(
-        name, strength, unit, 0.0, answers, far, far, far, (1 - distance / 100,) * 4, seconds=0.5
-    )
+    return PerturbationRecord(name, strength, unit, 0.0, answers, far, far, far, (1 - distance / 100,) * 4, seconds=0.5)
 
 
 def severities(name: str, *right: int) -> list[PerturbationRecord]:

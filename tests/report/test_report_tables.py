@@ -90,7 +90,7 @@ def test_level_table_has_a_row_for_each_level(make_run: RunMaker) -> None:
 def test_settings_are_generic(make_run: RunMaker) -> None:
     plain, searches = setting_tables(read(make_run()))
     assert ("nested", "yes") in plain.rows
-    assert [c.name for c in searches.columns][:3] == ["attack", "threshold", "search"]
+    assert [c.name for c in searches.columns][:3] == ["constraint", "threshold", "method"]
     assert flat({"a": {"b": [1, 2], "c": None}, "d": {}}) == {"a.b": "1, 2", "a.c": "none", "d": "{}"}
 
 
