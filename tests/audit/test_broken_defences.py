@@ -99,6 +99,7 @@ def verdicts(name: str) -> dict[int, str]:
         return {each.number: each.verdict for each in audit_view(run).answers}
 
 
+@pytest.mark.long
 def test_every_flaw_is_found_where_it_is_meant_and_honest_models_fail_nowhere(capsys: pytest.CaptureFixture[str]):
     found = {name: verdicts(name) for name in ENTRIES}
     with capsys.disabled():

@@ -248,6 +248,7 @@ def test_export_png_writes_every_image(cli, run_copy, tmp_path):
                 assert np.array_equal(np.asarray(picture), run.image(record))
 
 
+@pytest.mark.long
 def test_demo_assesses_every_network_of_its_list(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "DEMO_SAMPLES", 2)
     if not weights_file("resnet20").exists():

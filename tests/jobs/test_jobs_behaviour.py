@@ -166,6 +166,7 @@ def test_perturbations_beside_an_assessment_load_the_data_once(
         return load_data(data)
 
     monkeypatch.setattr("pixelproof.jobs.open.load_data", noted)
+    monkeypatch.setattr("pixelproof.data.load_data", noted)  # the commands import it when they need it
     assert cli("assess", *TINY_ARGUMENTS, "--with", "perturbations", "--out", tmp_path / "run").code == 0
     assert loaded == ["bundled"]
 
@@ -185,6 +186,7 @@ def test_an_assessment_from_python_imports_neither_statistics_nor_drawing():
     assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("transfer", "clever", "clever-with")])
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_told_to_end_it_says_how_to_go_on(

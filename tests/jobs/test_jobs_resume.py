@@ -62,6 +62,7 @@ def killed(moment: str, count: int, kind: str, *places: Path) -> int:
     return subprocess.run(command, capture_output=True, check=False, env=environment()).returncode
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("moment", "count"), [("before", 1), ("within", 2), ("after", 3)])
 def test_killed_and_resumed(
@@ -81,6 +82,7 @@ def test_killed_and_resumed(
     assert cli("verify", out).code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["clever", "clever-with", "transfer"])
 def test_killed_in_its_only_step(kinds: dict[str, Path], claim_file: Path, tmp_path: Path, cli: Cli, kind: str):
     for moment in ("within", "after"):

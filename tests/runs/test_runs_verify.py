@@ -93,6 +93,13 @@ def test_an_unfinished_run_holds_as_far_as_it_goes(check, run_copy):
     assert (outcome.records, outcome.problems) == (TINY_RECORDS - 1, ())
 
 
+def test_a_record_taken_away_is_noticed(check, run_copy):
+    with _altering(run_copy) as db:
+        db.execute("DELETE FROM images WHERE record = (SELECT max(id) FROM records)")
+        db.execute("DELETE FROM records WHERE id = (SELECT max(id) FROM records)")
+    assert "Records were added or taken away after the run was finished." in check(run_copy).problems
+
+
 # Everything that can be altered is noticed.
 
 COLUMNS = {
@@ -254,17 +261,17 @@ def test_settings_that_cannot_be_read(check, run_copy, settings):
 def _seal(folder: Path, **changes: object) -> None:
     """Put ``changes`` into the manifest and make all digests fit again, as a forger would."""
     with RunStore.open(folder, write=True) as run:
-        values = run._manifest_values()
-        values.pop("seal")
-        values.update(changes)
-        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", sealed(values))]]
-        run._db.executemany("INSERT OR REPLACE INTO manifest VALUES (?, ?)", rows)
         for record in run.records():
             digest = row_digest(to_row(record), (run.clean(record.sample), run.image(record)))
             run._db.execute(
                 'UPDATE records SET digest = ? WHERE sample = ? AND "constraint" = ? AND method = ? AND threshold = ?',
                 (digest, record.sample, record.constraint, record.method, record.threshold),
             )
+        values = run._manifest_values()
+        values.pop("seal")
+        values |= {"contents": run._contents(), **changes}
+        rows = [(key, json.dumps(value)) for key, value in [*values.items(), ("seal", sealed(values))]]
+        run._db.executemany("INSERT OR REPLACE INTO manifest VALUES (?, ?)", rows)
         assert run.altered() == []
 
 

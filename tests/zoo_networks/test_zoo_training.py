@@ -33,7 +33,13 @@ def _train(name, out, **options):
     return training.train(name, _images(shape=shape), _images(4, shape=shape), out, **{"epochs": 2, **options})
 
 
-@pytest.mark.parametrize("name", registry.ZOO)
+#: Half a minute or more of training each, even for a few epochs on a few images.
+BIG = ("preact-resnet18", "preact-resnet18-pgd", "wide-resnet-16-8", "capsnet")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in BIG else pytest.mark.slow) for name in registry.ZOO]
+)
 def test_every_network_learns(name, tmp_path):
     seen = []
     epochs = 9 if name == "capsnet" else 4  # Adam's first steps are short
