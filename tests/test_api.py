@@ -43,6 +43,7 @@ def _brightness(grid: tuple[int, int] = GREY) -> nn.Module:
     return nn.Sequential(nn.Flatten(), layer)
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_differently_every_time_is_assessed_and_said_to_be_so(grey):
     layer, generator = _brightness(), torch.Generator().manual_seed(0)
     images, labels = grey
@@ -57,6 +58,7 @@ def test_a_model_that_answers_differently_every_time_is_assessed_and_said_to_be_
     assert [f.name for f in result.run.manifest.findings if f.name == "random-output"]
 
 
+@pytest.mark.slow
 def test_a_torch_module_is_assessed_quietly_and_left_as_found(bundled, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = load("lenet").train()
@@ -75,6 +77,7 @@ def test_a_torch_module_is_assessed_quietly_and_left_as_found(bundled, capsys, t
     assert len(result.run.records()) == 16
 
 
+@pytest.mark.slow
 def test_what_a_result_offers(bundled, tmp_path):
     result = pp.assess(load("lenet"), *bundled, **FEW)
     rows = result.levels
@@ -113,6 +116,7 @@ def test_records_name_the_extra(grey, monkeypatch):
         _ = result.records
 
 
+@pytest.mark.slow
 def test_a_function_with_numpy_probabilities_gives_what_its_module_gives(bundled):
     network = load("lenet")
 
@@ -130,6 +134,7 @@ def test_a_function_with_numpy_probabilities_gives_what_its_module_gives(bundled
     assert any(row.fooled.successes for row in result.levels)
 
 
+@pytest.mark.slow
 def test_floats_and_tensors_are_the_same_images(bundled):
     images, labels = bundled
     model = load("lenet")
@@ -140,6 +145,7 @@ def test_floats_and_tensors_are_the_same_images(bundled):
     assert contents(pp.assess(model, floats.requires_grad_(), labels, **FEW).run) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["auto", "de", "sep-cma-es"])
 def test_grey_images_of_two_classes(grey, search):
     result = pp.assess(_brightness(), *grey, samples=10, levels=(1, 5, 40), max_queries=300, search=search)
@@ -175,6 +181,7 @@ def test_class_names_and_a_name(grey):
 # The same folder.
 
 
+@pytest.mark.slow
 def test_the_same_again_is_taken_up(grey, tmp_path):
     options = {"samples": 3, "levels": (1, 3), "max_queries": 40, "out": tmp_path / "run"}
     first = pp.assess(_brightness(), *grey, **options)
@@ -186,6 +193,7 @@ def test_the_same_again_is_taken_up(grey, tmp_path):
         pp.assess(_brightness(), grey[0] // 2 * 2, grey[1], **options)
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_is_continued(grey, tmp_path):
     calls, model = 0, _brightness()
 
@@ -207,6 +215,7 @@ def test_an_interrupted_one_is_continued(grey, tmp_path):
 # Targets.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["next", "least-likely", 3])
 def test_success_means_the_target_class_and_nothing_else(bundled, target):
     network = load("lenet")

@@ -64,6 +64,7 @@ def test_only_8_bit_images_are_judged_and_floats_are_rounded_to_them() -> None:
     assert (check.to_8_bit(check.to_unit(clean.images) + 2) == 255).all()
 
 
+@pytest.mark.slow
 def test_pixelproof_is_run_and_judged_like_a_peer() -> None:
     own = assess(Brightness(100.5), Brightness(100.5), grey([100, 40]), "threshold", 2, budget=400)
     assert own.fooled == [True, False]
@@ -97,6 +98,7 @@ def _row(**values: Any) -> dict[str, Any]:
     return {**judged.at_least("x", 40.0, "% of images fooled", 50), **common, **values}
 
 
+@pytest.mark.slow
 def test_the_summary_and_the_figure_show_ours_beside_theirs() -> None:
     rows = [
         _row(part="strength/x", search="auto"),

@@ -50,6 +50,7 @@ def assessed(classes: int = 4, count: int = 8, wrong: int = 0, **options: object
 # Records.
 
 
+@pytest.mark.slow
 def test_every_sample_keeps_its_own_minimal_threshold_with_two_classes() -> None:
     """ART 947, 960: the minimal threshold of the last image stands for all; two classes raise ValueError."""
     result = assessed(classes=2, minimal=60, attacks=["threshold"], max_queries=300)
@@ -102,6 +103,7 @@ def test_an_attack_that_changes_nothing_is_no_success_and_has_no_image() -> None
         assert result.run.image(record) is None
 
 
+@pytest.mark.slow
 def test_what_is_claimed_is_what_the_model_says_of_the_saved_file(tmp_path: Path) -> None:
     """FB 162, 674, 713, carlini/nn_robust_attacks 3: saved in 8 bits, or asked again, the image fools no more."""
     cw = "cw-l2(iterations=20,binary_search_steps=2)"
@@ -228,6 +230,7 @@ def test_no_trace_function_is_set() -> None:
 # Budgets, queries, classes.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "attack",
     [
@@ -281,6 +284,7 @@ def test_every_image_through_the_model_is_counted_both_ways(attack: str) -> None
     assert through[0] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "worst"])
 def test_two_classes_are_enough_for_every_attack(name: str) -> None:
     """AA 70, 76, 110, ART 2399: fewer than ten classes end in an index error."""

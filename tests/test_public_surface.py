@@ -58,6 +58,7 @@ def test_every_error_is_public_and_of_one_tree():
     assert issubclass(pixelproof.InputError, ValueError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modules", ["pixelproof", "pixelproof.cli", "pixelproof.report", "pixelproof.results"])
 def test_importing_does_not_import_torch(modules):
     code = f"import sys, {modules}; assert 'torch' not in sys.modules"

@@ -13,6 +13,8 @@ from pixelproof.jobs.train import accuracy
 from pixelproof.zoo import registry
 from pixelproof.zoo.resnet import CifarResNet
 
+pytestmark = pytest.mark.slow
+
 #: Weights and biases for 10 classes, and beside them what the papers say.
 PARAMETERS = {
     "all-cnn": 1_370_986,  # table 3 of Springenberg et al.: about 1.4 M; 1,248 biases are batch normalisations here

@@ -69,6 +69,7 @@ def test_targets_are_reached(loss: Objective, classes: int) -> None:
     assert answers(model, found).equal(targets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eight_bit", [False, True])
 def test_in_l1_too(eight_bit: bool) -> None:
     model, images = linear_classifier(classes=2), grey_images(6)
@@ -82,6 +83,7 @@ def test_in_l1_too(eight_bit: bool) -> None:
         assert answers(model, missed) == answers(model, images[k : k + 1])
 
 
+@pytest.mark.slow
 def test_the_l1_projection_is_the_nearest_point_of_ball_and_box() -> None:
     """Beside alternating projections onto the two, with Dykstra's corrections, which converge to that point."""
     generator = torch.Generator().manual_seed(0)

@@ -29,6 +29,7 @@ def attacks(queries: int) -> list[Attack]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eight_bit", [False, True])
 @pytest.mark.parametrize("queries", [1, 2, 57, 150])
 def test_no_sample_costs_more_queries_than_it_may(queries: int, eight_bit: bool) -> None:
@@ -40,6 +41,7 @@ def test_no_sample_costs_more_queries_than_it_may(queries: int, eight_bit: bool)
         assert asked.gradient_steps.sum() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", attacks(400), ids=lambda a: a.spec)
 def test_a_sample_does_not_depend_on_its_neighbours(attack: Attack) -> None:
     model, images = linear_classifier(SHAPE), grey_images(6, SHAPE)
@@ -49,6 +51,7 @@ def test_a_sample_does_not_depend_on_its_neighbours(attack: Attack) -> None:
     assert asked_alone.queries.tolist() == asked.queries[:3].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", attacks(400), ids=lambda a: a.spec)
 def test_an_image_that_fools_already_costs_one_query(attack: Attack) -> None:
     model, images = linear_classifier(SHAPE, classes=2), grey_images(6, SHAPE)

@@ -22,6 +22,7 @@ def _least(normal: Tensor, margin: Tensor, beta: float) -> Tensor:
 
 
 # With a beta of 0.01 in 8 bits the nearest image is farther: its changes are 2 grey levels at most.
+@pytest.mark.slow
 @pytest.mark.parametrize(("beta", "eight_bit"), [(0.01, False), (0.1, False), (0.1, True)])
 def test_within_five_per_cent_of_the_closed_form(beta: float, eight_bit: bool) -> None:
     model, images = linear_classifier((3, 16, 16), classes=2), grey_images(6, (3, 16, 16))
@@ -37,6 +38,7 @@ def test_within_five_per_cent_of_the_closed_form(beta: float, eight_bit: bool) -
     assert bool((reached <= 1.05 * least).all()), (reached / least).tolist()
 
 
+@pytest.mark.slow
 def test_the_l1_rule_keeps_an_image_no_farther_in_l1() -> None:
     model, images = linear_classifier(), grey_images(6)
     by_en, by_l1 = (
@@ -46,6 +48,7 @@ def test_the_l1_rule_keeps_an_image_no_farther_in_l1() -> None:
     assert not torch.equal(by_en, by_l1)
 
 
+@pytest.mark.slow
 def test_confidence_is_a_margin_beyond_the_boundary() -> None:
     model, images = linear_classifier(classes=2), grey_images(4)
     found, _ = run(ElasticNet(confidence=0.2, iterations=60), model, images)

@@ -91,6 +91,7 @@ def test_a_hyperplane_out_of_reach_is_approached_as_far_as_the_box_allows(norm: 
     assert to_hyperplane(point, 0 * normal, torch.tensor([1.0]), norm).tolist() == [[0, 0, 0]]
 
 
+@pytest.mark.slow
 @NORMS
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_distances_are_those_of_the_closed_form(norm: Norm, classes: int) -> None:
@@ -100,6 +101,7 @@ def test_distances_are_those_of_the_closed_form(norm: Norm, classes: int) -> Non
     assert (lengths(found, images, norm) < 1.05 * distances(model, images, norm) + 1e-3).all()
 
 
+@pytest.mark.slow
 @NORMS
 def test_targeted_distances_too(norm: Norm) -> None:
     model, images = linear_classifier(classes=2), grey_images(6)

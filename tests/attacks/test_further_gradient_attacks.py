@@ -30,6 +30,7 @@ EACH_BY_ITSELF: list[Attack] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", EACH_BY_ITSELF, ids=lambda a: a.spec)
 def test_neighbours_in_the_batch_change_nothing(attack: Attack) -> None:
     model, images = linear_classifier(), grey_images(6)

@@ -55,6 +55,7 @@ def test_fewest_values_on_a_flat_image(at_once: int) -> None:
     assert bool((answers(model, found) != scores.argmax(1)).all())
 
 
+@pytest.mark.slow
 def test_no_more_than_gamma_is_changed_even_in_small_steps() -> None:
     model, images = linear_classifier(), grey_images(4)
     model.module[1].bias.data[0] += 100  # too far away to be fooled

@@ -35,6 +35,7 @@ def distance(found: Tensor, images: Tensor, norm: str) -> Tensor:
     return torch.linalg.vector_norm((found - images).flatten(1), ORDER[norm], dim=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("attack", "norm", "within"),
     [
@@ -57,6 +58,7 @@ def test_the_nearest_image_of_a_linear_model_is_found(
     assert ratio.max() < within
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("attack", "within"), [(HopSkipJump("l2", 4000), 1.1), (Boundary(1200), 1.3)], ids=["hop-skip-jump", "boundary"]
 )
@@ -70,6 +72,7 @@ def test_in_8_bits_the_image_that_is_handed_over_fools_and_is_near(
     assert (distance(rounded, images, "l2") / nearest_possible(images, "l2")).max() < within
 
 
+@pytest.mark.slow
 def test_in_8_bits_hop_skip_jump_finds_the_least_whole_grey_levels_of_a_box_but_one() -> None:
     images = images_far_off(4)
     found, _ = run(HopSkipJump("linf", 4000), MODEL, images, eight_bit=True)
@@ -78,6 +81,7 @@ def test_in_8_bits_hop_skip_jump_finds_the_least_whole_grey_levels_of_a_box_but_
     assert (levels <= (nearest_possible(images, "linf") * 255).ceil() + 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [HopSkipJump("l2", 300), Boundary(300)])
 def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary) -> None:
     class OneHot(nn.Module):
@@ -88,6 +92,7 @@ def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary)
     assert torch.equal(run(attack, TorchClassifier(OneHot(), kind="labels"), images)[0], run(attack, MODEL, images)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [HopSkipJump("l2", 1000), Boundary(1000)])
 def test_targets_are_reached_from_noise(attack: HopSkipJump | Boundary) -> None:
     model, images = linear_classifier(SHAPE, classes=4), grey_images(6, SHAPE)

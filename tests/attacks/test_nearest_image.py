@@ -35,6 +35,7 @@ OVER_QUICK = pytest.mark.parametrize(("attack", "norm"), QUICK, **BY_NAME)
 OVER_TARGETED = pytest.mark.parametrize(("attack", "norm"), TARGETED, **BY_NAME)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("attack", "norm", "classes"), LINEAR, **BY_NAME)
 def test_on_a_linear_model_the_nearest_boundary_is_found(attack: Attack, norm: str, classes: int) -> None:
     model, images = linear_classifier(classes=classes), grey_images(6)
@@ -43,6 +44,7 @@ def test_on_a_linear_model_the_nearest_boundary_is_found(attack: Attack, norm: s
     assert (lengths(found, images, norm) <= 1.05 * nearest_boundary(model, images, norm)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("attack", "norm"), CW, **BY_NAME)
 def test_on_a_linear_model_the_nearest_image_of_any_target_is_found(attack: Attack, norm: str) -> None:
     model, images = linear_classifier(classes=4), grey_images(6)
@@ -64,6 +66,7 @@ def _targets_are_reached(attack: Attack, norm: str, targets: Tensor) -> None:
     assert (lengths(found, images, norm) <= 1.05 * torch.tensor(nearest)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [DEEPFOOL["l2"], NewtonFool(), CWL2(iterations=100)], **BY_NAME)
 def test_in_whole_grey_levels_the_nearest_image_is_found(attack: Attack) -> None:
     model, images = linear_classifier((3, 16, 16), classes=2), grey_images(4, (3, 16, 16))
@@ -82,6 +85,7 @@ def test_in_whole_grey_levels_the_largest_change_is_the_least_that_fools(attack:
     assert torch.equal((lengths(found, images, "linf") * 255).round(), nearest)
 
 
+@pytest.mark.slow
 @OVER_QUICK
 @pytest.mark.parametrize("eight_bit", [False, True])
 def test_every_image_of_a_network_is_fooled(attack: Attack, norm: str, eight_bit: bool) -> None:
@@ -101,6 +105,7 @@ def test_every_image_of_a_network_becomes_its_target(attack: Attack, norm: str) 
     assert (answers(model, to_8_bit(found)) == targets).all()
 
 
+@pytest.mark.slow
 @OVER_QUICK
 @pytest.mark.parametrize("eight_bit", [False, True])
 def test_neighbours_do_not_matter(attack: Attack, norm: str, eight_bit: bool) -> None:
@@ -130,6 +135,7 @@ def test_each_image_of_deepfool_stops_when_it_fools() -> None:
     assert torch.equal(asked.queries, (1 + 2 * jacobians).long())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [CWL2(confidence=1, iterations=50), CWLinf(confidence=1, iterations=50)], **BY_NAME)
 def test_confidence_is_a_margin_that_is_kept(attack: Attack) -> None:
     model, images = linear_classifier(), grey_images(4)
@@ -138,6 +144,7 @@ def test_confidence_is_a_margin_that_is_kept(attack: Attack) -> None:
     assert torch.allclose(goal.loss("margin", model.scores(found)), torch.tensor(-1.0), atol=0.05)
 
 
+@pytest.mark.slow
 @OVER_ALL
 def test_probabilities_serve_as_well_as_logits(attack: Attack, norm: str) -> None:
     model, images = linear_classifier(classes=2), grey_images(3)

@@ -81,6 +81,7 @@ def test_adam_is_that_of_torch_also_when_samples_leave() -> None:
             rows, variables = rows[keep], variables[keep]
 
 
+@pytest.mark.slow
 def test_descents_of_cw_l2() -> None:
     model, images = learnt_network()
     attack = CWL2(binary_search_steps=3, iterations=30, initial_constant=10)

@@ -30,6 +30,7 @@ def inside(found: Tensor, images: Tensor, epsilon: float, order: float) -> bool:
     return bool((length <= epsilon + 1e-3).all()) and bool(((found >= 0) & (found <= 1)).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eight_bit", [False, True])
 @pytest.mark.parametrize("targeted", [False, True])
 def test_square_finds_just_what_fgsm_finds_on_a_linear_model(eight_bit: bool, targeted: bool) -> None:
@@ -46,6 +47,7 @@ def test_square_finds_just_what_fgsm_finds_on_a_linear_model(eight_bit: bool, ta
     assert (asked.queries[fooled] < 1000).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eight_bit", [False, True])
 def test_square_in_l2_fools_what_is_well_inside_its_ball(eight_bit: bool) -> None:
     images, epsilon = grey_images(40, SHAPE), 20.0
@@ -94,6 +96,7 @@ def test_nes_fools_what_is_well_inside_its_box(eight_bit: bool, targeted: bool) 
     assert (answers(MODEL, found) != right)[near].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eight_bit", [False, True])
 @pytest.mark.parametrize("searches", [1, 3])
 def test_zoo_lands_on_the_nearest_image_of_a_linear_model(eight_bit: bool, searches: int) -> None:
@@ -108,6 +111,7 @@ def test_zoo_lands_on_the_nearest_image_of_a_linear_model(eight_bit: bool, searc
     assert ratio.max() < (1.1 if eight_bit else 1.05)
 
 
+@pytest.mark.slow
 def test_zoo_looks_for_a_constant_that_is_large_enough() -> None:
     images = grey_images(200, SHAPE)
     images = images[nearest_possible(images, 2).argsort(descending=True)[:4]]

@@ -19,6 +19,7 @@ def audited(told: object, **options: object) -> AuditView:
     return pp.audit_claim(lenet(), data.images, data.labels, told, **{**SMALL, **options})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_claim_is_a_mapping_a_file_or_a_claim(tmp_path: Path):
     path = tmp_path / "claim.toml"
     path.write_text(
@@ -36,6 +37,7 @@ def test_a_claim_is_a_mapping_a_file_or_a_claim(tmp_path: Path):
     assert views[0].verdict == "pass"
 
 
+@pytest.mark.slow
 def test_a_folder_is_continued_and_has_the_review(tmp_path: Path):
     view = audited(HONEST, out=tmp_path, name="mine")
     assert (tmp_path / "report.html").exists()

@@ -22,6 +22,8 @@ from pixelproof.results.audit.view import AuditView, CheckpointRecord, EvidenceR
 from pixelproof.runs import RunStore
 from tiny_run import Answer, Cli
 
+pytestmark = pytest.mark.slow
+
 CLAIM = """
 clean_accuracy = 76.0
 robust_accuracy = {robust}

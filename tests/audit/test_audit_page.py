@@ -21,6 +21,8 @@ from pixelproof.results.audit.checkpoint import Answer, Plot, read_result
 from pixelproof.results.audit.view import AuditView, audit_view, read_audit, rows
 from pixelproof.results.scoreboard import write_scoreboard
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditView]:

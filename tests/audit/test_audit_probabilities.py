@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.context import AuditContext
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(
     TINY,
     clean=60,

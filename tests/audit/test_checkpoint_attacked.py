@@ -12,6 +12,8 @@ from audit_kit import TINY, ask, case, claim, lenet
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models.wrap import wrap_model
 
+pytestmark = pytest.mark.slow
+
 
 def light(model: object = None, told: Any = None) -> AuditContext:
     return case(model, told, replace(TINY, samples=24, iterations=8, queries=60, label_queries=60))

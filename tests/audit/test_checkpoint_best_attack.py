@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from pixelproof.jobs.audit.attacks import attempt, attempts, surviving
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked
+
+pytestmark = pytest.mark.slow
 
 SMALL = replace(TINY, samples=30, iterations=5, queries=60, label_samples=4, label_queries=60)
 #: Of the bundled LeNet about a quarter withstand all.

@@ -14,6 +14,8 @@ from pixelproof.jobs.audit.spec import Effort
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.claim import Claim
 
+pytestmark = pytest.mark.slow
+
 LIGHT = replace(TINY, samples=24, iterations=8, queries=60, label_queries=60)
 
 

@@ -16,6 +16,8 @@ from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.models.wrap import wrap_model
 from pixelproof.runs.record import Finding
 
+pytestmark = pytest.mark.slow
+
 FEW = replace(TINY, clean=300, samples=4)
 
 

@@ -14,6 +14,8 @@ from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.convergence import descend
 
+pytestmark = pytest.mark.slow
+
 MANY = replace(TINY, samples=60)
 
 

@@ -21,6 +21,8 @@ from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.detector import detector_of
 from pixelproof.models import TorchClassifier
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(TINY, clean=40, draws=4)
 case = partial(audit_kit.case, effort=SMALL)
 

@@ -52,6 +52,7 @@ def test_blocks_of_a_class_are_information() -> None:
     assert "blocks of a class" in answer["notes"][0]
 
 
+@pytest.mark.slow
 def test_too_few_samples_of_the_claim_are_told() -> None:
     few = ask(18, case(told=claim(evaluation={"samples": 50}), effort=SMALL))
     assert few["verdict"] == "warn"
@@ -60,6 +61,7 @@ def test_too_few_samples_of_the_claim_are_told() -> None:
     assert "more than the 1,000 images here" in more["notes"][0]
 
 
+@pytest.mark.slow
 def test_an_accident_worse_than_the_attacker_warns() -> None:
     answer = ask(18, case(told=claim(robust_accuracy=76), effort=replace(SMALL, perturbed=200)))
     assert answer["verdict"] == "warn"

@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from pixelproof.jobs.audit.attacks import attempts
 
+pytestmark = pytest.mark.slow
+
 FEW = replace(TINY, samples=16)
 
 

@@ -28,6 +28,7 @@ class Unfair(nn.Module):
         return scores - 4 * nn.functional.one_hot(torch.tensor(3), 10)
 
 
+@pytest.mark.slow
 def test_a_class_that_falls_behind_is_named() -> None:
     answer = ask(17, case(Unfair().eval(), claim(), SMALL))
     assert answer["verdict"] == "warn"
@@ -73,6 +74,7 @@ def test_the_difference_of_equals_is_symmetric() -> None:
     assert interval == Interval(-interval.high, interval.high)
 
 
+@pytest.mark.slow
 def test_an_honest_network_gets_no_fail_and_a_bar_for_every_class() -> None:
     audit = case(effort=SMALL)
     answer = ask(17, audit)
@@ -84,6 +86,7 @@ def test_an_honest_network_gets_no_fail_and_a_bar_for_every_class() -> None:
     assert dict(answer["numbers"])["All, under attack"].startswith(f"{20 - len(fallen)}/20")
 
 
+@pytest.mark.slow
 def test_where_nothing_may_attack_the_clean_classes_are_judged() -> None:
     answer = ask(17, case(told=claim(threat={"norm": "l0", "epsilon": 3}), effort=SMALL))
     assert "Under attack nothing could be measured." in answer["notes"]

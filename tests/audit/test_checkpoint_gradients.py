@@ -15,6 +15,8 @@ from pixelproof.defences import Jpeg, PreprocessedClassifier, defend
 from pixelproof.jobs.audit.checkpoints.gradient_health import health, offsets, surface
 from pixelproof.models import load_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(TINY, clean=40, draws=4)
 case = partial(audit_kit.case, effort=SMALL)
 

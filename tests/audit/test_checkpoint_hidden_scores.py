@@ -13,6 +13,8 @@ from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.hidden_scores import hidden
 from pixelproof.models import load_model
 
+pytestmark = pytest.mark.slow
+
 #: Enough samples that labels alone can refute a claim of 75 %.
 FEW = replace(TINY, samples=20, label_samples=10, substitute_epochs=1)
 

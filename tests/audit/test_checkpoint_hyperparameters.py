@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import Tensor, nn
+
+pytestmark = pytest.mark.slow
 
 MANY = replace(TINY, samples=50)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
@@ -12,6 +13,8 @@ from torch import nn
 from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.levels import levels
+
+pytestmark = pytest.mark.slow
 
 MORE = replace(TINY, level_samples=8)
 

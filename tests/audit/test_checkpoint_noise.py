@@ -14,6 +14,8 @@ from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.noise import _noisy, noise
 from pixelproof.models.wrap import wrap_model
 
+pytestmark = pytest.mark.slow
+
 LIGHT = replace(TINY, samples=24, iterations=5, noise_samples=10, noise_draws=200)
 
 

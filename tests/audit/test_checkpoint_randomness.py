@@ -18,6 +18,8 @@ from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models import load_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(TINY, clean=40, draws=4)
 case = partial(audit_kit.case, effort=SMALL)
 

@@ -34,6 +34,7 @@ def asked(
     return ask(1, of(told))
 
 
+@pytest.mark.slow
 def test_an_evaluation_within_the_threat_model_passes() -> None:
     answer = asked()
     assert (answer["verdict"], answer["notes"]) == ("pass", ())
@@ -41,6 +42,7 @@ def test_an_evaluation_within_the_threat_model_passes() -> None:
     assert len(answer["questions"]) == 2
 
 
+@pytest.mark.slow
 def test_the_example_passes() -> None:
     told = read_claim(Path(__file__).parents[2] / "examples" / "claim.toml")
     assert ask(1, of(told))["verdict"] == "pass"

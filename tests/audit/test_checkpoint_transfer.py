@@ -17,6 +17,8 @@ from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.results.audit.claim import Claim
 
+pytestmark = pytest.mark.slow
+
 FAST = replace(TINY, samples=20, iterations=10, substitute_epochs=1)
 
 

@@ -14,6 +14,8 @@ from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.substitute import ITERATIONS, Momentum, transfer
 
+pytestmark = pytest.mark.slow
+
 ATTACK = Momentum("MI-FGSM", "cross-entropy", decay=1)
 
 

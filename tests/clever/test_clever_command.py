@@ -12,6 +12,8 @@ from pixelproof.results.distances import smallest_distances
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
+pytestmark = pytest.mark.slow
+
 LENET = ("--model", "zoo:lenet", "--data", "bundled")
 FEW = ("--batches", "3", "--batch-samples", "4")
 

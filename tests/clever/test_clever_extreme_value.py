@@ -26,6 +26,7 @@ def _cost(values: np.ndarray, shape: float, location: float, scale: float) -> fl
     return float(-weibull_max.logpdf(values, shape, location, scale).sum() + PENALTY * shape**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [1.2, 2.0, 4.0])
 def test_no_start_of_scipys_optimiser_finds_a_better_fit(shape: float) -> None:
     for values in draws(shape, 1.0, 0.3, 4, 60):

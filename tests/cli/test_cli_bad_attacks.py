@@ -63,6 +63,7 @@ def refused(answer: object, *parts: str) -> None:
         assert part in error
 
 
+@pytest.mark.slow
 def test_a_gradient_attack_on_a_model_without_gradients_names_those_that_work(cli: Cli, out: Path, blind: str) -> None:
     arguments = ("--model", blind, "--trust-code", *LENET[2:])
     answer = cli("assess", *arguments, "--attacks", "square(queries=9),pgd", "--out", out)
@@ -71,6 +72,7 @@ def test_a_gradient_attack_on_a_model_without_gradients_names_those_that_work(cl
     assert cli("assess", *arguments, "--attacks", "square(queries=9),hop-skip-jump(queries=30)", "--out", out).code == 0
 
 
+@pytest.mark.slow
 def test_so_it_is_in_a_grid(cli: Cli, out: Path, blind: str, tmp_path: Path) -> None:
     path = tmp_path / "grid.toml"
     path.write_text(GRID.format(attack="deepfool", target="none", defence="bits(3)", model=blind), "utf-8")
@@ -78,6 +80,7 @@ def test_so_it_is_in_a_grid(cli: Cli, out: Path, blind: str, tmp_path: Path) -> 
     assert not out.parent.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epsilon", ["0", "-8", "nan"])
 @pytest.mark.parametrize("attack", BUDGETED)
 def test_an_epsilon_that_is_not_above_zero(cli: Cli, out: Path, attack: str, epsilon: str) -> None:

@@ -86,6 +86,7 @@ def factories(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
@@ -187,6 +188,7 @@ def test_cuda_without_a_gpu(cli, out, monkeypatch):
     assert not out.parent.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factory", "parts"),
     [
@@ -316,6 +318,7 @@ def test_a_full_disk_when_the_run_begins(cli, out, monkeypatch):
     assert not out.parent.exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_it_runs_keeps_what_is_finished(cli, out, monkeypatch):
     real = store.RunStore.commit
 
@@ -336,6 +339,7 @@ def test_a_full_disk_while_it_runs_keeps_what_is_finished(cli, out, monkeypatch)
     assert cli("resume", out).code == 0
 
 
+@pytest.mark.slow
 def test_documents_that_cannot_be_written(cli, run_copy):
     (run_copy / "tables").write_text("a file in the way")
     _refused(cli("report", run_copy), "tables")
@@ -385,6 +389,7 @@ def test_a_newer_run(cli, run_copy, command):
     _refused(cli(command, run_copy), "format version 5", "reads 4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     "statement",
@@ -408,6 +413,7 @@ def test_a_damaged_run(cli, run_copy, command, statement):
         _refused(answer, "damaged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", range(1, 14))
 def test_an_overwritten_page_never_ends_in_a_traceback(cli, finished, tmp_path, page):
     """A page of an index is not missed; with any other, nothing may be said to hold."""

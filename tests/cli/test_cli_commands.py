@@ -21,6 +21,8 @@ from pixelproof.runs.store import FILE
 from pixelproof.zoo.registry import weights_file
 from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents, found_in
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = [
     "assess",
     "demo",

@@ -27,6 +27,7 @@ def _levels(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(seed)) / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("kind", KINDS)

@@ -30,6 +30,8 @@ from pixelproof.corruptions.saturate import Saturate
 from pixelproof.corruptions.suites import CORRUPTIONS, EXTRA, STANDARD
 from pixelproof.image_draws import normal_numbers, uniform_numbers
 
+pytestmark = pytest.mark.slow
+
 DIGITAL = (BrightnessShift, ContrastShift, Saturate, Pixelate, JpegCompression, ElasticTransform)
 TABLES = ("imagenet", "cifar")
 #: Severities at which the constants themselves change an image less than those before.

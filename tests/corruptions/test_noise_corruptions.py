@@ -25,6 +25,7 @@ def _grey(level: int, count: int = 60) -> torch.Tensor:
     return images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("kind", KINDS)

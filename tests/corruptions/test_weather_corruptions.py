@@ -26,6 +26,8 @@ from pixelproof.corruptions.spatter import Spatter, _equalised, _shading, canny_
 from pixelproof.data import load_data
 from pixelproof.image_draws import normal_numbers, uniform_numbers
 
+pytestmark = pytest.mark.slow
+
 WEATHER = (Snow, Frost, Fog, Spatter)
 TABLES = ("imagenet", "cifar")
 #: Severities at which the constants themselves change an image less than those before.

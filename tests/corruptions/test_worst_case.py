@@ -116,6 +116,7 @@ def test_random_candidates_fill_their_range_and_follow_the_seed():
     assert not torch.equal(other.changes, found.changes)
 
 
+@pytest.mark.slow
 def test_batches_stay_small_and_the_argument_untouched():
     images, scores = _levels(20, 3, 160, 160), Counted(torch.zeros(3, 160, 160), bias=1.0)
     before = images.clone()

@@ -69,6 +69,7 @@ def test_classes_pairs_and_places_are_even():
     assert filled[[15, 31]].sum() == 0  # but for the pixel between neighbours
 
 
+@pytest.mark.slow
 def test_an_image_follows_from_the_seed_and_its_place():
     few, many, other = pentomino(5), pentomino(50), pentomino(50, seed=1)
     assert np.array_equal(few.images, many.images[:5])

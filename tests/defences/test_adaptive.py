@@ -145,6 +145,7 @@ def test_defences_of_the_output_are_left_out():
 OPAQUE = ["bits(5)", "jpeg(90)", "bits(6)+round(2)", "noise(2)+bits(6)", "tvm(keep=0.9,weight=0.001)+jpeg(95)"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", OPAQUE)
 def test_an_attack_on_gradients_gets_through_where_it_could_not_start(spec):
     """FGSM moves a linear model's margin by ε‖w‖₁, here several times what clean images have; enough is left of it."""

@@ -15,6 +15,8 @@ from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 from tiny_run import contents, run_tiny
 
+pytestmark = pytest.mark.slow
+
 TVM = "tvm(iterations=5)"
 ARGUMENTS = (
     *("--model", "zoo:lenet", "--data", "bundled", "--range", "0:30", "--samples", "2", "--levels", "3"),

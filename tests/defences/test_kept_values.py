@@ -13,6 +13,7 @@ def _images(count: int, seed: int = 0) -> torch.Tensor:
     return levels.float() / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probability", [0.3, 0.5, 0.9])
 def test_the_share_kept_is_the_probability_of_every_place(probability):
     kept = kept_values(_images(4000), probability, 0).double()

@@ -14,6 +14,8 @@ from pixelproof.defences import TotalVariation
 from pixelproof.defences.total_variation import kept_values, minimiser
 from pixelproof.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def _random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))

@@ -1,6 +1,7 @@
 """The attacks against what can be proved: exhaustive search, and a closed form."""
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 from watched import Attack, Watched, small_network
@@ -20,6 +21,7 @@ def exists_adversarial_pixel(network: torch.nn.Module, image: np.ndarray, label:
     return bool((predicted != label).any())
 
 
+@pytest.mark.slow
 def test_one_pixel_attack_finds_what_exhaustive_search_proves(attack: Attack) -> None:
     network = small_network(SHAPE, 6, seed=0)
     rng = np.random.default_rng(0)
@@ -37,6 +39,7 @@ def test_one_pixel_attack_finds_what_exhaustive_search_proves(attack: Attack) ->
         assert len(found) >= 0.95 * len(possible), (search, len(found), len(possible))
 
 
+@pytest.mark.slow
 def test_minimal_threshold_on_a_linear_model_is_near_the_closed_form(attack: Attack) -> None:
     """For f(x) = w·x + b the smallest L∞ change that flips the sign is |f(x)| / ||w||₁, wherever no bound clips it."""
     rng = np.random.default_rng(3)

@@ -18,12 +18,14 @@ def network() -> Callable[[Tensor], Tensor]:
     return small_network(SHAPE, 4)
 
 
+@pytest.mark.slow
 def test_the_model_always_sees_one_of_two_batch_shapes(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     model = Watched(network)
     attack(model, labelled_by(network, SHAPE, 7), **BOTH)
     assert model.shapes == {(64, 3, 6, 5), (4, 3, 6, 5)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["de", "cma-es", "sep-cma-es"])
 @pytest.mark.parametrize("max_queries", [2, 37, 200])
 def test_queries_are_capped_and_add_up(
@@ -37,6 +39,7 @@ def test_queries_are_capped_and_add_up(
     assert all(max_queries - 1 <= record.queries for record in failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["de", "cma-es", "sep-cma-es"])
 def test_a_samples_result_does_not_depend_on_the_others(
     attack: Attack, network: Callable[[Tensor], Tensor], search: str
@@ -50,6 +53,7 @@ def test_a_samples_result_does_not_depend_on_the_others(
     assert any(record.success for record in alone)
 
 
+@pytest.mark.slow
 def test_the_seed_decides(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     data = labelled_by(network, SHAPE, 8)
     first, again, other = (
@@ -77,6 +81,7 @@ def test_the_verifier_has_the_last_word(attack: Attack, network: Callable[[Tenso
     assert all(record.queries <= 60 for record in honest.records)
 
 
+@pytest.mark.slow
 def test_nested_levels_inherit_upward_and_independent_ones_do_not(
     attack: Attack, network: Callable[[Tensor], Tensor]
 ) -> None:
@@ -102,6 +107,7 @@ def test_nested_levels_inherit_upward_and_independent_ones_do_not(
     ]
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     data = labelled_by(network, SHAPE, 12)
     options = {**BOTH, "independent_levels": True}
@@ -109,6 +115,7 @@ def test_what_is_done_is_not_done_again(attack: Attack, network: Callable[[Tenso
     assert attack(Watched(network), data, done=whole[::2], **options).comparable() == whole[1::2]
 
 
+@pytest.mark.slow
 def test_a_nested_run_goes_on_at_the_first_level_that_is_missing(
     attack: Attack, network: Callable[[Tensor], Tensor]
 ) -> None:
@@ -121,6 +128,7 @@ def test_a_nested_run_goes_on_at_the_first_level_that_is_missing(
     assert rest.records
 
 
+@pytest.mark.slow
 def test_a_flat_landscape_restarts_and_ends(attack: Attack) -> None:
     def flat(images: Tensor) -> Tensor:
         return torch.tensor([1.0, 0.0]).expand(len(images), 2)
@@ -144,6 +152,7 @@ def nan_off_the_clean_images(network: Callable[[Tensor], Tensor], data: ImageSet
     return broken
 
 
+@pytest.mark.slow
 def test_invalid_scores_never_count_as_success(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     data = labelled_by(network, SHAPE, 4)
     broken = nan_off_the_clean_images(network, data)
@@ -152,6 +161,7 @@ def test_invalid_scores_never_count_as_success(attack: Attack, network: Callable
     assert done.engine.invalid > 0
 
 
+@pytest.mark.slow
 def test_targeted_success_is_the_target_and_nothing_else(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     data = labelled_by(network, SHAPE, 12)
     done = attack(Watched(network), data, levels=[6], target="next", max_queries=600)
@@ -160,6 +170,7 @@ def test_targeted_success_is_the_target_and_nothing_else(attack: Attack, network
     assert any(record.success for record in done.records)
 
 
+@pytest.mark.slow
 def test_a_verification_that_answers_nan_is_no_success(attack: Attack, network: Callable[[Tensor], Tensor]) -> None:
     data = labelled_by(network, SHAPE, 4)
     broken = nan_off_the_clean_images(network, data)

@@ -69,6 +69,7 @@ def least_box(weights: np.ndarray, image: np.ndarray, value: float) -> int:
     return next((th for th in range(1, 256) if (np.abs(weights) * np.minimum(room, th)).sum() > abs(value)), 256)
 
 
+@pytest.mark.slow
 def test_thresholds_on_a_linear_model_are_those_of_the_closed_form(attack: Attack) -> None:
     """|f(x)| / ||w||₁, rounded up, wherever no bound clips it."""
     shape = (4, 4, 3)
@@ -88,6 +89,7 @@ def test_thresholds_on_a_linear_model_are_those_of_the_closed_form(attack: Attac
     assert (found == least).mean() >= 0.7
 
 
+@pytest.mark.slow
 def test_thresholds_beyond_the_largest_are_not_found(attack: Attack) -> None:
     shape = (4, 4, 3)
     network, weights = linear(shape, 3)
@@ -102,6 +104,7 @@ def test_thresholds_beyond_the_largest_are_not_found(attack: Attack) -> None:
     assert all(record.queries >= 399 for record in done.records if not record.success)
 
 
+@pytest.mark.slow
 def test_numbers_of_pixels_on_a_linear_model_are_those_of_the_closed_form(attack: Attack) -> None:
     """The fewest pixels whose greatest drops, added, exceed the margin."""
     shape = (5, 5, 1)
@@ -137,6 +140,7 @@ def fewest_corners(network: Network, image: np.ndarray, label: int, most: int) -
     return None
 
 
+@pytest.mark.slow
 def test_numbers_of_pixels_of_a_small_network_are_those_of_brute_force(attack: Attack) -> None:
     shape = (4, 4, 1)
     network = small_network(shape, 6, seed=2)
@@ -158,6 +162,7 @@ def network() -> Network:
     return small_network(SHAPE, 4)
 
 
+@pytest.mark.slow
 def test_both_attacks_of_one_run(attack: Attack, network: Network) -> None:
     data = labelled_by(network, SHAPE, 8)
     done = attack(Watched(network), data, **BOTH)
@@ -172,6 +177,7 @@ def test_both_attacks_of_one_run(attack: Attack, network: Network) -> None:
             assert record.queries >= 119 or record.linf == 1
 
 
+@pytest.mark.slow
 def test_more_queries_find_nearer_images(attack: Attack, network: Network) -> None:
     data = labelled_by(network, SHAPE, 8)
     few, many = (
@@ -202,6 +208,7 @@ def check_same(one: Attacked, two: Attacked) -> None:
         assert image is expected is None or np.array_equal(image, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["threshold", "few-pixel"])
 def test_records_do_not_depend_on_how_often_a_run_was_cut(attack: Attack, network: Network, name: str) -> None:
     """Also in the midst of a cohort, of which there are two: what it does again it does alike."""
@@ -213,6 +220,7 @@ def test_records_do_not_depend_on_how_often_a_run_was_cut(attack: Attack, networ
     assert attack(Watched(network), data, done=whole.records, **options).records == []
 
 
+@pytest.mark.slow
 def test_a_whole_cohort_does_not_depend_on_the_next_one(attack: Attack, network: Network) -> None:
     data = labelled_by(network, SHAPE, 34)
     options = {**BOTH, "max_queries": 40}
@@ -221,6 +229,7 @@ def test_a_whole_cohort_does_not_depend_on_the_next_one(attack: Attack, network:
     assert first == [record for record in whole if record.sample < 32]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["threshold", "few-pixel"])
 def test_nested_cohorts_that_were_cut_end_with_the_same_records(attack: Attack, network: Network, name: str) -> None:
     """Levels, not minimal thresholds: a cohort climbs together, and resumes where it was cut."""
@@ -232,6 +241,7 @@ def test_nested_cohorts_that_were_cut_end_with_the_same_records(attack: Attack, 
     check_same(whole, in_pieces(attack, network, data, [15, 20], options))
 
 
+@pytest.mark.slow
 def test_a_claim_that_does_not_stand_is_no_threshold(attack: Attack, network: Network) -> None:
     """A search model that is fooled by anything convinces nobody."""
     data = labelled_by(network, SHAPE, 6)
@@ -244,6 +254,7 @@ def test_a_claim_that_does_not_stand_is_no_threshold(attack: Attack, network: Ne
     check_records(blind, data, network, 127, 80)
 
 
+@pytest.mark.slow
 def test_a_flat_landscape_spends_its_queries_and_finds_nothing(attack: Attack) -> None:
     def flat(images: Tensor) -> Tensor:
         return torch.tensor([1.0, 0.0]).expand(len(images), 2)

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from watched import CPU, Attacked, Watched, labelled_by, small_network
 
@@ -76,6 +77,7 @@ def test_steps_are_named_after_attacks_and_the_first_of_a_cohort() -> None:
     assert len({key for keys in found.values() for key in keys}) == 8 * (2 * 2 + 3)
 
 
+@pytest.mark.slow
 def test_each_step_alone_in_any_order_finds_what_all_find_together() -> None:
     _, samples = select(Scorer(classifier(), 5, CPU), data(), settings())
     together = outcomes(samples, None)
@@ -101,6 +103,7 @@ def one_by_one(job: Job, run: RunStore, left: Sequence[str]) -> Iterator[Batch]:
         yield from other.work(run, [step])
 
 
+@pytest.mark.slow
 def test_a_job_is_done_step_by_step_as_well_as_at_once(tmp_path: Path) -> None:
     whole = run_job(AssessJob(SPEC, classifier(), data()), None)
     job = AssessJob(SPEC, classifier(), data())
@@ -115,6 +118,7 @@ def test_a_job_is_done_step_by_step_as_well_as_at_once(tmp_path: Path) -> None:
         assert one is other is None or (one is not None and other is not None and np.array_equal(one, other))
 
 
+@pytest.mark.slow
 def test_a_step_is_left_until_its_last_record_is_there() -> None:
     job = AssessJob(SPEC, classifier(), data())
     whole = run_job(AssessJob(SPEC, classifier(), data()), None)

@@ -22,6 +22,8 @@ from pixelproof.results.attempts import WORST
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
+pytestmark = pytest.mark.slow
+
 Gridded = tuple[Path, GridView]
 
 

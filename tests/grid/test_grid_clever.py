@@ -25,6 +25,8 @@ from pixelproof.results.grid_clever import ANY, CleverRow, clever_row
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 
+pytestmark = pytest.mark.slow
+
 TOML = """
 data = "bundled"
 samples = 6

@@ -52,6 +52,7 @@ def invalid(findings: tuple[Finding, ...]) -> list[str]:
     return [each.message for each in findings if each.name == "invalid-scores"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"levels": (10,)}, {"attacks": ("pgd(epsilon=9,iterations=3)",)}, {"minimal": 127}], ids=str
 )
@@ -106,6 +107,7 @@ def test_perturbations_of_nan_can_be_read_and_are_never_class_0(tmp_path: Path, 
         assert view.worst_case.right(view.labels).successes == 0
 
 
+@pytest.mark.slow
 def test_transfer_to_nan_can_be_read_and_is_never_class_0(kinds: dict[str, Path], tmp_path: Path):
     module, model = failing()
     module.after = 0
@@ -120,6 +122,7 @@ def test_transfer_to_nan_can_be_read_and_is_never_class_0(kinds: dict[str, Path]
         assert not any(each.fooled for each in run.of(TransferRecord))  # an answer that is none fools nobody
 
 
+@pytest.mark.slow
 def test_perturbations_with_least_strengths_end_well_and_again(cli: Cli, tmp_path: Path):
     arguments = ("perturb", *ARGUMENTS, "--severities", "1", "--minimal", "36", "--out", tmp_path / "run")
     for _ in range(2):
@@ -129,6 +132,7 @@ def test_perturbations_with_least_strengths_end_well_and_again(cli: Cli, tmp_pat
     assert cli("verify", tmp_path / "run").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="auto is another device there")
 @pytest.mark.parametrize("first", ["auto", "cpu"])
 def test_a_device_by_another_name_goes_on(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str):
@@ -156,6 +160,7 @@ def test_a_device_by_another_name_goes_on(cli: Cli, tmp_path: Path, monkeypatch:
         assert run.manifest.status == "finished"
 
 
+@pytest.mark.slow
 def test_perturbations_beside_an_assessment_load_the_data_once(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -171,6 +176,7 @@ def test_perturbations_beside_an_assessment_load_the_data_once(
     assert loaded == ["bundled"]
 
 
+@pytest.mark.slow
 def test_an_assessment_from_python_imports_neither_statistics_nor_drawing():
     code = (
         "import sys\n"

@@ -93,6 +93,7 @@ def test_killed_in_its_only_step(kinds: dict[str, Path], claim_file: Path, tmp_p
         assert cli("verify", out).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_identity_is_refused(kinds: dict[str, Path], claim_file: Path, tmp_path: Path, kind: str):
     job = job_of_kind(kind, kinds["levels"], claim_file)
@@ -103,6 +104,7 @@ def test_another_identity_is_refused(kinds: dict[str, Path], claim_file: Path, t
     assert (kinds[other] / FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["perturb", "audit", "clever", "transfer"])
 @pytest.mark.parametrize("content", [b"", b"nonsense\n", b"SQLite format 3\x00 and then nothing"])
 def test_damage_is_named(kinds: dict[str, Path], claim_file: Path, tmp_path: Path, cli: Cli, kind: str, content: bytes):
@@ -124,6 +126,7 @@ def state(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused_and_touches_nothing(cli: Cli, tmp_path: Path, kinds: dict[str, Path]):
     out = Path(shutil.copytree(kinds["levels"], tmp_path / "run"))
     connection = sqlite3.connect(out / FILE, isolation_level=None)
@@ -150,6 +153,7 @@ def test_a_second_writer_is_refused_and_touches_nothing(cli: Cli, tmp_path: Path
     assert cli("resume", out).code == 0
 
 
+@pytest.mark.slow
 def test_two_assessments_started_together_leave_one_good_run(cli: Cli, tmp_path: Path, finished: Path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "pixelproof", "assess", *TINY_ARGUMENTS, "--out", str(out)]
@@ -168,6 +172,7 @@ def test_two_assessments_started_together_leave_one_good_run(cli: Cli, tmp_path:
     assert cli("verify", out).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_to_read_a_finished_run_changes_no_file(kinds: dict[str, Path], cli: Cli, tmp_path: Path, kind: str):
     out = Path(shutil.copytree(kinds[kind], tmp_path / "run"))
@@ -193,6 +198,7 @@ def test_a_finished_run_opens_where_nothing_can_be_written(kinds: dict[str, Path
         out.chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vanish", [shutil.rmtree, lambda out: out.rename(out.with_name("elsewhere"))])
 @pytest.mark.parametrize("kind", ["levels", "attacks", "minimal", "perturb", "audit"])
 def test_a_folder_that_vanishes_in_the_middle(
@@ -211,6 +217,7 @@ def test_a_folder_that_vanishes_in_the_middle(
     assert not (out / FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_vanishes_is_one_sentence_and_exit_code_2(tmp_path: Path):
     out = tmp_path / "run"
     options = ("--model", "zoo:lenet", "--data", "bundled", "--levels", "1,10", "--max-queries", "400")

@@ -100,6 +100,7 @@ def _other(value: Any) -> Any:
     return value + (1 if isinstance(value, int) else 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "table", "column"), COLUMNS)
 def test_every_altered_column_of_every_row_is_found(database: Any, kind: str, table: str, column: str):
     folder, db = database(kind)
@@ -142,6 +143,7 @@ def _changed(value: Any, path: tuple[Any, ...]) -> Any:
     return 1 if value is None else f"{value}1" if isinstance(value, str) else value + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_altered_value_of_the_manifest_is_found(database: Any, kind: str):
     folder, db = database(kind)
@@ -156,6 +158,7 @@ def test_every_altered_value_of_the_manifest_is_found(database: Any, kind: str):
     assert not altered(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("transfer-clean", "audit")])
 def test_every_altered_image_is_found(database: Any, kind: str):
     folder, db = database(kind)
@@ -201,6 +204,7 @@ def test_a_record_that_is_gone_is_found(database: Any, kind: str):
     assert any("has no record" in problem for problem in problems(folder))
 
 
+@pytest.mark.slow
 def test_the_data_are_checked_for_every_kind_that_has_them(kinds: dict[str, Path], cli: Cli, tmp_path: Path):
     data = load_data("bundled")
     import numpy as np

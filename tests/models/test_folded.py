@@ -32,6 +32,7 @@ def _norms(module: nn.Module) -> int:
     return sum(isinstance(each, nn.BatchNorm2d) for each in module.modules())
 
 
+@pytest.mark.slow
 def test_the_scores_stay_and_the_normalisations_go() -> None:
     for module in (_trained(), ZOO["resnet20"].build(10).eval()):
         copy = folded(module, _images())

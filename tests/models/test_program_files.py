@@ -51,6 +51,7 @@ def _script(path, net: nn.Module | None = None):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batch", "free", "fixed"), [(4, True, None), (4, False, 4), (1, False, 1)])
 def test_exported_programs_take_any_number_of_images(tmp_path, batch, free, fixed):
     path = _export(tmp_path / "net.pt2", batch, free=free)

@@ -97,6 +97,7 @@ def test_gradients_flow_when_asked_for():
     assert not TorchClassifier(_net(), differentiable=False).scores(images).requires_grad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_scores_are_bit_equal_at_any_position_and_with_any_neighbours(resnet20, dtype):
     model = TorchClassifier(resnet20)
@@ -127,6 +128,7 @@ def test_at_precision_is_a_copy_close_to_the_original(resnet20):
     assert lower.kind_given
 
 
+@pytest.mark.slow
 def test_a_compiled_module_is_taken_as_it_is(resnet20):
     """The backend that only traces needs no C++ compiler; what others make of a module differs in the last bits."""
     plain, compiled = wrap_model(resnet20), wrap_model(torch.compile(resnet20, backend="eager"))
@@ -159,6 +161,7 @@ def test_fingerprint_sees_weights_buffers_and_structure_but_not_layout():
     assert len({first, more, TorchClassifier(hidden).fingerprint}) == 3
 
 
+@pytest.mark.slow
 def test_fingerprint_is_the_same_in_another_process():
     code = (
         "import torch; from torch import nn; from pixelproof.models import TorchClassifier;"

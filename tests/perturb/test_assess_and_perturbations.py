@@ -18,6 +18,8 @@ from pixelproof.results.perturb_view import read_perturbations
 from pixelproof.runs import RunStore
 from tiny_run import TINY_ARGUMENTS, Cli
 
+pytestmark = pytest.mark.slow
+
 FOLDER = "perturbations"
 
 

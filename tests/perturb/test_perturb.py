@@ -30,6 +30,8 @@ from pixelproof.results.perturbations import PerturbationRecord
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
+pytestmark = pytest.mark.slow
+
 ONLY = ("rotation", "rgb-randomise", "gaussian-noise", "fog")
 SPEC = {
     "model": "zoo:lenet",

@@ -11,6 +11,8 @@ import pytest
 from pixelproof.report import write_report
 from pixelproof.runs.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 RunMaker = Callable[..., RunStore]
 CHROMIUM = shutil.which("chromium")
 

@@ -17,6 +17,8 @@ from pixelproof.report.heat_map import class_figures
 from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 RunMaker = Callable[..., RunStore]
 NAMES = {
     "accuracy-per-threshold",

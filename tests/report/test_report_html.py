@@ -17,6 +17,8 @@ from pixelproof.results.view import read
 from pixelproof.runs.record import Finding
 from pixelproof.runs.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 RunMaker = Callable[..., RunStore]
 ODD_RUNS = [
     {},

@@ -73,6 +73,7 @@ def test_curve_table_holds_the_drawn_corners(make: Maker) -> None:
     assert [value["share"] for value in values if value["threshold"] == 0] == [100, 100]
 
 
+@pytest.mark.slow
 def test_files(make: Maker, tmp_path: Path) -> None:
     stems = {p.stem for p in write_tables(make(), tmp_path / "tables")}
     assert {"minimal-thresholds", "minimal-thresholds-curve", "levels", "duality", "classes", "changes"} <= stems
@@ -80,6 +81,7 @@ def test_files(make: Maker, tmp_path: Path) -> None:
     assert figures == {"minimal-thresholds", "classes-few-pixel", "classes-threshold"}
 
 
+@pytest.mark.slow
 def test_runs_of_fixed_levels_show_none_of_it(make_run: RunMaker) -> None:
     view = read(make_run())
     assert not any(table.name.startswith("minimal") for table in all_tables(view))
@@ -140,6 +142,7 @@ def test_terminal(make: Maker) -> None:
     assert "gave up before its budget" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_page(make: Maker) -> None:
     text = render(make(hardness=100.0))
     assert '<h2 id="minimal">Minimal thresholds</h2>' in text

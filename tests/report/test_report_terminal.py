@@ -42,6 +42,7 @@ def test_no_records_no_tables(make_run: RunMaker) -> None:
     assert terminal_tables(make_run(done=0, finished=False)) == []
 
 
+@pytest.mark.slow
 def test_needs_no_torch() -> None:
     code = "import sys, pixelproof.report, pixelproof.results; sys.exit(bool({'torch', 'altair'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -19,6 +19,8 @@ from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 from tiny_run import TINY, TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
 
+pytestmark = pytest.mark.long
+
 #: Runs the command line, and sends itself a signal at a moment: when the run file is about to be put in place,
 #: or once COUNT records are about to be, are half or are just committed.
 DRIVER = """

@@ -76,6 +76,7 @@ def test_without_the_data_it_says_what_was_not_checked(check, finished):
     assert "data is not at hand" in outcome.unchecked[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"independent_levels": True}, {"target": "next"}, {"search": "de", "attacks": ["few-pixel"]}], ids=str
 )
@@ -134,6 +135,7 @@ def test_every_column_is_altered_below():
     assert [*COLUMNS] == [*columns(Record), "digest"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [SUCCESS, FAILURE])
 @pytest.mark.parametrize("column", COLUMNS)
 def test_an_altered_column(check, run_copy, column, where):
@@ -435,6 +437,7 @@ def test_forged_target(check, run_copy):
     assert "is not that of the settings" in text
 
 
+@pytest.mark.slow
 def test_forged_lack_of_a_target(check, tmp_path):
     run_tiny(tmp_path / "run", target="next").close()
     with _altering(tmp_path / "run") as db:

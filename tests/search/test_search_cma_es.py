@@ -73,6 +73,7 @@ def their_evaluations(objective: Objective, n: int, start: float, sigma: float, 
     return spent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 10])
 @pytest.mark.parametrize(
     ("objective", "start", "sigma"),
@@ -184,6 +185,7 @@ def test_only_the_stalled_lane_says_so() -> None:
     assert search.stalled().tolist() == [False, True]
 
 
+@pytest.mark.slow
 def test_a_lane_run_long_past_its_stall_raises_nothing() -> None:
     search = begun(CMAES(2, 0.5), torch.zeros(1, 2))
     for _ in range(1500):

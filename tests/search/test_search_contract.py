@@ -76,6 +76,7 @@ def ready(make: Make, lanes: int = 3, dimension: int = 4) -> Search:
 # Lane independence, bit for bit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", [1, 5, 15, 25, 50, 75])
 @every_search
 def test_a_lane_does_not_depend_on_how_many_lie_beside_it(make: Make, dimension: int) -> None:
@@ -102,6 +103,7 @@ def test_lanes_are_independent_in_thousands_of_dimensions(name: str) -> None:
         assert_like_alone(make(3072), count, expected, generations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", [5, 25, 50, 75])
 @every_search
 def test_a_lane_does_not_depend_on_comings_and_goings(make: Make, dimension: int) -> None:
@@ -348,6 +350,7 @@ def test_nothing_but_nan_does_not_poison_a_lane(make: Make) -> None:
 # All in all
 
 
+@pytest.mark.slow
 @every_search
 def test_lanes_with_different_starts_all_converge(make: Make) -> None:
     keys = range(6)

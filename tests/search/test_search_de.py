@@ -33,6 +33,7 @@ def test_it_converges_on_the_sphere() -> None:
     assert (sphere(search.ask()).amin(1) < 1e-8).all()
 
 
+@pytest.mark.slow
 def test_it_converges_on_rastrigin() -> None:
     search = begun(DifferentialEvolution(5, population=60, crossover=0.3, differential_weight=0.5), lanes=4)
     for _ in range(250):
@@ -50,6 +51,7 @@ def test_the_four_indices_are_distinct(count: int, seed: int) -> None:
     assert four.max() < count
 
 
+@pytest.mark.slow
 def test_every_triple_is_equally_likely() -> None:
     """Five members: each has 4 * 3 * 2 = 24 triples; chi-squared, 23 degrees of freedom."""
     generator, draws, member = torch.Generator().manual_seed(0), 4000, 2

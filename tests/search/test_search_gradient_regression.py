@@ -292,6 +292,7 @@ def taught(basis: ImageBasis, spectrum: Tensor, lanes: int, rounds: int) -> tupl
     return cohort, likeness
 
 
+@pytest.mark.slow
 def test_a_cohort_learns_the_spectrum_that_gradients_are_drawn_from() -> None:
     basis = ImageBasis((12, 12, 3), CPU)
     frequency = torch.arange(12)[:, None] + torch.arange(12)
@@ -412,6 +413,7 @@ def best_of(search: GradientRegression, lane: int) -> Tensor:
     return state_of(search).memory[lane].point
 
 
+@pytest.mark.slow
 def test_the_vertex_of_a_linear_margin_is_found() -> None:
     exactly = 0
     for key in range(8):
@@ -425,6 +427,7 @@ def test_the_vertex_of_a_linear_margin_is_found() -> None:
     assert exactly >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False])
 def test_random_vertices_are_beaten_on_curved_margins(whole: bool) -> None:
     for key in range(3):
@@ -453,6 +456,7 @@ def test_candidates_are_vertices_within_the_box(limits: list[int] | None) -> Non
             assert torch.equal(candidates, candidates.round())
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_round_is_padding() -> None:
     search = GradientRegression(RGB)
     begin(search, [0, 1])
@@ -524,6 +528,7 @@ def same(one: list[Tensor], two: list[Tensor]) -> bool:
     return len(one) == len(two) and all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(7, 5, 3), (16, 16, 1)])
 def test_a_cohort_does_not_depend_on_those_beside_it(shape: tuple[int, int, int]) -> None:
     """Nor on who of another cohort leaves; capacity is reached, milestones are passed."""

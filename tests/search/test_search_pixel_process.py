@@ -95,6 +95,7 @@ def alone(make: Callable[[], PixelProcess], lives: dict[int, int], limits: list[
 # Lanes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [[1] * 24, [3] * 24, [3] * 8 + [1] * 8 + [2] * 8])
 def test_a_cohort_does_not_depend_on_those_beside_it(limits: list[int]) -> None:
     """Lanes end and cohorts begin at different rounds; each lane is bit for bit as in its cohort alone."""
@@ -105,6 +106,7 @@ def test_a_cohort_does_not_depend_on_those_beside_it(limits: list[int]) -> None:
             assert all(torch.equal(one, two) for one, two in zip(seen[key], expected, strict=True)), key
 
 
+@pytest.mark.slow
 def test_a_cohort_does_not_depend_on_the_number_of_threads() -> None:
     before, seen = torch.get_num_threads(), []
     try:
@@ -250,6 +252,7 @@ def test_a_scan_takes_cells_that_lie_apart_and_were_not_tried() -> None:
 # Success and failure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pixels", "shape", "whole"), [(1, RGB, True), (3, RGB, True), (3, RGB, False), (2, GREY, True)]
 )

@@ -75,6 +75,7 @@ def test_candidates_keep_within_their_limits(shape: tuple[int, int, int]) -> Non
                 assert counts.min() >= limits[lane] - 1
 
 
+@pytest.mark.slow
 def test_fewer_pixels_begin_with_those_of_the_best_set_that_do_most() -> None:
     search, clean = begin(8), image(RGB)
     for _ in range(25):
@@ -174,6 +175,7 @@ def test_no_success_is_promised_or_denied_by_what_was_seen_at_another_limit() ->
     assert not bool(search.infeasible())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [RGB, GREY])
 def test_many_rounds_do_not_depend_on_the_number_of_threads(shape: tuple[int, int, int]) -> None:
     before, seen = torch.get_num_threads(), []

@@ -53,6 +53,7 @@ def test_its_variances_stay_positive(n: int, population: int) -> None:
     assert decay + rates.c_mu * n * negative > -1e-9
 
 
+@pytest.mark.slow
 def test_it_converges_on_a_separable_ellipsoid() -> None:
     search = begun(SeparableCMAES(20, 0.5), torch.ones(3, 20))
     slopes, lowest = torch.logspace(0, 6, 20), torch.full((3,), torch.inf)
@@ -63,6 +64,7 @@ def test_it_converges_on_a_separable_ellipsoid() -> None:
     assert (lowest < 1e-9).all()
 
 
+@pytest.mark.slow
 def test_it_beats_the_full_one_on_a_separable_ellipsoid() -> None:
     spent = []
     for search in (CMAES(20, 0.5), SeparableCMAES(20, 0.5)):
@@ -76,6 +78,7 @@ def test_it_beats_the_full_one_on_a_separable_ellipsoid() -> None:
     assert spent[1] < 0.75 * spent[0]
 
 
+@pytest.mark.slow
 def test_it_converges_on_a_sphere_in_a_thousand_dimensions() -> None:
     search = begun(SeparableCMAES(1000, 0.3), torch.ones(2, 1000))
     for _ in range(2500):
@@ -91,6 +94,7 @@ def test_a_flat_fitness_stalls_soon_but_not_at_once() -> None:
         assert bool(search.stalled()) == (generation == FLAT_GENERATIONS)
 
 
+@pytest.mark.slow
 def test_a_fitness_all_but_flat_stalls_after_the_window() -> None:
     search = begun(SeparableCMAES(3072, 0.5, population=4), torch.zeros(1, 3072))
     noise = torch.Generator().manual_seed(0)

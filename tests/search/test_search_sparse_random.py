@@ -42,6 +42,7 @@ def pixels_of(search: SparseRandomSearch, candidates: Tensor) -> Tensor:
 # Independence of lanes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("population", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES)
@@ -118,6 +119,7 @@ def test_the_first_candidates_are_blobs_of_one_colour(shape: Shape, pixels: int)
         assert torch.equal(search.incumbent(0), blob.flatten())
 
 
+@pytest.mark.slow
 def test_a_later_candidate_changes_one_pixel_of_the_best_so_far() -> None:
     search = SparseRandomSearch(5, (12, 9, 3))
     add(search, [3])
@@ -136,6 +138,7 @@ def test_a_later_candidate_changes_one_pixel_of_the_best_so_far() -> None:
     assert moves["none"] <= 8
 
 
+@pytest.mark.slow
 def test_a_colour_far_from_the_pixel_is_likelier() -> None:
     """|c - x|³ of a dark grey pixel x = 51, one channel: white has 4³ / (1 + 4³) of the probability."""
     search = SparseRandomSearch(1, (5, 5, 1))
@@ -154,6 +157,7 @@ def test_a_colour_far_from_the_pixel_is_likelier() -> None:
 # Sparse-RS
 
 
+@pytest.mark.slow
 def test_sparse_rs_moves_one_pixel_at_a_time_to_anywhere_in_any_corner_colour() -> None:
     search, seen = SparseRS(4, (6, 5, 3)), []
     add(search, [0, 1])
@@ -213,6 +217,7 @@ def test_a_start_is_ignored_otherwise() -> None:
     assert torch.equal(first[0], first[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pixels", "shape"), [(1, (16, 16, 3)), (3, (16, 16, 3)), (3, (224, 224, 1))])
 def test_planted_pixels_are_found(pixels: int, shape: Shape) -> None:
     """Bumps of effect, one a pixel, summed over the pixels: what neighbours have in common leads to the tops."""

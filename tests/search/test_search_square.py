@@ -33,6 +33,7 @@ def paper_side(iteration: int, size: int, horizon: int = 10_000, share: float = 
 # Independence of lanes, and the order of calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", [1, 25])
 def test_a_lane_depends_on_nothing_but_itself(dimension: int) -> None:
     contract.test_a_lane_does_not_depend_on_how_many_lie_beside_it(make, dimension)
@@ -162,6 +163,7 @@ def test_every_candidate_is_a_vertex_of_its_own_box() -> None:
         search.tell(candidates.sum(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("population", [1, 4])
 def test_a_planted_vertex_is_found(population: int) -> None:
     """The optimum of a linear fitness, blocks of 2 × 2 in each channel."""

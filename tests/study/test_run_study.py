@@ -26,6 +26,8 @@ from pixelproof.runs.store import FILE
 from pixelproof.zoo.registry import ZOO
 from tiny_run import Cli, contents, run_tiny
 
+pytestmark = pytest.mark.slow
+
 Conducted = tuple[Path, StudyView]
 
 

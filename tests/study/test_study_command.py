@@ -16,6 +16,8 @@ from pixelproof.jobs.job import Listener
 from pixelproof.plans.study.view import StudyView
 from tiny_run import Cli
 
+pytestmark = pytest.mark.slow
+
 Conducted = tuple[Path, StudyView]
 
 

@@ -15,6 +15,8 @@ from pixelproof.plans.study.view import StudyView
 from pixelproof.runs.store import FILE
 from tiny_run import Cli, run_tiny
 
+pytestmark = pytest.mark.slow
+
 Conducted = tuple[Path, StudyView]
 RunMaker = Callable[..., str]
 

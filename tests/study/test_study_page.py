@@ -25,6 +25,8 @@ from pixelproof.report.table import Table
 from pixelproof.results.scoreboard import write_scoreboard
 from pixelproof.results.study import Beside, Difference, Role
 
+pytestmark = pytest.mark.slow
+
 Conducted = tuple[Path, StudyView]
 CHROMIUM = shutil.which("chromium")
 SECTIONS = [

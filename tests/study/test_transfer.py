@@ -141,6 +141,7 @@ def test_on_the_command_line(cli: Cli, conducted: Conducted, tmp_path: Path) -> 
     assert cli("transfer", *sources, "--model", "zoo:lenet").code == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_asked(cli: Cli, tmp_path: Path) -> None:
     run_tiny(tmp_path / "none", samples=1, levels=(1,), max_queries=2).close()
     run_tiny(tmp_path / "other", samples=2, levels=(10,), max_queries=60, range=(3, 30)).close()

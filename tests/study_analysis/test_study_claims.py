@@ -25,6 +25,7 @@ def numbers(claim: PaperClaim) -> dict[str, Rate | float]:
     return dict(claim.numbers)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=12))
 def test_spearman_equals_scipy(pairs: list[tuple[int, int]]) -> None:
     xs, ys = zip(*pairs, strict=True)

@@ -17,6 +17,8 @@ from pixelproof.report.table import Bold, Column, Table
 from pixelproof.results import Rate, study
 from pixelproof.results.study import Answer, Assessed
 
+pytestmark = pytest.mark.slow
+
 RunMaker = Callable[..., Assessed]
 ROWS: dict[str, list[int | None]] = {
     "resnet20": [1, 4, 9, 40],

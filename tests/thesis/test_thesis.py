@@ -13,6 +13,8 @@ from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
+pytestmark = pytest.mark.slow
+
 TOML = """
 per_class = 1
 gate = 50

@@ -17,6 +17,8 @@ from pixelproof.jobs import train as training
 from pixelproof.zoo import registry
 from pixelproof.zoo.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
@@ -33,12 +35,12 @@ def _train(name, out, **options):
     return training.train(name, _images(shape=shape), _images(4, shape=shape), out, **{"epochs": 2, **options})
 
 
-#: Half a minute or more of training each, even for a few epochs on a few images.
-BIG = ("preact-resnet18", "preact-resnet18-pgd", "wide-resnet-16-8", "capsnet")
+#: Much training each, even for a few epochs on a few images.
+BIG = ("preact-resnet18", "preact-resnet18-pgd", "wide-resnet-16-8", "capsnet", "densenet-bc-100-12")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long if name in BIG else pytest.mark.slow) for name in registry.ZOO]
+    "name", [pytest.param(name, marks=pytest.mark.long if name in BIG else ()) for name in registry.ZOO]
 )
 def test_every_network_learns(name, tmp_path):
     seen = []

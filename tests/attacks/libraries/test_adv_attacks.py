@@ -62,6 +62,7 @@ def test_what_it_imports_without_need_is_there_for_its_import_only():
     assert "torchvision" not in sys.modules
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stand_in")
 def test_it_goes_away_from_labels_or_to_targets_and_keeps_its_budget():
     attack, classifier, images = library_attack("adv:pgd_linf(ε=20/255)"), linear_classifier(), grey_images(5)

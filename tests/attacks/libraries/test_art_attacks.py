@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     pytest.importorskip("art.estimators.classification", exc_type=ImportError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "typed", "epsilon"), [("linf", "inf", 8), ("linf", "'inf'", 8), ("l2", "2", 100)])
 def test_one_step_is_ours(norm, typed, epsilon):
     attack = library_attack(f"art:FastGradientMethod(eps={epsilon}/255,norm={typed})")

@@ -72,6 +72,7 @@ def test_labels_are_enough_where_the_attack_needs_no_more():
     assert (answers(classifier, found) != answers(classifier, images)).any()
 
 
+@pytest.mark.slow
 def test_where_no_start_is_found_the_image_stays_and_nothing_is_told():
     classifier, images = linear_classifier(), grey_images(1)
     with torch.no_grad():
