@@ -68,7 +68,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 - the toolbox draws from it
-    data, victim = pp.load_data("bundled"), pp.load_model("zoo:lenet").module.eval()
+    data, victim = pp.load_data("bundled"), pp.load_model("zoo:lenet").module.eval()  # type: ignore[attr-defined]
     images = torch.from_numpy(data.images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     order = torch.randperm(len(images))
     held, asked = images[order[:HELD_OUT]], variants(images[order[HELD_OUT:]].numpy())

@@ -53,7 +53,7 @@ def answers(network: nn.Module, images: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Print the accuracy on clean images, and how often the square turns another class into an airplane."""
     torch.set_num_threads(1)
-    data, network = pp.load_data("bundled"), pp.load_model("zoo:lenet").module
+    data, network = pp.load_data("bundled"), pp.load_model("zoo:lenet").module  # type: ignore[attr-defined]
     images = data.images.transpose(0, 3, 1, 2).astype(np.float32) / 255
     order = np.random.default_rng(0).permutation(len(images))
     held, seen = order[:HELD_OUT], order[HELD_OUT:]

@@ -95,7 +95,7 @@ def test_what_a_result_offers(bundled, tmp_path):
     assert len(found) == rows[1].fooled.successes > 0
     for record, image in found:
         clean = result.run.clean(record.sample)
-        assert (image.dtype, image.shape) == (np.uint8, (32, 32, 3))
+        assert (image.dtype, image.shape) == (np.uint8, (32, 32, 3))  # type: ignore[comparison-overlap]
         assert pixel_distances(image, clean)["l0"] == record.l0 <= 10
     path = result.report(tmp_path / "reports" / "out.html")
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")

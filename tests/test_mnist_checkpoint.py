@@ -24,7 +24,7 @@ def test_the_budget_is_what_the_example_says(attack: str) -> None:
     """0.3 is 76.5 grey levels; 8-bit images move by 76 at most."""
     budget = parse_attack(EXAMPLE[attack]).ball
     assert budget is not None
-    assert (budget.norm, budget.epsilon) == ("linf", pytest.approx(76.5))
+    assert (budget.norm, budget.epsilon) == ("linf", pytest.approx(76.5))  # type: ignore[comparison-overlap]
     clean = torch.full((1, 1, 2, 2), 100 / 255)
     assert budget.to_8_bit(clean + 0.3, clean).sub(clean).mul(255).round().tolist() == [[[[76.0] * 2] * 2]]
 

@@ -91,7 +91,7 @@ def test_the_limit_and_the_batch_size_change_nothing_else():
 def test_a_kind_nobody_gave_is_settled():
     classifier = wrap_model(lambda x: _nearest(x).softmax(1))
     preflight(classifier, _data(), batch_size=16, device=CPU)
-    assert (classifier.kind, classifier.kind_given) == ("probabilities", True)
+    assert (classifier.kind, classifier.kind_given) == ("probabilities", True)  # type: ignore[attr-defined]
 
 
 # Refusals.
@@ -123,7 +123,7 @@ def test_labels_right_about_images_of_one_class_are_not_called_constant():
     first = data.take(np.flatnonzero(data.labels == 0))
     assert _names(_check(lambda x: torch.eye(4)[_nearest(x).argmax(1)], first)) == ["labels-only"]
     with pytest.raises(ModelError, match="same scores"):
-        _check(lambda x: torch.eye(4)[torch.zeros(len(x), dtype=int)])
+        _check(lambda x: torch.eye(4)[torch.zeros(len(x), dtype=int)])  # type: ignore[call-overload]
 
 
 def test_scores_that_are_not_of_the_kind_said():

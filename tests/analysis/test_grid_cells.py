@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conftest import BLANK
+from conftest import BLANK  # type: ignore[attr-defined]
 from pixelproof.results.attempts import WORST, attempt_rows, worst_cases
 from pixelproof.results.grid import cells, standings
 from pixelproof.runs.record import Record, Selection

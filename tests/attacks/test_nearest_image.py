@@ -20,6 +20,8 @@ from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
 from pixelproof.units import to_8_bit
 
+pytestmark = pytest.mark.slow
+
 DEEPFOOL = {norm: DeepFool(norm) for norm in NORMS}
 CW: list[tuple[Attack, str]] = [(CWL2(iterations=100), "l2"), (CWLinf(iterations=50), "linf")]
 ALL = [(DEEPFOOL["l2"], "l2"), (DEEPFOOL["linf"], "linf"), (NewtonFool(), "l2"), *CW]

@@ -7,7 +7,7 @@ from math import pi, radians
 import torch
 
 from attack_kit import answers, grey_images, linear_classifier, run
-from pixelproof.attacks.gradient.rotation_translation import RotationTranslation, posed
+from pixelproof.attacks.gradient.rotation_translation import RotationTranslation, posed  # type: ignore[attr-defined]
 
 
 def test_quarter_turns_and_whole_pixels_are_exact() -> None:

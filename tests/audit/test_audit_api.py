@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from audit_kit import HONEST, bundled, claim, lenet
 
 import pixelproof as pp
+from audit_kit import HONEST, bundled, claim, lenet
 from pixelproof.results.audit.view import AuditView
 
 SMALL = {"samples": 10, "iterations": 10, "only": (4,), "device": "cpu"}
@@ -43,7 +43,7 @@ def test_a_folder_is_continued_and_has_the_review(tmp_path: Path):
     assert (tmp_path / "report.html").exists()
     assert audited(HONEST, out=tmp_path, name="mine").answers == view.answers
     assert repr(view).startswith("Audit of mine: No objection was found")
-    assert "<table>" in view._repr_html_()
+    assert "<table>" in view._repr_html_()  # type: ignore[attr-defined]
 
 
 def test_the_stream_of_random_numbers_of_others_is_left_alone():

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from audit_kit import TINY, ask, bundled, case, claim, lenet
 from torch import Tensor, nn
 
+from audit_kit import TINY, ask, bundled, case, claim, lenet
 from pixelproof.defences.parse import parse_defence
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.jobs.audit.attacks import attempts
@@ -108,7 +108,7 @@ def test_training_mode_that_changes_nothing_is_no_fail(way: str) -> None:
 
 def test_a_model_that_cannot_be_copied_is_no_fail() -> None:
     model = wrap_model(Changed("norm").train())
-    model.module.lock = (each for each in ())  # generators cannot be copied
+    model.module.lock = (each for each in ())  # type: ignore[attr-defined]  # generators cannot be copied
     answer = asked(model)
     assert answer["verdict"] == "warn"
     assert "cannot be asked in it" in answer["finding"]

@@ -15,6 +15,8 @@ from pixelproof.runs import store
 from pixelproof.runs.store import FILE
 from tiny_run import TINY_ARGUMENTS, Answer, contents
 
+pytestmark = pytest.mark.slow
+
 FACTORIES = """
 import torch
 from torch import nn

@@ -45,7 +45,7 @@ def test_the_time_left_is_by_what_this_sitting_has_done():
 def test_a_plain_line_now_and_then(monkeypatch):
     console, clock = _console(False), [0.0]
     monkeypatch.setattr(progress, "console", console)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])  # type: ignore[attr-defined]
     with progress.job_progress("net[/b].py:load") as listen:
         listen(HALFWAY)
         clock[0] = progress.PLAIN_INTERVAL
@@ -53,7 +53,7 @@ def test_a_plain_line_now_and_then(monkeypatch):
         clock[0] += 1
         listen(HALFWAY)
     text = progress._text(HALFWAY)
-    assert console.file.getvalue() == f"net[/b].py:load 50 % · {text}\n"
+    assert console.file.getvalue() == f"net[/b].py:load 50 % · {text}\n"  # type: ignore[attr-defined]
 
 
 def test_a_live_bar_on_a_terminal(monkeypatch):
@@ -63,7 +63,7 @@ def test_a_live_bar_on_a_terminal(monkeypatch):
         listen(HALFWAY)
         note = "10/10 samples · 5 fooled"
         listen(replace(HALFWAY, done=80, queries=20_000, seconds=100.0, note=note))
-    shown = console.file.getvalue()
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "net[/b].py:load" in shown
     assert "100%" in shown
     assert "10/10 samples · 5 fooled · 200 queries/s · 0:00:00 left" in shown
@@ -75,7 +75,7 @@ def test_training_tells_one_line_an_epoch_elsewhere(monkeypatch):
     with train_progress.train_progress("lenet") as listen:
         listen(TrainingProgress(1, 2, 1, 5, 2.3))
         listen(TrainingProgress(1, 2, 5, 5, 2.1))
-    assert console.file.getvalue() == "epoch 1/2: loss 2.100\n"
+    assert console.file.getvalue() == "epoch 1/2: loss 2.100\n"  # type: ignore[attr-defined]
 
 
 def test_training_has_a_live_bar_on_a_terminal(monkeypatch):
@@ -83,4 +83,4 @@ def test_training_has_a_live_bar_on_a_terminal(monkeypatch):
     monkeypatch.setattr(train_progress, "console", console)
     with train_progress.train_progress("lenet") as listen:
         listen(TrainingProgress(2, 2, 5, 5, 1.5))
-    assert "epoch 2/2 · loss 1.500" in console.file.getvalue()
+    assert "epoch 2/2 · loss 1.500" in console.file.getvalue()  # type: ignore[attr-defined]

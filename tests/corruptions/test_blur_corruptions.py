@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 from scipy import ndimage, stats
-from severity_contract import SHAPES, TABLES, check_promises, real_images
 
 from pixelproof.corruptions.defocus_blur import DefocusBlur
 from pixelproof.corruptions.gaussian_blur import GaussianBlur
@@ -18,6 +17,7 @@ from pixelproof.corruptions.glass_blur import GlassBlur, shuffle
 from pixelproof.corruptions.motion_blur import MotionBlur
 from pixelproof.corruptions.zoom_blur import ZoomBlur
 from pixelproof.image_draws import BITS, draws
+from severity_contract import SHAPES, TABLES, check_promises, real_images
 
 Array = npt.NDArray[np.float64]
 KINDS = [DefocusBlur, GlassBlur, MotionBlur, ZoomBlur, GaussianBlur]
@@ -121,7 +121,7 @@ def test_motion_is_the_weighted_mean_along_a_line(table):
     for severity in range(1, 6):
         constants = MotionBlur.tables[table][severity - 1]
         expected = np.stack(
-            [_moved(each, *constants, angle) for each, angle in zip(images.double().numpy(), degrees, strict=True)]
+            [_moved(each, *constants, angle) for each, angle in zip(images.double().numpy(), degrees, strict=True)]  # type: ignore[call-arg]
         )
         np.testing.assert_allclose(MotionBlur(table)._changed(images, severity, 4).numpy(), expected, atol=2e-6)
 

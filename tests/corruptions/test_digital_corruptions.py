@@ -10,6 +10,15 @@ import pytest
 import torch
 from PIL import Image
 from scipy import ndimage
+
+from pixelproof.corruptions.brightness_shift import BrightnessShift
+from pixelproof.corruptions.contrast_shift import ContrastShift
+from pixelproof.corruptions.elastic_transform import ElasticTransform
+from pixelproof.corruptions.jpeg_compression import JpegCompression
+from pixelproof.corruptions.pixelate import Pixelate
+from pixelproof.corruptions.saturate import Saturate
+from pixelproof.corruptions.suites import CORRUPTIONS, EXTRA, STANDARD
+from pixelproof.image_draws import normal_numbers, uniform_numbers
 from severity_kit import (
     SHAPES,
     check_between,
@@ -20,15 +29,6 @@ from severity_kit import (
     real_images,
     the_reference,
 )
-
-from pixelproof.corruptions.brightness_shift import BrightnessShift
-from pixelproof.corruptions.contrast_shift import ContrastShift
-from pixelproof.corruptions.elastic_transform import ElasticTransform
-from pixelproof.corruptions.jpeg_compression import JpegCompression
-from pixelproof.corruptions.pixelate import Pixelate
-from pixelproof.corruptions.saturate import Saturate
-from pixelproof.corruptions.suites import CORRUPTIONS, EXTRA, STANDARD
-from pixelproof.image_draws import normal_numbers, uniform_numbers
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +174,7 @@ def _elastic(image: np.ndarray, numbers: np.ndarray, alpha: float, sigma: float,
     corners = centre + half * np.array([[1, 1], [-1, 1], [-1, -1]])
     moved = corners + jolt * numbers[:6].reshape(3, 2)[:, ::-1]
     back = np.linalg.solve(np.column_stack((moved, np.ones(3))), corners)  # from (row, column, 1)
-    grid = np.stack(np.mgrid[:height, :width], -1)
+    grid = np.stack(np.mgrid[:height, :width], -1)  # type: ignore[call-overload]
     places = (grid @ back[:2] + back[2]).transpose(2, 0, 1)
     image = np.stack([ndimage.map_coordinates(plane, places, order=1, mode="mirror") for plane in image])
     across, down = (

@@ -85,7 +85,7 @@ def test_scores_and_gradients_are_means_over_other_draws():
     assert torch.allclose(found.scores(images), each.mean(0), atol=1e-6)
     assert float(each.std(0).min()) > 1e-4, "the draws differ"
     assert torch.allclose(_gradients(found, images), _weights(model).expand(3, -1, -1, -1), atol=1e-6)
-    assert found.calls == 4
+    assert found.calls == 4  # type: ignore[attr-defined]
 
 
 def test_many_draws_come_near_to_the_undefended_scores_under_noise():
@@ -107,9 +107,9 @@ def test_neighbours_do_not_matter_and_calls_repeat():
 
 def test_steps_before_the_first_random_one_are_run_once():
     found = make_adaptive(linear_classifier(), "jpeg+smooth+tvm(iterations=2)+bits", draws=3)
-    assert isinstance(found.classifier, ExpectedClassifier)
-    assert [type(step) for step in found.preprocessor.steps] == [Bpda, type(parse_defence("smooth"))]
-    assert found.classifier.draws[0].preprocessor.spec.startswith(
+    assert isinstance(found.classifier, ExpectedClassifier)  # type: ignore[attr-defined]
+    assert [type(step) for step in found.preprocessor.steps] == [Bpda, type(parse_defence("smooth"))]  # type: ignore[attr-defined]
+    assert found.classifier.draws[0].preprocessor.spec.startswith(  # type: ignore[attr-defined]
         f"bpda(tvm(keep=0.5,weight=0.03,iterations=2,seed={2**62}))+bpda"
     )
 

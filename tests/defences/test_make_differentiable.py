@@ -72,7 +72,7 @@ def test_layers_behind_defences_are_passed_too():
     whole = PreprocessedClassifier(PreprocessedClassifier(inner, Jpeg()), Posterise())
     found = make_differentiable(whole, images, random=False, draws=3)
     assert found.passed == ("posterise", "jpeg(75)", "layer 0 (Round)")
-    assert isinstance(found.classifier.preprocessor, Bpda)
+    assert isinstance(found.classifier.preprocessor, Bpda)  # type: ignore[attr-defined]
     assert torch.equal(found.classifier.scores(images), whole.scores(images))
     assert _gradient(found.classifier, images).all()
 

@@ -99,7 +99,7 @@ def test_output_noise_follows_from_the_image_and_its_mean_is_nothing():
 def test_a_classifier_behind_them_gives_probabilities():
     lenet, images = load_model("zoo:lenet"), _images(8).repeat(1, 1, 4, 4)
     defended = defend(lenet, "smooth+round(2)")
-    assert (defended.kind, defended.kind_given, defended.differentiable) == ("probabilities", True, False)
+    assert (defended.kind, defended.kind_given, defended.differentiable) == ("probabilities", True, False)  # type: ignore[attr-defined]
     assert defended.name == "zoo:lenet + smooth(3) + round(2)"
     inner = probabilities(defend(lenet, "smooth").scores(images), "logits")
     found = defended.scores(images.requires_grad_())
@@ -128,9 +128,11 @@ def test_a_kind_nobody_gave_is_found_out_before_the_scores_are_changed():
 def test_several_act_in_order():
     chain = parse_defence("reverse-sigmoid + round(2)")
     given = _random()
-    one = apply_outputs(chain.outputs[:1], given, _images())
+    one = apply_outputs(chain.outputs[:1], given, _images())  # type: ignore[attr-defined]
     assert torch.allclose(
-        apply_outputs(chain.outputs, given, _images()), apply_outputs(chain.outputs[1:], one, _images()), atol=2e-6
+        apply_outputs(chain.outputs, given, _images()),  # type: ignore[attr-defined]
+        apply_outputs(chain.outputs[1:], one, _images()),  # type: ignore[attr-defined]
+        atol=2e-6,  # type: ignore[attr-defined]
     )
 
 

@@ -41,7 +41,7 @@ def classifier():
 
     rows: list[int] = []
     made = CallableClassifier(scores, kind="probabilities")
-    made.rows = rows
+    made.rows = rows  # type: ignore[attr-defined]
     return made
 
 

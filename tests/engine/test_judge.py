@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from watched import CPU, Attacked, Watched
 
 from pixelproof.attacks import Encoding
 from pixelproof.attacks.attack import Attack, Needs
@@ -27,6 +26,7 @@ from pixelproof.runs import DataCard, Record
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Constraint
 from pixelproof.seeds import Streams
+from watched import CPU, Attacked, Watched
 
 SHAPE = (4, 4, 3)
 Model = Callable[[Tensor], Tensor]
@@ -249,5 +249,5 @@ def test_a_transferred_image_fools_by_an_answer_in_numbers_alone() -> None:
     card = DataCard("d", "sha", 4, SHAPE, ("dark", "bright"))
     job = TransferJob(TransferSpec(model="m", device="cpu"), Watched(brittle), [source], card)
     records = [record for record, _ in job._shown(source, [0, 1, 2, 3])]
-    assert [record.right for record in records[:4]] == [True, True, True, False]
-    assert [record.fooled for record in records[4:]] == [True, False, False]
+    assert [record.right for record in records[:4]] == [True, True, True, False]  # type: ignore[attr-defined]
+    assert [record.fooled for record in records[4:]] == [True, False, False]  # type: ignore[attr-defined]

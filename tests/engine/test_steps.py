@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from watched import CPU, Attacked, Watched, labelled_by, small_network
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import AttackRunner, Engine, Outcome, Sample, steps
@@ -27,6 +26,7 @@ from pixelproof.jobs.selection import select
 from pixelproof.models import TorchClassifier
 from pixelproof.models.query import Scorer
 from pixelproof.runs import RunStore
+from watched import CPU, Attacked, Watched, labelled_by, small_network
 
 SHAPE = (6, 5, 3)
 NETWORK = small_network(SHAPE, 4)
@@ -57,7 +57,7 @@ def settings() -> Settings:
 def outcomes(samples: Sequence[Sample], chosen: Sequence[str] | None) -> list[Outcome]:
     model, engines = classifier(), []
     engines = [Engine(settings(), model, model, CPU), AttackRunner(settings(), model, model, CPU)]
-    return [each for engine in engines for done in engine.run(samples, (), chosen) for each in done.outcomes]
+    return [each for engine in engines for done in engine.run(samples, (), chosen) for each in done.outcomes]  # type: ignore[attr-defined]
 
 
 def images(found: Sequence[Outcome]) -> dict[object, bytes | None]:

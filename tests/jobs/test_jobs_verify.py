@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinds import COLUMNS, KINDS, RECORDS
 
+from kinds import COLUMNS, KINDS, RECORDS
 from pixelproof.data import load_data
 from pixelproof.errors import RunError
 from pixelproof.jobs.job import choose_device
@@ -25,6 +25,8 @@ from pixelproof.runs.store import FILE
 from pixelproof.runs.table import columns
 from pixelproof.runs.verify import verify
 from tiny_run import Cli
+
+pytestmark = pytest.mark.slow
 
 STEPPED = [kind for kind, (job, _) in KINDS.items() if job != "assess"]
 

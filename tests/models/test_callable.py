@@ -107,8 +107,8 @@ def test_wrap_model_chooses_the_adapter():
 
 def test_a_module_stays_where_it_is():
     net = nn.Sequential(nn.Flatten(), nn.Linear(75, 3))
-    assert wrap_model(net, device=torch.device("cpu")).module is net
-    moved = wrap_model(net, device=torch.device("meta")).module
+    assert wrap_model(net, device=torch.device("cpu")).module is net  # type: ignore[attr-defined]
+    moved = wrap_model(net, device=torch.device("meta")).module  # type: ignore[attr-defined]
     assert moved is not net
     assert net[1].weight.device.type == "cpu"
 

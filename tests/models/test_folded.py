@@ -56,7 +56,7 @@ class _Noisy(_Branching):
 
 
 class _Pair(_Branching):
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         return self.network(x), x
 
 

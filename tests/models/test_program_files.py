@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from pixelproof.errors import ModelError
 from pixelproof.models import ExportedClassifier, TorchScriptClassifier, load_model
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)
 
 
@@ -109,9 +111,9 @@ def test_scripts_answer_in_evaluation_mode(tmp_path):
         script = torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.Dropout(0.5)).train())
         script.save(tmp_path / "net.pt")
     model = load_model(str(tmp_path / "net.pt"), trust_code=True)
-    assert model.was_training
+    assert model.was_training  # type: ignore[attr-defined]
     assert torch.equal(model.scores(_images(4)), model.scores(_images(4)))
-    assert model.module.training
+    assert model.module.training  # type: ignore[attr-defined]
 
 
 def test_no_program_runs_untrusted(tmp_path):

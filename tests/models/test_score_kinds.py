@@ -58,7 +58,7 @@ def test_probabilities_of_each_kind():
 
 def test_a_kind_is_settled_once():
     model = wrap_model(lambda images: images)
-    assert (model.kind, model.kind_given) == ("logits", False)
+    assert (model.kind, model.kind_given) == ("logits", False)  # type: ignore[attr-defined]
     assert resolve_kind(model, LOGITS.softmax(1)) == "probabilities"
     assert resolve_kind(model, LOGITS) == "probabilities"
     settle_kind(model, "labels")

@@ -19,7 +19,7 @@ from pixelproof.jobs.assess_spec import from_options
 from pixelproof.jobs.job import choose_device
 from pixelproof.jobs.perturb.job import PerturbJob, chosen_positions
 from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
-from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec
+from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec  # type: ignore[attr-defined]
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier

@@ -22,6 +22,8 @@ from pixelproof.report.gallery import gallery
 from pixelproof.results.view import View, read
 from pixelproof.runs.store import RunStore
 
+pytestmark = pytest.mark.slow
+
 RunMaker = Callable[..., RunStore]
 Maker = Callable[..., RunStore]
 

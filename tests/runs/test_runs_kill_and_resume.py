@@ -75,7 +75,7 @@ def _state(out: Path) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory) -> dict[bool, list]:
+def uninterrupted(tmp_path_factory) -> dict[bool, list]:  # type: ignore[type-arg]
     """What runs that nobody disturbs end with, by whether their levels are independent."""
     found = {}
     for independent in (False, True):

@@ -247,8 +247,8 @@ def test_every_setting_is_in_the_identity():
         assert run_identity("assess", changed, "", "logits", "") != base
     search = settings.searches[0]
     for name in vars(search):
-        changed = replace(settings, searches=(replace(search, **{name: "changed"}), *settings.searches[1:]))
-        assert run_identity("assess", changed.as_dict(), "", "logits", "") != base
+        changed = replace(settings, searches=(replace(search, **{name: "changed"}), *settings.searches[1:]))  # type: ignore[assignment]
+        assert run_identity("assess", changed.as_dict(), "", "logits", "") != base  # type: ignore[attr-defined]
 
 
 def test_opening_needs_a_run(tmp_path: Path):

@@ -28,6 +28,8 @@ from pixelproof.runs.table import columns, row_digest, sealed, to_row
 from pixelproof.runs.verify import Verification, verify
 from tiny_run import TINY_RECORDS, found_in, run_tiny
 
+pytestmark = pytest.mark.slow
+
 SUCCESS = "WHERE success = 1 AND inherited_from IS NULL"  # the first of these is altered
 FAILURE = "WHERE success = 0"
 

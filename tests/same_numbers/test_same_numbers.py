@@ -35,7 +35,7 @@ def values() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=() if each in QUICK else pytest.mark.long) for each in COMMANDS]
+    "name", [pytest.param(each, marks=pytest.mark.slow if each in QUICK else pytest.mark.long) for each in COMMANDS]
 )
 def test_a_command_gives_what_it_always_gave(
     name: str, values: dict[str, Any], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

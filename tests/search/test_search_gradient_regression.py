@@ -16,6 +16,8 @@ from pixelproof.search.gradient_regression import USUAL_POPULATION, Learners
 from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.measurements import LARGEST_MARGIN, Measurements, Noise, Posterior
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 RGB, SMALL = (8, 6, 3), (4, 4, 3)
 SHAPES = [RGB, (5, 7, 1), (6, 4, 2), (40, 36, 3), (33, 9, 1), (1, 1, 1)]
@@ -421,7 +423,7 @@ def test_the_vertex_of_a_linear_margin_is_found() -> None:
         search = GradientRegression(SMALL)
         begin(search, [key], SMALL, images=torch.full((1, *SMALL), 128.0))
         least = 10 - 8 * float(slopes.abs().sum())
-        got = lowest(search, lambda points, slopes=slopes: (10 + points @ slopes)[:, None], 300)
+        got = lowest(search, lambda points, slopes=slopes: (10 + points @ slopes)[:, None], 300)  # type: ignore[misc]
         assert got < least + 0.05 * (10 - least), key  # random vertices come half as far
         exactly += got < least + 0.01
     assert exactly >= 4

@@ -80,7 +80,7 @@ def lived(
         for key, lane in zip(keys, step(search, keys), strict=True):
             seen[key].append(lane)
         search.infeasible()
-        for lane, key in enumerate(keys):
+        for lane, key in enumerate(keys):  # type: ignore[assignment]
             seen[key] += state_of(search, lane) if ends[key] == number + 1 else []
         search.keep(torch.tensor([ends[key] > number + 1 for key in keys]))
         keys = [key for key in keys if ends[key] > number + 1]

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import test_search_contract as contract
+import test_search_contract as contract  # type: ignore[import-not-found]
 import torch
 from torch import Tensor
 

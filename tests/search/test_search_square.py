@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-import test_search_contract as contract
+import test_search_contract as contract  # type: ignore[import-not-found]
 import torch
 from torch import Tensor
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_cases import FOLDERS, LABELS
 
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess import AssessJob
@@ -24,6 +23,7 @@ from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import RunStore
 from pixelproof.runs.store import FILE
 from pixelproof.zoo.registry import ZOO
+from study_cases import FOLDERS, LABELS
 from tiny_run import Cli, contents, run_tiny
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def stored(out: Path) -> dict[str, list[object]]:
     for path in sorted(out.glob("runs/*/*")):
         with RunStore.open(path) as run:
             found[str(path.relative_to(out))] = contents(run)
-    return found
+    return found  # type: ignore[return-value]
 
 
 def answered(out: Path) -> dict[str, object]:
@@ -52,7 +52,7 @@ def answered(out: Path) -> dict[str, object]:
     for path in sorted((out / TRANSFER).glob("*/*")):
         with RunStore.open(path) as run:
             found[str(path.relative_to(out))] = run.of(TransferRecord), run.of(CleanRecord), run.manifest.status
-    return found
+    return found  # type: ignore[return-value]
 
 
 def test_every_network_has_four_runs_that_verify(conducted: Conducted, cli: Cli) -> None:

@@ -19,6 +19,8 @@ from pixelproof.results.study.transfer import answers_in, right_in
 from pixelproof.runs import DataCard, RunStore
 from tiny_run import Cli, run_tiny
 
+pytestmark = pytest.mark.slow
+
 Conducted = tuple[Path, StudyView]
 
 

@@ -176,7 +176,7 @@ def test_the_card_names_the_adversary(tmp_path):
 def test_a_hardened_network_moves_images_by_8_steps():
     adversary, trainer = training._adversary("resnet20-fast"), _trainer(None)
     images, labels = next(trainer._batches())
-    moved = adversary(trainer.network, images, labels, torch.Generator().manual_seed(0)) - images
+    moved = adversary(trainer.network, images, labels, torch.Generator().manual_seed(0)) - images  # type: ignore[misc]
     assert float(moved.abs().max()) == pytest.approx(8 / 255, rel=1e-4)
 
 

@@ -53,19 +53,19 @@ class AssessSpec(BaseModel):
     data: str
     corruption: str | None = None  # what happens to every image before anything else, as fog(3)
     range: tuple[int, int] | None = None
-    samples: int | None = Field(None, ge=1)  # None: 100, or as many as there are
+    samples: int | None = Field(default=None, ge=1)  # None: 100, or as many as there are
     attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
     access: Access = "end-to-end"  # how attacks by name meet the defence
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
-    minimal: int | None = Field(None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
+    minimal: int | None = Field(default=None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
     preset: PresetName = "quick"
-    max_queries: int | None = Field(None, ge=2, le=10**9)
+    max_queries: int | None = Field(default=None, ge=2, le=10**9)
     independent_levels: bool = False
     target: str = "none"
     fitness: FitnessChoice = "margin"
-    shuffle: int | None = Field(None, ge=0)
-    seed: int = Field(0, ge=0, lt=2**63)
+    shuffle: int | None = Field(default=None, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     precision: Precision = "float32"
     trust_code: bool = False

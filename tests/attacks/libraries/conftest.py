@@ -46,7 +46,7 @@ class Step(Attack):
 class Noise(Attack):
     """Noise of every global source of random numbers, and of one that seeds itself."""
 
-    supported_mode = ("default",)
+    supported_mode = ("default",)  # type: ignore[assignment]
 
     def __init__(self, model: nn.Module, std: float) -> None:
         super().__init__(model)
@@ -96,7 +96,7 @@ class Patch(Attack):
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tiny library in place of torchattacks."""
     base, library = ModuleType("torchattacks.attack"), ModuleType("torchattacks")
-    base.Attack = Attack
+    base.Attack = Attack  # type: ignore[attr-defined]
     for kind in (Attack, Step, Noise, DeepFool, Square, Part, Patch):
         setattr(library, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "torchattacks", library)

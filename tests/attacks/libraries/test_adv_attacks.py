@@ -41,7 +41,7 @@ needs_library = pytest.mark.skipif(importlib.util.find_spec("adv_lib") is None, 
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[misc]
     """A package ``adv_lib`` that imports what it does not need, as the real one does."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("adv_lib", "visdom", "torchvision")]:
         monkeypatch.delitem(sys.modules, name)

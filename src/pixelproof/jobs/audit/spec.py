@@ -69,12 +69,12 @@ class AuditSpec(BaseModel):
     data: str
     claim: str
     preset: Preset = "quick"
-    samples: int | None = Field(None, ge=1)  # None: as the preset
-    iterations: int | None = Field(None, ge=1)  # None: as the preset; up to a million and more
+    samples: int | None = Field(default=None, ge=1)  # None: as the preset
+    iterations: int | None = Field(default=None, ge=1)  # None: as the preset; up to a million and more
     only: tuple[int, ...] = ()  # these checkpoints; empty: all
     stored: tuple[str, ...] = ()  # folders of runs whose adversarial images are shown to the model
     range: tuple[int, int] | None = None
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     trust_code: bool = False
 

@@ -43,14 +43,14 @@ class CleverSpec(BaseModel):
     model: str
     defence: str | None = None
     data: str
-    samples: int | None = Field(None, ge=1)  # None: 10, or as many as there are
+    samples: int | None = Field(default=None, ge=1)  # None: 10, or as many as there are
     norm: str = "l2"
     radius: float | None = None  # in grey levels of the norm; None: see ``RADII``
     batches: int = 50
     batch_samples: int = 100
     target: str = "none"
     run: str | None = None  # the folder of a run whose samples are looked at
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     trust_code: bool = False
 

@@ -34,16 +34,18 @@ class PerturbSpec(BaseModel):
     data: str
     corruption: str | None = None  # what happens to every image before anything else, as fog(3)
     range: tuple[int, int] | None = None
-    samples: int | None = Field(None, ge=1)  # None: 1,000, or as many as there are
-    per_class: int | None = Field(None, ge=1)  # as many of every class, in place of ``samples``
-    shuffle: int | None = Field(None, ge=0)
+    samples: int | None = Field(default=None, ge=1)  # None: 1,000, or as many as there are
+    per_class: int | None = Field(default=None, ge=1)  # as many of every class, in place of ``samples``
+    shuffle: int | None = Field(default=None, ge=0)
     suite: SuiteName = "all"
     only: tuple[str, ...] = ()  # of the suite; empty: all
     severities: tuple[float, ...] = (1, 2, 3, 4, 5)
-    minimal: int | None = Field(None, ge=1, le=1000)  # even steps in which each sample's least strength is sought
-    worst_case: int | None = Field(None, ge=1)  # random turns, shifts and lights tried on each sample
-    gate: float | None = Field(None, ge=0, le=100)  # clean accuracy in percent below which nothing is measured
-    seed: int = Field(0, ge=0, lt=2**63)
+    minimal: int | None = Field(
+        default=None, ge=1, le=1000
+    )  # even steps in which each sample's least strength is sought
+    worst_case: int | None = Field(default=None, ge=1)  # random turns, shifts and lights tried on each sample
+    gate: float | None = Field(default=None, ge=0, le=100)  # clean accuracy in percent below which nothing is measured
+    seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     trust_code: bool = False
 

@@ -43,9 +43,9 @@ class GridClever(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     norm: Norm = "l2"
-    radius: float | None = Field(None, gt=0, allow_inf_nan=False)
-    batches: int = Field(10, ge=2)
-    batch_samples: int = Field(20, ge=1)
+    radius: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    batches: int = Field(default=10, ge=2)
+    batch_samples: int = Field(default=20, ge=1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class GridSpec(BaseModel):
 
     data: str
     range: tuple[int, int] | None = None
-    samples: int = Field(20, ge=1)
+    samples: int = Field(default=20, ge=1)
     attacks: tuple[str, ...] = Field(min_length=1)
     targets: tuple[str, ...] = ("none",)
     defences: tuple[str, ...] = (UNDEFENDED,)

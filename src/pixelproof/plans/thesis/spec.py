@@ -37,8 +37,8 @@ class ThesisSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    per_class: int = Field(1, ge=1)  # the thesis: one image of each class
-    gate: float = Field(90, ge=0, le=100)  # accuracy on the test set, in percent
+    per_class: int = Field(default=1, ge=1)  # the thesis: one image of each class
+    gate: float = Field(default=90, ge=0, le=100)  # accuracy on the test set, in percent
     pgd: str = PGD
     shuffle: int | None = None
     seed: int = 0

@@ -58,7 +58,7 @@ class Threat(BaseModel):
     knowledge: Knowledge
     norm: Norm
     epsilon: Length
-    queries: int | None = Field(None, ge=1)  # None: as many as the attacker likes
+    queries: int | None = Field(default=None, ge=1)  # None: as many as the attacker likes
 
     @model_validator(mode="after")
     def _in_range(self) -> Threat:
@@ -75,13 +75,13 @@ class Evaluation(BaseModel):
     norm: Norm | None = None
     epsilon: Length | None = None  # in grey levels, as the threat's
     goal: Goal | None = None
-    iterations: int | None = Field(None, ge=1)
-    restarts: int | None = Field(None, ge=1)
+    iterations: int | None = Field(default=None, ge=1)
+    restarts: int | None = Field(default=None, ge=1)
     step: Length | None = None  # in grey levels
-    draws: int | None = Field(None, ge=1)  # of a random defence, that every step was averaged over (EOT)
+    draws: int | None = Field(default=None, ge=1)  # of a random defence, that every step was averaged over (EOT)
     adaptive: bool = False  # the attack knew the defence: BPDA past what has no gradient
     detector: Literal["attacked", "ignored"] | None = None  # whether the attack aimed at the detector too
-    samples: int | None = Field(None, ge=1)
+    samples: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _in_range(self) -> Evaluation:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from audit_kit import HONEST, TINY
-
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer, CheckpointResult, Plot, read_result
