@@ -20,8 +20,8 @@ MNIST ?=
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
 
-test: $(VENV)/.ready  ## environment, install, every test but the long ones; prints what they cover
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long" --cov=pixelproof --cov-report=term:skip-covered
+test: $(VENV)/.ready  ## environment, install, every test but the long ones; COVERAGE=1 prints what they cover
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov=pixelproof --cov-report=term:skip-covered)
 
 test-fast: $(VENV)/.ready  ## under a minute: what a change breaks at once
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not long" -q

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from kinds import KINDS, job_of_kind, said
 
+from kinds import KINDS, job_of_kind, said
 from pixelproof.errors import RunError
 from pixelproof.jobs.runner import run_job
 from pixelproof.runs import RunStore
@@ -153,6 +153,7 @@ def test_a_second_writer_is_refused_and_touches_nothing(cli: Cli, tmp_path: Path
     assert cli("resume", out).code == 0
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_assessments_started_together_leave_one_good_run(cli: Cli, tmp_path: Path, finished: Path):
     out = tmp_path / "run"

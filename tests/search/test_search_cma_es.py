@@ -73,6 +73,7 @@ def their_evaluations(objective: Objective, n: int, start: float, sigma: float, 
     return spent
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 10])
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def test_progress_names_the_run_and_its_place_among_all(spec: StudySpec, tmp_pat
     assert names == ["lenet · levels (1 of 12)", "lenet · de (2 of 12)"]
 
 
+@pytest.mark.long
 def test_interrupted_anywhere_it_goes_on_and_ends_equal(spec: StudySpec, conducted: Conducted, tmp_path: Path) -> None:
     out = tmp_path / "study"
     calls = 0

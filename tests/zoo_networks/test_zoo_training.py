@@ -35,12 +35,12 @@ def _train(name, out, **options):
     return training.train(name, _images(shape=shape), _images(4, shape=shape), out, **{"epochs": 2, **options})
 
 
-#: Much training each, even for a few epochs on a few images.
-BIG = ("preact-resnet18", "preact-resnet18-pgd", "wide-resnet-16-8", "capsnet", "densenet-bc-100-12")
+#: Trained within seconds; the others are for `make test-long`.
+SMALL = ("lenet", "resnet20")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long if name in BIG else ()) for name in registry.ZOO]
+    "name", [pytest.param(name, marks=() if name in SMALL else pytest.mark.long) for name in registry.ZOO]
 )
 def test_every_network_learns(name, tmp_path):
     seen = []
@@ -63,6 +63,7 @@ def _interrupt(status):
 
 
 #: One draws dropout, one random starts, one noise.
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["nin", "resnet20-fast", "resnet20-noise"])
 def test_an_interruption_changes_nothing(name, tmp_path):
     _train(name, tmp_path / "whole")
