@@ -52,12 +52,12 @@ runpy.run_path(script, run_name="__main__")
 
 
 def environment() -> dict[str, str]:
-    path = os.pathsep.join([str(TESTS), str(TESTS / "jobs"), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "PYTHONPATH": path}
 
 
 def killed(moment: str, count: int, kind: str, *places: Path) -> int:
-    script = str(TESTS / "jobs" / "kinds.py")
+    script = str(TESTS / "kinds.py")
     command = [sys.executable, "-c", DRIVER, moment, str(count), script, kind, *map(str, places)]
     return subprocess.run(command, capture_output=True, check=False, env=environment()).returncode
 
