@@ -50,14 +50,14 @@ class _Judged:
         success, image = self.successes[k], self.images[k]
         distances = pixel_distances(image, sample.pixels)
         predicted = int(self.probabilities[k].argmax()) if success else sample.label
-        method, _, parameters = attack.spec.partition("(")
+        method, parameters = Record.parts(attack.spec)
         record = Record(
             sample=sample.index,
             label=sample.label,
             constraint=attack.ball.norm if attack.ball else None,
             threshold=attack.ball.epsilon if attack.ball else None,
             method=method,
-            parameters=parameters.removesuffix(")"),
+            parameters=parameters,
             target=sample.target,
             success=success,
             inherited_from=None,

@@ -26,6 +26,7 @@ from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
+from pixelproof.units import to_unit
 
 
 class AssessJob(Job):
@@ -177,7 +178,7 @@ def _some(samples: list[Sample]) -> Tensor | None:
     if not samples:
         return None
     pixels = np.stack([sample.pixels for sample in samples[:4]])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+    return to_unit(torch.from_numpy(pixels))
 
 
 def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = None) -> Classifier:
@@ -194,7 +195,7 @@ def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device
     """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
     names = [each.spec for each in settings.attacks if parse_attack(each.spec).needs == "gradients"]
     if names:
-        image = torch.from_numpy(data.images[:1].copy()).to(device).permute(0, 3, 1, 2).float() / 255
+        image = to_unit(torch.from_numpy(data.images[:1].copy()).to(device))
         rows = torch.zeros(1, dtype=torch.int64, device=device)
         try:
             Oracle(attacked, 1, device, 1).gradient(image, rows, lambda scores, _: scores.sum(1))

@@ -302,11 +302,11 @@ def _noisy(images: Tensor, sigma: float, rng: torch.Generator) -> Tensor:
 def _of_two(report: Callable[[TrainingProgress], None], before: int) -> Callable[[TrainingProgress], None]:
     """``report`` for one of two trainings in a row, with ``before`` of them behind it."""
 
-    def told(progress: TrainingProgress) -> None:
+    def counted(progress: TrainingProgress) -> None:
         epochs = progress.epochs
         report(replace(progress, epoch=before * epochs + progress.epoch, epochs=2 * epochs))
 
-    return told
+    return counted
 
 
 def _check_data(name: str, train_set: ImageSet, test_set: ImageSet) -> None:

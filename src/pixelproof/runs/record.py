@@ -73,6 +73,12 @@ class Record:
         """The method as it is typed, with its parameters where it has any: ``pgd(norm=linf,epsilon=8)``."""
         return self.method if self.levelled else f"{self.method}({self.parameters})"
 
+    @staticmethod
+    def parts(spec: str) -> tuple[str, str]:
+        """The method and the parameters of an attack by name that is typed so: the inverse of ``spec``."""
+        method, _, parameters = spec.partition("(")
+        return method, parameters.removesuffix(")")
+
     def __str__(self) -> str:
         """``sample 17, few-pixel, th = 3 (cma-es)``, or ``sample 17, pgd(epsilon=8,…)``."""
         if not self.levelled:

@@ -282,7 +282,7 @@ class RunStore:
             selected = ", ".join(map(_quoted, ("id", *names, "digest")))
             for number, *row, digest in self._rows(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):
                 if digest != self._digest(table, number, dict(zip(names, row, strict=True))):
-                    found.append(f"Entry {number} of the {table}, {_told(names, row)}, or its image was altered.")
+                    found.append(f"Entry {number} of the {table}, {_place(names, row)}, or its image was altered.")
         return found
 
     def _contents(self) -> str:
@@ -439,7 +439,7 @@ def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def _told(names: Sequence[str], row: Sequence[Any]) -> str:
+def _place(names: Sequence[str], row: Sequence[Any]) -> str:
     """The first values of a row, to find it by."""
     shown = [f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None]
     return ", ".join(shown[:4])

@@ -107,27 +107,21 @@ def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
     labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
     try:
         searches = [(s["constraint"], s["threshold"], s["method"], "") for s in manifest.settings["searches"]]
-        searches += [(a["norm"], a["epsilon"], *_method(a["spec"])) for a in manifest.settings["attacks"]]
+        searches += [(a["norm"], a["epsilon"], *Record.parts(a["spec"])) for a in manifest.settings["attacks"]]
     except (KeyError, TypeError):
         return ["The settings of the run cannot be read."]
     wanted = {(sample, *search) for sample in labels for search in searches}
     found = {(r.sample, r.constraint, r.threshold, r.method, r.parameters) for r in records}
-    problems = [f"{_told(key)} has a record but was not asked for." for key in found - wanted]
+    problems = [f"{_place(key)} has a record but was not asked for." for key in found - wanted]
     if manifest.status == "finished":
-        problems += [f"{_told(key)} has no record." for key in wanted - found]
+        problems += [f"{_place(key)} has no record." for key in wanted - found]
     problems += [f"The label of {r} is not that of the selection." for r in records if labels.get(r.sample) != r.label]
     aimed = manifest.settings.get("target", "none") != "none"
     problems += [f"The target of {r} is not that of the settings." for r in records if (r.target is not None) != aimed]
     return sorted(problems)
 
 
-def _method(spec: str) -> tuple[str, str]:
-    """The method and the parameters of an attack by name."""
-    method, _, parameters = spec.partition("(")
-    return method, parameters.removesuffix(")")
-
-
-def _told(key: tuple[int, str | None, float | None, str, str]) -> str:
+def _place(key: tuple[int, str | None, float | None, str, str]) -> str:
     sample, constraint, threshold, method, _ = key
     limit = "" if constraint is None or threshold is None else f", {constraint} {threshold:g}"
     return f"Sample {sample}{limit}, {method},"

@@ -32,7 +32,7 @@ from pixelproof.results.audit.statistics import overstated
 from pixelproof.results.intervals import Rate
 from pixelproof.runs.record import Finding
 from pixelproof.seeds import Streams, stream
-from pixelproof.units import to_levels
+from pixelproof.units import to_levels, to_unit
 
 Value = TypeVar("Value")
 
@@ -342,7 +342,7 @@ class Access:
 
 def to_images(pixels: UInt8Array, device: torch.device) -> Tensor:
     """``pixels`` N×H×W×C as float32 N×C×H×W in [0, 1] on ``device``."""
-    return (torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255).contiguous()
+    return to_unit(torch.from_numpy(pixels).to(device)).contiguous()
 
 
 def _no_gradient(oracle: Oracle, image: Tensor) -> str:

@@ -28,7 +28,7 @@ from pixelproof.models.query import Scorer
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.intervals import Rate
 from pixelproof.seeds import stream
-from pixelproof.units import to_8_bit
+from pixelproof.units import to_8_bit, to_levels
 
 #: Images of the data that the model is first asked about, at most, and the memory of all that it is asked about.
 _IMAGES, _BYTES = 2_000, 2**28
@@ -157,7 +157,7 @@ class _Asked:
     def __call__(self, images: Tensor) -> Tensor:
         self.images += len(images)
         with torch.no_grad():
-            scores = self.scorer(images.mul(255).round().permute(0, 2, 3, 1))
+            scores = self.scorer(to_levels(images))
         return (scores if self.labels else scores.softmax(1).nan_to_num()).float()
 
 

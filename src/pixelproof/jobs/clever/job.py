@@ -27,6 +27,7 @@ from pixelproof.results.clever import CleverRecord
 from pixelproof.results.distances import smallest_distances
 from pixelproof.results.rank_correlation import FEWEST
 from pixelproof.runs import RunStore, Selection
+from pixelproof.units import to_unit
 
 #: Samples looked at where no number is given: each takes thousands of gradients.
 SAMPLES = 10
@@ -134,7 +135,7 @@ class CleverJob(Job):
         aimed = [sample.target for sample in cohort if sample.target is not None]
         return clever_by_parts(
             self.classifier,
-            torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device) / 255,
+            to_unit(torch.from_numpy(pixels).to(self.device)),
             torch.tensor([sample.label for sample in cohort], device=self.device),
             norm=self.norm,
             radius=self.radius,

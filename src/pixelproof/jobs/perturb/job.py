@@ -12,7 +12,7 @@ import torch
 
 from pixelproof.corruptions import Corruption, SeverityCorruption, SpatialWorstCase
 from pixelproof.data import ImageSet
-from pixelproof.data.imageset import Int64Array, UInt8Array
+from pixelproof.data.imageset import Int64Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
 from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores, prepared
@@ -24,6 +24,7 @@ from pixelproof.models.query import verifier
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
 from pixelproof.runs import Finding, RunStore, Selection
+from pixelproof.units import to_pixels, to_unit
 
 #: Options that change no result, or whose place the resolved ones take.
 _FREE = {"model", "data", "trust_code", "gate", "device", "range", "corruption"}
@@ -91,7 +92,7 @@ class PerturbJob(Job):
     @cached_property
     def _subject(self) -> AskedImages:
         chosen = self._chosen
-        images = torch.from_numpy(chosen.images.copy()).to(self.device).permute(0, 3, 1, 2).float() / 255
+        images = to_unit(torch.from_numpy(chosen.images.copy()).to(self.device))
         return AskedImages(self._scorer, images.contiguous(), torch.from_numpy(chosen.labels.copy()).to(self.device))
 
     @cached_property
@@ -138,7 +139,7 @@ class PerturbJob(Job):
         sample = int(self._chosen.indices[self._shown])
         found = cell(self._subject, corruption, strength, self.spec.seed, sample)
         changed = corruption(self._subject.images[self._shown : self._shown + 1], strength, self.spec.seed)
-        return found, _pixels(changed)[0]
+        return found, to_pixels(changed)[0]
 
     def _least(self, corruption: Corruption, end: float, steps: int) -> Outcome:
         subject, rows = self._subject, self._right
@@ -178,8 +179,3 @@ def _check_gate(gate: float | None, right: Rate) -> None:
             f"The model classifies {right.ratio} of the clean samples correctly, below the gate of {gate:g} %; "
             "mistakes would say more of the model than of the perturbations, so train it further or lower --gate."
         )
-
-
-def _pixels(images: torch.Tensor) -> UInt8Array:
-    pixels: UInt8Array = images.mul(255).round().to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
-    return pixels

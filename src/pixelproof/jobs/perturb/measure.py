@@ -11,6 +11,7 @@ from torch import Tensor
 from pixelproof.corruptions import Corruption
 from pixelproof.models.query import Scorer, classes
 from pixelproof.results.perturbations import PerturbationRecord, ladder
+from pixelproof.units import grey_levels, to_levels
 
 _SIZE, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2  # of images in [0, 1]
@@ -60,7 +61,7 @@ class AskedImages:
 
     def scores(self, images: Tensor) -> Tensor:
         """Log-scores N×K of ``images`` N×C×H×W in [0, 1] of whole grey levels."""
-        return self.scorer(images.mul(255).round().permute(0, 2, 3, 1))
+        return self.scorer(to_levels(images))
 
     def answers(self, images: Tensor) -> Tensor:
         """Their classes N; −1 where the scores are no numbers."""
@@ -128,7 +129,7 @@ def least_strengths(
 
 def _distances(changed: Tensor, clean: Tensor) -> Tensor:
     """L1, L2, L∞ in grey levels and SSIM: 4×N."""
-    change = (changed - clean).mul(255).round().flatten(1).double()
+    change = grey_levels(changed - clean).flatten(1).double()
     norms = [torch.linalg.vector_norm(change, order, dim=1) for order in (1, 2, torch.inf)]
     return torch.stack([*norms, ssim(changed, clean)])
 
