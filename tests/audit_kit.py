@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,20 @@ TINY = Effort(
     draws=4,
     substitute_epochs=3,
     surface=7,
+)
+#: The least that every checkpoint can work with.
+SMALLEST = replace(
+    TINY,
+    clean=60,
+    samples=8,
+    iterations=10,
+    queries=40,
+    label_samples=2,
+    label_queries=60,
+    noise_draws=20,
+    level_samples=1,
+    perturbed=10,
+    substitute_epochs=1,
 )
 CPU = torch.device("cpu")
 #: Of the bundled LeNet (76 % of the bundled images; under PGD of 20 steps within 1 grey level about 30 %).

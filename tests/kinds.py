@@ -18,17 +18,6 @@ from pixelproof.runs import Record
 from pixelproof.runs.table import RecordType, columns
 from same_numbers.recorded import recorded
 
-CLAIM = """
-clean_accuracy = 76.0
-robust_accuracy = 20.0
-[threat]
-goal = "untargeted"
-knowledge = "white-box"
-norm = "linf"
-epsilon = 1
-[evaluation]
-attack = "pgd"
-"""
 _LENET = {"model": "zoo:lenet", "data": "bundled", "device": "cpu"}
 _FEW = {**_LENET, "range": (0, 30), "samples": 4, "max_queries": 40}
 _SCORES = {**_LENET, "batches": 3, "batch_samples": 4}

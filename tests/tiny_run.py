@@ -20,6 +20,18 @@ TINY_ARGUMENTS = (
     *("--levels", "1,10", "--max-queries", "60"),
 )
 TINY_RECORDS = 20
+#: About the bundled LeNet, to be audited; without the ``robust`` accuracy in percent.
+CLAIM = """
+clean_accuracy = 76.0
+robust_accuracy = {robust}
+[threat]
+goal = "untargeted"
+knowledge = "white-box"
+norm = "linf"
+epsilon = 1
+[evaluation]
+attack = "pgd"
+"""
 
 
 class Answer(NamedTuple):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from audit_kit import TINY, bundled, claim, lenet
-from audit_run import write_audit_run
 
+from audit_kit import SMALLEST, bundled, claim, lenet
+from audit_run import write_audit_run
 from html_page import Page
 from pixelproof.cli.documents import command_line
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
@@ -20,21 +19,10 @@ from pixelproof.models.wrap import wrap_model
 from pixelproof.report.audit import write_audit
 from pixelproof.results.audit.view import AuditView, CheckpointRecord, EvidenceRecord, read_audit
 from pixelproof.runs import RunStore
-from tiny_run import Answer, Cli
+from tiny_run import CLAIM, Answer, Cli
 
 pytestmark = pytest.mark.slow
 
-CLAIM = """
-clean_accuracy = 76.0
-robust_accuracy = {robust}
-[threat]
-goal = "untargeted"
-knowledge = "white-box"
-norm = "linf"
-epsilon = 1
-[evaluation]
-attack = "pgd"
-"""
 SMALL = ("--range", "0:60", "--samples", "12", "--iterations", "10", "--only", "4")
 
 
@@ -231,20 +219,7 @@ def blind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditView]:
     data = bundled().take(slice(0, 60))
     spec = AuditSpec(model="python:blind", data="arrays", claim="python", device="cpu")
     classifier = wrap_model(lambda images: model(images).detach().numpy(), name="blind")
-    effort = replace(
-        TINY,
-        clean=60,
-        samples=8,
-        iterations=10,
-        queries=40,
-        label_samples=2,
-        label_queries=60,
-        noise_draws=20,
-        level_samples=1,
-        perturbed=10,
-        substitute_epochs=1,
-    )
-    run_job(AuditJob(spec, claim(), classifier, data, effort), folder).close()
+    run_job(AuditJob(spec, claim(), classifier, data, SMALLEST), folder).close()
     view = read_audit(folder)
     write_audit(view, folder)
     return folder, view

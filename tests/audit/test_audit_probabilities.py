@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import pytest
-from audit_kit import TINY, Noisy, ask, bundled, case, lenet
 from torch import Tensor, nn
 
+from audit_kit import SMALLEST, Noisy, ask, bundled, case, lenet
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.context import AuditContext
 
 pytestmark = pytest.mark.slow
-
-SMALL = replace(
-    TINY,
-    clean=60,
-    samples=8,
-    iterations=10,
-    queries=40,
-    label_samples=2,
-    label_queries=60,
-    noise_draws=20,
-    level_samples=1,
-    perturbed=10,
-    substitute_epochs=1,
-)
 
 
 class Bare(nn.Module):
@@ -41,7 +26,7 @@ class Bare(nn.Module):
 
 @cache
 def audit(network: type[nn.Module]) -> AuditContext:
-    found = case(nn.Sequential(network(), nn.Softmax(1)), effort=SMALL, data=bundled().take(slice(0, 120)))
+    found = case(nn.Sequential(network(), nn.Softmax(1)), effort=SMALLEST, data=bundled().take(slice(0, 120)))
     assert found.classifier.kind == "probabilities"
     return found
 
@@ -55,5 +40,5 @@ def test_probabilities_are_asked_about_as_logits_are(network: type[nn.Module], n
 
 def test_the_noise_that_comes_nearest_is_that_of_the_logits() -> None:
     """Softmax keeps the order of margins of one image, so the same draws are judged."""
-    bare = case(lenet(), effort=SMALL, data=bundled().take(slice(0, 120)))
+    bare = case(lenet(), effort=SMALLEST, data=bundled().take(slice(0, 120)))
     assert ask(9, audit(Bare))["numbers"] == ask(9, bare)["numbers"]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinds import CLAIM, KINDS, job_of_kind
 
+from kinds import KINDS, job_of_kind
 from pixelproof.jobs.runner import run_job
+from tiny_run import CLAIM
 
 
 @pytest.fixture(scope="session")
 def claim_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("claim") / "claim.toml"
-    path.write_text(CLAIM, "utf-8")
+    path.write_text(CLAIM.format(robust=20.0), "utf-8")
     return path
 
 

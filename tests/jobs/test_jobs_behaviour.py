@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from kinds import KINDS, job_of_kind, said
 from torch import Tensor, nn
 
+from kinds import KINDS, job_of_kind, said
 from pixelproof.data import load_data
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import from_options, make_spec
+from pixelproof.jobs.job import Job
 from pixelproof.jobs.perturb.job import PerturbJob
 from pixelproof.jobs.perturb.spec import PerturbSpec
 from pixelproof.jobs.runner import begin, run_job
@@ -48,6 +49,18 @@ def failing() -> tuple[Failing, Classifier]:
     return module, wrap_model(module, name="failing", kind="logits")
 
 
+def fail_once_begun(job: Job, module: Failing) -> None:
+    """Preflight and the choice of samples get answers, what is measured gets none."""
+    begin = job.begin
+
+    def begun() -> object:
+        found = begin()
+        module.after = module.calls
+        return found
+
+    job.begin = begun  # type: ignore[method-assign,assignment]
+
+
 def invalid(findings: tuple[Finding, ...]) -> list[str]:
     return [each.message for each in findings if each.name == "invalid-scores"]
 
@@ -62,14 +75,7 @@ def test_an_assessment_of_nan_can_be_read_and_fools_nobody(tmp_path: Path, optio
     spec = make_spec(model="python:failing", data="arrays", samples=4, max_queries=60, device="cpu", **options)
     job = AssessJob(spec, model, data)
 
-    begin = job.begin
-
-    def begun() -> object:
-        found = begin()
-        module.after = module.calls
-        return found
-
-    job.begin = begun  # type: ignore[method-assign,assignment]
+    fail_once_begun(job, module)
     run_job(job, tmp_path / "run").close()
     with RunStore.open(tmp_path / "run") as run:
         assert run.manifest.status == "finished"
@@ -87,14 +93,7 @@ def test_perturbations_of_nan_can_be_read_and_are_never_class_0(tmp_path: Path, 
     options = {"model": "python:failing", "data": "arrays", "samples": 8, "device": "cpu", "minimal": 2}
     spec = from_options(PerturbSpec, {**options, "only": ("rotation",), "worst_case": 2})
     job = PerturbJob(spec, model, data)
-    begin = job.begin
-
-    def begun() -> object:
-        found = begin()
-        module.after = module.calls
-        return found
-
-    job.begin = begun  # type: ignore[method-assign,assignment]
+    fail_once_begun(job, module)
     run_job(job, tmp_path / "run").close()
     with RunStore.open(tmp_path / "run") as run:
         view = perturb_view(run)
