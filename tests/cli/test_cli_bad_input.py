@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelproof.runs import store
-from pixelproof.runs.store import FILE
+from pixelproof.runs import database, store
+from pixelproof.runs.database import FILE, LOCK
 from tiny_run import TINY_ARGUMENTS, Answer, contents
 
 pytestmark = pytest.mark.slow
@@ -282,7 +282,7 @@ def test_out_holds_another_run(cli, run_copy):
     before = (run_copy / FILE).read_bytes()
     _refused(cli("assess", *_arguments({"--seed": "1"}, run_copy)), str(run_copy), "another run", "--out")
     assert (run_copy / FILE).read_bytes() == before
-    assert {path.name for path in run_copy.iterdir()} <= {FILE, ".run.lock"}
+    assert {path.name for path in run_copy.iterdir()} <= {FILE, LOCK}
 
 
 @pytest.mark.parametrize("below", ["", "run"])
@@ -308,14 +308,14 @@ def test_out_cannot_be_made(cli):
 
 
 def test_a_full_disk_when_the_run_begins(cli, out, monkeypatch):
-    connect = store._connect
+    connect = database.connect
 
     def small(path):
         connection = connect(path)
         connection.execute("PRAGMA max_page_count = 4")
         return connection
 
-    monkeypatch.setattr(store, "_connect", small)
+    monkeypatch.setattr(store, "connect", small)
     _refused(cli("assess", *_arguments({}, out)), str(out), "cannot be written", "full")
     assert not out.parent.exists()
 

@@ -17,7 +17,7 @@ import pixelproof
 from pixelproof.cli import demo
 from pixelproof.jobs import train as training
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from pixelproof.zoo.registry import weights_file
 from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents, found_in
 

@@ -12,7 +12,7 @@ from pixelproof.data import load_data
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.models import load_model
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from tiny_run import contents, run_tiny
 
 pytestmark = pytest.mark.slow

@@ -23,7 +23,7 @@ from pixelproof.report.grid import clever_sentences, write_grid
 from pixelproof.report.grid_tables import clever_table
 from pixelproof.results.grid_clever import ANY, CleverRow, clever_row
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 
 pytestmark = pytest.mark.slow
 

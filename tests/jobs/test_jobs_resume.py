@@ -17,7 +17,7 @@ from kinds import KINDS, job_of_kind, said
 from pixelproof.errors import RunError
 from pixelproof.jobs.runner import run_job
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import _LOCK, FILE
+from pixelproof.runs.database import FILE, LOCK
 from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, Cli
 
 TESTS = Path(__file__).parent.parent
@@ -147,8 +147,8 @@ def test_a_second_writer_is_refused_and_touches_nothing(cli: Cli, tmp_path: Path
     assert answer.code == 2
     assert "is being written by another process" in answer.err
     assert answer.err.count("\n") == 1
-    assert {name: each for name, each in after.items() if not name.endswith(("-shm", _LOCK))} == {
-        name: each for name, each in before.items() if not name.endswith(("-shm", _LOCK))
+    assert {name: each for name, each in after.items() if not name.endswith(("-shm", LOCK))} == {
+        name: each for name, each in before.items() if not name.endswith(("-shm", LOCK))
     }
     assert cli("resume", out).code == 0
 

@@ -21,7 +21,7 @@ from pixelproof.jobs.open import open_model, spec_of
 from pixelproof.models import settle_kind
 from pixelproof.models.query import predictor
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from pixelproof.runs.table import columns
 from pixelproof.runs.verify import verify
 from tiny_run import Cli

@@ -16,7 +16,7 @@ from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.open import open_job
 from pixelproof.jobs.runner import run_job
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from tiny_run import TINY, TINY_ARGUMENTS, TINY_RECORDS, contents, run_tiny
 
 pytestmark = pytest.mark.long

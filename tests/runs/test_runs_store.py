@@ -12,9 +12,9 @@ import pytest
 from pixelproof.errors import RunError
 from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, Record, RunStore, Selection
+from pixelproof.runs.database import FILE, LOCK
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.store import _LOCK, FILE
 from tiny_run import contents
 
 SHAPES = [(4, 4, 3), (9, 7, 1), (3, 8, 3), (1, 1, 1), (2, 5, 4)]
@@ -80,7 +80,7 @@ def test_what_goes_in_comes_out(tmp_path, shape, on_disk):
     run.commit(outcomes)
     if folder is not None:
         run.close()
-        assert {path.name for path in folder.iterdir()} == {FILE, _LOCK}
+        assert {path.name for path in folder.iterdir()} == {FILE, LOCK}
         run = RunStore.open(folder)
     with run:
         assert run.manifest == _manifest(shape)
@@ -154,7 +154,7 @@ def test_what_a_killed_process_left_of_a_beginning_is_in_nobodys_way(tmp_path):
     (tmp_path / f"{FILE}.partial").write_bytes(b"half a file")
     with RunStore.create(tmp_path, _manifest((4, 4, 3)), _clean((4, 4, 3))) as run:
         assert run.altered() == []
-    assert {path.name for path in tmp_path.iterdir()} == {FILE, _LOCK}
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, LOCK}
 
 
 def test_findings_and_timings_add_up(tmp_path):

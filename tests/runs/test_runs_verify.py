@@ -20,10 +20,10 @@ from pixelproof.errors import RunError
 from pixelproof.models import load_model
 from pixelproof.models.query import predictor
 from pixelproof.runs import Record, RunStore
+from pixelproof.runs.database import FILE
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.record import Manifest
-from pixelproof.runs.store import FILE
 from pixelproof.runs.table import columns, row_digest, sealed, to_row
 from pixelproof.runs.verify import Verification, verify
 from tiny_run import TINY_RECORDS, found_in, run_tiny

@@ -15,7 +15,7 @@ from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCas
 from pixelproof.results.scoreboard import FILE as ROWS
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 
 _TIMES = {"seconds", "milliseconds", "perturb_seconds", "pgd_seconds", "seconds_per_image", "command"}
 _KINDS = (

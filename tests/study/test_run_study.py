@@ -21,7 +21,7 @@ from pixelproof.plans.study.spec import STUDY_ROLES, StudySpec
 from pixelproof.plans.study.view import StudyView
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from pixelproof.zoo.registry import ZOO
 from study_cases import FOLDERS, LABELS
 from tiny_run import Cli, contents, run_tiny

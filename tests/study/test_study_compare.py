@@ -12,7 +12,7 @@ import pytest
 from pixelproof.errors import InputError, RunError
 from pixelproof.plans.compare import compare
 from pixelproof.plans.study.view import StudyView
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from tiny_run import Cli, run_tiny
 
 pytestmark = pytest.mark.slow

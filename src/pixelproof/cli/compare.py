@@ -23,7 +23,7 @@ def compare(
     from pixelproof.errors import RunError
     from pixelproof.plans.compare import compare as side_by_side
     from pixelproof.report.study import study_summary, write_study
-    from pixelproof.runs.store import FILE
+    from pixelproof.runs.database import FILE
 
     if (out / FILE).exists():
         raise RunError(f"{out} holds a run, whose report would be lost; choose another --out.")

@@ -18,9 +18,9 @@ from pixelproof.defences import PreprocessedClassifier, make_adaptive
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
-from pixelproof.errors import InputError, RunError
+from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
-from pixelproof.jobs.job import Batch, Begun, Job, invalid_scores
+from pixelproof.jobs.job import Batch, Begun, Job, another_run, invalid_scores
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
@@ -75,9 +75,7 @@ class AssessJob(Job):
         """Find the samples of ``run`` again, in its own clean images."""
         manifest = run.manifest
         if self.data.content_hash == manifest.data.sha256 and self._checked.right != manifest.model.right:
-            raise RunError(  # a model whose code has changed unseen
-                f"{run.folder} holds another run (other model, data or settings); choose another --out."
-            )
+            raise another_run(run.folder)  # of a model whose code has changed unseen
         varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
         self._samples = restore(self._selecting(), _clean_set(run, manifest), self.settings, manifest.selection, varies)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 
 from pixelproof.corruptions import perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array
-from pixelproof.errors import InputError
+from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.preflight import Preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import Asked
@@ -144,6 +145,11 @@ class Job(ABC):
     def counts(self) -> Mapping[str, float]:
         """What went through the model on the way: ``queries`` and others, by name."""
         return self.asked
+
+
+def another_run(folder: Path | None, why: str = "other model, data or settings") -> RunError:
+    """What to raise where ``folder`` holds the run of another job."""
+    return RunError(f"{folder} holds another run ({why}); choose another --out.")
 
 
 def invalid_scores(count: int, meaning: str) -> list[Finding]:

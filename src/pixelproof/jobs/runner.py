@@ -11,11 +11,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Never
 
-from pixelproof.errors import RunError
-from pixelproof.jobs.job import Batch, Job, Listener, Progress
+from pixelproof.jobs.job import Batch, Job, Listener, Progress, another_run
 from pixelproof.models import settle_kind
 from pixelproof.runs import Manifest, RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 
 #: Has steps of a job done, wherever that is; what they bring comes back here, to the one writer.
 Backend = Callable[[Job, RunStore, Sequence[str]], Iterator[Batch]]
@@ -61,10 +60,9 @@ def begin(job: Job, out: Path | None) -> RunStore:
 
 def _check_same(out: Path, manifest: Manifest, job: Job) -> None:
     if manifest.job != job.kind or manifest.identity != job.identity:
-        other = "other model, data or settings"
         if manifest.model.fingerprint != job.classifier.fingerprint:
-            other = "the model is not the one of the run: its fingerprint differs"
-        raise RunError(f"{out} holds another run ({other}); choose another --out.")
+            raise another_run(out, "the model is not the one of the run: its fingerprint differs")
+        raise another_run(out)
 
 
 def carry_out(

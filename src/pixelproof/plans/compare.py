@@ -12,7 +12,7 @@ from pixelproof.plans.study.demonstrate import of_runs
 from pixelproof.plans.study.view import StudyRun, StudyView
 from pixelproof.results.study import Assessed, comparable_study
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 
 _NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 

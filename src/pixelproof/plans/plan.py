@@ -10,7 +10,7 @@ from pathlib import Path
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.job import Job, Listener
 from pixelproof.jobs.runner import run_job
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from pixelproof.zoo.registry import absence
 
 #: The folder of a plan's runs.

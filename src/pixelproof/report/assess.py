@@ -26,7 +26,8 @@ from pixelproof.results.intervals import Rate
 from pixelproof.results.levels import claims, given_up, highest_safe_level
 from pixelproof.results.perturb_view import read_perturbations
 from pixelproof.results.view import View, read
-from pixelproof.runs.store import FILE, RunStore
+from pixelproof.runs.database import FILE
+from pixelproof.runs.store import RunStore
 from pixelproof.wording import allowance, attack_name, count, percent, plural, safe_name, search_name, whole
 
 _FREQUENT = 5  # changes of class listed for each attack

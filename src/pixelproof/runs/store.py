@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
+from pixelproof.runs.database import FILE, LOCK, connect, connect_to_read, inode, locked, remove
 from pixelproof.runs.record import (
     FORMAT_VERSION,
     Certificate,
@@ -33,8 +34,6 @@ from pixelproof.runs.record import (
 )
 from pixelproof.runs.table import R, RecordType, columns, from_row, row_digest, schema, sealed, to_row
 
-FILE = "run.sqlite"
-_LOCK = ".run.lock"
 _SCHEMA = (
     "CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",
@@ -49,7 +48,7 @@ class RunStore:
 
     def __init__(self, connection: sqlite3.Connection, folder: Path | None, lock: FileLock | None = None) -> None:
         self._db, self.folder, self._lock = connection, folder, lock
-        self._place = _inode(folder / FILE) if folder is not None and (folder / FILE).exists() else None
+        self._place = inode(folder / FILE) if folder is not None and (folder / FILE).exists() else None
 
     # Life.
 
@@ -67,7 +66,7 @@ class RunStore:
         run, when another process is writing there, or when it cannot be written.
         """
         if folder is None:
-            store = cls(_connect(":memory:"), None)
+            store = cls(connect(":memory:"), None)
             store._begin(manifest, clean, kinds)
             return store
         made = [each for each in (folder, *folder.parents) if not each.exists()]
@@ -75,20 +74,20 @@ class RunStore:
         lock: FileLock | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = _locked(folder)
+            lock = locked(folder)
             if (folder / FILE).exists():
                 raise RunError(f"{folder} already holds a run; choose another --out.")
-            _remove(beside)  # of a process that was killed here
-            with cls(_connect(beside), folder) as store:
+            remove(beside)  # of a process that was killed here
+            with cls(connect(beside), folder) as store:
                 store._begin(manifest, clean, kinds)
             os.replace(beside, folder / FILE)
-            return cls(_connect(folder / FILE), folder, lock)
+            return cls(connect(folder / FILE), folder, lock)
         except BaseException as error:
             if lock is not None:
-                _remove(beside)
+                remove(beside)
                 lock.release()
                 if not (folder / FILE).exists():
-                    (folder / _LOCK).unlink(missing_ok=True)
+                    (folder / LOCK).unlink(missing_ok=True)
             for each in made:
                 with suppress(OSError):
                     each.rmdir()
@@ -115,10 +114,10 @@ class RunStore:
         path = folder / FILE
         if not path.exists():
             raise RunError(f"{folder} holds no run: there is no {path}.")
-        lock = _locked(folder) if write else None
+        lock = locked(folder) if write else None
         store = None
         try:
-            store = cls(_connect(path) if write else _connect_to_read(path), folder, lock)
+            store = cls(connect(path) if write else connect_to_read(path), folder, lock)
             version = store._manifest_values().get("format_version")
             if version != FORMAT_VERSION:
                 raise RunError(
@@ -347,7 +346,7 @@ class RunStore:
 
     def _check_place(self) -> None:
         """SQLite would go on writing into a file that nobody finds any more."""
-        if self.folder is not None and _inode(self.folder / FILE) != self._place:
+        if self.folder is not None and inode(self.folder / FILE) != self._place:
             raise RunError(
                 f"{self._where} was removed or renamed while the run was written, so what comes cannot be kept; "
                 "put it back and go on with pixelproof resume, or begin anew."
@@ -368,71 +367,6 @@ class RunStore:
     def _update(self, manifest: Manifest) -> None:
         with self._transaction():
             self._write_manifest(manifest)
-
-
-def _connect(path: Path | str, **options: Any) -> sqlite3.Connection:
-    # Used by one thread at a time; which one happens to collect a forgotten store is not known.
-    connection: sqlite3.Connection = sqlite3.connect(
-        path, isolation_level=None, timeout=30, check_same_thread=False, **options
-    )
-    try:
-        if not options:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that writes nothing, also where nothing can be written beside the file."""
-    place = f"{path.resolve().as_uri()}?mode=ro"
-    connection = _connect(place, uri=True)
-    try:
-        connection.execute("SELECT 1 FROM manifest")
-    except sqlite3.OperationalError as error:
-        connection.close()
-        pending = path.with_name(f"{FILE}-wal")
-        if pending.exists() and pending.stat().st_size:
-            raise RunError(
-                f"{path} was interrupted and lies where nothing can be written ({error}); copy its folder to another "
-                "place and open it there."
-            ) from error
-        return _connect(f"{place}&immutable=1", uri=True)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _locked(folder: Path) -> FileLock:
-    """The right to write in ``folder``. Raises ``RunError`` while another process has it."""
-    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise RunError(
-            f"{folder} is being written by another process; wait until it has ended, or choose another --out."
-        ) from error
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written ({error}); copy it to another place, or choose another.") from error
-    return lock
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _remove(path: Path) -> None:
-    """Remove a database and what SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        with suppress(OSError):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _quoted(name: str) -> str:

@@ -40,9 +40,7 @@ class PerturbSpec(BaseModel):
     suite: SuiteName = "all"
     only: tuple[str, ...] = ()  # of the suite; empty: all
     severities: tuple[float, ...] = (1, 2, 3, 4, 5)
-    minimal: int | None = Field(
-        default=None, ge=1, le=1000
-    )  # even steps in which each sample's least strength is sought
+    minimal: int | None = Field(default=None, ge=1, le=1000)  # even steps in which each least strength is sought
     worst_case: int | None = Field(default=None, ge=1)  # random turns, shifts and lights tried on each sample
     gate: float | None = Field(default=None, ge=0, le=100)  # clean accuracy in percent below which nothing is measured
     seed: int = Field(default=0, ge=0, lt=2**63)

@@ -33,7 +33,7 @@ from pixelproof.results.grid_clever import ANY, CleverRow, clever_row, paired
 from pixelproof.results.intervals import Rate
 from pixelproof.results.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from pixelproof.runs import Record, RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 from pixelproof.units import to_unit
 from pixelproof.wording import listed
 

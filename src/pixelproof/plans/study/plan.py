@@ -25,7 +25,7 @@ from pixelproof.plans.study.view import Demonstration, StudyRun, StudyView
 from pixelproof.results.study import Answer, Answers, Assessed, Role, fast_rows, transfer_cells
 from pixelproof.results.study.transfer import answers_in, right_in
 from pixelproof.runs import RunStore
-from pixelproof.runs.store import FILE
+from pixelproof.runs.database import FILE
 
 TRANSFER = "transfer"
 

@@ -1,0 +1,82 @@
+"""The SQLite file of a run and its place: opened to write or to read, locked, known again, removed."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pixelproof.errors import RunError
+
+FILE = "run.sqlite"
+LOCK = ".run.lock"
+
+
+def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
+    """A connection that writes, in WAL mode; with ``options`` of sqlite3 one that leaves the file's mode alone."""
+    # Used by one thread at a time; which one happens to collect a forgotten store is not known.
+    connection: sqlite3.Connection = sqlite3.connect(
+        path, isolation_level=None, timeout=30, check_same_thread=False, **options
+    )
+    try:
+        if not options:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, also where nothing can be written beside the file."""
+    place = f"{path.resolve().as_uri()}?mode=ro"
+    connection = connect(place, uri=True)
+    try:
+        connection.execute("SELECT 1 FROM manifest")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        pending = path.with_name(f"{FILE}-wal")
+        if pending.exists() and pending.stat().st_size:
+            raise RunError(
+                f"{path} was interrupted and lies where nothing can be written ({error}); copy its folder to another "
+                "place and open it there."
+            ) from error
+        return connect(f"{place}&immutable=1", uri=True)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def locked(folder: Path) -> FileLock:
+    """The right to write in ``folder``. Raises ``RunError`` while another process has it."""
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(
+            f"{folder} is being written by another process; wait until it has ended, or choose another --out."
+        ) from error
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({error}); copy it to another place, or choose another.") from error
+    return lock
+
+
+def inode(path: Path) -> tuple[int, int] | None:
+    """What tells the file at ``path`` from another one put there; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def remove(path: Path) -> None:
+    """Remove a database and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with suppress(OSError):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
