@@ -31,7 +31,7 @@ test-long: $(VENV)/.ready  ## what a newcomer need not wait for: kills, whole au
 
 check: $(VENV)/.ready  ## format, lint, types, imports between rooms
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

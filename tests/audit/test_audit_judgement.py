@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from audit_run import ANSWERS, answered, write_audit_run
 
+from audit_run import ANSWERS, answered, write_audit_run
 from pixelproof.report.audit import audit_html
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.judgement import Judgement, judgement

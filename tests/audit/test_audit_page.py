@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from audit_kit import claim
 from audit_run import ANSWERS, BARS, CURVE, SURFACE, value, write_audit_run
-
 from html_page import Page
 from pixelproof.report.audit import SIGNS, write_audit
 from pixelproof.report.audit_figures import figures_of

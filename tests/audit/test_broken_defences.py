@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audit_kit import TINY, bundled
 from tools.audit_matrix import KIT, Entry, entries, holds, matrix
 
+from audit_kit import TINY, bundled
 from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.jobs.runner import run_job

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from audit_kit import TINY, ask, case, claim, lenet
 
+from audit_kit import TINY, ask, case, claim, lenet
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models.wrap import wrap_model
 

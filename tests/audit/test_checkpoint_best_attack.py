@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import TINY, ask, case, claim, lenet
 from torch import Tensor, nn
 
+from audit_kit import TINY, ask, case, claim, lenet
 from pixelproof.jobs.audit.attacks import attempt, attempts, surviving
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked

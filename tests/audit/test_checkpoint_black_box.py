@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from audit_kit import TINY, Flat, Noisy, ask, claim
 from audit_kit import case as anew
-
 from pixelproof.jobs.audit.attacks import attempt
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.spec import Effort

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from audit_kit import TINY, ask, case, claim, lenet
 from torch import nn
 
+from audit_kit import TINY, ask, case, claim, lenet
 from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.convergence import descend

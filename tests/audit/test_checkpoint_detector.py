@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
-import audit_kit
 import pytest
 import torch
-from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
+import audit_kit
+from audit_kit import TINY, ask, claim, lenet
 from pixelproof.defences import Jpeg, PreprocessedClassifier
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempts

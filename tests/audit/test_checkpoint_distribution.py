@@ -7,9 +7,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from audit_kit import TINY, ask, bundled, case, claim
 from torch import Tensor, nn
 
+from audit_kit import TINY, ask, bundled, case, claim
 from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.checkpoints.distribution import duplicates, fewer_runs, imbalance
 

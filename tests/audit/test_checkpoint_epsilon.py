@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import TINY, ask, bundled, case, claim, lenet
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit_kit import TINY, ask, bundled, case, claim, lenet
 from pixelproof.jobs.audit.attacks import attempts
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import TINY, ask, bundled, case, claim, lenet
 from torch import Tensor, nn
 
+from audit_kit import TINY, ask, bundled, case, claim, lenet
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.fairness import by_class, difference
 from pixelproof.results.intervals import Interval, Rate

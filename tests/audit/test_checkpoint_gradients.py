@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-import audit_kit
 import pytest
 import torch
-from audit_kit import TINY, ask, claim, lenet
 from torch import Tensor, nn
 
+import audit_kit
+from audit_kit import TINY, ask, claim, lenet
 from pixelproof.defences import Jpeg, PreprocessedClassifier, defend
 from pixelproof.jobs.audit.checkpoints.gradient_health import health, offsets, surface
 from pixelproof.models import load_model

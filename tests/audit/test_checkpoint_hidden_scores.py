@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import TINY, ask, bundled, case, claim, lenet
 
+from audit_kit import TINY, ask, bundled, case, claim, lenet
 from pixelproof.defences import defend
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.hidden_scores import hidden

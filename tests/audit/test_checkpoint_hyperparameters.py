@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from audit_kit import TINY, ask, case, claim, lenet
 from torch import Tensor, nn
+
+from audit_kit import TINY, ask, case, claim, lenet
 
 pytestmark = pytest.mark.slow
 

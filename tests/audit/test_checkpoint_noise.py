@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import TINY, Flat, Noisy, ask, case, claim, lenet
 from torch.nn.functional import one_hot
 
+from audit_kit import TINY, Flat, Noisy, ask, case, claim, lenet
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.jobs.audit.attacks import attempts
 from pixelproof.jobs.audit.checkpoints.noise import _noisy, noise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from audit_kit import ask, case, claim, lenet
 
+from audit_kit import ask, case, claim, lenet
 from pixelproof.attacks.named import parse_attack
 from pixelproof.jobs.audit.attacks import attack, on_scores
 from pixelproof.jobs.audit.checkpoints.query_limits import queries_to_fool

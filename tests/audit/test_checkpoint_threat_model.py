@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_kit import ask, case, claim
 
+from audit_kit import ask, case, claim
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.spec import read_claim
 from pixelproof.results.audit.claim import Claim

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from audit_kit import TINY, ask, bundled, case, claim, lenet
 
+from audit_kit import TINY, ask, bundled, case, claim, lenet
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.audit.checkpoints.transfer import stored

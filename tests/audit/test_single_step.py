@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from audit_kit import ask, case, claim, lenet
 
 

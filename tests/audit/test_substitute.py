@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from audit_kit import CPU, TINY, bundled, case, claim
 from torch import nn
 
+from audit_kit import CPU, TINY, bundled, case, claim
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.data import ImageSet

@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image
 from scipy import stats
-from severity_contract import SHAPES, TABLES, check_promises, real_images
 
 from pixelproof.corruptions.gaussian_noise import GaussianNoise
 from pixelproof.corruptions.impulse_noise import ImpulseNoise
 from pixelproof.corruptions.shot_noise import ShotNoise, _quantiles
 from pixelproof.corruptions.speckle_noise import SpeckleNoise
 from pixelproof.image_draws import normal_values, value_draws
+from severity_contract import SHAPES, TABLES, check_promises, real_images
 
 KINDS = [GaussianNoise, ShotNoise, ImpulseNoise, SpeckleNoise]
 

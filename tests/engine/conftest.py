@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from watched import CPU, Attack, Attacked
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import Engine
@@ -11,6 +10,7 @@ from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.jobs.selection import select
 from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer
+from watched import CPU, Attack, Attacked
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from watched import Attack, Watched, small_network
 
 from pixelproof.data import ImageSet
+from watched import Attack, Watched, small_network
 
 SHAPE = (5, 5, 1)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from watched import Attack, Watched, labelled_by, small_network
 
 from pixelproof.data import ImageSet
+from watched import Attack, Watched, labelled_by, small_network
 
 SHAPE = (6, 5, 3)
 BOTH = {"levels": [1, 3], "max_queries": 200}

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from watched import Attack, Attacked, Watched, labelled_by, small_network
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import Outcome
+from watched import Attack, Attacked, Watched, labelled_by, small_network
 
 SHAPE = (6, 5, 3)
 Network = Callable[[Tensor], Tensor]

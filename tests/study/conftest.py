@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from study_cases import TOML
 
 from pixelproof.plans.study.plan import run_study
 from pixelproof.plans.study.spec import StudySpec, read_study
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study import write_study
+from study_cases import TOML
 
 
 @pytest.fixture(scope="session")
