@@ -38,7 +38,7 @@ Perturb = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 
 #: Fields that recipes got after the first checkpoints were written; a recipe that leaves them alone has the identity it
 #: always had, so its training can still be taken up.
-_LATER = {"optimiser": "sgd", "noise": 0.0, "temperature": 1.0}
+_LATER = {"optimiser": "sgd", "noise": 0.0, "temperature": 1.0, "pixels": 0}
 
 
 @runtime_checkable
@@ -231,6 +231,8 @@ class _Trainer:
             images = to_unit(_augment(self.images[chosen], self.recipe, rng))
             if self.recipe.noise:
                 images = _noisy(images, self.recipe.noise / 255, noise)
+            if self.recipe.pixels:
+                images = _painted(images, self.recipe.pixels, noise)
             yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
     def save(self, path: Path, identity: str) -> None:
@@ -297,6 +299,15 @@ def _augment(images: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
 def _noisy(images: Tensor, sigma: float, rng: torch.Generator) -> Tensor:
     noise = torch.randn(images.shape, generator=rng).to(images.device)
     return (images + sigma * noise).clamp(0, 1)
+
+
+def _painted(images: Tensor, count: int, rng: torch.Generator) -> Tensor:
+    """``images`` N×C×H×W with ``count`` random positions each in random corner colours."""
+    n, channels, height, width = images.shape
+    positions = torch.randint(height * width, (n, 1, count), generator=rng).to(images.device)
+    colours = torch.randint(2, (n, channels, count), generator=rng).to(images)
+    painted = images.flatten(2).scatter(2, positions.expand(n, channels, count), colours)
+    return painted.view_as(images)
 
 
 def _of_two(report: Callable[[TrainingProgress], None], before: int) -> Callable[[TrainingProgress], None]:

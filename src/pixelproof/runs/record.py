@@ -88,7 +88,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A proof that no image within a constraint changes the answer; ``body`` is what a checker reads."""
+    """What one method of proof came to for one sample at one threshold.
+
+    Where it ``proved`` that no image within the constraint changes the answer, ``body`` is what a checker reads.
+    Otherwise the sample stays open, and ``reason`` is why. An image that was found on the way is a ``Record`` of the
+    same method.
+    """
 
     TABLE: ClassVar[str] = "certificates"
     KEY: ClassVar[tuple[str, ...]] = ("sample", "constraint", "threshold", "method", "parameters")
@@ -96,10 +101,14 @@ class Certificate:
     sample: int
     constraint: Constraint
     threshold: float  # in pixels or grey levels
-    method: str
+    method: str  # enumeration, bounds or masks
     parameters: str
-    body: dict[str, Any]
+    proved: bool
+    reason: str  # where not proved: what ended it; else empty
+    size: int  # images, boxes or maskings that the certificate rests on, or that were looked at
+    queries: int  # images through the model
     seconds: float
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ class Recipe:
     ``momentum`` is Adam's β₁. Images are flipped at random and cropped at random from ``padding`` pixels of zero
     border.
 
-    Three fields harden the network. ``label_smoothing`` is the share of every label that is spread over all classes.
+    Four fields harden the network. ``label_smoothing`` is the share of every label that is spread over all classes.
     ``noise`` is the standard deviation, in grey levels, of normal noise on every image (Gaussian augmentation).
+    ``pixels`` random pixels of every image are painted in random corners of the colour cube.
     ``temperature`` other than 1 is defensive distillation (Papernot et al., 2016): logits are divided by it in the
     training of a teacher, and again of a student of the same kind that learns the teacher's probabilities instead of
     labels; what is kept is the student, whose logits are then taken as they are.
@@ -32,3 +33,4 @@ class Recipe:
     optimiser: Literal["sgd", "adam"] = "sgd"
     noise: float = 0.0
     temperature: float = 1.0
+    pixels: int = 0

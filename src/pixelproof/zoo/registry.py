@@ -21,6 +21,7 @@ from pixelproof.zoo import (
     network_in_network,
     preact_resnet,
     resnet,
+    strided_cnn,
     wide_resnet,
 )
 from pixelproof.zoo.recipe import Recipe
@@ -61,6 +62,11 @@ ZOO: dict[str, Entry] = {
     "nin": Entry(
         lambda classes: network_in_network.NetworkInNetwork(classes), network_in_network.RECIPE, remark=_SHORT
     ),
+    "preact-resnet20": Entry(
+        lambda classes: preact_resnet.PreactResNet(classes, stem=16, widths=(16, 32, 64), units=3),
+        replace(preact_resnet.RECIPE, epochs=15),
+        remark=_SHORT,
+    ),
     "preact-resnet18": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE),
     "preact-resnet18-pgd": Entry(lambda classes: preact_resnet.PreactResNet(classes), preact_resnet.RECIPE, "pgd"),
     "resnet20": Entry(lambda classes: resnet.CifarResNet(20, classes), resnet.RECIPE),
@@ -89,6 +95,7 @@ ZOO: dict[str, Entry] = {
     ),
     "resnet32": Entry(lambda classes: resnet.CifarResNet(32, classes), resnet.RECIPE),
     "resnet56": Entry(lambda classes: resnet.CifarResNet(56, classes), resnet.RECIPE),
+    "strided-cnn": Entry(lambda classes: strided_cnn.StridedCNN(classes), strided_cnn.RECIPE),
     "wide-resnet-16-8": Entry(lambda classes: wide_resnet.WideResNet(16, 8, classes), wide_resnet.RECIPE),
 }
 
