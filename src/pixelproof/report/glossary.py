@@ -23,13 +23,13 @@ Word = Literal[
 ]
 
 WORDS: dict[Word, str] = {
-    "broken": "An image within the level that the model answers otherwise was found, and is kept in the run. It counts "
-    "from its own distance on, whichever attack found it. A level is broken when any of its images is.",
+    "broken": "An image within the level was found that the model answers otherwise; the run keeps it. It counts from "
+    "its own distance on, whichever attack found it. A level is broken when any of its images is.",
     "proved": "A certificate says that no image within the level is answered otherwise; pixelproof verify checks it "
     "again with code that had no part in it. A proof at a threshold holds at every smaller one. A level is proved when "
     "all of its images are, and that is said of these images alone.",
-    "open": "Neither: no image that breaks it was found, and none is proved not to exist. Another search, or the same "
-    "one with more queries, may find one.",
+    "open": "Neither: no image that breaks it was found, and it is not proved that there is none. Another search, or "
+    "the same one with more queries, may find one.",
     "held": "Said of a level, not of an image: none of its images was broken by the searches named, within the queries "
     "named. It is no proof.",
     "undecided": "Nothing is broken, and too little was done to call that held: the run is unfinished, a search gave "
