@@ -88,6 +88,12 @@ def test_what_a_result_offers(bundled, tmp_path):
         ("threshold", 10, 4),
     ]
     assert repr(result).startswith("Result of LeNet\n  few-pixel th=1: ")
+    assert repr(result).splitlines()[1:] == [f"  {verdict}" for verdict in result.verdicts]
+    known = result.status("few-pixel", 10)
+    assert [image.answer for image in known].count("broken") >= rows[1].fooled.successes > 0
+    assert all((image.record is not None) == (image.answer == "broken") for image in known)
+    with pytest.raises(pp.InputError, match="no level few-pixel th = 2 in this run; its levels are: few-pixel th = 1,"):
+        result.status("few-pixel", 2)
     html = result._repr_html_()
     assert "<table" in html
     assert "LeNet on arrays" in html
@@ -286,3 +292,41 @@ def test_images_and_labels_that_cannot_be_used(grey, change, error, text):
 def test_what_is_no_model(grey, model):
     with pytest.raises(pp.ModelError):
         pp.assess(model, *grey)
+
+
+def test_labels_do_not_tell_of_a_class_without_an_image(grey):
+    """Ten scores, the highest label 8: nobody named the classes, so there is nothing to complain of."""
+    images, labels = grey
+
+    def model(x: torch.Tensor) -> torch.Tensor:
+        scores = _brightness()(x)
+        return torch.cat([scores[:, :1], torch.full((len(x), 7), -99.0), scores[:, 1:], scores[:, :1] - 50], 1)
+
+    result = pp.assess(model, images, 8 * labels, samples=3, levels=(1,), max_queries=20)
+    assert result.run.manifest.findings == ()
+    assert result.run.manifest.data.class_names[-1] == "class 9"
+
+
+def test_a_model_that_never_answers_otherwise_is_not_called_robust(grey):
+    images, _ = grey
+    constant = pp.assess(
+        lambda x: torch.tensor([[0.9, 0.1]]).repeat(len(x), 1),
+        *(images, np.zeros(len(images), int)),
+        samples=40,
+        levels=(1,),
+        max_queries=1000,
+        attacks=("threshold",),
+        search="square",
+    )
+    assert {"constant-output", "one-class"} <= {f.name for f in constant.run.manifest.findings}
+    assert constant.verdicts == [
+        "threshold th=1: undecided: one class: 0 of 40 images broken by square within 1,000 queries each, "
+        "at most 8.8 % [95 %]"
+    ]
+
+
+def test_two_samples_and_39_queries_say_nothing(grey):
+    result = pp.assess(_brightness(), *grey, samples=2, levels=(1,), max_queries=39, attacks=("threshold",))
+    (verdict,) = result.verdicts
+    assert verdict.startswith("threshold th=1: undecided: ")
+    assert "too few samples, few queries" in verdict

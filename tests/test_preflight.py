@@ -217,9 +217,24 @@ def test_training_mode():
 
 
 def test_more_classes_than_names():
-    outcome = _check(lambda x: torch.cat([_nearest(x), torch.full((len(x), 996), -99.0)], 1))
+    def model(x: Tensor) -> Tensor:
+        return torch.cat([_nearest(x), torch.full((len(x), 996), -99.0)], 1)
+
+    data = _data()
+    named = ImageSet(data.images, data.labels, ("dark", "dim", "light", "bright"))
+    outcome = _check(model, named)
     assert _names(outcome) == ["class-count"]
+    assert "scores 1000 classes but the data name 4;" in outcome.findings[0].message
     assert outcome.classes == 1000
+    assert _names(_check(model, data)) == []  # nobody named the classes: labels do not tell of those without an image
+
+
+def test_scores_that_never_change_over_one_class():
+    data = _data()
+    first = data.take(np.flatnonzero(data.labels == 0))
+    outcome = _check(wrap_model(lambda x: torch.tensor([[0.7, 0.1, 0.1, 0.1]]).repeat(len(x), 1)), first)
+    assert _names(outcome) == ["constant-output"]
+    assert "nothing about its robustness follows" in outcome.findings[0].message
 
 
 def test_fewer_classes_than_names_but_labels_fit():
@@ -270,7 +285,9 @@ def test_low_precision():
 
 def test_every_finding_is_one_sentence_with_a_kebab_name():
     model = _above_chance(lambda x: x * CIFAR_STD + CIFAR_MEAN)
-    outcome = _check(lambda x: torch.eye(7)[model(x).argmax(1)], _data(marked=True))
+    data = _data(marked=True)
+    named = ImageSet(data.images, data.labels, ("dark", "dim", "light", "bright"))
+    outcome = _check(lambda x: torch.eye(7)[model(x).argmax(1)], named)
     assert len(outcome.findings) >= 4
     for finding in outcome.findings:
         assert finding.name == finding.name.lower()

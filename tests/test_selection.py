@@ -130,3 +130,8 @@ def test_samples_of_one_class_only_are_a_finding():
     for shuffle, expected in [(None, ["one-class"]), (0, [])]:
         result = pp.assess(bright, images, labels, samples=12, levels=[1], max_queries=4, shuffle=shuffle)
         assert [f.name for f in result.run.manifest.findings] == expected
+    dark = labels == 0
+    result = pp.assess(bright, images[dark], labels[dark], levels=[1], max_queries=4)
+    (finding,) = result.run.manifest.findings
+    assert finding.name == "one-class"
+    assert "All 20 samples are of one class, class 0, the only one in the data" in finding.message

@@ -292,7 +292,7 @@ def perturb() -> str:
     lines = [
         f"`{rows[0]['command']}` ({made['processor']}, {made['threads']} thread, {made['date']}): per cent right of "
         f"{clean['total']:,} images, {clean['value']:g} when clean; mean corruption error {mean['value']:.1f} %, "
-        f"{mean['relative']:.1f} of it beyond the error on clean images.",
+        f"{mean['relative']:.1f} points of it beyond the error on clean images.",
         "",
         f"| corruption, severity | {' | '.join(strengths)} | mean | ms an image |",
         "|---|" + "---:|" * (len(strengths) + 2),

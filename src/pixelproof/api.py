@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pixelproof.results.levels import LevelRow
     from pixelproof.results.minimal import MinimalThresholds
     from pixelproof.results.perturb_view import PerturbView
+    from pixelproof.results.status import ImageStatus
     from pixelproof.results.view import View
 
 
@@ -38,8 +39,29 @@ class Result:
 
     @property
     def levels(self) -> list[LevelRow]:
-        """One row per attack × search × threshold: adversarial and robust accuracy with intervals, queries, safety."""
+        """One row per attack × search × threshold: attack success rate and robust accuracy with intervals, queries."""
         return self._view.levels
+
+    @property
+    def verdicts(self) -> list[str]:
+        """A sentence on each level: broken, proved, held or undecided, and what that rests on."""
+        from pixelproof.results.verdict import sentence
+
+        return [f"{level.constraint} th={level.threshold}: {sentence(level)}" for level in self._view.statuses]
+
+    def status(self, attack: str, threshold: int) -> list[ImageStatus]:
+        """Each image at one level of ``few-pixel`` or ``threshold``: ``answer`` is broken, proved or open.
+
+        Beside it stand what it rests on, the ``record`` or the ``certificate``, and the ``reason`` why it is open.
+        Raises ``InputError`` where the run has no such level.
+        """
+        from pixelproof.results.status import of_level
+
+        statuses = self._view.statuses
+        if (level := of_level(statuses, attack, threshold)) is None:
+            levels = ", ".join(f"{each.constraint} th = {each.threshold}" for each in statuses) or "none"
+            raise InputError(f"There is no level {attack} th = {threshold} in this run; its levels are: {levels}.")
+        return list(level.images)
 
     @property
     def minimal_thresholds(self) -> list[MinimalThresholds]:
@@ -77,7 +99,7 @@ class Result:
         return write_report(self.run, Path(path))
 
     def __repr__(self) -> str:
-        rows = [f"{row.attack} th={row.threshold}: {row.fooled}" for row in self.levels]
+        rows = self.verdicts
         rows += [f"{row.key}: {row.fooled}" for row in self.attempts]
         findings = [f"{f.severity} {f.name}: {f.message}" for f in self.run.manifest.findings]
         return "\n  ".join([f"Result of {self.run.manifest.model.name}", *findings, *rows])

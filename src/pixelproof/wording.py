@@ -18,6 +18,11 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.1f} %"
 
 
+def points(difference: float) -> str:
+    """``12.0 points`` of a difference of shares in [0, 1]: of percentages, which itself is none."""
+    return f"{100 * difference:.1f} points"
+
+
 def count(number: int | None) -> str:
     """``1,000``; a dash for None."""
     return NOTHING if number is None else f"{number:,}"

@@ -44,7 +44,7 @@ def test_the_first_sentences_name_the_checkpoints_and_both_figures():
     assert found.title == "The claim does not stand"
     assert found.sentences == (
         "Checkpoints 1 (name 1) and 3 (name 3) speak against it.",
-        "60 % are claimed to be right under attack; 12/100 = 12.0 % [7.0, 19.8] withstood every attack made here.",
+        "60 % are claimed to be right under attack; 12/100 = 12.0 % [7.0, 19.8] survived every attack made here.",
     )
     assert found.counts == {"fail": 2, "pass": 1}
 
@@ -63,7 +63,7 @@ def test_nothing_judged_is_said_to_say_nothing():
     assert judged("skipped").sentences[0] == "No checkpoint speaks against it so far, and that says nothing yet."
 
 
-def test_what_withstood_is_that_of_the_last_sitting():
+def test_what_survived_is_that_of_the_last_sitting():
     run = write_audit_run(None)
     assert audit_view(run).surviving == Rate(6, 40)
     run.add_details({"surviving": {"successes": 5, "total": 40}})

@@ -72,7 +72,7 @@ def test_an_honest_network_has_nothing_to_go_past():
 def test_an_evaluation_that_did_not_know_fails(model, how):
     answer = ask(12, case(model(), claim(robust_accuracy=70, evaluation=NAIVE)))
     assert answer["verdict"] == "fail"
-    assert f"stand {how}" in answer["finding"]
+    assert f"stay right {how}" in answer["finding"]
     assert "BPDA" in answer["remedy"]
     before, left = [row["y"] for row in answer["plots"][0]["rows"]]
     assert left < before or how.startswith("against images")
@@ -116,7 +116,7 @@ def test_an_encoding_has_no_bare_model():
     model = defend(TorchClassifier(Net().eval(), kind="logits"), "thermometer(16)")
     answer = ask(12, case(model, claim(robust_accuracy=70, evaluation=NAIVE), effort=replace(SMALL, samples=25)))
     assert answer["verdict"] == "fail"
-    assert "stand without any attack" in answer["finding"]
+    assert "stay right without any attack" in answer["finding"]
 
 
 def test_a_branch_that_cannot_be_passed_is_a_warning():

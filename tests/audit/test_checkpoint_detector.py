@@ -91,7 +91,7 @@ def test_a_detector_that_the_evaluation_ignored_fails(model, told):
     answer = ask(19, audit)
     assert answer["verdict"] == "fail"
     numbers = dict(answer["numbers"])
-    alone, both = (numbers[f"Stands against an attack on {name}"] for name in ("the classifier alone", "both"))
+    alone, both = (numbers[f"Right or rejected under an attack on {name}"] for name in ("the classifier alone", "both"))
     assert int(both.split("/")[0]) + 7 <= int(alone.split("/")[0])
     needs = {each.needs for each in attempts(audit)}
     assert needs == ({"gradients", "scores"} if model is Hard else {"gradients"})
@@ -124,7 +124,7 @@ def test_one_that_rejects_everything_cannot_be_fooled_and_is_all_false_alarms():
     assert answer["verdict"] == "pass"
     numbers = dict(answer["numbers"])
     assert numbers["False alarms on clean samples"].startswith("8/8")
-    assert numbers["Stands against an attack on both"].startswith("8/8")
+    assert numbers["Right or rejected under an attack on both"].startswith("8/8")
     assert len(audit.decision.right) == 8
     assert attack(audit, "pgd(norm=linf,epsilon=8,iterations=5)").broken == frozenset()
 

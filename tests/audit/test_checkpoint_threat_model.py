@@ -55,7 +55,7 @@ def test_the_example_passes() -> None:
         ({}, {"epsilon": 4}, "Robustness up to an epsilon of 8 is claimed, but only 4 was measured."),
         ({}, {"epsilon": 8 / 255}, "only 0.0313725 was measured. That is a 255th of it"),
         ({}, {"goal": "targeted"}, "the attack was targeted"),
-        ({}, {"attack": "square"}, "a white-box attacker is to be withstood, but square uses scores alone"),
+        ({}, {"attack": "square"}, "the claim is about a white-box attacker, but square uses scores alone"),
         ({}, {"attack": "Hop-Skip-Jump"}, "hop-skip-jump uses labels alone"),
         ({}, {"attack": "pgd(norm=l2,epsilon=8)", "norm": None}, "it was measured in L2"),
         ({}, {"attack": "pgd(epsilon=2)", "epsilon": None}, "only 2 was measured"),

@@ -103,7 +103,7 @@ def test_the_command_writes_page_and_scoreboard(grid_file: Path, gridded: Gridde
     out, _ = gridded
     answer = cli("grid", grid_file, "--out", out)
     assert answer.code == 0
-    assert "stood best" in answer.out
+    assert "let through least" in answer.out
     assert (out / "results.json").exists()
 
 

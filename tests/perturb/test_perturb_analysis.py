@@ -101,7 +101,7 @@ def test_a_ladder_begins_where_nothing_changes():
 def test_least_strengths():
     """Four samples: wrong at the first and second step, at the last, and never."""
     walked = Least("rotation", "degrees", 0.0, -40.0, 4, (0, 1, 2, 3), (-10.0, -20.0, -40.0, None))
-    assert [walked.standing(s) for s in walked.ladder] == [Rate(n, 4) for n in (4, 3, 2, 2, 1)]
+    assert [walked.still_right(s) for s in walked.ladder] == [Rate(n, 4) for n in (4, 3, 2, 2, 1)]
     assert walked.median == -20.0
     assert walked.area == pytest.approx((3.5 + 2.5 + 2 + 1.5) / 4 / 4)
 

@@ -152,6 +152,10 @@ def manifest(
     data: str = "cifar10-test",
     levels: Sequence[int] = LEVELS,
     minimal: bool = False,
+    attacks: Sequence[str] = LEVELLED,
+    queries: int = 1000,
+    search: str = "cma-es",
+    target: int | None = None,
 ) -> Manifest:
     """A manifest for the samples 0, 1, 2, …"""
     n = len(labels)
@@ -166,16 +170,16 @@ def manifest(
                 {
                     "constraint": attack,
                     "threshold": th,
-                    "method": "cma-es",
+                    "method": search,
                     "population": None,
-                    "max_queries": 1000,
+                    "max_queries": queries,
                     "minimal": minimal,
                 }
-                for attack in ("few-pixel", "threshold")
+                for attack in attacks
                 for th in levels
             ],
             "nested": True,
-            "target": "none",
+            "target": "none" if target is None else str(target),
             "fitness": "margin",
             "seed": 0,
             "precision": "float32",
@@ -208,7 +212,9 @@ def build_run(
 
     A ``minimal`` one seeks each sample's minimal threshold, up to the last of ``levels``.
     """
-    about = manifest(labels, images[0].shape, class_names, levels=levels, minimal=minimal, **options)
+    about = manifest(
+        labels, images[0].shape, class_names, levels=levels, minimal=minimal, attacks=attacks, target=target, **options
+    )
     run = RunStore.create(folder, about, dict(enumerate(images)))
     for k in range(len(images) if done is None else done):
         for attack in attacks:

@@ -26,6 +26,8 @@ NAMES = {
     "classes-threshold",
     "queries-few-pixel",
     "queries-threshold",
+    "status-few-pixel",
+    "status-threshold",
 }
 
 
@@ -78,7 +80,7 @@ def test_odd_runs(make_run: RunMaker, options: dict[str, object]) -> None:
 
 def test_many_classes_show_the_worst_and_say_so(make_run: RunMaker) -> None:
     figure = class_figures(read(make_run(count=70, classes=60)))[0]
-    assert figure.caption.endswith("Of 60 attacked classes, the 20 that fell most often are shown.")
+    assert figure.caption.endswith("Of 60 attacked classes, the 20 that were fooled most often are shown.")
     assert len(set(re.findall(r'"class": "([^"]+)"', json.dumps(figure.spec)))) == 20
 
 

@@ -84,7 +84,7 @@ def test_level_table_has_a_row_for_each_level(make_run: RunMaker) -> None:
     for row, level in zip(rows, view.levels, strict=True):
         assert int(row["fooled"]) == level.fooled.successes
         assert float(row["robust_accuracy"]) == level.robust.value
-        assert float(row["adversarial_accuracy_low"]) == level.fooled.interval.low
+        assert float(row["attack_success_rate_low"]) == level.fooled.interval.low
 
 
 def test_settings_are_generic(make_run: RunMaker) -> None:

@@ -31,10 +31,12 @@ def test_nothing_is_cut_at_80_columns(make_run: RunMaker, options: dict[str, obj
 
 
 def test_contents(make_run: RunMaker) -> None:
-    text = " ".join(printed(make_run(hardness=1e9)).split())
+    text = " ".join(printed(make_run(count=40, hardness=1e9)).split())
     assert "Few-pixel (L0) by CMA-ES" in text
-    assert "10-threshold-safe" in text
-    assert "0 of 12 fooled within 1,000 queries each: 10-pixel-safe, at most 24.2 % [95 %]" in text
+    assert "10 0/40 0 40 0.0 % [0.0, 8.8]" in text
+    held = "held: 0 of 40 images broken by CMA-ES within 1,000 queries each, at most 8.8 % [95 %]."
+    assert f"Few-pixel (L0), within 10 pixels: {held}" in text
+    assert f"Threshold (L∞), within ±10 of 255: {held}" in text
     assert "(unfinished)" in printed(make_run(done=3, finished=False))
 
 

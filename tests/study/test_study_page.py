@@ -147,7 +147,7 @@ def test_long_tables_are_folded_but_their_notes_are_not(page: Page) -> None:
 
 def test_our_figures_stand_above_the_published_ones() -> None:
     def level(label: str, name: str, role: Role, ours: float, theirs: float) -> Beside:
-        return Beside(label, name, role, "adversarial accuracy", "few-pixel", 1, ours, theirs)
+        return Beside(label, name, role, "attack success rate", "few-pixel", 1, ours, theirs)
 
     def area(label: str, name: str, ours: float, theirs: float) -> Beside:
         return Beside(label, name, None, "area", "threshold", None, ours, theirs)

@@ -87,7 +87,7 @@ def test_the_main_table(runs: list[Assessed]) -> None:
 
 def test_an_unfinished_run_is_named(run: RunMaker) -> None:
     table = tables.main_table(study.main_table([run("a", [1], [1], status="running")]))
-    assert table.notes[-1] == "Not finished, so every rate may still change: a."
+    assert table.notes[-1] == "Not finished, so some levels have counts and no rate yet: a."
 
 
 def test_every_table_in_every_form(runs: list[Assessed]) -> None:
@@ -150,13 +150,13 @@ def test_every_rate_has_its_interval_budget_and_mean_l2(runs: list[Assessed]) ->
     found = [row for row in rows if (row["network"], row["run_by"]) == ("lenet", "minimal thresholds")]
     assert [row["max_queries"] for row in found] == ["1000"] * 8
     assert [float(row["mean_l2"]) for row in found[:4]] == [10, 50 / 3, 22.5, 22.5]
-    assert float(found[0]["adversarial_accuracy_low"]) == Rate(2, 4).interval.low
+    assert float(found[0]["attack_success_rate_low"]) == Rate(2, 4).interval.low
 
 
 def test_areas_name_the_samples_never_fooled(runs: list[Assessed]) -> None:
     table = tables.area_table(study.areas(runs))
-    assert "nin, Few-pixel (L0): never fooled within 127 pixels: sample 3." in table.notes
-    assert "resnet20 + fast AT, Threshold (L∞): never fooled within ±127 of 255: samples 0, 1, 2 and 3." in table.notes
+    assert "nin, Few-pixel (L0): not fooled within 127 pixels: sample 3." in table.notes
+    assert "resnet20 + fast AT, Threshold (L∞): not fooled within ±127 of 255: samples 0, 1, 2 and 3." in table.notes
 
 
 def test_a_lower_bound_says_so(runs: list[Assessed]) -> None:

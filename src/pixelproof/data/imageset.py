@@ -86,7 +86,20 @@ def default_class_names(labels: Int64Array, classes: int | None = None) -> tuple
     Raises ``DataError`` when ``labels`` are not N integers.
     """
     largest = int(_checked_labels(labels).max(initial=0))
-    return tuple(f"class {k}" for k in range(max(2, largest + 1) if classes is None else classes))
+    return _default_names(max(2, largest + 1) if classes is None else classes)
+
+
+def all_class_names(class_names: tuple[str, ...], classes: int) -> tuple[str, ...]:
+    """``class_names``, and where they are the default ones those of the other of a model's ``classes`` as well.
+
+    Labels do not tell of a class that has no image.
+    """
+    unnamed = class_names == _default_names(len(class_names))
+    return _default_names(classes) if unnamed and classes > len(class_names) else class_names
+
+
+def _default_names(classes: int) -> tuple[str, ...]:
+    return tuple(f"class {k}" for k in range(classes))
 
 
 def _checked_images(images: UInt8Array) -> UInt8Array:

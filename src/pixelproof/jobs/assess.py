@@ -28,6 +28,8 @@ from pixelproof.models.query import Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
 from pixelproof.units import to_unit
 
+_MANY = 10  # samples that are all of one class of several by no accident
+
 
 class AssessJob(Job):
     """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``, in range and corrupted.
@@ -146,13 +148,17 @@ class _Tally:
 
 
 def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:
-    """A warning where all of many samples are of one class though the data has others, as when it is sorted."""
-    classes = set(selection.labels)
-    if len(selection.labels) < 10 or len(classes) > 1 or len(set(data.labels.tolist())) == 1:
+    """A warning where all samples are of one class, as in sorted data: no verdict follows where nothing is broken."""
+    classes, samples = set(selection.labels), len(selection.labels)
+    alone = len(set(data.labels.tolist())) == 1
+    if len(classes) != 1 or samples < (2 if alone else _MANY):
         return []
     name = data.class_names[classes.pop()]
     text = (
-        f"All {len(selection.labels)} samples are of the class {name}, as they come in file order; use --shuffle SEED."
+        f"All {samples} samples are of one class, {name}, the only one in the data, so a model that never answers "
+        "otherwise would look as robust; give images of several classes."
+        if alone
+        else f"All {samples} samples are of one class, {name}, as they come in file order; use --shuffle SEED."
     )
     return [Finding("one-class", "warning", text)]
 

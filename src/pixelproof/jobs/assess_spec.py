@@ -18,6 +18,7 @@ from pixelproof.engine.settings import (
     Settings,
 )
 from pixelproof.errors import InputError
+from pixelproof.results.budgets import QUICK, STANDARD, papers_budget, papers_population
 from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES
 
 PresetName = Literal["quick", "standard", "paper"]
@@ -248,14 +249,11 @@ def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tu
 def _de_population(preset: PresetName, attack: AttackName) -> int:
     # The papers' populations (table II) would fill a small budget with random draws, so small budgets get small ones.
     if preset == "paper":
-        return 400 if attack == "few-pixel" else 3072
+        return papers_population(attack)
     return 40 if preset == "quick" else 100
 
 
 def _budget(preset: PresetName, attack: AttackName, search: SearchName) -> int:
-    if preset != "paper":
-        return 1_000 if preset == "quick" else 10_000
-    # Vargas & Kotyan (2019), tables I and II, and one query to verify; DE adds its initial population.
-    if search == "de":
-        return _de_population(preset, attack) * 101 + 1
-    return (40_000 if attack == "few-pixel" else 39_200) + 1
+    if preset == "paper":
+        return papers_budget(attack, search)
+    return QUICK if preset == "quick" else STANDARD

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel
 
 from pixelproof.corruptions import perturbed
-from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
 from pixelproof.defences import MaskedClassifier
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.preflight import Preflight
@@ -117,7 +117,7 @@ class Job(ABC):
             spec=self.spec.model_dump(mode="json"),
             settings=self.resolved,
             model=ModelCard(model.name, model.kind, model.fingerprint, checked, right),
-            data=self.card,
+            data=self.card if looked is None else _named(self.card, looked.classes),
             selection=selection,
             findings=(*(() if looked is None else looked.findings), *findings),
             environment=environment(self.device),
@@ -185,6 +185,10 @@ def in_range(data: ImageSet, limits: tuple[int, int] | None) -> ImageSet:
     if limits[1] > len(data):
         raise InputError(f"--range: {limits[0]}:{limits[1]} reaches past the {len(data)} images of {data.name}.")
     return data.take(slice(*limits))
+
+
+def _named(card: DataCard, classes: int) -> DataCard:
+    return replace(card, class_names=all_class_names(card.class_names, classes))
 
 
 def _card(data: ImageSet) -> DataCard:

@@ -11,7 +11,7 @@ import torch
 from scipy.special import bdtrc
 from torch import Tensor
 
-from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array
+from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array, all_class_names
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.probes import Probe, probes_for
@@ -155,9 +155,12 @@ class _Check:
             )
 
     def _constant(self) -> bool:
-        if self.checked < 2 or not torch.equal(self.scores, self.scores[:1].expand_as(self.scores)):
+        if self.checked < 2 or not self._same_scores():
             return False
         return self.kind == "logits" or self.right < self.checked  # labels may be right about images of one class
+
+    def _same_scores(self) -> bool:
+        return torch.equal(self.scores, self.scores[:1].expand_as(self.scores))
 
     def refuse_chance(self, hint: Finding | None) -> None:
         if self._above_chance() or self.checked < FEW_IMAGES:
@@ -184,11 +187,18 @@ class _Check:
                 "The model came in training mode; pixelproof asks it in evaluation mode and leaves its mode as found.",
             )
         yield from self._about_types()
-        if self.classes != self.data.classes:
+        named = len(all_class_names(self.data.class_names, self.classes))
+        if self.classes != named:
             yield _warning(
                 "class-count",
-                f"The model scores {self.classes} classes but the data name {self.data.classes}; the labels "
+                f"The model scores {self.classes} classes but the data name {named}; the labels "
                 "are taken as positions in the scores, so make sure that they are.",
+            )
+        if self.checked > 1 and self.kind != "labels" and self._same_scores():
+            yield _warning(
+                "constant-output",
+                f"The model gave the same scores to all of {self.checked} images; it is right because they are all of "
+                "one class, so nothing about its robustness follows: add images of other classes.",
             )
         yield from self._about_repetition()
         if self.kind == "labels":

@@ -27,7 +27,11 @@ def compare(arguments: Sequence[str], *, force: bool = False) -> StudyView:
     with ExitStack() as stack:
         opened = [(name, folder, stack.enter_context(RunStore.open(folder))) for name, folder in map(_place, arguments)]
         runs = tuple(
-            StudyRun(Assessed.of(run.manifest, run.records(), name), run.manifest, str(folder))
+            StudyRun(
+                Assessed.of(run.manifest, run.records(), name, certificates=run.certificates()),
+                run.manifest,
+                str(folder),
+            )
             for name, folder, run in opened
         )
         _check_finished(runs, force)

@@ -16,19 +16,23 @@ from pixelproof.report import section
 from pixelproof.report.assess_summary import summary
 from pixelproof.report.figure import Figure, write_drawings
 from pixelproof.report.gallery import gallery
+from pixelproof.report.glossary import Word, words
 from pixelproof.report.page import Page, write_page
 from pixelproof.report.section import Contents, Section, Tile
+from pixelproof.report.status_tables import image_table, status_notes, status_table
 from pixelproof.report.table import Cell, Column, Table, write_forms
 from pixelproof.report.terminal import fragment, terminal_table
 from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.duality import duality_rows
 from pixelproof.results.intervals import Rate
-from pixelproof.results.levels import claims, given_up, highest_safe_level
+from pixelproof.results.levels import LevelRow
 from pixelproof.results.perturb_view import read_perturbations
+from pixelproof.results.status import LevelStatus
+from pixelproof.results.verdict import doubts, highest, verdict
 from pixelproof.results.view import View, read
 from pixelproof.runs.database import FILE
 from pixelproof.runs.store import RunStore
-from pixelproof.wording import allowance, attack_name, count, percent, plural, safe_name, search_name, whole
+from pixelproof.wording import allowance, attack_name, count, listed, percent, plural, search_name, whole
 
 _FREQUENT = 5  # changes of class listed for each attack
 
@@ -58,20 +62,21 @@ def write_figures(run: RunStore, folder: Path, formats: Sequence[str] = ("svg",)
 
 def figures(run: RunStore) -> list[Figure]:
     """Every figure of ``run``."""
-    curves, maps = _drawn(read(run))
-    return [*curves, *maps]
+    statuses, curves, maps = _drawn(read(run))
+    return [*statuses, *curves, *maps]
 
 
 def assess_page(run: RunStore) -> Page:
     """The page of ``run``, finished or not; equal for equal runs. Its figures are no files until asked for."""
     view = read(run)
-    manifest, (curves, maps) = view.manifest, _drawn(view)
+    manifest, (statuses, curves, maps) = view.manifest, _drawn(view)
     return Page(
         "robustness report",
         f"Robustness of {manifest.model.name} on {manifest.data.name}",
         (
             section.summary(summary(view), tiles=_tiles(view)),
             section.findings(tables.by_gravity(manifest.findings)),
+            _status(view, statuses),
             _minimal(view),
             _levels(view),
             _attempts(view),
@@ -116,8 +121,8 @@ def _notices(view: View) -> list[Markup]:
     chosen, records = len(view.manifest.selection.samples), len(view.records) + len(view.named)
     text = (
         f"This run is not finished: {plural(records, 'record')} so far, from {count(view.started)} "
-        f"of {plural(chosen, 'selected image')}. Images that fall quickly are finished first, so the rates "
-        "of an unfinished run read too high. Every number below may still change."
+        f"of {plural(chosen, 'selected image')}. Levels that not every image has been through have counts and no "
+        "rates, since what is broken quickly is finished first. Every number below may still change."
     )
     return [section.notice("warning", "Unfinished", text)]
 
@@ -130,7 +135,7 @@ def _tiles(view: View) -> list[Tile]:
         threshold = outcomes.thresholds[0]
         label = f"fooled by {allowance(outcomes.attack, threshold)}"
         tiles.append(_attacked_tile(label, outcomes.rate(threshold)))
-    tiles += [_safe_tile(view, attack) for attack in view.attacks]
+    tiles += [_level_tile(view, attack) for attack in view.attacks]
     for row in view.attempts[-1:]:  # the one attack by name, or the worst case over several
         who = "any attack by name" if row.attack == WORST else row.attack
         tiles.append(_attacked_tile(f"fooled by {who}", row.fooled))
@@ -141,21 +146,43 @@ def _attacked_tile(label: str, rate: Rate) -> Tile:
     return Tile(percent(rate.value), label, f"{rate.ratio} attacked, {rate.interval}")
 
 
-def _safe_tile(view: View, attack: str) -> Tile:
-    rows = [row for row in view.levels if row.attack == attack]
-    highest = highest_safe_level(rows)
-    tested = f"levels tested: {', '.join(str(th) for th in sorted({row.threshold for row in rows}))}"
-    if highest is not None:
-        return Tile(safe_name(attack, highest), attack_name(attack), tested)
-    undecided = any(row.verdict == "undecided" for row in rows)
-    return Tile("undecided" if undecided else "none safe", attack_name(attack), tested)
+def _level_tile(view: View, attack: str) -> Tile:
+    """How far it is proved or held, or that the lowest level is broken or undecided."""
+    levels = view.statuses_of(attack)
+    tested = f"levels tested: {', '.join(str(level.threshold) for level in levels)}"
+    for verdicts in (("proved",), ("proved", "held")):
+        if (found := highest(levels, *verdicts)) is not None:
+            return Tile(f"{verdicts[-1]} to th = {found.threshold}", attack_name(attack), _beside(found, tested))
+    lowest = levels[0]
+    word = "broken at" if verdict(lowest).startswith("broken") else "undecided at"
+    return Tile(f"{word} th = {lowest.threshold}", attack_name(attack), _beside(lowest, tested))
+
+
+def _beside(level: LevelStatus, tested: str) -> str:
+    """What must not be read without the tile's word."""
+    if (said := verdict(level)) == "proved":
+        return f"{count(level.proved)} of {plural(level.total, 'image')}; {tested}"
+    if said == "held":
+        return f"0 of {plural(level.total, 'image')} broken, at most {percent(level.broken.interval.high)}; {tested}"
+    if said.startswith("broken"):
+        return f"{level.broken.ratio} broken; {tested}"
+    return f"{', '.join(doubts(level))}; {tested}"
 
 
 # Sections of results; None where the run has none of their kind.
 
 
+def _status(view: View, figures: list[Figure]) -> Section | None:
+    """The answer to the question: what is broken, proved and open at each level, and image by image."""
+    if not view.statuses:
+        return None
+    images = image_table(view)
+    every = section.folded(f"Image by image: {plural(len(images.rows), 'row')}", images.html())
+    return Section("status", "Broken, proved, open", [section.figures(figures), status_table(view).html(), every])
+
+
 def _minimal(view: View) -> Section | None:
-    if not (view.minimal and view.records):
+    if not (view.minimal and view.minimal_thresholds):
         return None
     return Section("minimal", "Minimal thresholds", [tables.minimal_table(view).html()])
 
@@ -173,13 +200,14 @@ def _attempts(view: View) -> Section | None:
     return Section("attacks", table.title, [section.prose(access), table.html()])
 
 
-def _drawn(view: View) -> tuple[list[Figure], list[Figure]]:
-    """The curves, and the maps of classes."""
+def _drawn(view: View) -> tuple[list[Figure], list[Figure], list[Figure]]:
+    """The two-sided curves, the curves of what was found and what it cost, and the maps of classes."""
     # Imported here, because Altair takes half a second that terminal tables need not wait for.
     from pixelproof.report.assess_figures import curve_figures
     from pixelproof.report.heat_map import class_figures
+    from pixelproof.report.status_figures import status_figures
 
-    return curve_figures(view), class_figures(view)
+    return status_figures(view), curve_figures(view), class_figures(view)
 
 
 _PARTS = {  # colour: name, field
@@ -191,9 +219,9 @@ _PARTS = {  # colour: name, field
 
 
 def _duality(view: View) -> Section | None:
-    """Bars of four stretches: the images that fell to one attack only, to both, to neither."""
+    """Bars of four stretches: the images that one attack only fooled, both, neither."""
     bars = []
-    for row in duality_rows(view.at_levels):
+    for row in duality_rows(view.complete):
         images = [(colour, name, getattr(row, field)) for colour, (name, field) in _PARTS.items()]
         bars.append((row.threshold, [(*part, round(100 * part[-1] / row.total, 3)) for part in images]))
     if not bars:
@@ -245,8 +273,23 @@ def _gallery(view: View, run: RunStore) -> Section:
 
 
 def _reading(view: View) -> Section:
-    shown = section.words("assess_reading", view), section.subheading("Sources"), section.words("assess_sources")
+    shown = (
+        section.words("assess_reading", view, _meanings(view)),
+        section.subheading("Sources"),
+        section.words("assess_sources"),
+    )
     return Section("reading", "How to read this report", shown)
+
+
+def _meanings(view: View) -> list[tuple[str, str]]:
+    rates: tuple[Word, ...] = ("attack success rate", "robust accuracy", "interval")
+    if not view.statuses:
+        return words(*rates)
+    found: list[Word] = ["broken", "proved", "open", "held", "undecided"]
+    found += ["gave up"] if any(level.gave_up for level in view.statuses) else []
+    found += [] if view.finished else ["not finished"]
+    papers: list[Word] = ["th-pixel-safe"] if any(level.as_in_the_papers for level in view.statuses) else []
+    return words(*found, *rates, "basis", *papers)
 
 
 def _details(view: View) -> Section:
@@ -271,37 +314,39 @@ def _verify(view: View) -> Section:
 
 
 def terminal_tables(run: RunStore) -> list[RichTable]:
-    """A table for each attack × search of ``run``, claims below it; then those of minimal thresholds and by name."""
+    """A table for each attack of ``run``, its verdicts below it; then those of minimal thresholds and by name."""
     view = read(run)
-    ordered = [row for attack in view.attacks for row in view.levels if row.attack == attack]
-    groups = dict.fromkeys((row.attack, row.search) for row in ordered)
-    found = [terminal_table(_short_levels(view, *group)) for group in groups]
-    if view.minimal and view.records:
+    found = [terminal_table(_short_levels(view, attack), wrapped="verdict") for attack in view.attacks]
+    if view.minimal and view.minimal_thresholds:
         found.append(terminal_table(_short_minimal(view)))
     return [*found, terminal_table(_short_attempts(view), wrapped="attack")] if view.attempts else found
 
 
-def _short_levels(view: View, attack: str, search: str) -> Table:
-    rows = [row for row in view.levels if (row.attack, row.search) == (attack, search)]
-    title = f"{attack_name(attack)} by {search_name(search)}{', targeted' if view.targeted else ''}"
+def _short_levels(view: View, attack: str) -> Table:
+    levels, rows = view.statuses_of(attack), [row for row in view.levels if row.attack == attack]
+    searches = listed([search_name(search) for search in dict.fromkeys(row.search for row in rows)])
+    title = f"{attack_name(attack)} by {searches}{', targeted' if view.targeted else ''}"
     columns = (
         Column("th", "integer"),
-        Column("fooled", "ratio"),
+        Column("broken", "ratio"),
+        Column("proved", "integer"),
+        Column("open", "integer"),
         Column("share", "share"),
         Column("95 %", "interval"),
         Column("robust", "share"),
         Column("queries", "integer"),
-        Column("verdict", "verdict"),
+        Column("verdict", "status"),
     )
-    cells = tuple(
-        (
-            *(row.threshold, row.fooled, row.fooled.value, row.fooled.interval, row.robust.value, row.mean_queries),
-            row.verdict.removesuffix(" (targeted)"),
-        )
-        for row in rows
-    )
-    pending = " (unfinished)" if any(row.pending for row in rows) else ""
-    return Table("levels", title + pending, columns, cells, (*claims(rows), *filter(None, [given_up(rows)])))
+    cells = tuple(_short_level(level, [r for r in rows if r.threshold == level.threshold]) for level in levels)
+    pending = " (unfinished)" if any(level.pending for level in levels) else ""
+    return Table("levels", title + pending, columns, cells, tuple(status_notes(view, attack)))
+
+
+def _short_level(level: LevelStatus, rows: Sequence[LevelRow]) -> tuple[Cell, ...]:
+    broken, row = level.broken, rows[0] if rows else None
+    interval = None if broken.value is None else broken.interval
+    costs = (None, None) if row is None or row.pending else (row.robust.value, row.mean_queries)
+    return level.threshold, broken, level.proved, level.open, broken.value, interval, *costs, verdict(level)
 
 
 def _short_minimal(view: View) -> Table:
@@ -351,4 +396,4 @@ def levels_html(run: RunStore) -> str:
     view, m = read(run), run.manifest
     heading = f"{m.model.name} on {m.data.name}, run {m.identity[:12]}{'' if view.finished else ', unfinished'}"
     findings = [Markup("<b>{}</b> {}: {}").format(f.severity, f.name, f.message) for f in m.findings]
-    return fragment(heading, findings, [tables.level_table(view, attack) for attack in view.attacks])
+    return fragment(heading, findings, [status_table(view), *(tables.level_table(view, a) for a in view.attacks)])

@@ -26,11 +26,11 @@ _MOST_STEPS = 150  # corners kept of one line
 
 
 def curve_figures(view: View) -> list[Figure]:
-    """The curves over thresholds and over queries; none without records.
+    """The curves over thresholds and over queries; none without a level that all images have been through.
 
     A run of minimal thresholds has one figure: its queries were not spent on a level.
     """
-    if not view.records:
+    if not view.complete:
         return []
     return [minimal_figure(view)] if view.minimal else [accuracy_figure(view), *query_figures(view)]
 
@@ -48,14 +48,14 @@ def _share(title: str, field: str = "share") -> Any:
 
 def accuracy_figure(view: View) -> Figure:
     """Lines with 95 % bands; a colour and a point shape for each norm, a dash pattern for each search."""
-    points = accuracy_curves(view.records)
-    layers = [_accuracy_line(view, points, attack) for attack in view.attacks]
+    points = accuracy_curves(view.complete)
+    layers = [_accuracy_line(view, points, attack) for attack in view.rated]
     chart = alt.layer(*layers, _accuracy_points(view, points)).properties(width=WIDTH - 70, height=260)
     return Figure(
         "accuracy-per-threshold",
         "Fooled images by threshold",
         _accuracy_alt(points),
-        "Adversarial accuracy: the share of attacked images fooled within each threshold, with 95 % Wilson "
+        "Attack success rate: the share of attacked images fooled within each threshold, with 95 % Wilson "
         "intervals. A threshold counts pixels in few-pixel attacks and grey steps in threshold attacks.",
         chart.to_dict(),
     )
@@ -75,7 +75,7 @@ def _accuracy_rows(points: list[CurvePoint]) -> list[dict[str, Any]]:
 
 def _accuracy_axis(view: View, points: list[CurvePoint]) -> Any:
     """The horizontal axis, which every layer shares."""
-    thresholds = sorted({p.threshold for p in view.levels})
+    thresholds = sorted({p.threshold for p in points})
     x = alt.X(
         "threshold:Q",
         title=_THRESHOLD,
@@ -101,10 +101,10 @@ def _accuracy_line(view: View, points: list[CurvePoint], attack: str) -> Any:
 
 
 def _accuracy_points(view: View, points: list[CurvePoint]) -> Any:
-    names = [attack_name(a) for a in view.attacks]
-    shapes = [_SHAPES.get(a, "triangle-up") for a in view.attacks]
+    names = [attack_name(a) for a in view.rated]
+    shapes = [_SHAPES.get(a, "triangle-up") for a in view.rated]
     legend = alt.Legend(columns=2)
-    colours = [_colour(a) for a in view.attacks]
+    colours = [_colour(a) for a in view.rated]
     colour = alt.Color("attack:N", title=None, scale=alt.Scale(domain=names, range=colours), legend=legend)
     shape = alt.Shape("attack:N", title=None, scale=alt.Scale(domain=names, range=shapes), legend=legend)
     marks = _accuracy_axis(view, points).mark_point(filled=True, size=70, opacity=1)
@@ -119,7 +119,7 @@ def _accuracy_alt(points: list[CurvePoint]) -> str:
     return f"Line chart of the share of images fooled by threshold. {'. '.join(parts)}."
 
 
-# The curve that a run of minimal thresholds is made for: how many images still stand at each threshold.
+# The curve that a run of minimal thresholds is made for: how many images are not yet fooled at each threshold.
 
 
 def minimal_figure(view: View) -> Figure:
@@ -176,8 +176,8 @@ def _minimal_alt(curves: list[MinimalThresholds]) -> str:
 
 def query_figures(view: View) -> list[Figure]:
     """A figure for each attack."""
-    curves = query_curves(view.records)
-    return [_query_figure(view, attack, [c for c in curves if c.attack == attack]) for attack in view.attacks]
+    curves = query_curves(view.complete)
+    return [_query_figure(view, attack, [c for c in curves if c.attack == attack]) for attack in view.rated]
 
 
 def _query_figure(view: View, attack: str, curves: list[QueryCurve]) -> Figure:

@@ -1,4 +1,4 @@
-"""The run in three to six sentences that need no background; two more where minimal thresholds were sought."""
+"""The run in a few sentences that need no background."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from math import inf
 from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.duality import duality_rows
 from pixelproof.results.intervals import Rate
-from pixelproof.results.levels import highest_safe_level
 from pixelproof.results.minimal import MinimalThresholds
 from pixelproof.results.outcomes import Outcomes
 from pixelproof.results.per_class import pooled_by_class
+from pixelproof.results.status import of_level
+from pixelproof.results.verdict import named, sentence, telling
 from pixelproof.results.view import View
 from pixelproof.wording import (
     FEW_PIXEL,
@@ -21,7 +22,6 @@ from pixelproof.wording import (
     listed,
     percent,
     plural,
-    safe_name,
 )
 
 _FEW_IMAGES = 30  # below this the 95 % interval of a half is wider than ±17 points
@@ -29,29 +29,37 @@ _FEW_OF_A_CLASS = 5  # images below which a class is not named
 
 
 def summary(view: View) -> list[str]:
-    """Sentences on: the smallest change of each attack, what half resist, safe levels, classes, the norms, trust."""
+    """Sentences on: the smallest change of each attack, what half resist, the levels, classes, the norms, trust."""
     if not (view.records or view.named):
         return ["No attack has finished on any image yet, so there is nothing to report so far."]
     sentences = [
-        *(_smallest_change(outcomes, view.targeted) for outcomes in view.outcomes),
+        *(_smallest_change(view, outcomes) for outcomes in view.outcomes),
         *(_half(minimal) for minimal in view.minimal_thresholds if view.minimal),
         *(_named(row, view.targeted) for row in view.attempts[-1:]),
-        *([_safe_levels(view), _classes(view), _norms(view)] if view.records else []),
+        *(_levels(view, attack) for attack in view.attacks),
+        *([_classes(view), _norms(view)] if view.records else []),
         _trust(view),
     ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _smallest_change(outcomes: Outcomes, targeted: bool) -> str:
+def _smallest_change(view: View, outcomes: Outcomes) -> str:
+    """What the lowest level fooled; nothing where that is nothing, as the verdict then says more."""
     threshold = outcomes.thresholds[0]
     rate = outcomes.rate(threshold)
+    if not rate.successes:
+        return ""
     change = _change(outcomes.attack, threshold)
-    aim = "turn the answer into the class aimed at" if targeted else "change the model’s answer"
+    aim = "turn the answer into the class aimed at" if view.targeted else "change the model’s answer"
     low, high = f"{100 * rate.interval.low:.1f}", percent(rate.interval.high)
-    if rate.successes:
-        return f"{change} was enough to {aim} on {_part(rate)} (95 % interval {low} to {high})."
-    whom = f"any of {plural(rate.total, 'attacked image')}" if rate.total > 1 else "the one image attacked"
-    return f"{change} did not {aim} on {whom}; the true rate may still be as high as {high}."
+    level = of_level(view.statuses, outcomes.attack, threshold)
+    rest = f"; {count(level.proved)} are proved and {count(level.open)} open" if level and level.proved else ""
+    return f"{change} was enough to {aim} on {_part(rate)} (95 % interval {low} to {high}){rest}."
+
+
+def _elsewhere(rate: Rate) -> str:
+    """What the choice of the images leaves open of a search that found nothing."""
+    return f"; on other images the same search may succeed on up to {percent(rate.interval.high)} [95 %]"
 
 
 def _named(row: AttemptRow, targeted: bool) -> str:
@@ -59,8 +67,10 @@ def _named(row: AttemptRow, targeted: bool) -> str:
     who = "The worst of the attacks by name" if row.attack == WORST else f"The attack {row.attack}"
     aim = "turned the answer into the class aimed at" if targeted else "changed the model’s answer"
     rate, low, high = row.fooled, f"{100 * row.fooled.interval.low:.1f}", percent(row.fooled.interval.high)
+    if rate.missing:
+        return f"{who} {aim} on {rate.ratio} images."
     if not rate.successes:
-        return f"{who} {aim} on none of {plural(rate.total, 'image')}; the true rate may still be as high as {high}."
+        return f"{who} {aim} on none of {plural(rate.total, 'image')}{_elsewhere(rate)}."
     far = f", by {row.mean_l2:.0f} grey levels (L2) on average" if row.mean_l2 is not None else ""
     return f"{who} {aim} on {_part(rate)} (95 % interval {low} to {high}){far}."
 
@@ -70,10 +80,10 @@ def _half(minimal: MinimalThresholds) -> str:
     median, never = minimal.quartiles[1], len(minimal.never)
     most = allowance(minimal.attack, minimal.largest)
     if median == inf:
-        fallen = Rate(len(minimal.found), minimal.samples)
-        return f"{attack_name(minimal.attack)} attacks of up to {most} fooled {_part(fallen)}, fewer than half."
+        fooled = Rate(len(minimal.found), minimal.samples)
+        return f"{attack_name(minimal.attack)} attacks of up to {most} fooled {_part(fooled)}, fewer than half."
     half = f"{attack_name(minimal.attack)} attacks of {allowance(minimal.attack, round(median))} fooled at least half"
-    return f"{half} of the images; {count(never) if never else 'none'} stood up to {most}."
+    return f"{half} of the images; {count(never) if never else 'none'} were not fooled by up to {most}."
 
 
 def _change(attack: str, threshold: int) -> str:
@@ -94,31 +104,12 @@ def _part(rate: Rate) -> str:
     return f"{count(rate.successes)} of {images}, {percent(rate.value)}"
 
 
-def _safe_levels(view: View) -> str:
-    safe, unsafe, undecided = [], [], []
-    for attack in view.attacks:
-        rows = [row for row in view.levels if row.attack == attack]
-        highest = highest_safe_level(rows)
-        if highest is not None:
-            safe.append(safe_name(attack, highest))
-        elif any(row.verdict == "undecided" for row in rows):
-            undecided.append(attack)
-        else:
-            unsafe.append(attack)
-    parts = []
-    if safe:
-        budget = max(row.budget for row in view.levels if row.safe)
-        against = " against the classes aimed at" if view.targeted else ""
-        parts.append(
-            f"on these images the model is {listed(safe)}{against}, as far as {plural(budget, 'query', 'queries')} "
-            f"an image{'' if view.minimal else ' and level'} can tell"
-        )
-    if unsafe:
-        parts.append(f"no tested {' or '.join(unsafe)} level is safe")
-    if undecided:
-        parts.append(f"no {' or '.join(undecided)} level is decided yet")
-    text = "; ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}."
+def _levels(view: View, attack: str) -> str:
+    """The verdicts on the levels to speak of, but for a lowest one of which the broken images are told already."""
+    said = [(o.attack, o.thresholds[0]) for o in view.outcomes if o.rate(o.thresholds[0]).successes]
+    levels = [level for level in telling(view.statuses_of(attack)) if (attack, level.threshold) not in said]
+    parts = [f"{named(level).lower()} {sentence(level)}" for level in levels]
+    return f"{attack_name(attack)}: {'; '.join(parts)}." if parts else ""
 
 
 def _classes(view: View) -> str:
@@ -140,7 +131,7 @@ def _classes(view: View) -> str:
 
 
 def _norms(view: View) -> str:
-    rows = duality_rows(view.at_levels)
+    rows = duality_rows(view.complete)
     if not rows:
         return ""
     row = max(rows, key=lambda r: r.few_pixel_only + r.threshold_only)
@@ -154,16 +145,16 @@ def _norms(view: View) -> str:
     else:
         alone = "a threshold attack" if few else "a few-pixel attack"
         lesson = f"{alone} alone would have missed {'it' if few + threshold == 1 else 'them'}"
-    by_few = f"{plural(few, 'image')} fell" if few else "No image fell"
-    by_threshold = count(threshold) if threshold else "none"
-    changes = f"{by_few} to few-pixel changes only and {by_threshold} to threshold changes only"
+    by_few = f"{plural(few, 'image')} by few-pixel changes only" if few else "no image by few-pixel changes only"
+    by_threshold = f"{count(threshold) if threshold else 'none'} by threshold changes only"
+    changes = f"Fooled were {by_few} and {by_threshold}"
     return f"{changes} (at threshold {row.threshold}): {lesson}."
 
 
 def _trust(view: View) -> str:
     parts = []
     rates = [o.rate(o.thresholds[0]) for o in view.outcomes] + [row.fooled for row in view.attempts]
-    images = min(rate.total for rate in rates)
+    images = min((rate.total for rate in rates), default=_FEW_IMAGES)
     if images < _FEW_IMAGES:
         parts.append(f"With only {plural(images, 'attacked image')}, every rate here is a rough indication.")
     numbers = [(sum(f.severity == name for f in view.manifest.findings), name) for name in ("error", "warning")]

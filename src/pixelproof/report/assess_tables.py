@@ -6,23 +6,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pixelproof.report.status_tables import image_table, status_notes, status_table
 from pixelproof.report.table import Cell, Column, Table, flat, pair_table, rate_cells, rate_columns
 from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.confusion import class_changes
 from pixelproof.results.duality import duality_rows
 from pixelproof.results.intervals import Rate
-from pixelproof.results.levels import LevelRow, claims, given_up
+from pixelproof.results.levels import LevelRow
 from pixelproof.results.minimal import MinimalThresholds
+from pixelproof.results.status import of_level
+from pixelproof.results.verdict import verdict
 from pixelproof.results.view import View
 from pixelproof.runs.record import Finding
 from pixelproof.wording import allowance, attack_name, count, listed, plural
 
-_ADVERSARIAL, _ROBUST = "Adversarial accuracy", "Robust accuracy"
+_SUCCESS, _ROBUST = "Attack success rate", "Robust accuracy"
 _QUERIES, _CHANGE = "Queries per image", "Mean change where fooled"
 _LEVEL_COLUMNS = (
     Column("th", "integer", key="threshold"),
     Column("Search", "search"),
-    *rate_columns(_ADVERSARIAL, "fooled", "adversarial_accuracy"),
+    *rate_columns(_SUCCESS, "fooled", "attack_success_rate"),
     *rate_columns(_ROBUST, "right", "robust_accuracy"),
     Column("mean", "integer", _QUERIES, "mean_queries"),
     Column("median, fooled", "integer", _QUERIES, "median_queries_fooled"),
@@ -31,13 +34,13 @@ _LEVEL_COLUMNS = (
     Column("L1", "decimal", _CHANGE, "mean_l1"),
     Column("L2", "decimal", _CHANGE, "mean_l2"),
     Column("L∞", "decimal", _CHANGE, "mean_linf"),
-    Column("Verdict", "verdict", key="verdict"),
+    Column("Verdict", "status", key="verdict"),
 )
 _LEFT, _FOOLS, _AREA = "Not yet fooled", "Smallest th that fools", "Area (percent × th)"
 _MINIMAL_COLUMNS = (
     Column("Attack", "attack"),
     Column("Images", "integer", key="samples"),
-    Column("Never fooled", "integer", key="never_fooled"),
+    Column("Not fooled", "integer", key="never_fooled"),
     Column("25 %", "integer", _FOOLS, "quartile_1"),
     Column("50 %", "integer", _FOOLS, "median"),
     Column("75 %", "integer", _FOOLS, "quartile_3"),
@@ -49,7 +52,7 @@ _MINIMAL_COLUMNS = (
 _COST = "Mean cost of an image"
 _ATTEMPT_COLUMNS = (
     Column("Attack"),
-    *rate_columns(_ADVERSARIAL, "fooled", "adversarial_accuracy"),
+    *rate_columns(_SUCCESS, "fooled", "attack_success_rate"),
     *rate_columns(_ROBUST, "right", "robust_accuracy")[1:],
     Column("L0", "decimal", _CHANGE, "mean_l0"),
     Column("L2", "decimal", _CHANGE, "mean_l2"),
@@ -58,7 +61,7 @@ _ATTEMPT_COLUMNS = (
     Column("gradient steps", "integer", _COST, "mean_gradient_steps"),
     Column("seconds", "decimal", _COST, "seconds"),
 )
-_NAMED = 10  # images never fooled, named one by one
+_NAMED = 10  # images not fooled, named one by one
 
 #: How attacks by name meet a defence, in a sentence.
 ACCESS_NOTES = {
@@ -72,7 +75,7 @@ ACCESS_NOTES = {
 def level_table(view: View, attack: str | None = None) -> Table:
     """A row for each level, of one attack or (with a column that names it) of all."""
     rows = [row for row in view.levels if attack in (None, row.attack)]
-    cells = tuple(_level_cells(row) for row in rows)
+    cells = tuple(_level_cells(view, row) for row in rows)
     notes = tuple(_level_notes(view, rows))
     if attack is not None:
         return Table(f"levels-{attack}", attack_name(attack), _LEVEL_COLUMNS, cells, notes)
@@ -81,7 +84,7 @@ def level_table(view: View, attack: str | None = None) -> Table:
 
 
 def minimal_table(view: View) -> Table:
-    """A row for each attack: how far its samples could be changed before they fell."""
+    """A row for each attack: how far its samples could be changed before they were fooled."""
     rows = tuple(
         (m.attack, m.samples, len(m.never), *m.quartiles, m.mean, m.area, m.published_area, m.mean_queries)
         for m in view.minimal_thresholds
@@ -132,7 +135,7 @@ def duality_table(view: View) -> Table:
     for name, key in zip(names, parts, strict=True):
         columns += [Column("images", "integer", name, key), Column("share", "share", name, f"{key}_share")]
     rows = []
-    for row in duality_rows(view.at_levels):
+    for row in duality_rows(view.complete):
         cells: list[Cell] = [row.threshold, row.total]
         for part in parts:
             cells += [getattr(row, part), getattr(row, part) / row.total]
@@ -142,7 +145,7 @@ def duality_table(view: View) -> Table:
 
 def change_table(view: View, most: int | None = None) -> Table:
     """Which class became which; the ``most`` frequent changes of each attack, or all."""
-    changes, rows = class_changes(view.at_levels), []
+    changes, rows = class_changes(view.complete), []
     for attack in view.attacks:
         own = [c for c in changes if c.attack == attack]
         total = sum(c.samples for c in own)
@@ -178,6 +181,7 @@ def setting_tables(view: View) -> list[Table]:
     settings = view.manifest.settings
     lists = {key: value for key, value in settings.items() if _is_list_of_mappings(value)}
     plain = {key: value for key, value in settings.items() if key not in lists}
+    plain = {"attacks by name" if key == "attacks" else key: value for key, value in plain.items()}
     return [pair_table("settings", "Settings", flat(plain)), *(_listing(*item) for item in lists.items())]
 
 
@@ -216,6 +220,7 @@ def timing_table(view: View) -> Table:
 def all_tables(view: View) -> list[Table]:
     """Every table with a row in it."""
     tables = (
+        status_table(view),
         *((minimal_table(view), curve_table(view)) if view.minimal else ()),
         level_table(view),
         attempt_table(view),
@@ -227,6 +232,7 @@ def all_tables(view: View) -> list[Table]:
         *setting_tables(view),
         environment_table(view),
         timing_table(view),
+        image_table(view),
     )
     return [table for table in tables if table.rows]
 
@@ -248,20 +254,17 @@ def _slug(text: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in text.lower())
 
 
-def _level_cells(row: LevelRow) -> tuple[Cell, ...]:
+def _level_cells(view: View, row: LevelRow) -> tuple[Cell, ...]:
+    """Means wait, as rates do, until all images have been through the level."""
+    level = of_level(view.statuses, row.attack, row.threshold)
+    means = row.mean_queries, row.median_queries, row.gave_up, row.mean_l0, row.mean_l1, row.mean_l2, row.mean_linf
     return (
         row.threshold,
         row.search,
         *rate_cells(row.fooled),
         *rate_cells(row.robust),
-        row.mean_queries,
-        row.median_queries,
-        row.gave_up,
-        row.mean_l0,
-        row.mean_l1,
-        row.mean_l2,
-        row.mean_linf,
-        row.verdict,
+        *((None, None, row.gave_up, *(None,) * 4) if row.pending else means),
+        None if level is None else verdict(level),
     )
 
 
@@ -283,12 +286,8 @@ def _attempt_notes(view: View) -> list[str]:
 
 
 def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
-    groups: dict[tuple[str, str], list[LevelRow]] = defaultdict(list)
-    for row in rows:
-        groups[row.attack, row.search].append(row)
-    notes = [f"{sentence}." for group in groups.values() for sentence in claims(group)]
+    notes = [note for attack in dict.fromkeys(row.attack for row in rows) for note in status_notes(view, attack)]
     inherited = sum(row.inherited for row in rows)
-    notes += [f"{sentence}." for group in groups.values() if (sentence := given_up(group))]
     if view.minimal:
         notes.append(
             "Derived from the minimal thresholds: an image is fooled at every level from its own on. "
@@ -297,7 +296,10 @@ def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
     if inherited:
         notes.append("An image that fools at a threshold counts at every larger one; it lies within that too.")
     if view.nested is False and not view.minimal:
-        notes.append("Each level was searched alone; the figures also count an image found at a lower threshold.")
+        notes.append(
+            "Each level was searched alone, and its success rate counts what was found there. Robust accuracy, the "
+            "figures and the verdicts also count an image found at a lower threshold."
+        )
     if view.targeted:
         notes.append("Targeted: fooled means that the answer became the class aimed at.")
     return notes
@@ -313,17 +315,17 @@ def _minimal_notes(view: View) -> list[str]:
     ]
     if any(m.never for m in view.minimal_thresholds):
         notes.append(
-            "Images never fooled count as ∞ in the quartiles, at the largest threshold in mean and area from zero, "
+            "Images not fooled count as ∞ in the quartiles, at the largest threshold in mean and area from zero, "
             "and not at all in the published area."
         )
-    return notes + [never_fooled(m) for m in view.minimal_thresholds if m.never]
+    return notes + [not_fooled(m) for m in view.minimal_thresholds if m.never]
 
 
-def never_fooled(minimal: MinimalThresholds, noun: str = "image") -> str:
-    """The sentence that names the first of the samples, called ``noun``, that one attack never fooled."""
+def not_fooled(minimal: MinimalThresholds, noun: str = "image") -> str:
+    """The sentence that names the first of the samples, called ``noun``, that one attack did not fool."""
     named = [str(sample) for sample in minimal.never[:_NAMED]]
     if more := len(minimal.never) - len(named):
         named.append(f"{count(more)} more")
     who = noun if len(minimal.never) == 1 else f"{noun}s"
     within = allowance(minimal.attack, minimal.largest)
-    return f"{attack_name(minimal.attack)}: never fooled within {within}: {who} {listed(named)}."
+    return f"{attack_name(minimal.attack)}: not fooled within {within}: {who} {listed(named)}."

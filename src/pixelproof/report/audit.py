@@ -99,8 +99,8 @@ def _tiles(view: AuditView) -> list[Tile]:
     threat, found, counts = view.claim.threat, view.surviving, view.judgement.counts
     measured = Tile("–", "Measured", "nothing was attacked" if view.finished else "not known yet")
     if found is not None:
-        withstood = f"{found.ratio} withstood every attack; 95 % {found.interval}"
-        measured = Tile(percent(found.value), "Measured", withstood)
+        surviving = f"{found.ratio} survived every attack; 95 % {found.interval}"
+        measured = Tile(percent(found.value), "Measured", surviving)
     others = [
         f"{number} {sign.word if number == 1 else sign.of_many}"
         for verdict, sign in SIGNS.items()

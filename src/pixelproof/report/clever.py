@@ -75,7 +75,8 @@ def _caption(result: CleverResult) -> tuple[str, str]:
     return (
         f"Lengths are in grey levels (1/255) of {_NORMS[result.norm]}; gradients were taken at {result.batches} × "
         f"{result.batch_samples} points up to {decimal(result.radius)} from each image, which no score exceeds.",
-        "A score estimates how far nothing fools; it proves nothing, and is too large where gradients are hidden.",
+        "A score estimates how far the nearest image lies that fools; it proves nothing, and is too large where "
+        "gradients are hidden.",
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report import section
 from pixelproof.report.assess_tables import ACCESS_NOTES
+from pixelproof.report.glossary import words
 from pixelproof.report.grid_figures import grid_figures
 from pixelproof.report.grid_tables import ACCESS_TITLES, NORMS, TARGET_TITLES, all_grid_tables, where
 from pixelproof.report.page import Page, status, write_page
@@ -40,7 +41,11 @@ def grid_page(view: GridView) -> Page:
             Section("costs", "Costs", [contents.table("grid-defences"), contents.table("grid-attack-costs")]),
             _attacks_and_cells(view, contents),
             section.findings(view.findings),
-            Section("reading", "How to read this page", [section.words("grid_reading", view.clever)]),
+            Section(
+                "reading",
+                "How to read this page",
+                [section.words("grid_reading", view.clever, words("attack success rate", "interval"))],
+            ),
             Section("verify", "How to verify", [section.words("grid_verify", view.verifications)]),
             Section("sources", "Sources", [section.words("grid_sources", view.clever)]),
         ),
@@ -98,15 +103,15 @@ def _attacks(view: GridView, cells: Sequence[GridCell]) -> str:
 
 
 def _combinations(view: GridView, access: str, target: str) -> str:
-    """The model and defence that gave way least and most to the attacks of one setting, by their mean."""
+    """The model and defence that the attacks of one setting fooled least and most, by their mean."""
     cells = [cell for cell in view.at(access, target) if cell.place.attack != WORST]
     rows = standings(cells, lambda cell: where(cell.place))
     if len(rows) < 2:
         return ""
     setting = TARGET_TITLES.get(target, f"class {target}").capitalize() + f", {ACCESS_TITLES[access]}"
     return (
-        f"{setting}: on average over the attacks {_those(rows, rows[-1])} stood best ({percent(rows[-1].mean)} "
-        f"fooled), {_those(rows, rows[0])} worst ({percent(rows[0].mean)})."
+        f"{setting}: on average over the attacks {_those(rows, rows[-1])} let through least ({percent(rows[-1].mean)} "
+        f"fooled), {_those(rows, rows[0])} most ({percent(rows[0].mean)})."
     )
 
 

@@ -139,7 +139,7 @@ def cell_table(view: GridView) -> Table:
         Column("Access"),
         Column("Target"),
         Column("Attack"),
-        *rate_columns("Adversarial accuracy", "fooled", "adversarial_accuracy"),
+        *rate_columns("Attack success rate", "fooled", "attack_success_rate"),
         Column("L2", "decimal", "Mean change where fooled", "mean_l2"),
         Column("L∞", "decimal", "Mean change where fooled", "mean_linf"),
         Column("queries", "integer", "Mean of an image", "mean_queries"),

@@ -56,9 +56,9 @@ def rate_map(
 
 
 def class_figures(view: View) -> list[Figure]:
-    """A map for each attack; of more than 30 classes the 20 that fell most often, as its caption says."""
+    """A map for each attack; of more than 30 classes the 20 that were fooled most often, as its caption says."""
     shown = _shown(view)
-    return [_heat_map(view, attack, shown) for attack in view.attacks]
+    return [_heat_map(view, attack, shown) for attack in view.rated]
 
 
 def _shown(view: View) -> list[int]:
@@ -134,5 +134,5 @@ def _caption(view: View, shown: list[int], step: int) -> str:
     attacked = len(pooled_by_class(view.classes))
     text = f"Each cell: {unit}; the darker, the larger the share."
     if len(shown) < attacked:
-        text += f" Of {count(attacked)} attacked classes, the {len(shown)} that fell most often are shown."
+        text += f" Of {count(attacked)} attacked classes, the {len(shown)} that were fooled most often are shown."
     return text

@@ -14,7 +14,7 @@ from pixelproof.report.picture import Picture, data_uri, shown_size
 from pixelproof.report.section import Contents, Section
 from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, name_of, title_of
 from pixelproof.results.perturbations import Standing, by_perturbation
-from pixelproof.wording import listed, percent, plural
+from pixelproof.wording import listed, percent, plural, points
 
 _FEW_SAMPLES = 100
 _NAMED = 2
@@ -131,7 +131,7 @@ def _whole(view: PerturbView) -> str:
     return (
         f"{percent(view.clean.value)} of the clean images are classified correctly; over "
         f"{plural(len(view.standings), 'perturbation')} it is {percent(view.perturbed)} on average, "
-        f"{percent(view.clean.value - view.perturbed)} less."
+        f"{points(view.clean.value - view.perturbed)} less."
     )
 
 
@@ -153,7 +153,7 @@ def _errors(view: PerturbView) -> str:
         return ""
     text = (
         f"The mean corruption error over the {mean.corruptions} standard corruptions is {percent(mean.raw)} raw, "
-        f"{percent(mean.relative)} of it beyond the error on clean images."
+        f"{points(mean.relative)} of it beyond the error on clean images."
     )
     if mean.normalised is not None and view.references is not None:
         text += f" Divided by that of {view.references.name}, it is {percent(mean.normalised)}."

@@ -104,7 +104,7 @@ def _at_rest(none: float, view: PerturbView) -> dict[str, float]:
 
 def _walk(name: str, walks: Sequence[Least]) -> Figure:
     """The share still right by strength, each way from the one that changes nothing."""
-    found = {strength: each.standing(strength) for each in walks for strength in each.ladder}
+    found = {strength: each.still_right(strength) for each in walks for strength in each.ladder}
     rows = [
         {"strength": round(strength, 6), "share": round(100 * (rate.value or 0.0), 3)}
         for strength, rate in sorted(found.items())
@@ -115,7 +115,7 @@ def _walk(name: str, walks: Sequence[Least]) -> Figure:
         x=alt.X("strength:Q", title=walks[0].unit.capitalize(), scale=alt.Scale(domain=domain, nice=False, zero=False)),
         y=alt.Y("share:Q", title="Still right (%)", scale=alt.Scale(domain=[0, 100])),
     ).properties(width=_INNER, height=120)
-    ends = ", ".join(f"{percent(each.standing(each.towards).value)} up to {each.towards:g}" for each in walks)
+    ends = ", ".join(f"{percent(each.still_right(each.towards).value)} up to {each.towards:g}" for each in walks)
     return Figure(
         f"perturb-walk-{name}",
         title_of(name),

@@ -32,7 +32,7 @@ def summary_table(view: PerturbView) -> Table:
         Column("right", "ratio", "Clean accuracy", "right"),
         Column("share", "share", "Clean accuracy", "clean_accuracy"),
         Column("Perturbed", "share", key="perturbed_accuracy"),
-        Column("Difference", "share", key="difference"),
+        Column("Points lost", "points", key="difference"),
     )
     clean, perturbed, worst = view.clean.value, view.perturbed, view.worst_case
     difference = None if clean is None or perturbed is None else clean - perturbed
@@ -59,7 +59,7 @@ def standing_table(view: PerturbView) -> Table:
         Column("Perturbation"),
         Column("Strengths", "integer"),
         Column("mean", "share", "Accuracy", "accuracy"),
-        Column("difference", "share", "Accuracy", "difference"),
+        Column("points lost", "points", "Accuracy", "difference"),
         Column("at", "text", "Worst", "worst_strength"),
         Column("accuracy", "share", "Worst", "worst_accuracy"),
         Column("95 %", "interval", "Worst", "worst_accuracy"),
@@ -75,7 +75,7 @@ def standing_table(view: PerturbView) -> Table:
             )
         )
     notes = (
-        "Strongest first. Difference: clean accuracy less the mean. Worst: the strength at which fewest are right.",
+        "Strongest first. Points lost: clean accuracy less the mean. Worst: the strength at which fewest are right.",
     )
     return Table("perturb-perturbations", "Accuracy by perturbation", columns, tuple(rows), notes)
 
@@ -86,7 +86,7 @@ def error_table(view: PerturbView) -> Table:
     columns = (
         Column("Corruption"),
         Column("error", "share", "Raw", "error"),
-        Column("relative", "share", "Raw", "relative_error"),
+        Column("relative, points", "points", "Raw", "relative_error"),
         *(
             (
                 Column("error", "share", "Normalised", "normalised_error"),
@@ -119,13 +119,13 @@ def least_table(view: PerturbView) -> Table:
         Column("Perturbation"),
         Column("Towards", "text"),
         Column("Median least strength", "text", key="median"),
-        Column("never wrong", "ratio", "Samples", "standing"),
-        Column("share", "share", "Samples", "standing_share"),
+        Column("still right", "ratio", "Samples", "still_right"),
+        Column("share", "share", "Samples", "still_right_share"),
         Column("Area", "decimal", key="area"),
     )
     rows = []
     for row in view.least:
-        left = row.standing(row.towards)
+        left = row.still_right(row.towards)
         median = "–" if row.median is None else f"{row.median:.3g}"
         towards = f"{row.towards:g}" if row.unit == "severity" else f"{row.towards:g} {row.unit}"
         rows.append((title_of(row.perturbation), towards, median, left, left.value, row.area))

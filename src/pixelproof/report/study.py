@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report import section, study_demonstration, study_figures, study_tables
 from pixelproof.report.figure import Figure
+from pixelproof.report.glossary import words
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.section import Contents, Section, Tile
 from pixelproof.report.study_tables import published_lines_table
@@ -20,6 +21,9 @@ from pixelproof.wording import FEW_PIXEL, THRESHOLD, count, listed, percent, plu
 
 _FEW_ABSENT = 4  # from as many networks left out, why each is stands folded
 _FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
+_MEANINGS = words(
+    *("broken", "proved", "open", "held", "undecided", "gave up", "attack success rate", "interval", "th-pixel-safe")
+)
 _CHANGES = {FEW_PIXEL: "changes of a few pixels (L0)", THRESHOLD: "small changes of every value (L∞)"}
 
 
@@ -40,7 +44,7 @@ def study_page(view: StudyView) -> Page:
             _false_images(view, contents),
             _claimed(contents),
             section.findings(view.findings),
-            Section("reading", "How to read this page", [section.words("study_reading")]),
+            Section("reading", "How to read this page", [section.words("study_reading", _MEANINGS)]),
             _runs(view, contents),
             Section("sources", "Sources", [section.words("study_sources")]),
         ),
@@ -205,11 +209,11 @@ def _one_norm(rows: Sequence[NetworkDuality]) -> str:
     if not any(rate.successes for rate in pooled.values()):
         return "No sample was fooled under one norm only: here neither norm hides what the other shows."
     shares = [f"{percent(rate.value)} ({rate.ratio}) at th = {th}" for th, rate in pooled.items()]
-    return f"Some samples fall under one norm only, so a test with the other alone would miss them: {listed(shares)}."
+    return f"Some samples are fooled under one norm only, which a test with the other would miss: {listed(shares)}."
 
 
 def _ranking(table: MainTable, attack: str) -> str:
-    """The networks without a defence by their mean adversarial accuracy over the levels of ``attack``."""
+    """The networks without a defence by their mean attack success rate over the levels of ``attack``."""
     means = {line.label: line.mean(attack, table.levels) for line in table.networks}
     known = {label: mean for label, mean in means.items() if mean is not None}
     if not known:
@@ -270,10 +274,10 @@ def _defences(table: MainTable) -> str:
 def _claims(claims: Sequence[PaperClaim]) -> str:
     held = sum(claim.verdict == "held" for claim in claims)
     parts = [f"{count(held)} of the papers’ {count(len(claims))} claims held here"]
-    for verdict, words in (("not held", "did not hold"), ("cannot be said", "cannot be judged")):
+    for verdict, said in (("not held", "did not hold"), ("cannot be said", "cannot be judged")):
         texts = [f"“{claim.text.rstrip('.')}”" for claim in claims if claim.verdict == verdict]
         if texts:
-            parts.append(f"{listed(texts)} {words}")
+            parts.append(f"{listed(texts)} {said}")
     return f"{'; '.join(parts)}."
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import chain
 
 from pixelproof.plans.study.view import StudyRun
-from pixelproof.report.assess_tables import never_fooled
+from pixelproof.report.assess_tables import not_fooled
 from pixelproof.report.claim_tables import number_table, verdict_table
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table, flat, pair_table, rate_cells, rate_columns
 from pixelproof.results import study
+from pixelproof.results.status import of_level
 from pixelproof.results.study import (
     NORMS,
     Assessed,
@@ -29,9 +30,10 @@ from pixelproof.results.study import (
     TransferCell,
 )
 from pixelproof.results.study.published import SOURCE
+from pixelproof.results.verdict import verdict
 from pixelproof.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, percent, plural
 
-_ADVERSARIAL = "Adversarial accuracy"
+_SUCCESS = "Attack success rate"
 SHORT_NORMS = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}  # what wide tables have room for
 ROLE_NAMES = {"levels": "the strongest searches", "cma-es": "CMA-ES", "de": "DE", "minimal": "minimal thresholds"}
 _DIGITS = 16  # of an identity
@@ -75,16 +77,19 @@ def rate_table(runs: Iterable[Assessed]) -> Table:
         Column("th", "integer", key="threshold"),
         Column("Search", "search"),
         Column("Queries allowed", "integer", key="max_queries"),
-        *rate_columns(_ADVERSARIAL, "fooled", "adversarial_accuracy"),
+        *rate_columns(_SUCCESS, "fooled", "attack_success_rate"),
         Column("Mean L2 (0–255)", "decimal", key="mean_l2"),
-        Column("Verdict", "verdict"),
+        Column("Verdict", "status"),
     )
     rows = []
     for run in runs:
         for row in run.level_rows:
             allowed = run.budgets.get((row.attack, row.threshold))
             level: tuple[Cell, ...] = (run.label, ROLE_NAMES[run.role], row.attack, row.threshold, row.search, allowed)
-            rows.append((*level, *rate_cells(row.fooled), row.mean_l2, row.verdict))
+            known = of_level(run.statuses, row.attack, row.threshold)
+            said = None if known is None else verdict(known)
+            mean_l2 = None if row.pending else row.mean_l2
+            rows.append((*level, *rate_cells(row.fooled), mean_l2, said))
     return Table("study-rates", "Every rate", columns, tuple(rows), (_PIXELS,))
 
 
@@ -94,22 +99,22 @@ def main_table(table: MainTable) -> Table:
     rows = [(*_main_cells(table, line), table.marks(line.label)) for line in table.networks]
     rows += [(*_main_cells(table, line), None) for line in table.defences]
     notes = [
-        "Adversarial accuracy: samples fooled, of correctly classified samples attacked. Bold: the lowest of each "
+        "Attack success rate: samples fooled, of correctly classified samples attacked. Bold: the lowest of each "
         "column and all within five points of it, among the networks without a defence.",
         f"Ranking by bold results: {_ranking(table)}.",
     ]
     if any("AT" in (line.defence or "").split() for line in table.lines):
         notes.append("AT: adversarially trained.")
     if unfinished := [line.label for line in table.lines if not line.finished]:
-        notes.append(f"Not finished, so every rate may still change: {listed(unfinished)}.")
-    return Table("study-main", "Adversarial accuracy of every network", columns, tuple(rows), tuple(notes))
+        notes.append(f"Not finished, so some levels have counts and no rate yet: {listed(unfinished)}.")
+    return Table("study-main", "Attack success rate on every network", columns, tuple(rows), tuple(notes))
 
 
 def defence_table(table: MainTable) -> Table:
     """What is left of each defence's clean accuracy."""
     columns = (Column("Defence"), _clean_column(), *_level_columns(table.levels, "share"))
     rows = tuple((line.label, line.clean, *map(line.under_attack, table.levels)) for line in table.defences)
-    note = "Accuracy under attack = clean accuracy × (1 - adversarial accuracy)."
+    note = "Accuracy under attack = clean accuracy × (1 - attack success rate)."
     return Table("study-defences", "Accuracy of the defences under attack", columns, rows, (note,))
 
 
@@ -119,13 +124,13 @@ def win_table(duels: Sequence[Duel]) -> Table:
         Column("Network"),
         Column("Attack", "attack"),
         Column("th", "integer", key="threshold"),
-        Column("DE", "rate", _ADVERSARIAL, "de"),
-        Column("CMA-ES", "rate", _ADVERSARIAL, "cma_es"),
+        Column("DE", "rate", _SUCCESS, "de"),
+        Column("CMA-ES", "rate", _SUCCESS, "cma_es"),
         Column("Winner", "search", key="winner"),
     )
     rows = tuple((d.label, d.attack, d.threshold, *_compared(d), d.winner or "tie") for d in duels)
     notes = [f"{attack_name(attack)}: {_wins(d for d in duels if d.attack == attack)}." for attack in NORMS]
-    notes.append(f"In all: {_wins(duels)}. A win is a strictly higher adversarial accuracy.")
+    notes.append(f"In all: {_wins(duels)}. A win is a strictly higher attack success rate.")
     return Table("study-wins", "DE against CMA-ES", columns, rows, tuple(notes))
 
 
@@ -195,7 +200,7 @@ def fast_table(rows: Sequence[FastRow], searched: MainTable | None = None) -> Ta
     sources = list(dict.fromkeys(source for row in rows for source in row.sources))
     notes = (
         "A lower bound: samples that the target classifies correctly and some stored image of another network, within "
-        "the threshold, fools. A search against the target may fool more. No verdict of safety follows.",
+        "the threshold, fools. A search against the target may fool more. For other samples nothing follows.",
         f"Images of {listed(sources)}.",
     )
     return Table("study-fast", "Fast assessment from stored images: lower bounds", columns, tuple(body), notes)
@@ -230,12 +235,12 @@ def duality_headline(rows: Sequence[NetworkDuality]) -> str:
 
 
 def area_table(areas: Sequence[NetworkArea]) -> Table:
-    """Areas in the papers' way and from zero on, samples never fooled counted and named."""
+    """Areas in the papers' way and from zero on, samples not fooled counted and named."""
     columns = (
         Column("Network"),
         Column("Attack", "attack"),
         Column("Samples", "integer"),
-        Column("Never fooled", "integer", key="never_fooled"),
+        Column("Not fooled", "integer", key="never_fooled"),
         Column("as published", "decimal", "Area (percent × th)", "area_as_published"),
         Column("from zero", "decimal", "Area (percent × th)", "area_from_zero"),
         Column("Median th", "integer", key="median_threshold"),
@@ -250,7 +255,7 @@ def area_table(areas: Sequence[NetworkArea]) -> Table:
     notes = [
         "Bigger is more robust. As published: the trapezoid over the points (percent fooled up to th, th) of the "
         "distinct minimal thresholds, from the first to the last; neither the samples of the first point nor those "
-        "never fooled count. From zero: the sum of all minimal thresholds, per 100 samples; those never fooled count "
+        "not fooled count. From zero: the sum of all minimal thresholds, per 100 samples; those not fooled count "
         "at the largest threshold.",
         *(_never(each) for each in areas if each.minimal.never),
     ]
@@ -278,7 +283,7 @@ def published_table(rows: Iterable[Beside]) -> Table:
         for row in rows
     )
     notes = (
-        "Accuracies in percent, areas in percent × th; the difference is ours less theirs.",
+        "Rates in percent, areas in percent × th; the difference is ours less theirs, of rates in points.",
         "They differ as the weights do (trained anew), the samples, and the budget: the papers allowed 40,000 queries "
         "a sample (few-pixel) and 39,200 (threshold) by CMA-ES, and by DE 400 and 3,072 in each of 100 generations. "
         "Our strongest searches are not the papers'.",
@@ -395,7 +400,7 @@ def _wins(duels: Iterable[Duel]) -> str:
 
 
 def _never(area: NetworkArea) -> str:
-    return f"{area.label}, {never_fooled(area.minimal, 'sample')}"
+    return f"{area.label}, {not_fooled(area.minimal, 'sample')}"
 
 
 def _settings(run: StudyRun) -> list[tuple[str, str]]:
@@ -453,7 +458,7 @@ def _theirs(rows: Sequence[Beside]) -> dict[str, dict[_Figure, float]]:
 def _figures(rows: Iterable[Beside]) -> list[_Figure]:
     """Clean accuracy, levels by norm, areas: those that occur."""
     found = {_figure(row) for row in rows}
-    order = {"clean accuracy": 0, "adversarial accuracy": 1, "area": 2}
+    order = {"clean accuracy": 0, "attack success rate": 1, "area": 2}
     return sorted(found, key=lambda f: (order[f[0]], NORMS.index(f[1]) if f[1] else 0, f[2] or 0))
 
 

@@ -17,9 +17,23 @@ from pixelproof.files import write_whole
 from pixelproof.results.intervals import Interval, Rate
 from pixelproof.wording import NOTHING, attack_name, count, decimal, percent, search_name, whole
 
-Kind = Literal["text", "attack", "search", "verdict", "integer", "decimal", "ratio", "rate", "share", "interval"]
+#: ``verdict``: of a claim, a severity; ``status``: of a level; ``points``: a difference of shares.
+Kind = Literal[
+    "text",
+    "attack",
+    "search",
+    "verdict",
+    "status",
+    "integer",
+    "decimal",
+    "ratio",
+    "rate",
+    "share",
+    "points",
+    "interval",
+]
 Value = str | int | float | Rate | Interval | None
-_LEFT = ("text", "attack", "search", "verdict")
+_LEFT = ("text", "attack", "search", "verdict", "status")
 _NAMES = {"attack": attack_name, "search": search_name}
 
 
@@ -72,6 +86,8 @@ class Column:
             return str(cell)
         if self.kind == "share":
             return percent(cell)
+        if self.kind == "points":
+            return f"{100 * cell:.1f}"
         return decimal(cell) if self.kind == "decimal" else whole(cell)
 
     def values(self, cell: Cell) -> tuple[str | int | float | None, ...]:
@@ -145,7 +161,7 @@ class Table:
         )
 
     def html(self) -> Markup:
-        """A ``table`` with caption, scopes, and the classes ``number`` and ``verdict``; notes below it."""
+        """A ``table`` with caption, scopes, and the classes ``number``, ``verdict`` and ``status``; notes below it."""
         rows = Markup("").join(self._html_row(row) for row in self.rows)
         notes = Markup("").join(Markup('<p class="note">{}</p>').format(note) for note in self.notes)
         return Markup(
@@ -189,7 +205,7 @@ class Table:
         for k, (column, cell) in enumerate(self._cells(row)):
             tag, scope = ("th", Markup(' scope="row"')) if k == 0 else ("td", Markup())
             text = column.text(cell)
-            kind = _verdict_class(text) if column.kind == "verdict" else "" if column.left else "number"
+            kind = _coloured(column, text) or ("" if column.left else "number")
             style = Markup(' class="{}"').format(kind) if kind else Markup()
             content = _marked(cell, escape(text), Markup("<strong>{}</strong>"))
             cells += Markup("<{}{}{}>{}</{}>").format(Markup(tag), scope, style, content, Markup(tag))
@@ -207,19 +223,25 @@ def _heading(column: Column, rows: int = 1) -> Markup:
     return Markup('<th scope="col"{}{}>{}</th>').format(span, style, escape(column.name))
 
 
-def _verdict_class(text: str) -> str:
-    """Colour by the words of a level's or a claim's verdict and of a finding's severity; never by colour alone."""
-    known = {
-        "not safe": "bad",
+#: Colours by how the text begins; never by colour alone. What only held is not coloured as a proof.
+_COLOURED: Mapping[str, Mapping[str, str]] = {
+    "verdict": {
+        "held": "good",
         "not held": "bad",
-        "error": "bad",
-        "undecided": "open",
         "cannot be said": "open",
+        "error": "bad",
         "warning": "open",
-        "info": "plain",
-        NOTHING: "plain",
-    }
-    return f"verdict {known.get(text, 'good')}"
+    },
+    "status": {"broken": "bad", "proved": "good", "undecided": "open"},
+}
+
+
+def _coloured(column: Column, text: str) -> str:
+    """The classes of a cell that has a verdict; empty where it has none."""
+    if column.kind not in _COLOURED:
+        return ""
+    colour = next((colour for start, colour in _COLOURED[column.kind].items() if text.startswith(start)), "plain")
+    return f"{column.kind} {colour}"
 
 
 def write_forms(tables: Iterable[Table], folder: Path) -> list[Path]:
@@ -244,7 +266,7 @@ def rate_columns(group: str, counted: str, key: str, counted_key: str = "") -> t
 
 
 def rate_cells(rate: Rate) -> tuple[Cell, Cell, Cell]:
-    return rate, rate.value, rate.interval
+    return rate, rate.value, None if rate.value is None else rate.interval
 
 
 def pair_table(name: str, title: str, values: Mapping[str, str]) -> Table:
@@ -273,7 +295,7 @@ def _plain(value: Any) -> str:
     return count(value) if isinstance(value, int) and abs(value) < 10**7 else str(value)
 
 
-# Text made safe for Markdown and LaTeX; HTML has ``markupsafe``, CSV the standard library.
+# Text escaped for Markdown and LaTeX; HTML has ``markupsafe``, CSV the standard library.
 
 _IN_LATEX = {
     "\\": r"\textbackslash{}",

@@ -10,10 +10,19 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pixelproof.report.table import Table
+from pixelproof.report.table import Column, Table
 
 _UNBROKEN = "\u00a0%"
-_STYLES = {"not safe": "red", "undecided": "yellow"}  # of verdicts; others are green
+_STYLES = {  # of verdicts, by how they begin
+    "broken": "red",
+    "proved": "green",
+    "undecided": "yellow",
+    "held": "bold",
+    "not held": "red",
+    "cannot be said": "yellow",
+    "error": "red",
+    "warning": "yellow",
+}
 _FRAGMENT = """<style>
 .pixelproof table {border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular-nums}
 .pixelproof caption {text-align: left; font-weight: 600; padding: .3em 0}
@@ -39,7 +48,7 @@ def terminal_table(table: Table, wrapped: str = "", styles: Mapping[str, str] = 
     """``table`` with its title above and its notes below; groups of columns stand over their names.
 
     The column called ``wrapped`` breaks over lines, and the others stand closer to leave it room. ``styles`` are those
-    of verdicts, by their words.
+    of verdicts, by how they begin.
     """
     title = Text(table.title, style="bold")
     title.highlight_words(["(unfinished)"], "yellow")
@@ -63,8 +72,14 @@ def terminal_table(table: Table, wrapped: str = "", styles: Mapping[str, str] = 
         )
     for row in table.rows:
         texts = [(column, column.text(cell)) for column, cell in zip(table.columns, row, strict=True)]
-        shown.add_row(*(Text(text, styles.get(text, "green") if c.kind == "verdict" else "") for c, text in texts))
+        shown.add_row(*(Text(text, _style(column, text, styles)) for column, text in texts))
     return shown
+
+
+def _style(column: Column, text: str, styles: Mapping[str, str]) -> str:
+    if column.kind not in ("verdict", "status"):
+        return ""
+    return next((style for start, style in styles.items() if text.startswith(start)), "")
 
 
 def fragment(heading: str | Markup, sentences: Iterable[str | Markup], tables: Iterable[Table]) -> str:

@@ -173,7 +173,7 @@ def perturbation_table(view: ThesisView) -> Table:
         Column("Samples", "integer"),
         Column("Clean", "share", key="clean_accuracy"),
         Column("Perturbed", "share", key="perturbed_accuracy"),
-        Column("Difference", "share", key="difference"),
+        Column("Points lost", "points", key="difference"),
         Column("Seconds", "decimal"),
     )
     note = (
@@ -201,7 +201,7 @@ def pgd_table(view: ThesisView) -> Table:
         Column("Samples", "integer"),
         Column("Clean", "share", key="clean_accuracy"),
         Column("After PGD", "share", key="pgd_accuracy"),
-        Column("Difference", "share", key="difference"),
+        Column("Points lost", "points", key="difference"),
         Column("Seconds", "decimal"),
     )
     title = "Clean and after PGD, ours and the published figures"

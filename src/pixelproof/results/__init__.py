@@ -6,11 +6,13 @@ from pixelproof.results.curves import CurvePoint, accuracy_curves
 from pixelproof.results.derived_levels import at_levels, first_level
 from pixelproof.results.duality import DualityRow, duality_rows
 from pixelproof.results.intervals import Interval, Rate, wilson
-from pixelproof.results.levels import LevelRow, claims, highest_safe_level, level_rows, robust_accuracy
+from pixelproof.results.levels import LevelRow, level_rows, robust_accuracy
 from pixelproof.results.minimal import MinimalThresholds, distance, minimal_thresholds
 from pixelproof.results.outcomes import Outcomes, by_attack, by_search
 from pixelproof.results.per_class import ClassRow, class_rows, pooled_by_class
 from pixelproof.results.query_curves import QueryCurve, query_curves
+from pixelproof.results.status import ImageStatus, LevelStatus, level_statuses
+from pixelproof.results.verdict import sentence, verdict
 
 __all__ = [
     "AttemptRow",
@@ -18,8 +20,10 @@ __all__ = [
     "ClassRow",
     "CurvePoint",
     "DualityRow",
+    "ImageStatus",
     "Interval",
     "LevelRow",
+    "LevelStatus",
     "MinimalThresholds",
     "Outcomes",
     "QueryCurve",
@@ -29,17 +33,18 @@ __all__ = [
     "attempt_rows",
     "by_attack",
     "by_search",
-    "claims",
     "class_changes",
     "class_rows",
     "distance",
     "duality_rows",
     "first_level",
-    "highest_safe_level",
     "level_rows",
+    "level_statuses",
     "minimal_thresholds",
     "pooled_by_class",
     "query_curves",
     "robust_accuracy",
+    "sentence",
+    "verdict",
     "wilson",
 ]

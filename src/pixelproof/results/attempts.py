@@ -70,13 +70,14 @@ def _rank(record: Record) -> tuple[bool, float]:
 def _row(attack: str, spec: str, records: Sequence[Record], paid: Sequence[Record], selection: Selection) -> AttemptRow:
     """``records`` one a sample; ``paid`` are those whose cost it took."""
     won = [record for record in records if record.success]
-    rate = Rate(len(won), len(records))
+    pending = len(set(selection.samples) - {record.sample for record in records})
+    rate = Rate(len(won), len(records), pending)
     return AttemptRow(
         attack=attack,
         spec=spec,
         fooled=rate,
         robust=robust_accuracy(rate, selection),
-        pending=len(set(selection.samples) - {record.sample for record in records}),
+        pending=pending,
         mean_l0=_mean(won, lambda r: r.l0),
         mean_l2=_mean(won, lambda r: r.l2),
         mean_linf=_mean(won, lambda r: r.linf),

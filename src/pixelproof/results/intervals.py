@@ -24,27 +24,32 @@ class Interval:
 
 @dataclass(frozen=True)
 class Rate:
-    """``successes`` of ``total``; prints ``12/100 = 12.0 % [7.0, 19.8]``."""
+    """``successes`` of ``total``; prints ``12/100 = 12.0 % [7.0, 19.8]``.
+
+    ``missing`` are those that are to be counted and have no answer yet. While there are any it is no share: what is
+    done first is not what comes later. It then prints as ``12/100 so far``, of all that are to be counted.
+    """
 
     successes: int
     total: int
+    missing: int = 0
 
     @property
     def value(self) -> float | None:
-        """The share in [0, 1]; None of nothing."""
-        return self.successes / self.total if self.total else None
+        """The share in [0, 1]; None of nothing, and while some are missing."""
+        return self.successes / self.total if self.total and not self.missing else None
 
     @property
     def interval(self) -> Interval:
-        """The 95 % Wilson interval."""
-        return wilson(self.successes, self.total)
+        """The 95 % Wilson interval: what the choice of the samples leaves open; [0, 1] where there is no share."""
+        return wilson(self.successes, self.total) if self.value is not None else Interval(0.0, 1.0)
 
     @property
     def ratio(self) -> str:
-        return f"{self.successes:,}/{self.total:,}"
+        return f"{self.successes:,}/{self.total + self.missing:,}{' so far' if self.missing else ''}"
 
     def __str__(self) -> str:
-        return f"{self.ratio} = {percent(self.value)} {self.interval}" if self.total else self.ratio
+        return self.ratio if self.value is None else f"{self.ratio} = {percent(self.value)} {self.interval}"
 
 
 def wilson(successes: int, total: int, confidence: float = CONFIDENCE) -> Interval:

@@ -1,15 +1,14 @@
-"""Robustness levels: one row per attack × search × threshold, and what may be claimed from it."""
+"""Robustness levels in numbers: one row per attack × search × threshold. What they allow to say is in ``verdict``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from pixelproof.results.intervals import Rate
 from pixelproof.results.outcomes import BySample, Outcomes, by_attack, by_search, chains, standing
 from pixelproof.runs.record import Record, Selection
-from pixelproof.wording import count, listed, percent, plural, safe_name
 
 
 def is_nested(records: Iterable[Record]) -> bool:
@@ -43,8 +42,8 @@ class LevelRow:
     attack: str
     search: str
     threshold: int
-    fooled: Rate  # adversarial accuracy of the samples attacked here (see ``level_rows``)
-    robust: Rate  # robust accuracy: samples still right, of all considered (see ``robust_accuracy``)
+    fooled: Rate  # attack success rate: of the samples attacked here (see ``level_rows``)
+    robust: Rate  # robust accuracy: of all considered, samples fooled neither here nor elsewhere
     elsewhere: int  # attacked samples not fooled here, but at a lower level or by another search of this attack
     inherited: int  # fooled samples whose image was found at a lower threshold
     pending: int  # selected samples without a record here
@@ -58,44 +57,13 @@ class LevelRow:
     mean_linf: float | None
     targeted: bool  # fooled then means: became the class aimed at
 
-    @property
-    def safe(self) -> bool:
-        """Every selected sample was attacked and none was fooled, here or below, by this search or another."""
-        return self.fooled.total > 0 and not (self.fooled.successes or self.elsewhere or self.pending)
-
-    @property
-    def name(self) -> str:
-        """``3-pixel-safe``, whether or not the model is."""
-        return safe_name(self.attack, self.threshold) + (" (targeted)" if self.targeted else "")
-
-    @property
-    def verdict(self) -> str:
-        """``3-pixel-safe``, ``not safe`` or ``undecided`` (nothing fooled, samples missing)."""
-        unsafe = self.fooled.successes or self.elsewhere
-        return "not safe" if unsafe else self.name if self.safe else "undecided"
-
-    def sentence(self) -> str:
-        """The claim with its budget and its interval, for a reader who sees nothing else."""
-        so_far = " so far" if self.pending else ""
-        who = f"{count(self.fooled.successes)} of {count(self.fooled.total)} fooled{so_far}"
-        if self.fooled.successes:
-            return f"{who} ({percent(self.fooled.value)} {self.fooled.interval}): not {self.name}"
-        cost = f"{who} within {plural(self.budget, 'query', 'queries')} each"
-        if self.gave_up:
-            cost += f", {count(self.gave_up)} of them given up early"
-        if self.elsewhere:
-            return f"{cost}, but {count(self.elsewhere)} at a lower level or by another search: not {self.name}"
-        if self.pending:
-            return f"{cost}: undecided, {plural(self.pending, 'sample')} without a record"
-        return f"{cost}: {self.name}, at most {percent(self.fooled.interval.high)} [95 %]"
-
 
 def level_rows(records: Sequence[Record], selection: Selection, nested: bool | None = None) -> list[LevelRow]:
     """Rows in the order attack, search, threshold.
 
     ``nested`` says whether higher levels inherited from lower ones; None: seen from the records. Then a sample is
     fooled at th when an image was found at th or below. Where each level was searched alone, as in the papers, a level
-    counts its own successes only.
+    counts its own successes only; robust accuracy knows of the others too.
     """
     chained = is_nested(records) if nested is None else nested
     climbs, together = chains(records), {o.attack: o for o in by_attack(records)}
@@ -107,52 +75,10 @@ def level_rows(records: Sequence[Record], selection: Selection, nested: bool | N
     return rows
 
 
-def highest_safe_level(rows: Iterable[LevelRow]) -> int | None:
-    """The largest threshold that is safe in every row given, with all below it; None when there is none.
-
-    Pass the rows of one attack; those of several searches must then all be safe.
-    """
-    by_threshold: dict[int, list[LevelRow]] = {}
-    for row in rows:
-        by_threshold.setdefault(row.threshold, []).append(row)
-    highest = None
-    for threshold in sorted(by_threshold):
-        if not all(row.safe for row in by_threshold[threshold]):
-            break
-        highest = threshold
-    return highest
-
-
-def claims(rows: Iterable[LevelRow]) -> list[str]:
-    """Sentences on one attack × search's highest level without success and its first undecided one."""
-    ordered = sorted(rows, key=lambda row: row.threshold)
-    held = [row for row in ordered if row.fooled.successes == 0 and row.pending == 0]
-    undecided = [row for row in ordered if row.verdict == "undecided"]
-    return [row.sentence() for row in (*held[-1:], *undecided[:1])]
-
-
-def given_up(rows: Iterable[LevelRow]) -> str | None:
-    """The sentence on where one attack × search gave up; None where it never did."""
-    where: dict[str, list[str]] = {}
-    for row in rows:
-        if row.gave_up:
-            samples = f"{count(row.gave_up)} of {plural(row.fooled.total, 'sample')}"
-            where.setdefault(samples, []).append(str(row.threshold))
-    parts = "; ".join(f"{samples} at th {listed(thresholds)}" for samples, thresholds in where.items())
-    return f"The search saw no success ahead and gave up before its budget was spent: {parts}" if parts else None
-
-
 def robust_accuracy(fooled: Rate, selection: Selection) -> Rate:
-    """Attacked samples not fooled, of all images considered; images already wrong count as not robust.
-
-    While samples are still missing, only the attacked part is in both numbers, with its share of the images
-    that were wrong from the start (rounded): so the rate neither sinks nor climbs merely because the run goes
-    on, and the denominator ends at ``selection.considered``.
-    """
-    selected = len(selection.samples)
-    wrong = selection.considered - selected
-    share = round(wrong * fooled.total / selected) if selected else wrong
-    return Rate(fooled.total - fooled.successes, fooled.total + share)
+    """Attacked samples not fooled, of all images considered; images already wrong count as not robust."""
+    wrong = selection.considered - len(selection.samples)
+    return Rate(fooled.total - fooled.successes, fooled.total + wrong, fooled.missing)
 
 
 def _row(
@@ -164,17 +90,19 @@ def _row(
     known = samples if nested else {s: {th: samples[s][th]} for s in attacked}
     images = [found for s in attacked if (found := standing(known[s], th)) is not None]
     fooled = [r.sample for r in images]
-    rate = Rate(len(fooled), len(attacked))
+    pending = len(set(selection.samples) - set(attacked))
+    rate = Rate(len(fooled), len(attacked), pending)
+    elsewhere = len(anyone.fooled(th) & set(attacked) - set(fooled))
     costs = [cost for s in fooled if (cost := success_effort(known[s], th, nested)) is not None]
     return LevelRow(
         attack=outcomes.attack,
         search=outcomes.search or "",
         threshold=th,
         fooled=rate,
-        robust=robust_accuracy(rate, selection),
-        elsewhere=len(anyone.fooled(th) & set(attacked) - set(fooled)),
+        robust=robust_accuracy(replace(rate, successes=rate.successes + elsewhere), selection),
+        elsewhere=elsewhere,
         inherited=sum(r.level < th for r in images),
-        pending=len(set(selection.samples) - set(attacked)),
+        pending=pending,
         mean_queries=fmean(effort(samples[s], th, nested) for s in attacked) if attacked else None,
         median_queries=float(median(costs)) if costs else None,
         budget=max((r.queries for r in here), default=0),

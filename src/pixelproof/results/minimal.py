@@ -24,7 +24,7 @@ class MinimalThresholds:
 
     attack: str
     found: Mapping[int, int]  # sample → its minimal threshold, in pixels (L0) or 8-bit steps (L∞)
-    never: tuple[int, ...]  # attacked samples never fooled, ascending
+    never: tuple[int, ...]  # attacked samples not fooled, ascending
     largest: int  # the largest threshold attacked
     mean_queries: float  # of a sample, over all its searches
 
@@ -52,7 +52,7 @@ class MinimalThresholds:
 
     @property
     def mean(self) -> float:
-        """The mean minimal threshold, samples never fooled counted at the largest: a lower bound where there are any.
+        """The mean minimal threshold, samples not fooled counted at the largest: a lower bound where there are any.
 
         It is the area under the curve from zero on, Σ of ``left`` over the thresholds 0 … largest - 1.
         """
@@ -68,7 +68,7 @@ class MinimalThresholds:
         """The papers' area (2019, table VI), in percent × threshold: Σ Δn·(th + th′)/2 over neighbouring points.
 
         A point is a distinct minimal threshold th and the percentage n of samples fooled up to it. The sum begins at
-        the first point and ends at the last: neither the samples of the first point nor those never fooled count.
+        the first point and ends at the last: neither the samples of the first point nor those not fooled count.
         """
         fooled = Counter(self.found.values())
         return sum(fooled[high] * (low + high) / 2 for low, high in pairwise(sorted(fooled))) * 100 / self.samples

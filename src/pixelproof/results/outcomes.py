@@ -9,7 +9,7 @@ table then shows each level alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pixelproof.results.intervals import Rate
@@ -37,8 +37,21 @@ class Outcomes:
         return frozenset(s for s in self.attacked[threshold] if lowest.get(s, threshold + 1) <= threshold)
 
     def rate(self, threshold: int) -> Rate:
-        """Adversarial accuracy: fooled of attacked."""
+        """Attack success rate: fooled of attacked."""
         return Rate(len(self.fooled(threshold)), len(self.attacked[threshold]))
+
+
+def complete(records: Iterable[Record], samples: Collection[int]) -> list[Record]:
+    """Those of ``records`` at levels that every one of ``samples`` has been through.
+
+    Elsewhere a success is inherited at once and a failure takes its time, so a rate over what is done would be no rate.
+    """
+    groups: dict[tuple[str, int], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.attack, record.level].append(record)
+    wanted = set(samples)
+    whole = {level for level, group in groups.items() if wanted <= {record.sample for record in group}}
+    return [record for level, group in groups.items() if level in whole for record in group]
 
 
 def by_search(records: Sequence[Record]) -> list[Outcomes]:

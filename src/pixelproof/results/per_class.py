@@ -1,4 +1,4 @@
-"""Which classes fall first: adversarial accuracy of each true class, over all searches of an attack."""
+"""Which classes are fooled first: attack success rate of each true class, over all searches of an attack."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ class Least:
         """The strengths asked, from the one that changes nothing."""
         return ladder(self.none, self.towards, self.steps)
 
-    def standing(self, strength: float) -> Rate:
+    def still_right(self, strength: float) -> Rate:
         """Samples that no step up to ``strength`` made wrong."""
         reach = abs(strength - self.none)
         left = sum(each is None or abs(each - self.none) > reach for each in self.found)
@@ -223,10 +223,10 @@ class Least:
 
     @property
     def area(self) -> float | None:
-        """Mean share of samples standing from ``none`` to ``towards`` (trapezoid); 1: nothing was fooled."""
+        """Mean share of samples still right from ``none`` to ``towards`` (trapezoid); 1: nothing was fooled."""
         if not self.found:
             return None
-        shares = [self.standing(strength).value or 0.0 for strength in self.ladder]
+        shares = [self.still_right(strength).value or 0.0 for strength in self.ladder]
         return fmean((a + b) / 2 for a, b in pairwise(shares))
 
 

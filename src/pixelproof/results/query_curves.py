@@ -1,4 +1,4 @@
-"""Queries to success: how many samples had fallen after q queries of a level's own search."""
+"""Queries to success: how many samples were fooled after q queries of a level's own search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class QueryCurve:
     search: str
     threshold: int
     inherited: int
-    queries: tuple[int, ...]  # of each sample that fell in this search, rising
+    queries: tuple[int, ...]  # of each sample fooled in this search, rising
     total: int  # samples attacked
     longest: int  # the most queries that one sample took
 
@@ -28,7 +28,7 @@ class QueryCurve:
 
 
 def query_curves(records: Sequence[Record]) -> list[QueryCurve]:
-    """A curve for each attack, search and threshold, in that order; it ends at adversarial accuracy."""
+    """A curve for each attack, search and threshold, in that order; it ends at the attack success rate."""
     groups = grouped(records)
     return [
         _curve(outcomes, th, groups[outcomes.attack, outcomes.search or ""])

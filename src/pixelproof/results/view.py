@@ -9,9 +9,10 @@ from pixelproof.results.attempts import AttemptRow, attempt_rows
 from pixelproof.results.derived_levels import at_levels
 from pixelproof.results.levels import LevelRow, level_rows
 from pixelproof.results.minimal import MinimalThresholds, minimal_thresholds
-from pixelproof.results.outcomes import Outcomes, by_attack
+from pixelproof.results.outcomes import Outcomes, by_attack, complete
 from pixelproof.results.per_class import ClassRow, class_rows
-from pixelproof.runs.record import Manifest, Record
+from pixelproof.results.status import LevelStatus, level_statuses
+from pixelproof.runs.record import Certificate, Manifest, Record
 from pixelproof.runs.store import RunStore
 from pixelproof.wording import FEW_PIXEL, THRESHOLD
 
@@ -23,13 +24,15 @@ _NORMS_FIRST = {FEW_PIXEL: 0, THRESHOLD: 1}
 class View:
     """Everything the report says, but the pictures; ``folder`` is the run folder's name, None in memory.
 
-    ``records`` are those of attacks with levels, ``named`` those of attacks by name.
+    ``records`` are those of attacks with levels, ``named`` those of attacks by name. Rates are over levels that all
+    images have been through (``complete``); of the others there are counts, in ``statuses``.
     """
 
     manifest: Manifest
     records: list[Record]
     folder: str | None
     named: list[Record] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
 
     @cached_property
     def attempts(self) -> list[AttemptRow]:
@@ -52,9 +55,23 @@ class View:
         return at_levels(self.records) if self.minimal else self.records
 
     @cached_property
+    def complete(self) -> list[Record]:
+        """Those of ``at_levels`` whose level all images have been through."""
+        return complete(self.at_levels, self.manifest.selection.samples)
+
+    @cached_property
+    def statuses(self) -> list[LevelStatus]:
+        """What is known of every image, level by level, few-pixel first. Raises ``RunError`` where it contradicts."""
+        return level_statuses(self.manifest, [*self.records, *self.named], self.certificates)
+
+    def statuses_of(self, attack: str) -> list[LevelStatus]:
+        return [level for level in self.statuses if level.constraint == attack]
+
+    @cached_property
     def minimal_thresholds(self) -> list[MinimalThresholds]:
-        """Of each attack, in the order of ``attacks``."""
-        return sorted(minimal_thresholds(self.records), key=lambda m: _place(m.attack))
+        """Of each attack that all images have been through, in the order of ``attacks``."""
+        found = minimal_thresholds(complete(self.records, self.manifest.selection.samples))
+        return sorted(found, key=lambda m: _place(m.attack))
 
     @cached_property
     def nested(self) -> bool | None:
@@ -71,15 +88,21 @@ class View:
     @cached_property
     def outcomes(self) -> list[Outcomes]:
         """Each attack over all its searches, the two norms first."""
-        return sorted(by_attack(self.at_levels), key=lambda o: _place(o.attack))
+        return sorted(by_attack(self.complete), key=lambda o: _place(o.attack))
 
     @cached_property
     def attacks(self) -> list[str]:
+        """The attacks with levels."""
+        return sorted({record.attack for record in self.records}, key=_place)
+
+    @property
+    def rated(self) -> list[str]:
+        """Those with a level that all images have been through."""
         return [o.attack for o in self.outcomes]
 
     @cached_property
     def classes(self) -> list[ClassRow]:
-        return class_rows(self.at_levels)
+        return class_rows(self.complete)
 
     @cached_property
     def many_classes(self) -> bool:
@@ -125,4 +148,4 @@ def read(run: RunStore) -> View:
     folder = None if run.folder is None else run.folder.resolve().name
     records = run.records()
     levelled, named = [r for r in records if r.levelled], [r for r in records if not r.levelled]
-    return View(run.manifest, levelled, folder, named)
+    return View(run.manifest, levelled, folder, named, run.certificates())

@@ -1,7 +1,7 @@
 """Few-pixel (L0) and threshold (L∞) levels of the first samples.
 
 Kotyan & Vargas, "Adversarial robustness assessment: Why in evaluation both L0 and L∞ attacks are necessary", PLOS ONE
-2022: networks that stand in one of the two norms may fall in the other, so both are measured, at the same levels th.
+2022: networks that are robust in one of the two norms may not be in the other, so both are measured, at equal levels.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ from pixelproof.runs.distances import pixel_distances
 def replayed(run: RunStore, judge: Judge) -> list[Record]:
     """The records of ``run`` as they are when its images meet a defended model, which ``judge`` asks.
 
-    Samples that the defended model gets wrong without any attack are left out. The last try at a sample that stood
-    firm is shown as well, as the study does whose figures these are (Jankovic & Mayer, 2022, section 3). Costs are
-    those of the attack; one query is the replay.
+    Samples that the defended model gets wrong without any attack are left out. The last try at a sample that was
+    not fooled is shown as well, as the study does whose figures these are (Jankovic & Mayer, 2022, section 3). Costs
+    are those of the attack; one query is the replay.
     """
     samples, labels = run.manifest.selection.samples, run.manifest.selection.labels
     clean = {sample: run.clean(sample) for sample in samples}

@@ -188,7 +188,8 @@ class _Plan:
         )
 
     def _listed(self, run: RunStore, member: Member) -> StudyRun:
-        assessed = replace(Assessed.of(run.manifest, run.records()), name=member.name, defence=member.defence)
+        own = Assessed.of(run.manifest, run.records(), certificates=run.certificates())
+        assessed = replace(own, name=member.name, defence=member.defence)
         assert run.folder is not None  # the runs of a study lie in its folder
         return StudyRun(assessed, run.manifest, self._seen(run.folder))
 

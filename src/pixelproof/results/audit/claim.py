@@ -50,7 +50,7 @@ NORMS: Mapping[Norm, str] = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
 
 
 class Threat(BaseModel):
-    """Whom the model is said to withstand. ``epsilon`` is in grey levels (1/255) of ``norm``; L0 counts pixels."""
+    """The attacker that the claim is about. ``epsilon`` is in grey levels (1/255) of ``norm``; L0 counts pixels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -73,7 +73,7 @@ def _grounds(verdict: Overall, those: Sequence[CheckpointResult]) -> str:
 def _figures(claimed: float, surviving: Rate | None) -> str:
     if surviving is None:
         return ""
-    return f"{claimed:g} % are claimed to be right under attack; {surviving} withstood every attack made here."
+    return f"{claimed:g} % are claimed to be right under attack; {surviving} survived every attack made here."
 
 
 def _uncounted(results: Sequence[CheckpointResult]) -> str:

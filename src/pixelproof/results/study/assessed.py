@@ -11,7 +11,9 @@ from pixelproof.errors import InputError
 from pixelproof.results.derived_levels import LEVELS, at_levels
 from pixelproof.results.intervals import Rate
 from pixelproof.results.levels import LevelRow, level_rows
-from pixelproof.runs.record import Manifest, Record, Selection
+from pixelproof.results.outcomes import complete
+from pixelproof.results.status import LevelStatus, level_statuses
+from pixelproof.runs.record import Certificate, Manifest, Record, Selection
 from pixelproof.wording import FEW_PIXEL, THRESHOLD
 
 NORMS = (FEW_PIXEL, THRESHOLD)
@@ -59,17 +61,23 @@ class Assessed:
     minimal: bool  # each sample's smallest threshold was sought
     plans: tuple[Plan, ...]
     finished: bool
+    statuses: tuple[LevelStatus, ...] = ()
 
     @classmethod
     def of(
-        cls, manifest: Manifest, records: Iterable[Record], name: str | None = None, defence: str | None = None
+        cls,
+        manifest: Manifest,
+        records: Iterable[Record],
+        name: str | None = None,
+        defence: str | None = None,
+        certificates: Iterable[Certificate] = (),
     ) -> Assessed:
-        """The run of ``manifest`` and ``records``.
+        """The run of ``manifest``, ``records`` and ``certificates``.
 
         A defended network carries the ``name`` of the bare one, which it is compared with. Name and ``defence`` are
         those of the manifest unless given: the defence of its spec, and how one of the zoo's was trained.
         """
-        settings = manifest.settings
+        settings, every = manifest.settings, tuple(records)
         own_name, own_defence = _named(manifest)
         searches = settings.get("searches", ())
         minimal = any(search.get("minimal") for search in searches)
@@ -78,7 +86,7 @@ class Assessed:
             name=name or own_name,
             defence=defence or own_defence,
             clean=Rate(manifest.model.right, manifest.model.checked),
-            records=tuple(record for record in records if record.levelled),
+            records=tuple(record for record in every if record.levelled),
             selection=manifest.selection,
             class_names=manifest.data.class_names,
             data_name=manifest.data.name,
@@ -90,6 +98,7 @@ class Assessed:
             minimal=minimal,
             plans=tuple(_plan(search) for search in searches),
             finished=manifest.status == "finished",
+            statuses=tuple(level_statuses(manifest, every, certificates)),
         )
 
     @property
@@ -110,13 +119,18 @@ class Assessed:
         return at_levels(self.records) if self.minimal else list(self.records)
 
     @cached_property
+    def complete(self) -> list[Record]:
+        """Those of ``at_levels`` whose level all samples have been through: what rates are over."""
+        return complete(self.at_levels, self.selection.samples)
+
+    @cached_property
     def level_rows(self) -> list[LevelRow]:
         return level_rows(self.at_levels, self.selection, self.nested)
 
     @cached_property
     def fooled(self) -> Mapping[Level, Rate]:
-        """Adversarial accuracy at each level; of several searches at one level, the one that fooled most counts."""
-        rising = sorted(self.level_rows, key=lambda row: row.fooled.value or 0.0)
+        """Attack success rate at each level; of several searches at one level, the one that fooled most counts."""
+        rising = sorted(self.level_rows, key=lambda row: (row.fooled.value or 0.0, row.fooled.successes))
         return {(row.attack, row.threshold): row.fooled for row in rising}
 
     @property

@@ -28,6 +28,7 @@ _SHORT = {FEW_PIXEL: "L0", THRESHOLD: "L∞"}
 _EASY, _HARD = ("bird", "cat"), ("frog", "truck")
 
 
+# "Safe" in the papers' sense: their searches, and here any of the study's, fooled no sample.
 _NONE_SAFE = PaperClaim(
     "none-safe",
     "No network is 1-pixel-safe or 1-threshold-safe.",
@@ -36,13 +37,13 @@ _NONE_SAFE = PaperClaim(
 _RANKING = PaperClaim(
     "ranking-differs",
     "The ranking of the networks differs between the norms.",
-    "Networks ranked by mean adversarial accuracy over the levels: Spearman's rank correlation between L0 and L∞ is "
+    "Networks ranked by mean attack success rate over the levels: Spearman's rank correlation between L0 and L∞ is "
     "below 1.",
 )
 _TRAINING = PaperClaim(
     "training-helps-linf",
     "Adversarial training helps against L∞ more than against L0.",
-    "From each bare network to the same one adversarially trained, mean adversarial accuracy over the levels drops "
+    "From each bare network to the same one adversarially trained, mean attack success rate over the levels drops "
     "more under L∞ than under L0.",
 )
 _ONE_NORM = PaperClaim(
@@ -53,13 +54,13 @@ _ONE_NORM = PaperClaim(
 _CLASSES = PaperClaim(
     "classes",
     "Birds and cats are easier to attack than frogs and trucks.",
-    "Mean adversarial accuracy of bird and of cat both lie above those of frog and of truck: over networks without a "
+    "Mean attack success rate of bird and of cat both lie above those of frog and of truck: over networks without a "
     "defence, both norms, th = 1 and 10, wherever all four classes were attacked.",
 )
 _AREA = PaperClaim(
     "levels-rank-as-area",
     "The table of levels ranks the networks as the area does.",
-    "Under each norm, Spearman's rank correlation between mean adversarial accuracy over the levels (the lowest first) "
+    "Under each norm, Spearman's rank correlation between mean attack success rate over the levels (the lowest first) "
     f"and the papers' area (the largest first) is at least {AGREES}.",
 )
 
@@ -96,13 +97,13 @@ def claims_of_published() -> list[PaperClaim]:
 
 
 def most_fooled(runs: Sequence[Assessed]) -> list[Line]:
-    """A line for each network, with the highest rate of all its runs at each level: safe is what none could fool."""
+    """A line for each network, with the highest rate of all its runs at each level."""
     found: dict[str, Line] = {}
     for line in (line for role in ROLES for line in main_table(in_role(runs, role)).lines):
         before = found.get(line.label, line)
         rates = dict(before.fooled)
         for level, rate in line.fooled.items():
-            rates[level] = max(rates.get(level, rate), rate, key=lambda r: r.value or 0.0)
+            rates[level] = max(rates.get(level, rate), rate, key=lambda r: (r.value or 0.0, r.successes))
         found[line.label] = replace(line, fooled=rates, finished=before.finished and line.finished)
     return list(found.values())
 
@@ -116,11 +117,11 @@ def none_safe(lines: Iterable[Line]) -> PaperClaim:
         if line.defence is None
     ]
     numbers = [(f"{line.label}, {allowance(attack, 1)}", rate) for line, attack, rate in first if rate.total]
-    standing = [(line, rate) for line, _, rate in first if not rate.successes]
-    if any(rate.total and line.finished for line, rate in standing):
+    unbroken = [(line, rate) for line, _, rate in first if not rate.successes]
+    if any(rate.total and line.finished for line, rate in unbroken):
         return _NONE_SAFE.judged(False, numbers)
-    if standing or not first:
-        who = listed(list(dict.fromkeys(line.label for line, _ in standing))) or "any network"
+    if unbroken or not first:
+        who = listed(list(dict.fromkeys(line.label for line, _ in unbroken))) or "any network"
         return _NONE_SAFE.undecided(f"There is no finished th = 1 under both norms of {who}.", numbers)
     return _NONE_SAFE.judged(True, numbers)
 
@@ -187,7 +188,7 @@ def levels_rank_as_area(table: MainTable, published: Areas, from_zero: Areas | N
 
 
 def _means(table: MainTable, line: Line) -> tuple[float, float] | None:
-    """Mean adversarial accuracy over the levels, L0 and L∞; None where a level is missing."""
+    """Mean attack success rate over the levels, L0 and L∞; None where a level is missing."""
     l0, linf = line.mean(FEW_PIXEL, table.levels), line.mean(THRESHOLD, table.levels)
     return None if l0 is None or linf is None else (l0, linf)
 

@@ -1,4 +1,4 @@
-"""Which classes fall on which network: adversarial accuracy by true class, a map for each norm and threshold."""
+"""Which classes are fooled on which network: attack success rate by true class, a map for each norm and threshold."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def _class_map(runs: Sequence[Assessed], attack: str, threshold: int) -> ClassMa
 
 
 def _by_class(run: Assessed, attack: str, threshold: int) -> dict[str, Rate]:
-    rows = [row for row in class_rows(run.at_levels) if (row.attack, row.threshold) == (attack, threshold)]
+    rows = [row for row in class_rows(run.complete) if (row.attack, row.threshold) == (attack, threshold)]
     return {run.classes[row.label]: row.fooled for row in rows}

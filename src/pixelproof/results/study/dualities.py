@@ -29,7 +29,7 @@ def dualities(runs: Sequence[Assessed]) -> list[NetworkDuality]:
     return [
         NetworkDuality(label, run.defence is not None, row)
         for label, run in one_each(runs).items()
-        for row in duality_rows(run.at_levels)
+        for row in duality_rows(run.complete)
     ]
 
 

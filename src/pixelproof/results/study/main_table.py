@@ -1,7 +1,7 @@
 """The papers' main table: networks × levels of both norms, the good results marked, their number the ranking.
 
-The rule (Vargas & Kotyan 2019, table IV; Kotyan & Vargas 2020, table III): in each column the lowest adversarial
-accuracy and all within five points of it are equally good. Networks without a defence are marked among themselves;
+The rule (Vargas & Kotyan 2019, table IV; Kotyan & Vargas 2020, table III): in each column the lowest attack
+success rate and all within five points of it are equally good. Networks without a defence are marked among themselves;
 a defence has its accuracy under attack.
 """
 
@@ -21,7 +21,7 @@ MARGIN = Fraction(5, 100)  # results so close to the lowest are equally good
 
 @dataclass(frozen=True)
 class Line:
-    """One network's adversarial accuracy by level."""
+    """One network's attack success rate by level."""
 
     name: str
     defence: str | None
@@ -31,12 +31,12 @@ class Line:
     finished: bool = True
 
     def under_attack(self, level: Level) -> float | None:
-        """Clean accuracy × (1 - adversarial accuracy): the share of all images still right."""
+        """Clean accuracy × (1 - attack success rate): the share of all images still right."""
         clean, fooled = self.clean.value, self.fooled.get(level, Rate(0, 0)).value
         return None if clean is None or fooled is None else clean * (1 - fooled)
 
     def mean(self, attack: str, levels: Iterable[Level]) -> float | None:
-        """The mean adversarial accuracy over those of ``levels`` that are of ``attack``; None where one is missing."""
+        """The mean attack success rate over those of ``levels`` that are of ``attack``; None where one is missing."""
         values = [self.fooled.get(level, Rate(0, 0)).value for level in levels if level[0] == attack]
         known = [value for value in values if value is not None]
         return fmean(known) if known and len(known) == len(values) else None
@@ -78,7 +78,8 @@ class MainTable:
 
     def _lowest(self, level: Level) -> frozenset[str]:
         rates = {line.label: line.fooled[level] for line in self.networks if level in line.fooled}
-        shares = {label: Fraction(rate.successes, rate.total) for label, rate in rates.items() if rate.total}
+        known = {label: rate for label, rate in rates.items() if rate.value is not None}
+        shares = {label: Fraction(rate.successes, rate.total) for label, rate in known.items()}
         if not shares:
             return frozenset()
         limit = min(shares.values()) + MARGIN

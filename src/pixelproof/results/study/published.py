@@ -27,7 +27,7 @@ from pixelproof.wording import FEW_PIXEL, THRESHOLD
 
 SOURCE = "Vargas & Kotyan (2019), arXiv:1906.06026v1, tables III–VI; Kotyan & Vargas (2020), v3, tables II, III and V"
 SAMPLES = 100  # attacked in each, all classified correctly; clean accuracy is over the 10,000 test images
-Measure = Literal["clean accuracy", "adversarial accuracy", "area"]
+Measure = Literal["clean accuracy", "attack success rate", "area"]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _fooled(runs: Sequence[Assessed]) -> list[Beside]:
         "de": lambda row: DE.get(row.name, {}),
     }
     return [
-        Beside(run.label, row.name, role, "adversarial accuracy", *level, 100 * share, percent)
+        Beside(run.label, row.name, role, "attack success rate", *level, 100 * share, percent)
         for role, of in roles.items()
         for run in in_role(runs, role)
         if (row := _row(run)) is not None

@@ -12,7 +12,7 @@ from pixelproof.results.study.assessed import NORMS, Assessed, in_role, one_each
 
 @dataclass(frozen=True)
 class Duel:
-    """Adversarial accuracy of both searches on one network at one level."""
+    """Attack success rate of both searches on one network at one level."""
 
     label: str
     attack: str
@@ -22,7 +22,7 @@ class Duel:
 
     @property
     def winner(self) -> Literal["de", "cma-es"] | None:
-        """The search with the strictly higher adversarial accuracy; None: a tie."""
+        """The search with the strictly higher attack success rate; None: a tie."""
         de, cma_es = (rate.value or 0.0 for rate in (self.de, self.cma_es))
         return "de" if de > cma_es else "cma-es" if cma_es > de else None
 

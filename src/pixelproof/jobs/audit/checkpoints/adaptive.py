@@ -41,8 +41,8 @@ def check(audit: AuditContext) -> Answer:
         verdict = "fail" if down and not stated and audit.permits("gradients") else "warn"
     past = ", ".join(differentiable.passed)
     finding = (
-        f"No gradient passes {past}: {percent(before.value)} of the samples stand {how}, {percent(left.value)} against "
-        f"an attack that goes past it. The claim is {claimed:g} %, by an attack that "
+        f"No gradient passes {past}: {percent(before.value)} of the samples stay right {how}, {percent(left.value)} "
+        f"against an attack that goes past it. The claim is {claimed:g} %, by an attack that "
         f"{'knew' if stated else 'did not know'} of it."
     )
     plot = bars(
@@ -58,7 +58,7 @@ def check(audit: AuditContext) -> Answer:
         verdict,
         finding,
         "" if verdict == "pass" else remedy,
-        ((f"Stands {how}", str(before)), ("Stands against the adaptive attack (BPDA)", str(left))),
+        ((f"Right {how}", str(before)), ("Right under the adaptive attack (BPDA)", str(left))),
         (plot,),
         notes=differentiable.steps,
     )

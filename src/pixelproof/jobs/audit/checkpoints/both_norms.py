@@ -17,12 +17,12 @@ _OF = {"l0": "few-pixel", "linf": "threshold"}
     16,
     "both-norms",
     title="Levels in both norms, L0 and L∞",
-    asks="How does the model stand when few pixels change, and when all change a little?",
+    asks="How often is the model right when few pixels change, and when all change a little?",
     needs="labels",
     source="Tekwani & Parmar, section III-D; Kotyan & Vargas, 2022",
 )
 def check(audit: AuditContext) -> Answer:
-    """Fails where a level within the claim refutes it; warns where the other norm falls at a level of the claim's."""
+    """Fails where a level within the claim refutes it; warns where the other norm does at a level of the claim's."""
     found, claimed, own = levels(audit), audit.claim.robust_accuracy, _OF.get(audit.threat.norm)
     numbers = (
         ("Robust accuracy claimed", f"{claimed:g} %, {NORMS[audit.threat.norm]} of {audit.threat.epsilon:g}"),
@@ -51,7 +51,7 @@ def check(audit: AuditContext) -> Answer:
             f"{claimed:g} % is claimed in {NORMS[audit.threat.norm]}; at {_name(first)} {found[first].right} stay "
             "right. This says nothing against the claim, but against relying on one norm."
         )
-        remedy = "State the accuracy in both norms, and do not call robust in general what stands in one."
+        remedy = "State the accuracy in both norms, and do not call robust in general what was measured in one."
         return Answer("warn", finding, remedy, numbers, (plot,))
     shown = [level for level in below if level[1] == 1]
     text = ", ".join(f"{found[level].right} at {_name(level)}" for level in shown)

@@ -119,17 +119,17 @@ def _shape(descent: Descent, doublings: list[int]) -> Answer:
     last = descent.watched[-1]
     before = max((each for each in doublings if each < last), default=0)
     late = len(descent.broken(last) - descent.broken(before))
+    more = f"{plural(late, 'more sample')} fooled"
     if more_often(late, 0):
-        finding = (
-            f"Success still grows: from {count(before)} to {count(last)} iterations {plural(late, 'sample')} fell."
-        )
+        finding = f"Success still grows: from {count(before)} to {count(last)} iterations {more}."
         return Answer("warn", finding, "Audit with more iterations, until the curve is flat.")
     if not late:
         return Answer(
             "pass",
-            f"No sample fell from {count(before)} to {count(last)} iterations; {descent.right(last)} stay right.",
+            f"No further sample was fooled from {count(before)} to {count(last)} iterations; "
+            f"{descent.right(last)} stay right.",
         )
-    finding = f"From {count(before)} to {count(last)} iterations {plural(late, 'sample')} fell, as chance could have it"
+    finding = f"From {count(before)} to {count(last)} iterations {more}, as chance could have it"
     return Answer("pass", f"{finding}; {descent.right(last)} stay right.")
 
 

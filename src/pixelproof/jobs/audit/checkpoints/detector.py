@@ -63,7 +63,8 @@ def check(audit: AuditContext) -> Answer:
     caught = Rate(len(fooled & rejected), len(fooled))
     finding = (
         f"The detector rejects {caught.ratio} of the images that fool the classifier alone, so that "
-        f"{percent(before.value)} of the samples stand; {percent(left.value)} stand where the attack aims at it too."
+        f"{percent(before.value)} of the samples are right or rejected; {percent(left.value)} where the attack "
+        "aims at it too."
     )
     verdict: Verdict = "pass"
     if above or (gains and stated != "attacked"):
@@ -90,8 +91,8 @@ def check(audit: AuditContext) -> Answer:
         (
             ("False alarms on clean samples", str(Rate(len(alone["alarms"]), len(rows)))),
             ("Rejected, of those that fool the classifier alone", str(caught)),
-            ("Stands against an attack on the classifier alone", str(before)),
-            ("Stands against an attack on both", str(left)),
+            ("Right or rejected under an attack on the classifier alone", str(before)),
+            ("Right or rejected under an attack on both", str(left)),
         ),
         (plot,),
     )

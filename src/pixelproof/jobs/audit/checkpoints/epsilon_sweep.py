@@ -137,7 +137,7 @@ def _falls(sweep: Mapping[float, Attacked]) -> Iterator[Answer]:
 
 
 def _end(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
-    """What still stands without bounds, beyond what guessing gets right."""
+    """What is still right without bounds, beyond what guessing gets right."""
     rate, chance = rates[max(rates)], _chance(audit)
     if (rate.value or 0) > chance:
         finding = f"With all the room there is, {rate} stay right, where guessing gets {percent(chance)}."

@@ -26,8 +26,8 @@ _DECIMALS = 3  # of rounded scores, at most
 _FINE = 1e5  # above it single precision itself rounds to about whole numbers
 _DISTINCT = 0.1  # distinct values among all scores, as a share, below which they are coarse
 _REMEDY = (
-    "Show how the model stands with its scores laid open, and claim what an attacker leaves who uses labels and a "
-    "substitute."
+    "Show how often the model is right with its scores laid open, and claim what an attacker leaves who uses labels "
+    "and a substitute."
 )
 
 

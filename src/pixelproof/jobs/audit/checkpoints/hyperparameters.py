@@ -49,7 +49,7 @@ def check(audit: AuditContext) -> Answer:
         "Accuracy by settings of the attack",
         rates.items(),
         x="Setting",
-        caption="Each setting after the first is tried on what the first left standing; bars have 99 % intervals.",
+        caption="Each setting after the first is tried on what the first did not fool; bars have 99 % intervals.",
         rule=claimed_rule(audit),
     )
     return beside(audit, replace(answer, numbers=numbers, plots=(plot,)))

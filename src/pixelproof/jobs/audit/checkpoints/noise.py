@@ -37,11 +37,11 @@ _REMEDY = "Look for what hides the way: an attack that follows the gradient must
     source="Carlini et al., section 4.11; Athalye et al., 2018, section 3.1",
 )
 def check(audit: AuditContext) -> Answer:
-    """Fails where noise fools significantly many samples that gradients left standing, or refutes the claim by itself.
+    """Fails where noise fools significantly many samples that gradients did not fool, or refutes the claim by itself.
 
-    Noise is drawn for the first of those, samples being in random order; where none stand, for the first of the others,
-    of which it can then win none. Without gradients, attacks on scores or labels take their place, and to lose to noise
-    is a warning at most.
+    Noise is drawn for the first of those, samples being in random order; where there are none, for the first of the
+    others, of which it can then win none. Without gradients, attacks on scores or labels take their place, and to lose
+    to noise is a warning at most.
     """
     blind = bool(audit.access.no_gradients("open"))
     rivals = black_box(audit) if blind else white_box(audit)
@@ -51,7 +51,7 @@ def check(audit: AuditContext) -> Answer:
     numbers = (
         (
             "Samples that noise is drawn for",
-            f"{len(rows)}, {'left standing' if survive else 'fooled'} by other attacks",
+            f"{len(rows)}, {'not fooled' if survive else 'fooled'} by other attacks",
         ),
         ("Draws in all", count(round(found.queries * len(rows)))),
         ("Right after noise", str(found.right)),
@@ -61,7 +61,7 @@ def check(audit: AuditContext) -> Answer:
 
 
 def _chosen(audit: AuditContext, rivals: Sequence[Attacked]) -> tuple[list[int], bool]:
-    """The samples to draw noise for, and whether all ``rivals`` left them standing."""
+    """The samples to draw noise for, and whether none of the ``rivals`` fools them."""
     left, right = attacked_rows(rivals) - broken_rows(rivals), audit.decision.right
     surviving = [row for row in right if row in left]
     return (surviving or right)[: audit.effort.noise_samples], bool(surviving)
@@ -75,7 +75,7 @@ def _refuted(audit: AuditContext, found: Attacked) -> Answer | None:
 
 
 def _answer(audit: AuditContext, fooled: int, rows: int, survive: bool, draws: int, blind: bool) -> Answer:
-    """``fooled`` of ``rows`` samples, all of which ``stand`` under the other attacks, or all of which do not."""
+    """``fooled`` of ``rows`` samples, all of which ``survive`` the other attacks, or all of which do not."""
     others = "attacks without gradients" if blind else "gradients"
     tries = f"{count(draws)} draws each"
     if not survive:

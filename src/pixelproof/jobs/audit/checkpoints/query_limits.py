@@ -25,7 +25,7 @@ from pixelproof.wording import count, plural
 
 @dataclass(frozen=True)
 class _Tried:
-    """``within`` the queries that the threat model allows, and after how many queries samples fell, further ones
+    """``within`` the queries that the threat model allows, and after how many queries samples were fooled, further ones
     included (``fooled_after``, 0 of what was wrong before); ``most`` queries were spent on a sample."""
 
     within: Attacked
@@ -34,11 +34,11 @@ class _Tried:
 
     @property
     def places(self) -> list[int]:
-        """The numbers of queries at which something falls, and the ends."""
+        """The numbers of queries at which something is fooled, and the ends."""
         return sorted({1, *(spent for spent in self.fooled_after.values() if spent), self.most})
 
     def right(self, queries: float) -> Rate:
-        """The samples that stand after so many queries each."""
+        """The samples still right after so many queries each."""
         fooled = sum(spent <= queries for spent in self.fooled_after.values())
         return Rate(len(self.within.rows) - fooled, len(self.within.rows))
 
@@ -99,7 +99,7 @@ def _answer(audit: AuditContext, tried: _Tried) -> Answer:
 
 
 def _tried(audit: AuditContext) -> _Tried:
-    """Within the limit as other checkpoints do; then, what stands is attacked anew with all queries of the effort."""
+    """Within the limit as other checkpoints do; then, what is left is attacked anew with all queries of the effort."""
     threat, limit = audit.threat, audit.threat.queries
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel levels tell their queries.")

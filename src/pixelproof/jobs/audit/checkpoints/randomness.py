@@ -37,7 +37,9 @@ def check(audit: AuditContext) -> Answer:
             "skipped", f"The model is random, but gradients cannot be averaged that it does not have. {reason}"
         )
     found = by_draws(audit)
-    numbers = tuple((f"Stands, {plural(draws, 'draw')} averaged", str(each.robust_accuracy)) for draws, each in found)
+    numbers = tuple(
+        (f"Right under attack, {plural(draws, 'draw')} averaged", str(each.robust_accuracy)) for draws, each in found
+    )
     verdict, said, remedy = _verdict(audit, found)
     if verdict == "fail" and not audit.permits("gradients"):
         verdict = "warn"
@@ -60,7 +62,8 @@ def _verdict(audit: AuditContext, found: list[tuple[int, Attacked]]) -> tuple[Ve
     (_, one), (draws, most) = found[0], found[-1]
     claimed, left, stated = audit.claim.robust_accuracy, most.robust_accuracy, audit.claim.evaluation.draws or 1
     measured = (
-        f"{percent(one.robust_accuracy.value)} stand when each step sees one draw, {percent(left.value)} when {draws}"
+        f"{percent(one.robust_accuracy.value)} stay right when each step sees one draw, "
+        f"{percent(left.value)} when {draws}"
     )
     above = audit.refuted_by(left)
     if stated == 1:

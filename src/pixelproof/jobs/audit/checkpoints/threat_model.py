@@ -26,7 +26,7 @@ _QUESTIONS = (
     1,
     "threat-model",
     title="The threat model is complete and the evaluation lies within it",
-    asks="Is it said whom the model withstands, and was just that attacker tried?",
+    asks="Is it said which attacker the claim is about, and was just that one tried?",
     needs="claim",
     source="Tekwani & Parmar, sections III-D and III-L; Carlini et al., sections 2.2 and 5.1",
 )
@@ -119,7 +119,7 @@ def _of_goal(claim: Claim) -> Iterator[Remark]:
     if claim.threat.goal == "untargeted" and claim.evaluation.goal == "targeted":
         yield Remark(
             "fail",
-            "An untargeted attacker is to be withstood, but the attack was targeted, which is harder for it.",
+            "The claim is about an untargeted attacker, but the attack was targeted, which is harder for it.",
             "Measure it with an untargeted attack, or claim it for targeted attackers.",
         )
 
@@ -131,7 +131,7 @@ def _of_knowledge(claim: Claim, parsed: Attack | None) -> Iterator[Remark]:
     yield Remark(
         # Within a number of pixels there is hardly an attack on gradients to be asked for.
         "warn" if claim.threat.norm == "l0" else "fail",
-        f"A white-box attacker is to be withstood, but {parsed.name} uses {parsed.needs} alone.",
+        f"The claim is about a white-box attacker, but {parsed.name} uses {parsed.needs} alone.",
         "Measure it with an attack that uses gradients, or claim it for black-box attackers.",
     )
 
