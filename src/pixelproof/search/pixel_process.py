@@ -69,11 +69,10 @@ class PixelProcess(LaneSearch[LaneModels]):
     def incumbent(self, lane: int) -> Tensor:
         """The best genome of a lane so far, (dimension,). Raises RuntimeError before one was answered."""
         model = None if self._state is None else self._state.models[lane]
-        if model is None or model.incumbent is None:
+        best = None if model is None else model.steps.best
+        if best is None:
             raise RuntimeError(f"lane {lane} of {self.lanes} was told 0 finite answers: it has no best genome yet")
-        cells = model.incumbent.cells
-        missing = self.pixels - len(cells)
-        return self._genomes(torch.cat([cells, cells[-1:].expand(missing)]), model.prior)
+        return torch.cat([best, best[-1:].expand(self.pixels - len(best), -1)]).flatten()
 
     @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> LaneModels:
@@ -85,7 +84,10 @@ class PixelProcess(LaneSearch[LaneModels]):
         prior = self._priors[images.device]
         size = min(self.pixels, prior.positions)
         self._cohorts += 1
-        models = [LaneModel(self._cohorts, prior, image, size, self.capacity) for image in images]
+        models = [
+            LaneModel(self._cohorts, prior, image, size, self.capacity, random)
+            for image, random in zip(images, self._beginning, strict=True)
+        ]
         if self._clean is not None:
             for model, margins in zip(models, self._clean, strict=True):
                 model.condition_on(margins)
@@ -94,21 +96,17 @@ class PixelProcess(LaneSearch[LaneModels]):
     @one_thread()
     def _propose(self, state: LaneModels) -> Tensor:
         make_plans(state.models)
-        sets = torch.empty(self.lanes, self.population, self.pixels, dtype=torch.long, device=self._device)
+        shape = (self.lanes, self.population, self.pixels, 2 + self.shape[2])
+        sets = torch.empty(shape, device=self._device)
         for own, model in zip(sets, state.models, strict=True):
-            planned = model.asked.sets
-            count, size = planned.shape
+            planned = model.pixels
+            count, size = planned.shape[:2]
             own[:count, :size], own[:count, size:] = planned, planned[:, -1:]
             own[count:] = own[0]
-        return self._genomes(sets, state.models[0].prior)
-
-    def _genomes(self, sets: Tensor, prior: PixelPrior) -> Tensor:
-        """(..., dimension) of sets (..., pixels)."""
-        position, colour = sets % prior.positions, prior.corners[sets // prior.positions] * 255
-        return torch.cat([prior.place[position], colour], -1).flatten(-2)
+        return sets.flatten(2)
 
     def _wanted(self, state: LaneModels) -> Tensor:
-        return torch.tensor([len(model.asked.sets) for model in state.models])
+        return torch.tensor([len(model.pixels) for model in state.models])
 
     @one_thread()
     def _learn(self, state: LaneModels, fitness: Tensor, margins: Tensor | None) -> None:
@@ -124,5 +122,8 @@ class PixelProcess(LaneSearch[LaneModels]):
 
     @one_thread()
     def _infeasible(self, state: LaneModels) -> Tensor:
-        make_plans(model for model in state.models if model.seasoned)
-        return torch.tensor([model.infeasible for model in state.models])
+        make_plans([model for model in state.models if model.seasoned])
+        return torch.tensor([model.hopeless for model in state.models])
+
+    def _swept(self, state: LaneModels) -> Tensor:
+        return torch.tensor([model.sweep.count for model in state.models])
