@@ -24,29 +24,33 @@ class PixelProcess(LaneSearch[LaneModels]):
     """A Gaussian process over the effects of single pixels, from which whole sets are composed and exchanged.
 
     pixels: how many may change, th. shape: (H, W, C) of the images, C up to 4. capacity: observations a lane keeps,
-    at least 24. A genome is th × (row, column, C values 0–255), as in ``attacks.FewPixel``; rows and columns are whole
-    numbers, colours the 2^C corners of the colour cube, and no two of the pixels share a position (unless the image
-    has fewer).
+    at least 24. A genome is th × (row, column, C values 0–255), as in ``attacks.FewPixel``; all are whole numbers, and
+    no two of the pixels share a position (unless the image has fewer).
 
     What a pixel of a given colour does to a score changes smoothly from position to position and depends mostly on the
     direction and the size of the change of colour, so that some 50 probes map the whole image. Each answer is a noisy
     sum of such effects, and a Gaussian process of them (``PixelPrior``, ``Landscape``) is kept exactly, for all margins
-    together when `tell` is given them. Candidates are those whose predicted margin is the fewest standard deviations
-    above zero: sets composed greedily from the map (mean + hope × deviation for several hopes), and, three in four
-    once there is an incumbent, swaps of one of its pixels. Swaps are observed as differences to the incumbent, in which
-    the interactions of the other pixels cancel. Batches grow from 2 to 12 with the number of queries (``wanted``). No
-    random numbers are drawn, and `start` and the bounds are not looked at.
+    together when `tell` is given them. It knows the 2^C corners of the colour cube alone, as effects grow with the
+    change. Candidates are those whose predicted margin is the fewest standard deviations above zero: sets composed
+    greedily from the map (mean + hope × deviation for several hopes), and, three in four once there is an incumbent,
+    swaps of one of its pixels. Swaps are observed as differences to the incumbent, in which the interactions of the
+    other pixels cancel. Batches grow from 2 to 12 with the number of queries (``wanted``). `start` and the bounds are
+    not looked at. When ``capacity`` observations are in, the older half is forgotten.
 
-    A lane never stalls. It is infeasible when nothing left promises success: with th = 1 once, after 40 queries, no
-    cell left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 6 rounds was
-    within 5.5. When ``capacity`` observations are in, the older half of them is forgotten.
+    The map promises nothing more: with th = 1 once, after 40 queries, no cell left is within 5 standard deviations of
+    success; with more pixels once, after 150, no probe of the last 6 rounds was within 5.5; both the farther the wider
+    than Gaussian its own predictions turned out to miss (``pixel_trust.tail``). A lane is infeasible then, but it does
+    not end by itself, for the map may be wrong. It goes on: every other round takes random steps from the best sets, of
+    colours inside the cube too (``Steps``), the others ask what the map promises next. With th = 1 steps are one round
+    in ten after the first 500 of them, and once ``capacity`` answers are in or no corner is left, a ``Sweep`` in the
+    map's order takes its place: every position in every corner colour, then 27 and 125 colours. A lane never stalls.
 
     Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each
     other in the last bits, but on no other lane.
 
     Memory: about capacity × (C + 1) × H × W float32 a lane, touched as observations come in.
 
-    Raises ValueError for fewer than 1 pixel, other than 1 to 4 channels, a capacity below 16, and when lanes are added
+    Raises ValueError for fewer than 1 pixel, other than 1 to 4 channels, a capacity below 24, and when lanes are added
     without their images or with images of another shape.
     """
 

@@ -11,10 +11,9 @@ def tail(landscape: Landscape) -> float:
     """How many times wider than Gaussian the surprises of a landscape are, at least 1.
 
     A *surprise* is an answer less its prediction, over the predicted standard deviation: what `Posterior.answers`
-    holds, over the scale. Of n Gaussian ones the largest is about √(2 ln n) in size.
+    holds, over the scale. Of n Gaussian ones the largest is about √(2 ln n) in size, seldom more.
     """
     surprises = landscape.posterior.answers / landscape.scale()
-    count = surprises.shape[0]
-    if count < 2:
+    if len(surprises) < 2:
         return 1.0
-    return max(1.0, float(surprises.abs().amax()) / math.sqrt(2 * math.log(count)))
+    return max(1.0, float(surprises.abs().amax()) / math.sqrt(2 * math.log(surprises.numel())))
