@@ -99,7 +99,8 @@ class LaneModel:
         """Even the most promising of all that is left has been many standard deviations off, for some rounds; more of
         them the worse the map's own predictions turned out."""
         _, rounds, score = ONE if self.size == 1 else MORE
-        return self.seasoned and min(self.scores[-rounds:]) > score * tail(self.landscape)
+        lowest = min(self.scores[-rounds:]) if self.seasoned else 0.0
+        return lowest > score and lowest > score * tail(self.landscape)
 
     def beside(self) -> Beside | None:
         """What is to be asked without the map, where it is the turn of that."""
