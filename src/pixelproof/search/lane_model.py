@@ -80,6 +80,11 @@ class LaneModel:
         return self.plan
 
     @property
+    def probes(self) -> int:
+        """Sets that are asked."""
+        return len(self.asked.pixels if isinstance(self.asked, Beside) else self.asked.sets)
+
+    @property
     def pixels(self) -> Tensor:
         """(q, e, 2 + C): rows, columns and values 0–255 of what is asked."""
         return self.asked.pixels if isinstance(self.asked, Beside) else self.prior.pixels(self.asked.sets)
@@ -96,8 +101,8 @@ class LaneModel:
 
     @property
     def hopeless(self) -> bool:
-        """Even the most promising of all that is left has been many standard deviations off, for some rounds; more of
-        them the worse the map's own predictions turned out."""
+        """Even the most promising of all that is left has been many standard deviations off, for some rounds; the more
+        of them, the worse the map's own predictions turned out."""
         _, rounds, score = ONE if self.size == 1 else MORE
         lowest = min(self.scores[-rounds:]) if self.seasoned else 0.0
         return lowest > score and lowest > score * tail(self.landscape)
@@ -106,15 +111,14 @@ class LaneModel:
         """What is to be asked without the map, where it is the turn of that."""
         if not self.hopeless or self.steps.best is None:
             return None
-        few = min(self.alone, FEW / EARLY) * EARLY + max(self.alone - FEW / EARLY, 0) * LATE
-        if self.steps.asked <= (few if self.size == 1 else self.alone * ALWAYS):
-            return Beside(self.steps.propose(self.count))
-        if self.size > 1 or not self._sweeps():
-            return None
-        cells = self.sweep.next(self.count)
-        return (
-            Beside(self.sweep.pixels(cells)[:, None], cells) if len(cells) else Beside(self.steps.propose(self.count))
-        )
+        share = min(self.alone, FEW / EARLY) * EARLY + max(self.alone - FEW / EARLY, 0) * LATE
+        if self.steps.asked > (share if self.size == 1 else self.alone * ALWAYS):
+            if self.size > 1 or not self._sweeps():
+                return None
+            cells = self.sweep.next(self.count)
+            if len(cells):
+                return Beside(self.sweep.pixels(cells)[:, None], cells)
+        return Beside(self.steps.propose(self.count))
 
     def _sweeps(self) -> bool:
         """Whether the sweep goes on, or begins since the map can take in no more."""
@@ -125,7 +129,7 @@ class LaneModel:
 
     def told(self, answers: Tensor, usable: Sequence[int]) -> None:
         """Note the lowest margins of what was asked, answers (q or more, K), of which some are usable."""
-        self.alone += self.hopeless * len(self.pixels)
+        self.alone += self.hopeless * self.probes
         if not usable:
             return
         lowest = answers[usable].amin(1).clamp(max=STEEP)
@@ -190,7 +194,7 @@ def _plans(models: Sequence[LaneModel]) -> list[Plan]:
 def observe(models: Sequence[LaneModel], answers: Tensor) -> None:
     """Let each learn from the answers (lanes, q or more, K) to its plan."""
     usable = (answers.amin(2) < UNUSABLE).tolist()
-    good = [[k for k in range(len(model.pixels)) if own[k]] for model, own in zip(models, usable, strict=True)]
+    good = [[k for k in range(model.probes) if own[k]] for model, own in zip(models, usable, strict=True)]
     plans: dict[int, Plan] = {}
     for lane, (model, own, chosen) in enumerate(zip(models, answers, good, strict=True)):
         if model.rivals is None and chosen:

@@ -110,7 +110,7 @@ class PixelProcess(LaneSearch[LaneModels]):
         return sets.flatten(2)
 
     def _wanted(self, state: LaneModels) -> Tensor:
-        return torch.tensor([len(model.pixels) for model in state.models])
+        return torch.tensor([model.probes for model in state.models])
 
     @one_thread()
     def _learn(self, state: LaneModels, fitness: Tensor, margins: Tensor | None) -> None:
