@@ -74,6 +74,14 @@ def _adversarial() -> nn.Module:
     raise MissingError("PIXELPROOF_ADVERSARIAL holds weights of no known layout; give those of the zoo's resnet20.")
 
 
+def _of_zoo(name: str) -> nn.Module:
+    """A network of the zoo whose weights need not be bundled."""
+    try:
+        return registry.load(name)
+    except pp.ModelError as error:
+        raise MissingError(str(error)) from error
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "public-resnet20": _public_resnet20,
     "resnet20": lambda: registry.load("resnet20"),
@@ -81,6 +89,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet18": _resnet18,
     "efficientnet-lite0": _efficientnet_lite0,
     "adversarial": _adversarial,
+    "strided-cnn": lambda: _of_zoo("strided-cnn"),
+    "preact-resnet20": lambda: _of_zoo("preact-resnet20"),
 }
 
 

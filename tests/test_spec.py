@@ -122,6 +122,13 @@ def test_minimal_thresholds_may_name_the_search_that_auto_is(attack, search):
     assert auto == named
 
 
+def test_giving_up_is_asked_for_and_is_of_the_identity():
+    default, given = _resolve(), _resolve(give_up=True)
+    assert not any(s.give_up for s in default.searches)
+    assert all(s.give_up for s in given.searches)
+    assert default.as_dict() != given.as_dict()
+
+
 def test_minimal_numbers_of_pixels_need_a_map():
     with pytest.raises(InputError, match=r"--minimal: .* not 65×64×3: add --attacks threshold\.") as caught:
         _resolve((65, 64, 3), minimal=127)

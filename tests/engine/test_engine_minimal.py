@@ -263,5 +263,6 @@ def test_a_flat_landscape_spends_its_queries_and_finds_nothing(attack: Attack) -
     done = attack(Watched(flat), data, **{**BOTH, "max_queries": 300})
     check_records(done, data, flat, 127, 300)
     assert not any(record.success for record in done.records)
-    assert all(record.queries >= 299 for record in done.records if record.attack == "threshold")
-    assert all(record.queries >= 299 or record.gave_up for record in done.records)
+    assert all(record.queries >= 299 and not record.gave_up for record in done.records)
+    given = attack(Watched(flat), data, **{**BOTH, "max_queries": 2_000}, give_up=True)
+    assert all(record.gave_up == (record.attack == "few-pixel") for record in given.records)

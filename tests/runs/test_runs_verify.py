@@ -129,6 +129,7 @@ COLUMNS = {
     "seconds": "seconds / 2",
     "seed": "seed + 1",
     "gradient_steps": "gradient_steps + 1",
+    "swept": "swept + 1",
     "digest": "'0'",
 }
 

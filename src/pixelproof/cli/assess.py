@@ -71,6 +71,10 @@ def assess(
         int | None,
         typer.Option(help="Queries a sample and level, verification included.", show_default="the preset's"),
     ] = None,
+    give_up: Annotated[
+        bool,
+        typer.Option("--give-up", help="Let the pixel process end a search that it sees no success ahead of."),
+    ] = False,
     independent_levels: Annotated[
         bool,
         typer.Option("--independent-levels", help="Search each level alone instead of inheriting successes upward."),

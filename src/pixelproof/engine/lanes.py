@@ -69,7 +69,8 @@ class Lane:
     queries: int = 0
     restarts: int = 0
     aim: Aim | None = None  # where the minimal threshold is sought
-    infeasible: bool = False  # the search saw no success ahead
+    gave_up: bool = False  # the search saw no success ahead, and may end for that
+    swept: int = 0  # as the record has it
     margin: float = math.inf  # the best fitness seen
     begun: float = field(default_factory=time.perf_counter)
     found: Tensor | None = None  # the adversarial image that stands before the judge, H×W×C
@@ -77,8 +78,8 @@ class Lane:
 
     @property
     def over(self) -> bool:
-        """Whether it has what it sought, or sees nothing ahead."""
-        return self.aim.over if self.aim is not None else self.found is not None or self.infeasible
+        """Whether it has what it sought, or gave up."""
+        return self.aim.over if self.aim is not None else self.found is not None or self.gave_up
 
     def outcome(self, settings: SearchSettings, seed: int) -> Outcome:
         """What the run keeps of it, once it ended."""
@@ -105,10 +106,11 @@ class Lane:
             confidence=confidence,
             margin=self.margin,
             queries=self.queries,
-            gave_up=found is None and self.infeasible,
+            gave_up=found is None and self.gave_up,
             restarts=self.restarts,
             seconds=time.perf_counter() - self.begun,
             seed=seed,
+            swept=self.swept,
             **distances,  # type: ignore[arg-type]
         )
         return record, image
@@ -117,8 +119,9 @@ class Lane:
 class Lanes:
     """Asks for candidates of all its lanes, has the best of them judged, and lets the searches learn.
 
-    A lane ends when an image of it stands before the judge, when its search sees nothing ahead, or when its queries are
-    spent; one query is always held back for the judge. A search that stalls begins again elsewhere with what is left.
+    A lane ends when an image of it stands before the judge, or when its queries are spent, and where ``give_up`` was
+    asked for also when its search sees nothing ahead; one query is always held back for the judge. A search that stalls
+    begins again elsewhere with what is left.
     Where minimal thresholds are sought, an image that stands is not the end but a new limit to stay below.
     """
 
@@ -215,10 +218,11 @@ class Lanes:
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
-        for lane, infeasible in zip(self.lanes, self.search.infeasible().tolist(), strict=True):
-            lane.infeasible = infeasible
+        hopeless = self.search.infeasible().tolist() if self.settings.give_up else [False] * len(self.lanes)
+        for lane, gave_up, swept in zip(self.lanes, hopeless, self.search.swept().tolist(), strict=True):
+            lane.gave_up, lane.swept = gave_up, swept
             if lane.aim is not None and not lane.aim.over:
-                lane.aim.missed(lane.queries, infeasible)
+                lane.aim.missed(lane.queries, gave_up)
         spent = self.settings.max_queries - 1
         ended = [lane.over or lane.queries >= spent for lane in self.lanes]
         stalled = [s and not e for s, e in zip(self.search.stalled().tolist(), ended, strict=True)]

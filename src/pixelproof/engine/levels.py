@@ -160,6 +160,7 @@ def _inherit(record: Record, settings: SearchSettings) -> Record:
         inherited_from=record.level,
         queries=0,
         gave_up=False,
+        swept=0,
         restarts=0,
         seconds=0.0,
     )

@@ -30,6 +30,7 @@ class SearchSettings:
     max_queries: int  # for one sample at one threshold, verification included
     cohort: int = 1  # consecutive samples that learn from each other
     minimal: bool = False  # the smallest threshold of each sample is sought, ``threshold`` being the largest allowed
+    give_up: bool = False  # a search that sees no success ahead may end before its budget
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class AssessSpec(BaseModel):
     minimal: int | None = Field(default=None, ge=1, le=255)  # seek every sample's smallest threshold, up to this one
     preset: PresetName = "quick"
     max_queries: int | None = Field(default=None, ge=2, le=10**9)
+    give_up: bool = False  # a few-pixel search may end before its budget, where its map promises nothing
     independent_levels: bool = False
     target: str = "none"
     fitness: FitnessChoice = "margin"
@@ -228,7 +229,7 @@ def _search_settings(
             f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
             f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."
         )
-    return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort, minimal)
+    return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort, minimal, spec.give_up)
 
 
 def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> SearchName:

@@ -51,6 +51,9 @@ class Record:
     seconds: float
     seed: int
     gradient_steps: int = 0  # images through the model backwards
+    #: Images with one changed pixel that the pixel process asked, of those that it sweeps over in order: of P positions
+    #: and C channels P × 2^C once every corner colour was asked everywhere, P × 3^C and P × 5^C after the next grids.
+    swept: int = 0
 
     @property
     def levelled(self) -> bool:

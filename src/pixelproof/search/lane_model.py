@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -11,8 +12,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from pixelproof.search.pixel_landscape import Landscape, Observations, learn
-from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, pruned, scan
+from pixelproof.search.pixel_plan import Incumbent, Plan, Pool, pruned, scan, single
 from pixelproof.search.pixel_prior import PixelPrior
+from pixelproof.search.pixel_steps import Steps
+from pixelproof.search.pixel_sweep import Sweep
+from pixelproof.search.pixel_trust import tail
 
 SMALLEST, LARGEST = 2, 12
 GROWTH = ((8, 8), (16, LARGEST))  # a batch is 1 / 8 of what was asked so far, up to 8, and then 1 / 16
@@ -20,8 +24,11 @@ SWAPS = 0.75  # of a batch
 # Variance of what does not add: of a set of e ALONE + CROWD (e - 1)^CROWDING, fitted with the constants of the prior;
 # of a swap twice what random swaps show, since the pixels of an incumbent were chosen together.
 ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
-# A lane is infeasible after this many queries, once in that many rounds no score was as low. One pixel, and more.
+# The map promises nothing after this many queries, once in that many rounds no score was as low. One pixel, and more.
 ONE, MORE = (40, 1, 5.0), (150, 6, 5.5)
+# Of what is asked from then on, the share that steps are given: of one pixel while they are few, and later, when the
+# sweep is to get on; of more.
+EARLY, FEW, LATE, ALWAYS = 0.5, 500, 0.1, 0.5
 UNUSABLE = 1e30  # a margin beyond it is none
 STEEP = 1e4  # margins are cut here
 
@@ -29,10 +36,24 @@ STEEP = 1e4  # margins are cut here
 Item = TypeVar("Item")
 
 
-class LaneModel:
-    """One lane: its landscape, the sets it asked, the best of them, and the next ones."""
+@dataclass
+class Beside:
+    """q sets to ask that the map has no part in: ``pixels`` (q, e, 2 + C); ``cells`` (q,) where the sweep asks them."""
 
-    def __init__(self, cohort: int, prior: PixelPrior, image: Tensor, size: int, capacity: int) -> None:
+    pixels: Tensor
+    cells: Tensor | None = None
+
+
+class LaneModel:
+    """One lane: its landscape, the sets it asked, the best of them, and the next ones.
+
+    As long as the map promises something, what it promises most is asked. Then *steps* from the best sets take turns
+    with what it promises next, and of one pixel, once its rows are full, with the *sweep*, which begins in its order.
+    """
+
+    def __init__(
+        self, cohort: int, prior: PixelPrior, image: Tensor, size: int, capacity: int, random: torch.Generator
+    ) -> None:
         self.cohort, self.prior, self.size, self.capacity = cohort, prior, size, capacity
         self.features = prior.corner_features(image)
         self.landscape = Landscape(prior, self.features, 1, 0)
@@ -42,7 +63,9 @@ class LaneModel:
         self.lowest = math.inf  # margin of the incumbent
         self.tried = torch.zeros(0, size, dtype=torch.long, device=image.device)  # of the present size
         self.used = self.tried.sum(1)  # sums of the keys of all sets, of any size
-        self.plan: Plan | None = None  # the probes to be answered next
+        self.plan: Plan | Beside | None = None  # the probes to be answered next
+        self.steps, self.sweep = Steps(prior, image, random), Sweep(prior)
+        self.alone = 0  # probes asked since the map promised nothing
         self.scores: list[float] = []  # the best one of each plan of the present size
 
     @property
@@ -51,10 +74,20 @@ class LaneModel:
         return max(SMALLEST, *(min(len(self.used) // share, most) for share, most in GROWTH))
 
     @property
-    def asked(self) -> Plan:
+    def asked(self) -> Plan | Beside:
         """The plan, once there is one."""
         assert self.plan is not None
         return self.plan
+
+    @property
+    def probes(self) -> int:
+        """Sets that are asked."""
+        return len(self.asked.pixels if isinstance(self.asked, Beside) else self.asked.sets)
+
+    @property
+    def pixels(self) -> Tensor:
+        """(q, e, 2 + C): rows, columns and values 0–255 of what is asked."""
+        return self.asked.pixels if isinstance(self.asked, Beside) else self.prior.pixels(self.asked.sets)
 
     @property
     def noise(self) -> float:
@@ -67,10 +100,45 @@ class LaneModel:
         return len(self.tried) >= (ONE if self.size == 1 else MORE)[0]
 
     @property
-    def infeasible(self) -> bool:
-        """Even the most promising of all that is left has been many standard deviations off, for some rounds."""
+    def hopeless(self) -> bool:
+        """Even the most promising of all that is left has been many standard deviations off, for some rounds; the more
+        of them, the worse the map's own predictions turned out."""
         _, rounds, score = ONE if self.size == 1 else MORE
-        return self.seasoned and min(self.scores[-rounds:]) > score
+        lowest = min(self.scores[-rounds:]) if self.seasoned else 0.0
+        return lowest > score and lowest > score * tail(self.landscape)
+
+    def beside(self) -> Beside | None:
+        """What is to be asked without the map, where it is the turn of that."""
+        if not self.hopeless or self.steps.best is None:
+            return None
+        share = min(self.alone, FEW / EARLY) * EARLY + max(self.alone - FEW / EARLY, 0) * LATE
+        if self.steps.asked > (share if self.size == 1 else self.alone * ALWAYS):
+            if self.size > 1 or not self._sweeps():
+                return None
+            cells = self.sweep.next(self.count)
+            if len(cells):
+                return Beside(self.sweep.pixels(cells)[:, None], cells)
+        return Beside(self.steps.propose(self.count))
+
+    def _sweeps(self) -> bool:
+        """Whether the sweep goes on, or begins since the map can take in no more."""
+        full = self.landscape.count + LARGEST > self.capacity
+        if not self.sweep.begun and (full or not self.sweep.corners_left):
+            self.sweep.begin(single(self.landscape, self.tried[:, 0]))
+        return self.sweep.begun
+
+    def told(self, answers: Tensor, usable: Sequence[int]) -> None:
+        """Note the lowest margins of what was asked, answers (q or more, K), of which some are usable."""
+        self.alone += self.hopeless * self.probes
+        if not usable:
+            return
+        lowest = answers[usable].amin(1).clamp(max=STEEP)
+        self.steps.told(self.pixels[usable], lowest)
+        if isinstance(self.asked, Beside):
+            if self.asked.cells is not None:
+                self.sweep.told(self.asked.cells[usable], lowest)
+        elif self.size == 1:
+            self.sweep.corners_told(self.asked.sets[usable, 0], lowest)
 
     def condition_on(self, margins: Tensor) -> None:
         """Begin with the margins (K,) of the clean image."""
@@ -92,7 +160,8 @@ class LaneModel:
             return
         fewer = self.incumbent if size < self.size else None
         self.size, self.incumbent, self.lowest, self.scores = size, None, math.inf, []
-        self.tried, self.plan = self.tried.new_zeros(0, size), None
+        self.tried, self.plan, self.alone = self.tried.new_zeros(0, size), None, 0
+        self.steps.forget()
         if fewer is not None:
             self.expect(pruned(self.landscape, fewer, size))
 
@@ -102,8 +171,10 @@ class LaneModel:
         self.scores.append(plan.best)
 
 
-def make_plans(models: Iterable[LaneModel]) -> None:
+def make_plans(models: Sequence[LaneModel]) -> None:
     """Let those that have no plan make one."""
+    for model in models:
+        model.plan = model.plan or model.beside()
     idle = [model for model in models if model.plan is None]
     for group in _alike(idle, lambda m: (m.cohort, m.size, m.landscape.outputs, m.count, m.incumbent is None)):
         for model, plan in zip(group, _plans(group), strict=True):
@@ -123,25 +194,29 @@ def _plans(models: Sequence[LaneModel]) -> list[Plan]:
 def observe(models: Sequence[LaneModel], answers: Tensor) -> None:
     """Let each learn from the answers (lanes, q or more, K) to its plan."""
     usable = (answers.amin(2) < UNUSABLE).tolist()
-    good = [[k for k in range(len(model.asked.sets)) if own[k]] for model, own in zip(models, usable, strict=True)]
-    for model, own, chosen in zip(models, answers, good, strict=True):
+    good = [[k for k in range(model.probes) if own[k]] for model, own in zip(models, usable, strict=True)]
+    plans: dict[int, Plan] = {}
+    for lane, (model, own, chosen) in enumerate(zip(models, answers, good, strict=True)):
         if model.rivals is None and chosen:
             model.follow((own[chosen] < UNUSABLE).all(0))
+        model.told(own, chosen)
+        if isinstance(model.asked, Plan):
+            plans[lane] = model.asked
+        model.plan = None
 
     def situation(lane: int) -> Hashable:
-        model, plan = models[lane], models[lane].asked
+        model, plan = models[lane], plans[lane]
         return model.cohort, model.landscape.outputs, plan.sets.shape, plan.swaps, tuple(good[lane])
 
-    for lanes in _alike(range(len(models)), situation):
-        _observe_alike([models[lane] for lane in lanes], answers[lanes], good[lanes[0]])
+    for lanes in _alike(plans, situation):
+        _observe_alike([models[k] for k in lanes], [plans[k] for k in lanes], answers[lanes], good[lanes[0]])
 
 
-def _observe_alike(models: Sequence[LaneModel], answers: Tensor, good: list[int]) -> None:
+def _observe_alike(models: Sequence[LaneModel], plans: Sequence[Plan], answers: Tensor, good: Sequence[int]) -> None:
     """Those whose plans are alike, and of which the same answers are good."""
-    plans = [model.asked for model in models]
     sets = torch.stack([plan.sets for plan in plans])
     for model, own, keys in zip(models, sets, models[0].prior.keys[sets].sum(2), strict=True):
-        model.tried, model.used, model.plan = torch.cat([model.tried, own]), torch.cat([model.used, keys]), None
+        model.tried, model.used = torch.cat([model.tried, own]), torch.cat([model.used, keys])
     if not good:
         return
     rivals = torch.stack([model.rivals for model in models if model.rivals is not None])[:, None]

@@ -48,7 +48,7 @@ def pruned(landscape: Landscape, incumbent: Incumbent, size: int) -> Plan:
 def scan(landscapes: Sequence[Landscape], tried: Sequence[Tensor], count: int) -> list[Plan]:
     """The ``count`` most promising single cells of each lane that lie apart; tried, (n,) each, are the earlier ones."""
     place = landscapes[0].prior.place
-    lowest, colour = torch.stack([_single(*lane) for lane in zip(landscapes, tried, strict=True)]).min(1)  # (lanes, P)
+    lowest, colour = torch.stack([single(*lane) for lane in zip(landscapes, tried, strict=True)]).min(1)  # (lanes, P)
     best, cells = lowest.amin(1), []
     for _ in range(count):
         position = lowest.argmin(1, keepdim=True)
@@ -58,8 +58,8 @@ def scan(landscapes: Sequence[Landscape], tried: Sequence[Tensor], count: int) -
     return _plans(sets, sets, torch.ones_like(sets, dtype=torch.float32), 0, best)
 
 
-def _single(landscape: Landscape, tried: Tensor) -> Tensor:
-    """(colours, P): the score of each cell by itself, infinity for those tried."""
+def single(landscape: Landscape, tried: Tensor) -> Tensor:
+    """(colours, P): the score of each cell by itself, infinity for those tried, (n,)."""
     drops = landscape.drops(torch.arange(landscape.outputs, device=tried.device))
     deviation = landscape.variance.clamp(min=0).sqrt() * landscape.scale()[:, None, None]
     score = ((landscape.level[:, None, None] - drops) / deviation.add_(CALM)).amin(0)

@@ -53,6 +53,10 @@ class PixelPrior:
         change = self.corners.T[:, :, None] - image.reshape(self.positions, -1).T[:, None] / 255
         return torch.cat([change, change.norm(dim=0, keepdim=True)])
 
+    def pixels(self, cells: Tensor) -> Tensor:
+        """(..., 2 + C): row, column and values 0–255 of cells: position j % P in corner colour j // P."""
+        return torch.cat([self.place[cells % self.positions], self.corners[cells // self.positions] * 255], -1)
+
     def correlations(self, one: Tensor, other: Tensor) -> Tensor:
         """s(p) s(q) ρ(|p - q|) of two tensors of positions, int64, broadcast."""
         apart = self._offset[one] - self._offset[other] + self._centre

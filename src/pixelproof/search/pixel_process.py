@@ -24,29 +24,33 @@ class PixelProcess(LaneSearch[LaneModels]):
     """A Gaussian process over the effects of single pixels, from which whole sets are composed and exchanged.
 
     pixels: how many may change, th. shape: (H, W, C) of the images, C up to 4. capacity: observations a lane keeps,
-    at least 24. A genome is th × (row, column, C values 0–255), as in ``attacks.FewPixel``; rows and columns are whole
-    numbers, colours the 2^C corners of the colour cube, and no two of the pixels share a position (unless the image
-    has fewer).
+    at least 24. A genome is th × (row, column, C values 0–255), as in ``attacks.FewPixel``; all are whole numbers, and
+    no two of the pixels share a position (unless the image has fewer).
 
     What a pixel of a given colour does to a score changes smoothly from position to position and depends mostly on the
     direction and the size of the change of colour, so that some 50 probes map the whole image. Each answer is a noisy
     sum of such effects, and a Gaussian process of them (``PixelPrior``, ``Landscape``) is kept exactly, for all margins
-    together when `tell` is given them. Candidates are those whose predicted margin is the fewest standard deviations
-    above zero: sets composed greedily from the map (mean + hope × deviation for several hopes), and, three in four
-    once there is an incumbent, swaps of one of its pixels. Swaps are observed as differences to the incumbent, in which
-    the interactions of the other pixels cancel. Batches grow from 2 to 12 with the number of queries (``wanted``). No
-    random numbers are drawn, and `start` and the bounds are not looked at.
+    together when `tell` is given them. It knows the 2^C corners of the colour cube alone, as effects grow with the
+    change. Candidates are those whose predicted margin is the fewest standard deviations above zero: sets composed
+    greedily from the map (mean + hope × deviation for several hopes), and, three in four once there is an incumbent,
+    swaps of one of its pixels. Swaps are observed as differences to the incumbent, in which the interactions of the
+    other pixels cancel. Batches grow from 2 to 12 with the number of queries (``wanted``). `start` and the bounds are
+    not looked at. When ``capacity`` observations are in, the older half is forgotten.
 
-    A lane never stalls. It is infeasible when nothing left promises success: with th = 1 once, after 40 queries, no
-    cell left is within 5 standard deviations of it; with more pixels once, after 150, no probe of the last 6 rounds was
-    within 5.5. When ``capacity`` observations are in, the older half of them is forgotten.
+    The map promises nothing more: with th = 1 once, after 40 queries, no cell left is within 5 standard deviations of
+    success; with more pixels once, after 150, no probe of the last 6 rounds was within 5.5; both the farther the wider
+    than Gaussian its own predictions turned out to miss (``pixel_trust.tail``). A lane is infeasible then, but it does
+    not end by itself, for the map may be wrong. It goes on: every other round takes random steps from the best sets, of
+    colours inside the cube too (``Steps``), the others ask what the map promises next. With th = 1 steps are one round
+    in ten after the first 500 of them, and once ``capacity`` answers are in or no corner is left, a ``Sweep`` in the
+    map's order takes its place: every position in every corner colour, then 27 and 125 colours. A lane never stalls.
 
     Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each
     other in the last bits, but on no other lane.
 
     Memory: about capacity × (C + 1) × H × W float32 a lane, touched as observations come in.
 
-    Raises ValueError for fewer than 1 pixel, other than 1 to 4 channels, a capacity below 16, and when lanes are added
+    Raises ValueError for fewer than 1 pixel, other than 1 to 4 channels, a capacity below 24, and when lanes are added
     without their images or with images of another shape.
     """
 
@@ -69,11 +73,10 @@ class PixelProcess(LaneSearch[LaneModels]):
     def incumbent(self, lane: int) -> Tensor:
         """The best genome of a lane so far, (dimension,). Raises RuntimeError before one was answered."""
         model = None if self._state is None else self._state.models[lane]
-        if model is None or model.incumbent is None:
+        best = None if model is None else model.steps.best
+        if best is None:
             raise RuntimeError(f"lane {lane} of {self.lanes} was told 0 finite answers: it has no best genome yet")
-        cells = model.incumbent.cells
-        missing = self.pixels - len(cells)
-        return self._genomes(torch.cat([cells, cells[-1:].expand(missing)]), model.prior)
+        return torch.cat([best, best[-1:].expand(self.pixels - len(best), -1)]).flatten()
 
     @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> LaneModels:
@@ -85,7 +88,10 @@ class PixelProcess(LaneSearch[LaneModels]):
         prior = self._priors[images.device]
         size = min(self.pixels, prior.positions)
         self._cohorts += 1
-        models = [LaneModel(self._cohorts, prior, image, size, self.capacity) for image in images]
+        models = [
+            LaneModel(self._cohorts, prior, image, size, self.capacity, random)
+            for image, random in zip(images, self._beginning, strict=True)
+        ]
         if self._clean is not None:
             for model, margins in zip(models, self._clean, strict=True):
                 model.condition_on(margins)
@@ -94,21 +100,17 @@ class PixelProcess(LaneSearch[LaneModels]):
     @one_thread()
     def _propose(self, state: LaneModels) -> Tensor:
         make_plans(state.models)
-        sets = torch.empty(self.lanes, self.population, self.pixels, dtype=torch.long, device=self._device)
+        shape = (self.lanes, self.population, self.pixels, 2 + self.shape[2])
+        sets = torch.empty(shape, device=self._device)
         for own, model in zip(sets, state.models, strict=True):
-            planned = model.asked.sets
-            count, size = planned.shape
+            planned = model.pixels
+            count, size = planned.shape[:2]
             own[:count, :size], own[:count, size:] = planned, planned[:, -1:]
             own[count:] = own[0]
-        return self._genomes(sets, state.models[0].prior)
-
-    def _genomes(self, sets: Tensor, prior: PixelPrior) -> Tensor:
-        """(..., dimension) of sets (..., pixels)."""
-        position, colour = sets % prior.positions, prior.corners[sets // prior.positions] * 255
-        return torch.cat([prior.place[position], colour], -1).flatten(-2)
+        return sets.flatten(2)
 
     def _wanted(self, state: LaneModels) -> Tensor:
-        return torch.tensor([len(model.asked.sets) for model in state.models])
+        return torch.tensor([model.probes for model in state.models])
 
     @one_thread()
     def _learn(self, state: LaneModels, fitness: Tensor, margins: Tensor | None) -> None:
@@ -124,5 +126,8 @@ class PixelProcess(LaneSearch[LaneModels]):
 
     @one_thread()
     def _infeasible(self, state: LaneModels) -> Tensor:
-        make_plans(model for model in state.models if model.seasoned)
-        return torch.tensor([model.infeasible for model in state.models])
+        make_plans([model for model in state.models if model.seasoned])
+        return torch.tensor([model.hopeless for model in state.models])
+
+    def _swept(self, state: LaneModels) -> Tensor:
+        return torch.tensor([model.sweep.count for model in state.models])

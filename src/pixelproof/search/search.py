@@ -126,6 +126,10 @@ class LaneSearch(ABC, Generic[State]):
         """(lanes,) bool, on any device."""
         return torch.zeros(self.lanes, dtype=torch.bool)
 
+    def _swept(self, state: State) -> Tensor:
+        """(lanes,) int64, on any device."""
+        return torch.zeros(self.lanes, dtype=torch.int64)
+
     def _limit(self, state: State, limits: list[int]) -> None:
         raise RuntimeError(f"{type(self).__name__} takes no limits")
 
@@ -255,6 +259,13 @@ class LaneSearch(ABC, Generic[State]):
         if self._state is None:
             return torch.zeros(0, dtype=torch.bool, device=self._device)
         return self._infeasible(self._state).to(self._device)
+
+    @torch.inference_mode(mode=False)
+    def swept(self) -> Tensor:
+        """(lanes,) int64: images of one changed pixel asked of those that a sweep goes through in order; 0 without."""
+        if self._state is None:
+            return torch.zeros(0, dtype=torch.int64, device=self._device)
+        return self._swept(self._state).to(self._device)
 
     def _refuse_between_ask_and_tell(self, call: str) -> None:
         if self._asked:
