@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,7 +29,7 @@ class JSMA(Attack):
     names a target; without one, all classes but the label are wanted.
     """
 
-    name: ClassVar[str] = "jsma"
+    name = "jsma"
 
     theta: float = 255
     gamma: float = 0.145

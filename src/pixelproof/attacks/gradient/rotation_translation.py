@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import radians
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions.warp import mildest_first, posed
@@ -32,8 +31,8 @@ class RotationTranslation(Attack):
     grid has ``rotations`` × ``translations`` × ``translations`` poses. What comes in from outside is black.
     """
 
-    name: ClassVar[str] = "rotation-translation"
-    needs: ClassVar[Needs] = "scores"
+    name = "rotation-translation"
+    needs = "scores"
 
     rotation: float = 30
     translation: float = 0.1
