@@ -52,13 +52,6 @@ class Checkpoint:
             return Answer("skipped", f"This could not be measured. {error}")
 
 
-def checkpoint(
-    number: int, name: str, *, title: str, asks: str, needs: Needs, source: str
-) -> Callable[[Check], Checkpoint]:
-    """Makes the function below it the checkpoint of these words."""
-    return lambda check: Checkpoint(number, name, title, asks, needs, source, check)
-
-
 def beside(audit: AuditContext, answer: Answer) -> Answer:
     """``answer``, its fail a warning where it rests on gradients that the threat model's attacker does not have."""
     if answer.verdict != "fail" or audit.permits("gradients"):

@@ -13,7 +13,7 @@ from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, has_scores, on_labels, on_scores
-from pixelproof.jobs.audit.checkpoint import checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
@@ -43,14 +43,6 @@ class _Tried:
         return Rate(len(self.within.rows) - fooled, len(self.within.rows))
 
 
-@checkpoint(
-    14,
-    "query-limits",
-    title="A limit on queries is not what the claim rests on",
-    asks="How does success grow with the queries that an attacker has?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-C2",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim does not hold within its own limit; warns where it holds by the limit alone."""
     tried, limit = _tried(audit), audit.threat.queries

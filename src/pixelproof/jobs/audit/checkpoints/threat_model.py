@@ -8,7 +8,6 @@ from typing import Any, Literal
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.named import NAMES, parse_attack
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.checkpoint import checkpoint
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
 from pixelproof.results.audit.claim import NORMS, Claim, Comparison, Evaluation, Threat
@@ -22,14 +21,6 @@ _QUESTIONS = (
 )
 
 
-@checkpoint(
-    1,
-    "threat-model",
-    title="The threat model is complete and the evaluation lies within it",
-    asks="Is it said whom the model withstands, and was just that attacker tried?",
-    needs="claim",
-    source="Tekwani & Parmar, sections III-D and III-L; Carlini et al., sections 2.2 and 5.1",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim goes beyond what was evaluated, or is held against a claim about another attacker."""
     claim, parsed = audit.claim, _parsed(audit.claim.evaluation.attack)
