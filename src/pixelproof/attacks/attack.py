@@ -1,7 +1,5 @@
 """What an attack by name is: parameters, what it needs of a model, how far it may go, and one call."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import fields
 from math import isfinite

@@ -4,8 +4,6 @@ Croce & Hein, "Reliable evaluation of adversarial robustness with an ensemble of
 ICML 2020.
 """
 
-from __future__ import annotations
-
 from copy import copy
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """Brightness: daylight that changes; a constant added to the value of every pixel in HSV."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

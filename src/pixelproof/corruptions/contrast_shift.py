@@ -1,7 +1,5 @@
 """Contrast: light conditions and the colour of the object; values drawn towards their mean."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Defocus blur: out of focus, a point becomes a disc."""
 
-from __future__ import annotations
-
 import math
 
 import torch

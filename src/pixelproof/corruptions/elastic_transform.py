@@ -4,8 +4,6 @@ After Simard, Steinkraus & Platt, "Best Practices for Convolutional Neural Netwo
 Analysis", ICDAR 2003.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample

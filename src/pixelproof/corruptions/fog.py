@@ -1,7 +1,5 @@
 """Fog: a cloud over the image."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.plasma_fractal import plasma_fractal

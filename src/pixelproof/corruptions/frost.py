@@ -1,7 +1,5 @@
 """Frost: ice crystals on the lens or on a window."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

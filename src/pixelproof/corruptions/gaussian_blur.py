@@ -1,7 +1,5 @@
 """Gaussian blur."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.filtering import gaussian_filter

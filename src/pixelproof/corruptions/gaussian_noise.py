@@ -1,7 +1,5 @@
 """Gaussian noise: that of a sensor in poor light."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.severity import SeverityCorruption

@@ -1,7 +1,5 @@
 """Glass blur: seen through frosted glass, pixels change places with others near by."""
 
-from __future__ import annotations
-
 import math
 
 import torch

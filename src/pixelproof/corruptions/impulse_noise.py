@@ -1,7 +1,5 @@
 """Impulse noise, salt and pepper: values lost to black or white, as by errors in single bits."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.severity import SeverityCorruption

@@ -1,7 +1,5 @@
 """JPEG compression: what a lossy format leaves of an image."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.severity import SeverityCorruption

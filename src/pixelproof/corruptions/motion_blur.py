@@ -3,8 +3,6 @@
 The line of pixels is that of ImageMagick, which Hendrycks & Dietterich call.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

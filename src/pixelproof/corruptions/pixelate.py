@@ -1,7 +1,5 @@
 """Pixelate: an image of low resolution, enlarged."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

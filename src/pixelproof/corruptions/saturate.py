@@ -1,7 +1,5 @@
 """Saturate: colours made paler or stronger; the saturation of every pixel in HSV, scaled and shifted."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

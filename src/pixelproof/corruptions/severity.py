@@ -4,8 +4,6 @@ Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corrup
 what each of them is, and its constants, by name in ``severities.toml``.
 """
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Shot noise: light comes in photons, and a dark or short exposure counts few."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

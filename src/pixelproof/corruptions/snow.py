@@ -1,7 +1,5 @@
 """Snow: flakes that fall past the camera, and everything under them whiter."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Spatter: rain or mud on the lens."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad

@@ -1,7 +1,5 @@
 """Speckle noise: each value is disturbed in proportion to itself."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.severity import SeverityCorruption

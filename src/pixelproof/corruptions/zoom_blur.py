@@ -1,7 +1,5 @@
 """Zoom blur: the camera moves towards what it sees."""
 
-from __future__ import annotations
-
 import math
 
 import torch

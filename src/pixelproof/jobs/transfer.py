@@ -1,7 +1,5 @@
 """Stored adversarial images of finished runs, shown to another network: a lower bound on what a search would fool."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace

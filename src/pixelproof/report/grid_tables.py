@@ -1,7 +1,5 @@
 """The tables of a grid."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 from pixelproof.plans.grid.view import GridView

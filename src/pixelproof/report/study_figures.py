@@ -1,7 +1,5 @@
 """The figures of a study: classes, curves and transfer as maps and lines over all networks, norms as bars."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

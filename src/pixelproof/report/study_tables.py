@@ -1,7 +1,5 @@
 """The tables of a study, from the values that its analyses give."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain

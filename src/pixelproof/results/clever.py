@@ -1,7 +1,5 @@
 """CLEVER scores of a run: how far each image is from the nearest of another class, estimated from gradients."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean

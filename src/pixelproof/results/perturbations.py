@@ -5,8 +5,6 @@ Perturbations", ICLR 2019, for the mean corruption error; Chaparro Quiñones, "R
 Networks for Computer Vision" (thesis, 2020), for accuracy beside distances.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

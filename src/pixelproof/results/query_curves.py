@@ -1,7 +1,5 @@
 """Queries to success: how many samples had fallen after q queries of a level's own search."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Results as rows for machines, as they are kept in ``results.json`` beside a page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

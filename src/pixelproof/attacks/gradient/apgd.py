@@ -4,8 +4,6 @@ Croce & Hein, "Reliable evaluation of adversarial robustness with an ensemble of
 ICML 2020; in L1, Croce & Hein, "Mind the box: l1-APGD for sparse adversarial attacks on image classifiers", ICML 2021.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -3,8 +3,6 @@
 Kurakin, Goodfellow & Bengio, "Adversarial examples in the physical world", ICLR 2017 workshop.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -3,8 +3,6 @@
 Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks", IEEE S&P 2017, sections V and VI-A.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil
 

@@ -3,8 +3,6 @@
 Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks", IEEE S&P 2017, section VI-C.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -3,8 +3,6 @@
 Moosavi-Dezfooli, Fawzi & Frossard, "DeepFool: a simple and accurate method to fool deep neural networks", CVPR 2016.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import get_args
 

@@ -4,8 +4,6 @@ Goodfellow, Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", 
 the steepest one of its length (fast gradient method).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -6,8 +6,6 @@ output and β that of all others together. Outputs are probabilities here: they 
 highest saliency is exactly the two values of the highest slopes. One gradient finds it, and no search over pairs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import isfinite
 

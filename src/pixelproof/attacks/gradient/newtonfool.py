@@ -4,8 +4,6 @@ Jang, Wu & Jha, "Objective Metrics and Gradient Descent Algorithms for Adversari
 ACSAC 2017.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -3,8 +3,6 @@
 Madry, Makelov, Schmidt, Tsipras & Vladu, "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

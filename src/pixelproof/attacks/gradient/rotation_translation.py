@@ -4,8 +4,6 @@ Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of Spatial Ro
 grid, and the worst of a few random poses. It needs no gradients, since a grid this small beats them (their section 5).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import radians
 

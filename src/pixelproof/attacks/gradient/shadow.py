@@ -4,8 +4,6 @@ Ghiasi, Shafahi & Goldstein, "Breaking Certified Defenses: Semantic Adversarial 
 Certificates", ICLR 2020.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

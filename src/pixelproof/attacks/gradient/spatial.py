@@ -3,8 +3,6 @@
 Xiao, Zhu, Li, He, Liu & Song, "Spatially Transformed Adversarial Examples", ICLR 2018.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

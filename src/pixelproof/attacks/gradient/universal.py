@@ -3,8 +3,6 @@
 Moosavi-Dezfooli, Fawzi, Fawzi & Frossard, "Universal Adversarial Perturbations", CVPR 2017.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -4,8 +4,6 @@ Miyato, Maeda, Koyama, Nakae & Ishii, "Distributional Smoothing with Virtual Adv
 3.3; Miyato, Maeda, Koyama & Ishii, "Virtual Adversarial Training", IEEE TPAMI 2018, section 3.3.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

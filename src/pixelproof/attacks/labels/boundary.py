@@ -4,8 +4,6 @@ W. Brendel, J. Rauber, M. Bethge, "Decision-Based Adversarial Attacks: Reliable 
 Learning Models", ICLR 2018; algorithm 1 and section 2.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import count
 

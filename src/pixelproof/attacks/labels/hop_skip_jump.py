@@ -4,8 +4,6 @@ J. Chen, M. I. Jordan, M. J. Wainwright, "HopSkipJumpAttack: A Query-Efficient D
 Security and Privacy 2020; algorithms 1 and 2.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import count
 from math import sqrt

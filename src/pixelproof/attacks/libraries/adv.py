@@ -1,7 +1,5 @@
 """Attacks of the adversarial-library (``adv_lib``) of Jérôme Rony."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

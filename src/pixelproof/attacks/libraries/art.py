@@ -3,8 +3,6 @@
 Nicolae et al., "Adversarial Robustness Toolbox v1.0.0", arXiv 1807.01069, 2018.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

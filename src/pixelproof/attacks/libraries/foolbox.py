@@ -3,8 +3,6 @@
 Rauber, Zimmermann, Bethge & Brendel, "Foolbox Native", Journal of Open Source Software 5(53), 2020.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, isabstract

@@ -3,8 +3,6 @@
 Kim, "Torchattacks: A PyTorch Repository for Adversarial Attacks", arXiv 2010.01950, 2020.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

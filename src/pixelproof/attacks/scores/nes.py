@@ -4,8 +4,6 @@ A. Ilyas, L. Engstrom, A. Athalye, J. Lin, "Black-box Adversarial Attacks with L
 2018; algorithm 1 and the query-limited attack.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -4,8 +4,6 @@ M. Andriushchenko, F. Croce, N. Flammarion, M. Hein, "Square Attack: a query-eff
 random search", ECCV 2020; algorithm 1, with the squares of algorithms 2 (L∞) and 3 (L2).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, Protocol
 

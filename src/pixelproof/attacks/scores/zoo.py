@@ -4,8 +4,6 @@ P.-Y. Chen, H. Zhang, Y. Sharma, J. Yi, C.-J. Hsieh, "ZOO: Zeroth Order Optimiza
 Neural Networks without Training Substitute Models", AISec 2017; eqs. (4) to (6) and algorithm 2 (ZOO-ADAM).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import count
 

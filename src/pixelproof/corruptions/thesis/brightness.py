@@ -3,8 +3,6 @@
 As fastai 1's ``brightness``: sigmoid(logit(x) + logit(change)).
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption

@@ -3,8 +3,6 @@
 As fastai 1's ``contrast``: sigmoid(scale · logit(x)).
 """
 
-from __future__ import annotations
-
 from math import inf
 
 from torch import Tensor

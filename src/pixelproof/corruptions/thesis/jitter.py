@@ -4,8 +4,6 @@ As fastai 1's ``jitter``: from where it lies plus an offset drawn evenly from âˆ
 image's width, and of half its height; bilinear between pixels, the image reflected at its borders.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

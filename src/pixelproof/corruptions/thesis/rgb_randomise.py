@@ -4,8 +4,6 @@ As fastai 1's ``rgb_randomize`` of channel 0, which the thesis's table 7 names (
 0 to a limit, and the limit, one an image, evenly from 0 to the threshold.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption

@@ -4,8 +4,6 @@ As fastai 1's ``rotate``: to the left for positive angles, bilinear, and what co
 reflected at its borders. Oblong images are turned by the true angle, which fastai misses by a pixel in a side's length.
 """
 
-from __future__ import annotations
-
 from math import cos, radians, sin
 
 import torch

@@ -1,7 +1,5 @@
 """What a checkpoint is, how it is asked, and what checkpoints say alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal

@@ -4,8 +4,6 @@ Kotyan & Vargas, "Adversarial robustness assessment: Why in evaluation both L0 a
 2022: networks that stand in one of the two norms may fall in the other, so both are measured, at the same levels th.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

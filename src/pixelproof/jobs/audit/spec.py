@@ -1,7 +1,5 @@
 """What an audit is told: the claim, options, and how much is measured, in numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

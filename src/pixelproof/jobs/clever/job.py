@@ -1,7 +1,5 @@
 """CLEVER scores of the first correctly classified samples of a data set, or of those of another run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Common perturbations: what each does to the model's answers at each strength, step by step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial

@@ -1,7 +1,5 @@
 """What a perturbation does to images and to the answers on them."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Everything the page of a grid says, as values: the page is written from them alone."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The figures of a study as rows of a scoreboard, as they are kept in ``results/study.json``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any

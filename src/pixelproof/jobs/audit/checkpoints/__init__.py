@@ -1,7 +1,5 @@
 """The checkpoints, in order; each file holds one, its function ``check``, and ``checkpoints.toml`` their words."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib import import_module
 from pathlib import Path

@@ -1,7 +1,5 @@
 """12. What has no gradient is attacked past it (BPDA): the attack knows the defence."""
 
-from __future__ import annotations
-
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import encodes
 from pixelproof.jobs.audit.attacks import attack, iterative

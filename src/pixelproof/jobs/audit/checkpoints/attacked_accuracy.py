@@ -1,7 +1,5 @@
 """3. The accuracy claimed is what the strongest attack leaves."""
 
-from __future__ import annotations
-
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempts, black_box, strongest
 from pixelproof.jobs.audit.checkpoint import bars, claimed_rule

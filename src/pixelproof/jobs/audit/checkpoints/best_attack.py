@@ -1,7 +1,5 @@
 """20. The claim holds against the best attack known here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

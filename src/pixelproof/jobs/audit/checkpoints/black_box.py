@@ -1,7 +1,5 @@
 """8. Attacks without gradients do not beat those with them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from pixelproof.jobs.audit.attacks import attempts, black_box, white_box

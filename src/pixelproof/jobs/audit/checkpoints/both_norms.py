@@ -1,7 +1,5 @@
 """16. Levels in both norms, L0 and L∞."""
 
-from __future__ import annotations
-
 from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.levels import LEVELS, Level, levels

@@ -1,7 +1,5 @@
 """2. The clean accuracy is what is claimed, of a model and data that are identified."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 

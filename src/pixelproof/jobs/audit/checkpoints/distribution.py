@@ -5,8 +5,6 @@ Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Pe
 under what happens to images by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from math import sqrt
 from statistics import fmean

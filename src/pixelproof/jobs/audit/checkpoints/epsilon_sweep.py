@@ -1,7 +1,5 @@
 """5. Success does not fall as epsilon grows, and reaches everything in the end."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations

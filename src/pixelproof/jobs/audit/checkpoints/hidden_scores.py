@@ -1,7 +1,5 @@
 """13. Hiding scores is no defence: labels alone are enough to attack."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """7. Other restarts and steps of the attack change nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, section 4.11.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import replace

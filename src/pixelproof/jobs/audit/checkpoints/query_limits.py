@@ -1,7 +1,5 @@
 """14. A limit on queries is no defence: success grows with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median

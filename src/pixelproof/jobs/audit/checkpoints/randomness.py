@@ -3,8 +3,6 @@
 Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018, section 4.2.
 """
 
-from __future__ import annotations
-
 from pixelproof.jobs.audit.attacks import attack, iterative
 from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext

@@ -1,7 +1,5 @@
 """4. Iterative attacks beat single-step ones."""
 
-from __future__ import annotations
-
 from pixelproof.jobs.audit.attacks import attack, iterative, single_step
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer

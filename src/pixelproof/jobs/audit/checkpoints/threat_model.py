@@ -1,7 +1,5 @@
 """1. The threat model is complete, and the evaluation lies within it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Literal
 

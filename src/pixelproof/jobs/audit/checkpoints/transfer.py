@@ -1,7 +1,5 @@
 """15. Images made on a substitute do not beat those made on the model."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from pathlib import Path
