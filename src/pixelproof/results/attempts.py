@@ -75,16 +75,15 @@ def _row(attack: str, spec: str, records: Sequence[Record], paid: Sequence[Recor
         fooled=rate,
         robust=robust_accuracy(rate, selection),
         pending=len(set(selection.samples) - {record.sample for record in records}),
-        mean_l0=mean_of(won, lambda r: r.l0),
-        mean_l2=mean_of(won, lambda r: r.l2),
-        mean_linf=mean_of(won, lambda r: r.linf),
+        mean_l0=_mean(won, lambda r: r.l0),
+        mean_l2=_mean(won, lambda r: r.l2),
+        mean_linf=_mean(won, lambda r: r.linf),
         mean_queries=sum(r.queries for r in paid) / len(records),
         mean_gradient_steps=sum(r.gradient_steps for r in paid) / len(records),
         seconds=sum(r.seconds for r in paid) / len(records),
     )
 
 
-def mean_of(records: Iterable[Record], of: Callable[[Record], float | None]) -> float | None:
-    """The mean over ``records`` of what ``of`` says of those that have it; None where none has."""
+def _mean(records: Iterable[Record], of: Callable[[Record], float | None]) -> float | None:
     values = [value for record in records if (value := of(record)) is not None]
     return fmean(values) if values else None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pixelproof.results.attempts import WORST, mean_of, worst_cases
+from pixelproof.results.attempts import WORST, worst_cases
 from pixelproof.results.intervals import Rate
 from pixelproof.runs.record import Record
 
@@ -50,11 +50,11 @@ def cell(place: Place, records: Sequence[Record]) -> GridCell:
     return GridCell(
         place=place,
         fooled=Rate(len(won), len(records)),
-        mean_l2=mean_of(won, lambda r: r.l2),
-        mean_linf=mean_of(won, lambda r: r.linf),
-        mean_queries=mean_of(records, lambda r: r.queries),
-        mean_gradient_steps=mean_of(records, lambda r: r.gradient_steps),
-        seconds=mean_of(records, lambda r: r.seconds),
+        mean_l2=_mean(won, lambda r: r.l2),
+        mean_linf=_mean(won, lambda r: r.linf),
+        mean_queries=_mean(records, lambda r: r.queries),
+        mean_gradient_steps=_mean(records, lambda r: r.gradient_steps),
+        seconds=_mean(records, lambda r: r.seconds),
     )
 
 
@@ -92,6 +92,11 @@ def standings(found: Iterable[GridCell], of: Callable[[GridCell], str]) -> list[
             groups[of(each)].append(each.fooled.value)
     rows = [Standing(name, fmean(values), len(values)) for name, values in groups.items()]
     return sorted(rows, key=lambda row: (-row.mean, row.name))
+
+
+def _mean(records: Iterable[Record], of: Callable[[Record], float | None]) -> float | None:
+    values = [value for record in records if (value := of(record)) is not None]
+    return fmean(values) if values else None
 
 
 def where(place: Place) -> str:

@@ -8,7 +8,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pixelproof.corruptions import CORRUPTIONS, PERTURBATIONS, RANGES, THESIS, Corruption, make, table_for
+from pixelproof.corruptions.corruption import Corruption
+from pixelproof.corruptions.suites import CORRUPTIONS, PERTURBATIONS, THESIS, make, table_for
+from pixelproof.corruptions.thesis import RANGES
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options
 from pixelproof.jobs.spec_file import Options
 

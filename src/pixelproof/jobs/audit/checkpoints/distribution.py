@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy.stats import chisquare, norm
 
-from pixelproof.corruptions import make, table_for
+from pixelproof.corruptions.suites import make, table_for
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.checkpoint import bars
