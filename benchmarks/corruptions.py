@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from benchmarks.judged import at_least, at_most
 from benchmarks.missing import optional
 from benchmarks.options import Options, Parts, Row
-from pixelproof.corruptions import CORRUPTIONS
+from pixelproof.corruptions.suites import CORRUPTIONS
 from pixelproof.data import load_data
 
 SEVERITIES = (1, 2, 3, 4, 5)

@@ -1,7 +1,5 @@
 """Random numbers that follow from an image: the same for the same 8-bit image, unrelated for any other."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

@@ -1,7 +1,5 @@
 """Images at rest and in flight: grey levels 0–255 with channels last, and values in [0, 1] with channels first."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import torch

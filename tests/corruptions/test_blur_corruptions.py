@@ -15,6 +15,7 @@ from pixelproof.corruptions.defocus_blur import DefocusBlur
 from pixelproof.corruptions.gaussian_blur import GaussianBlur
 from pixelproof.corruptions.glass_blur import GlassBlur, shuffle
 from pixelproof.corruptions.motion_blur import MotionBlur
+from pixelproof.corruptions.severity import SEVERITIES
 from pixelproof.corruptions.zoom_blur import ZoomBlur
 from pixelproof.image_draws import BITS, draws
 from severity_contract import SHAPES, TABLES, check_promises, real_images
@@ -67,7 +68,7 @@ def _disc(radius: float, sigma: float) -> Array:
 def test_defocus_is_correlation_with_a_soft_disc(table):
     images = _levels(2, 3, 24, 33)
     for severity in range(1, 6):
-        kernel = _disc(*DefocusBlur.tables[table][severity - 1])
+        kernel = _disc(*SEVERITIES["defocus-blur"][table][severity - 1])
         expected = ndimage.correlate(images.double().numpy(), kernel[None, None], mode="mirror")
         found = DefocusBlur(table)._changed(images, severity, 0).numpy()
         np.testing.assert_allclose(found, expected, atol=2e-6)
@@ -119,7 +120,7 @@ def test_motion_is_the_weighted_mean_along_a_line(table):
     assert degrees.min() < -5
     assert degrees.max() > 5
     for severity in range(1, 6):
-        constants = MotionBlur.tables[table][severity - 1]
+        constants = SEVERITIES["motion-blur"][table][severity - 1]
         expected = np.stack(
             [_moved(each, *constants, angle) for each, angle in zip(images.double().numpy(), degrees, strict=True)]  # type: ignore[call-arg]
         )
@@ -190,7 +191,7 @@ def test_motion_agrees_with_the_reference_at_the_same_angles():
     reference = pytest.importorskip("imagecorruptions.corruptions")
     images = real_images((3, 224, 224), 4)
     pixels = images.permute(0, 2, 3, 1).mul(255).round().byte().numpy()
-    for severity, (radius, sigma) in enumerate(MotionBlur.tables["imagenet"], 1):
+    for severity, (radius, sigma) in enumerate(SEVERITIES["motion-blur"]["imagenet"], 1):
         expected = np.stack(
             [
                 np.round(reference._motion_blur(each, int(radius), sigma, angle))

@@ -17,6 +17,7 @@ from pixelproof.corruptions.elastic_transform import ElasticTransform
 from pixelproof.corruptions.jpeg_compression import JpegCompression
 from pixelproof.corruptions.pixelate import Pixelate
 from pixelproof.corruptions.saturate import Saturate
+from pixelproof.corruptions.severity import SEVERITIES
 from pixelproof.corruptions.suites import CORRUPTIONS, EXTRA, STANDARD
 from pixelproof.image_draws import normal_numbers, uniform_numbers
 from severity_kit import (
@@ -72,10 +73,12 @@ def test_the_names():
 @pytest.mark.parametrize("name", STANDARD + EXTRA)
 def test_the_tables_are_whole(name):
     made = CORRUPTIONS[name]
-    assert set(made.tables) == set(TABLES)
-    for table, rows in made.tables.items():
-        assert [made(table).constants(severity) for severity in range(1, 6)] == [pytest.approx(row) for row in rows]
-        assert {len(row) for row in rows} == {len(made.still)}
+    assert set(SEVERITIES[name]) == {"still", *TABLES}
+    for table in TABLES:
+        rows = made(table).rows()
+        assert len(rows) == 6
+        assert [made(table).constants(severity) for severity in range(6)] == [pytest.approx(row) for row in rows]
+        assert len({len(row) for row in rows}) == 1
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -127,7 +130,7 @@ def test_contrast_keeps_means():
 def test_pixelate_is_pillows_box_filter(table, shape):
     images = real_images(shape)[:4]
     height, width = images.shape[2:]
-    for severity, (share,) in enumerate(Pixelate.tables[table], 1):
+    for severity, (share,) in enumerate(SEVERITIES["pixelate"][table], 1):
         expected = []
         for pixels in _pixels(images):
             image = Image.fromarray(pixels.squeeze())

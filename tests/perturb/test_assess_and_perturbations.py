@@ -10,7 +10,7 @@ import torch
 
 import pixelproof
 from html_page import Page
-from pixelproof.corruptions import PERTURBATIONS, perturbed
+from pixelproof.corruptions.suites import PERTURBATIONS, perturbed
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
 from pixelproof.models import load_model

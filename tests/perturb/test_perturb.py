@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from html_page import Page
-from pixelproof.corruptions import Rotation
+from pixelproof.corruptions.thesis import Rotation
 from pixelproof.data import load_data
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import from_options

@@ -1,7 +1,5 @@
 """What an attack by name is: parameters, what it needs of a model, how far it may go, and one call."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import fields
 from math import isfinite
@@ -10,7 +8,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.norm_ball import NormBall
+from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
@@ -21,13 +19,21 @@ Needs = Literal["gradients", "scores", "labels"]
 class Attack(ABC):
     """An attack on a batch of images. Subclasses are frozen dataclasses whose fields are the parameters.
 
-    ``name`` is its spec without parameters; ``needs`` what it must see of the model; ``together`` says whether
-    all samples are attacked by one call (a universal perturbation), rather than in cohorts.
+    ``name`` is its spec without parameters; ``needs`` what it must see of the model; ``positive`` the parameters that
+    must be above 0, where they are given; ``together`` says whether all samples are attacked by one call (a universal
+    perturbation), rather than in cohorts. Raises ``InputError`` for parameters that cannot be.
     """
 
     name: ClassVar[str]
     needs: ClassVar[Needs] = "gradients"
+    positive: ClassVar[tuple[str, ...]] = ()
     together: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for name in self.positive:
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value > 0):
+                raise InputError(f"{self.name} needs {name} above 0, not {value:g}.")
 
     @property
     def ball(self) -> NormBall | None:
@@ -54,11 +60,19 @@ class Attack(ABC):
         """
 
 
-def require_positive(attack: str, **values: float) -> None:
-    """Raise ``InputError``, in one sentence, for the first of ``values`` that is not a number above 0."""
-    for name, value in values.items():
-        if not (isfinite(value) and value > 0):
-            raise InputError(f"{attack} needs {name} above 0, not {value:g}.")
+class BallAttack(Attack):
+    """An attack within ``epsilon`` grey levels of ``norm``. Raises ``InputError`` where there is no such ball."""
+
+    norm: Norm
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        NormBall(self.norm, self.epsilon)
+        super().__post_init__()
+
+    @property
+    def ball(self) -> NormBall:
+        return NormBall(self.norm, self.epsilon)
 
 
 def _text(value: object) -> str:

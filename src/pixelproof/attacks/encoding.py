@@ -1,7 +1,5 @@
 """What an encoding is: a genome of real numbers on one side, an 8-bit image inside the constraint on the other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

@@ -4,16 +4,14 @@ Croce & Hein, "Reliable evaluation of adversarial robustness with an ensemble of
 ICML 2020.
 """
 
-from __future__ import annotations
-
 from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
+from pixelproof.attacks.attack import Attack, BallAttack, Needs
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
@@ -30,7 +28,7 @@ class WorstCase(Attack):
     This chooses what is handed on; whether it is a success the judge decides, as for every attack.
     """
 
-    name: ClassVar[str] = "worst"
+    name = "worst"
 
     attacks: tuple[Attack, ...]
 
@@ -79,7 +77,7 @@ class WorstCase(Attack):
 
 
 @dataclass(frozen=True)
-class AutoAttack(Attack):
+class AutoAttack(BallAttack):
     """The standard ensemble within ``epsilon`` grey levels of ``norm``, with the parameters of the paper.
 
     AutoPGD on cross-entropy, then on the targeted ratio (9 classes), both 100 iterations; FAB towards 9 classes, 100
@@ -87,7 +85,7 @@ class AutoAttack(Attack):
     every member targeted, of one class.
     """
 
-    name: ClassVar[str] = "autoattack"
+    name = "autoattack"
 
     norm: Literal["linf", "l2"] = "linf"
     epsilon: float = 8
@@ -95,11 +93,7 @@ class AutoAttack(Attack):
     def __post_init__(self) -> None:
         if self.norm not in ("linf", "l2"):
             raise InputError(f"autoattack knows no norm {self.norm!r}; expected linf or l2, or run apgd and fab in L1.")
-        NormBall(self.norm, self.epsilon)
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
+        super().__post_init__()
 
     @property
     def members(self) -> WorstCase:

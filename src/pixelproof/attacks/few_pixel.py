@@ -1,7 +1,5 @@
 """The few-pixel (L0) encoding: th pixels anywhere, of any colour (Vargas & Kotyan, 2019, section III-B)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

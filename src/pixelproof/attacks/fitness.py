@@ -1,7 +1,5 @@
 """What a search minimises."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

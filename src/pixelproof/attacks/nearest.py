@@ -1,7 +1,5 @@
 """The nearest fooling image: kept while an attack searches, and drawn nearer once it has found one."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

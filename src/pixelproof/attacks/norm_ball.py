@@ -1,7 +1,5 @@
 """How far an attack may go: a norm and a radius, kept in floats while it works and in whole grey levels at the end."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import floor
 from typing import Literal, get_args

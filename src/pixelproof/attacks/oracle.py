@@ -1,7 +1,5 @@
 """What an attack sees of a model: answers and gradients, counted image by image."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """The threshold (L∞) encoding: every channel value moves by at most th (Vargas & Kotyan, 2019, section III-A)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

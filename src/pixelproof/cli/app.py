@@ -1,7 +1,5 @@
 """Puts the commands together and turns errors into one sentence and an exit code."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import shlex

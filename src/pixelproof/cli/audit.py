@@ -1,7 +1,5 @@
 """pixelproof audit: is a claim of robustness sound?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

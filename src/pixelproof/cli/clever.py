@@ -1,7 +1,5 @@
 """pixelproof clever: robustness estimated from gradients, without an attack."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

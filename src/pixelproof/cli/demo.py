@@ -1,7 +1,5 @@
 """pixelproof demo: both bundled networks on bundled images, offline."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """pixelproof export: a run's records and images for other tools."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

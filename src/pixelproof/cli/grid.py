@@ -1,7 +1,5 @@
 """pixelproof grid: attacks × defences × targets × models."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The options that several commands have, and those whose text holds several values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar

@@ -1,7 +1,5 @@
 """pixelproof perturb: robustness to what happens by itself."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

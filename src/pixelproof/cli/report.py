@@ -1,7 +1,5 @@
 """pixelproof report: write the report of a run again."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

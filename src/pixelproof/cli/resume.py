@@ -1,7 +1,5 @@
 """pixelproof resume: continue a run that was interrupted."""
 
-from __future__ import annotations
-
 from pixelproof.cli.options import MovedModel, Run, TrustCode
 
 

@@ -1,7 +1,5 @@
 """pixelproof study: every network of a study, every table and figure."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """pixelproof thesis: five perturbations and PGD on several data sets, beside the published figures."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated

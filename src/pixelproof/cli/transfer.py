@@ -1,7 +1,5 @@
 """pixelproof transfer: a lower bound in seconds, from images that other runs have found."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """pixelproof verify: check a run's claims with none of the attack code."""
 
-from __future__ import annotations
-
 from rich.markup import escape
 
 from pixelproof.cli.options import MovedData, MovedModel, Run, TrustCode

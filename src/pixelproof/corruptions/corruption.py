@@ -1,7 +1,5 @@
 """What every common perturbation is: a function of the image, a strength and a seed, and of nothing else."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar

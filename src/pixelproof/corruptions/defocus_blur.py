@@ -1,35 +1,22 @@
-"""Defocus blur: out of focus, a point becomes a disc.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
+"""Defocus blur: out of focus, a point becomes a disc."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from pixelproof.corruptions.filtering import filter_axes, gaussian_taps
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 
 
-@dataclass(frozen=True)
 class DefocusBlur(SeverityCorruption):
     """Averages each pixel over a disc. Constants: its radius and the Gaussian that softens its edge, in pixels.
 
     A disc of pixels grows in jumps; between two whole severities both discs are blended.
     """
 
-    name: ClassVar[str] = "defocus-blur"
-    still: ClassVar[tuple[float, ...]] = (0.0, 0.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5)),
-        "cifar": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)),
-    }
+    name = "defocus-blur"
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         low, high = (disc_kernel(*self.constants(whole)) for whole in (math.floor(strength), math.ceil(strength)))

@@ -1,25 +1,18 @@
 """Elastic transform: a random affine map, then small regions stretched and contracted.
 
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019;
-after Simard, Steinkraus & Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document
+After Simard, Steinkraus & Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document
 Analysis", ICDAR 2003.
 """
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import uniform_numbers
 
 
-@dataclass(frozen=True)
 class ElasticTransform(SeverityCorruption):
     """Of three corners around the middle each moves by up to ``jolt`` pixels; then each pixel goes its own way.
 
@@ -28,24 +21,11 @@ class ElasticTransform(SeverityCorruption):
     and far less, so that distances do not grow from 2 to 3; CIFAR's 1 is the affine map alone.
     """
 
-    name: ClassVar[str] = "elastic-transform"
-    still: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
-    tables: ClassVar[dict[Table, Rows]] = {  # the reference counts in 244 pixels, not 224
-        "imagenet": (
-            (244 * 2, 244 * 0.7, 244 * 0.1),
-            (244 * 2, 244 * 0.08, 244 * 0.2),
-            (244 * 0.05, 244 * 0.01, 244 * 0.02),
-            (244 * 0.07, 244 * 0.01, 244 * 0.02),
-            (244 * 0.12, 244 * 0.01, 244 * 0.02),
-        ),
-        "cifar": (
-            (0.0, 0.0, 32 * 0.08),
-            (32 * 0.05, 32 * 0.2, 32 * 0.07),
-            (32 * 0.08, 32 * 0.06, 32 * 0.06),
-            (32 * 0.1, 32 * 0.04, 32 * 0.05),
-            (32 * 0.1, 32 * 0.03, 32 * 0.03),
-        ),
-    }
+    name = "elastic-transform"
+
+    def rows(self) -> list[list[float]]:
+        side = 244 if self.table == "imagenet" else 32  # the reference counts in 244 pixels, not 224
+        return [[side * share for share in row] for row in super().rows()]
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         alpha, sigma, jolt = self.constants(strength)

@@ -4,8 +4,6 @@ A filter along one axis is a matrix, borders and all; where the image is large a
 less time. Either way the kernel may be larger than the image.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Literal

@@ -1,18 +1,10 @@
-"""Frost: ice crystals on the lens or on a window.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
+"""Frost: ice crystals on the lens or on a window."""
 
 import torch
 from torch import Tensor
 
 from pixelproof.corruptions.plasma_fractal import plasma_fractal
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import uniform_numbers
 
 #: How much bluer frost is than grey of its brightness, in red, green and blue.
@@ -20,7 +12,6 @@ _TINT = (-0.072, 0.014, 0.058)
 _DECAY = 1.1  # of the fractal, to be as rough as the photographs
 
 
-@dataclass(frozen=True)
 class Frost(SeverityCorruption):
     """Weakens the image to a share and adds a share of frost, which is grown: no photograph is used.
 
@@ -30,12 +21,7 @@ class Frost(SeverityCorruption):
     reference's in mean and spread, not in looks.
     """
 
-    name: ClassVar[str] = "frost"
-    still: ClassVar[tuple[float, ...]] = (1.0, 0.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
-        "cifar": ((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
-    }
+    name = "frost"
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         image_share, frost_share = self.constants(strength)

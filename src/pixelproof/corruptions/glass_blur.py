@@ -1,25 +1,17 @@
-"""Glass blur: seen through frosted glass, pixels change places with others near by.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
+"""Glass blur: seen through frosted glass, pixels change places with others near by."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import BITS, draws, looked_up
 
 _STEP_BITS = 17  # of a draw, for the step of one pixel in one round; there are at most three rounds
 
 
-@dataclass(frozen=True)
 class GlassBlur(SeverityCorruption):
     """A Gaussian blur, rounds in which each pixel takes the value of one near by, and the same blur again.
 
@@ -30,12 +22,7 @@ class GlassBlur(SeverityCorruption):
     copied to the second; published images are made so, and so are these.
     """
 
-    name: ClassVar[str] = "glass-blur"
-    still: ClassVar[tuple[float, ...]] = (0.0, 0.0, 0.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
-        "cifar": ((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
-    }
+    name = "glass-blur"
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         sigma = self.constants(strength)[0]

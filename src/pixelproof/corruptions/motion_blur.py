@@ -1,38 +1,27 @@
 """Motion blur: the camera moves sideways while the shutter is open.
 
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019;
-the line of pixels is that of ImageMagick, which they call.
+The line of pixels is that of ImageMagick, which Hendrycks & Dietterich call.
 """
 
-from __future__ import annotations
-
 import math
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import BITS, draws
 
 _PARTS = 4  # of the images, by angle
 
 
-@dataclass(frozen=True)
 class MotionBlur(SeverityCorruption):
     """Averages each pixel with those on a line to its right, at an angle drawn from ±45°, the nearest weighing most.
 
     Constants: the line has 2 radius + 1 pixels, weighed by half a Gaussian of standard deviation sigma.
     """
 
-    name: ClassVar[str] = "motion-blur"
-    still: ClassVar[tuple[float, ...]] = (0.0, 1.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((10.0, 3.0), (15.0, 5.0), (15.0, 8.0), (15.0, 12.0), (20.0, 15.0)),
-        "cifar": ((6.0, 1.0), (6.0, 1.5), (6.0, 2.0), (8.0, 2.0), (9.0, 2.5)),
-    }
+    name = "motion-blur"
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         radius, sigma = self.constants(strength)

@@ -1,34 +1,21 @@
-"""Pixelate: an image of low resolution, enlarged.
+"""Pixelate: an image of low resolution, enlarged."""
 
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.units import grey_levels
 
 
-@dataclass(frozen=True)
 class Pixelate(SeverityCorruption):
     """Shrinks both sides to a share, each new pixel the mean of those it covers, and repeats pixels to the old size.
 
     Means are rounded to grey levels after the rows and again after the columns, as in Pillow, the reference's tool.
     """
 
-    name: ClassVar[str] = "pixelate"
-    still: ClassVar[tuple[float, ...]] = (1.0,)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((0.6,), (0.5,), (0.4,), (0.3,), (0.25,)),
-        "cifar": ((0.95,), (0.9,), (0.85,), (0.75,), (0.65,)),
-    }
+    name = "pixelate"
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         (share,) = self.constants(strength)

@@ -5,8 +5,6 @@ grid is a torus and doubles in every round: centres of squares first, then the m
 its four neighbours and a random number.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,20 +1,11 @@
-"""Saturate: colours made paler or stronger; the saturation of every pixel in HSV, scaled and shifted.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
+"""Saturate: colours made paler or stronger; the saturation of every pixel in HSV, scaled and shifted."""
 
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 
 
-@dataclass(frozen=True)
 class Saturate(SeverityCorruption):
     """S becomes S × scale + shift, cut to [0, 1]; hue and value stay. One-channel images do not change.
 
@@ -23,12 +14,7 @@ class Saturate(SeverityCorruption):
     shift reddens it.
     """
 
-    name: ClassVar[str] = "saturate"
-    still: ClassVar[tuple[float, ...]] = (1.0, 0.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)),
-        "cifar": ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)),
-    }
+    name = "saturate"
 
     def constants(self, severity: float) -> tuple[float, ...]:
         return super().constants(round(severity) if 2 < severity < 3 else severity)

@@ -1,18 +1,11 @@
-"""Shot noise: light comes in photons, and a dark or short exposure counts few.
+"""Shot noise: light comes in photons, and a dark or short exposure counts few."""
 
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import NUMBER_BITS, looked_up, value_draws
 from pixelproof.units import grey_levels
 
@@ -20,19 +13,16 @@ _QUANTILE_BITS = 12
 _MOST = 1e6  # photons in white: beyond it the noise is a quarter of a grey level
 
 
-@dataclass(frozen=True)
 class ShotNoise(SeverityCorruption):
     """Puts a Poisson number of photons in the place of every value. Constant: one over their mean number in white.
 
     Images have 256 levels, so there are 256 distributions, and 4,096 equally likely quantiles of each in one table.
     """
 
-    name: ClassVar[str] = "shot-noise"
-    still: ClassVar[tuple[float, ...]] = (0.0,)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((1 / 60,), (1 / 25,), (1 / 12,), (1 / 5,), (1 / 3,)),
-        "cifar": ((1 / 500,), (1 / 250,), (1 / 100,), (1 / 75,), (1 / 50,)),
-    }
+    name = "shot-noise"
+
+    def rows(self) -> list[list[float]]:
+        return [[1 / photons for photons in row] for row in super().rows()]
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         (photon,) = self.constants(strength)

@@ -1,13 +1,6 @@
-"""Snow: flakes that fall past the camera, and everything under them whiter.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
+"""Snow: flakes that fall past the camera, and everything under them whiter."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,12 +8,11 @@ from torch.nn.functional import conv2d, pad
 
 from pixelproof.corruptions.filtering import zoom_centre
 from pixelproof.corruptions.motion_blur import line_kernels
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import normal_numbers, uniform_numbers
 from pixelproof.units import grey_levels
 
 
-@dataclass(frozen=True)
 class Snow(SeverityCorruption):
     """Flakes are what passes a threshold of magnified noise, blurred by motion within 45° of the vertical.
 
@@ -31,24 +23,7 @@ class Snow(SeverityCorruption):
     passes a threshold does not follow it steadily.
     """
 
-    name: ClassVar[str] = "snow"
-    still: ClassVar[tuple[float, ...]] = (0.1, 0.2, 1.0, 0.9, 8.0, 3.0, 1.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": (
-            (0.1, 0.3, 3.0, 0.5, 10.0, 4.0, 0.8),
-            (0.2, 0.3, 2.0, 0.5, 12.0, 4.0, 0.7),
-            (0.55, 0.3, 4.0, 0.9, 12.0, 8.0, 0.7),
-            (0.55, 0.3, 4.5, 0.85, 12.0, 8.0, 0.65),
-            (0.55, 0.3, 2.5, 0.85, 12.0, 12.0, 0.55),
-        ),
-        "cifar": (
-            (0.1, 0.2, 1.0, 0.6, 8.0, 3.0, 0.95),
-            (0.1, 0.2, 1.0, 0.5, 10.0, 4.0, 0.9),
-            (0.15, 0.3, 1.75, 0.55, 10.0, 4.0, 0.9),
-            (0.25, 0.3, 2.25, 0.6, 12.0, 6.0, 0.85),
-            (0.3, 0.3, 1.25, 0.65, 14.0, 12.0, 0.8),
-        ),
-    }
+    name = "snow"
 
     def constants(self, severity: float) -> tuple[float, ...]:
         return super().constants(round(severity) if int(severity) in (2, 4) else severity)

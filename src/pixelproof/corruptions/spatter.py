@@ -1,19 +1,11 @@
-"""Spatter: rain or mud on the lens.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
+"""Spatter: rain or mud on the lens."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from pixelproof.corruptions.filtering import gaussian_filter
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import normal_numbers
 
 _WATER = (175 / 255, 238 / 255, 238 / 255)  # pale turquoise
@@ -23,7 +15,6 @@ _STEEP = 2.41421356
 _FARTHEST = 20  # pixels from the rim of a drop that still shade it
 
 
-@dataclass(frozen=True)
 class Spatter(SeverityCorruption):
     """Drops where smoothed noise passes a threshold: water at severities 1 to 3, mud at 4 and 5, the nearer between.
 
@@ -32,24 +23,7 @@ class Spatter(SeverityCorruption):
     the colours' lightness. Distances to a rim are Euclidean; the reference's are up to 2 % off that.
     """
 
-    name: ClassVar[str] = "spatter"
-    still: ClassVar[tuple[float, ...]] = (0.65, 0.3, 4.0, 0.69, 0.0, 0.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": (
-            (0.65, 0.3, 4.0, 0.69, 0.6, 0.0),
-            (0.65, 0.3, 3.0, 0.68, 0.6, 0.0),
-            (0.65, 0.3, 2.0, 0.68, 0.5, 0.0),
-            (0.65, 0.3, 1.0, 0.65, 1.5, 1.0),
-            (0.67, 0.4, 1.0, 0.65, 1.5, 1.0),
-        ),
-        "cifar": (
-            (0.62, 0.1, 0.7, 0.7, 0.5, 0.0),
-            (0.65, 0.1, 0.8, 0.7, 0.5, 0.0),
-            (0.65, 0.3, 1.0, 0.69, 0.5, 0.0),
-            (0.65, 0.1, 0.7, 0.69, 0.6, 1.0),
-            (0.65, 0.1, 0.5, 0.68, 0.6, 1.0),
-        ),
-    }
+    name = "spatter"
 
     def constants(self, severity: float) -> tuple[float, ...]:
         return super().constants(round(severity) if 3 < severity < 4 else severity)

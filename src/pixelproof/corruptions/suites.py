@@ -1,7 +1,5 @@
 """All perturbations by name: the 19 corruptions of Hendrycks & Dietterich in their order, and the thesis's five."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

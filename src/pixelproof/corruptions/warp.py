@@ -1,7 +1,5 @@
 """Images looked up at other places than their own pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -4,8 +4,6 @@ Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of Spatial Ro
 grid, or the worst of a few random ones; here with brightness in logit space as a third change beside their two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import radians

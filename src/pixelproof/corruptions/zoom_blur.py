@@ -1,37 +1,24 @@
-"""Zoom blur: the camera moves towards what it sees.
-
-Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019.
-"""
-
-from __future__ import annotations
+"""Zoom blur: the camera moves towards what it sees."""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from pixelproof.corruptions.filtering import zoom_centre
-from pixelproof.corruptions.severity import Rows, SeverityCorruption, Table
+from pixelproof.corruptions.severity import SeverityCorruption
 
 _LANES = 16  # of the widest vector, in float32
 
 
-@dataclass(frozen=True)
 class ZoomBlur(SeverityCorruption):
     """The mean of the image and of its magnifications. Constants: by how much they grow, and how many there are.
 
     The first is of a factor of 1; the last counts by the part of its number that there is.
     """
 
-    name: ClassVar[str] = "zoom-blur"
-    still: ClassVar[tuple[float, ...]] = (0.0, 12.0)
-    tables: ClassVar[dict[Table, Rows]] = {
-        "imagenet": ((0.01, 12), (0.01, 16), (0.02, 11), (0.02, 13), (0.03, 11)),
-        "cifar": ((0.01, 7), (0.01, 12), (0.01, 16), (0.01, 21), (0.01, 26)),
-    }
+    name = "zoom-blur"
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         step, number = self.constants(strength)

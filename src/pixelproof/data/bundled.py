@@ -1,7 +1,5 @@
 """The images that come with the package: 100 a class of CIFAR-10's test set, lossless in a WebP."""
 
-from __future__ import annotations
-
 import json
 from importlib.resources import files
 from typing import Any

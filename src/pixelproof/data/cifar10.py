@@ -1,7 +1,5 @@
 """CIFAR-10 in its official binary layout (Krizhevsky, 2009): a label, then 3,072 channel-first bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import os

@@ -1,7 +1,5 @@
 """Images from a folder with one subfolder a class."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

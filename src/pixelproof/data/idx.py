@@ -1,7 +1,5 @@
 """MNIST, Fashion-MNIST and their like: pairs of idx files, plain or gzipped, under their official names."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from pathlib import Path

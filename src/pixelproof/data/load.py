@@ -1,7 +1,5 @@
 """Data by spec strings, as on the command line."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Images from one NumPy archive: arrays ``images`` and ``labels``, if wanted ``class_names``."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The order in which images are considered for attack."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pixelproof.data.imageset import Int64Array

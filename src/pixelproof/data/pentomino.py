@@ -5,8 +5,6 @@ generator is Arcade Universe (github.com/caglar/Arcade-Universe): its ten shapes
 of one or two pixels on a canvas of 64×64 cut into 4×4 patches, white on black.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from pydantic import BaseModel
 
-from pixelproof.corruptions import perturbed
+from pixelproof.corruptions.suites import perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
 from pixelproof.defences import MaskedClassifier
 from pixelproof.errors import InputError, RunError

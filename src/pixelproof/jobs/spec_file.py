@@ -8,13 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pixelproof.errors import InputError
 from pixelproof.wording import listed
 
 Spec = TypeVar("Spec", bound=BaseModel)
 _TABLES = ("networks", "defences", "models", "comparisons")
+
+
+class Options(BaseModel):
+    """What people can tell: values that stay as they are, and a mistake where one is told that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def read_spec_file(kind: type[Spec], path: Path, noun: str, instead: Mapping[str, Any]) -> Spec:

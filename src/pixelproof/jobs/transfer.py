@@ -1,7 +1,5 @@
 """Stored adversarial images of finished runs, shown to another network: a lower bound on what a search would fool."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -10,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from pixelproof.attacks.goal import Goal
 from pixelproof.data import ImageSet
@@ -20,6 +17,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DeviceChoice
 from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores
 from pixelproof.jobs.preflight import preflight
+from pixelproof.jobs.spec_file import Options
 from pixelproof.models import Classifier
 from pixelproof.models.query import classes
 from pixelproof.results.minimal import distance
@@ -52,10 +50,8 @@ class Source:
     stored: tuple[Stored, ...]
 
 
-class TransferSpec(BaseModel):
+class TransferSpec(Options):
     """Everything ``pixelproof transfer`` can be told; field names are those of its options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     defence: str | None = None

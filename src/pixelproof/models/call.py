@@ -1,7 +1,5 @@
 """Any Python callable as a classifier: the black box in the strict sense."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 from collections.abc import Callable

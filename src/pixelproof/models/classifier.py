@@ -1,7 +1,5 @@
 """What pixelproof asks of a model: scores for a batch of images, and an honest description of them."""
 
-from __future__ import annotations
-
 from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor

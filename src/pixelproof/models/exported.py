@@ -1,7 +1,5 @@
 """Programs in files as classifiers: torch.export archives (.pt2) and TorchScript (.pt, .ts, .torchscript)."""
 
-from __future__ import annotations
-
 import warnings
 import zipfile
 from pathlib import Path

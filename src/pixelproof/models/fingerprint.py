@@ -1,7 +1,5 @@
 """Hashes that tell models apart, the same in every process."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import re

@@ -1,7 +1,5 @@
 """Batch normalisations folded into the convolutions before them: the same function, in fewer operations."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval

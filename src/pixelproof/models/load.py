@@ -1,7 +1,5 @@
 """Models by spec strings, as on the command line, and models built by a function, when trusted in a user's own file."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import importlib.util

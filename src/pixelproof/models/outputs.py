@@ -1,7 +1,5 @@
 """Asking somebody's code for scores, and saying plainly what is wrong with the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

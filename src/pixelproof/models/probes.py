@@ -1,7 +1,5 @@
 """Other value ranges and channel orders that a wrongly wired model may have been made for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

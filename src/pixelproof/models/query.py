@@ -1,7 +1,5 @@
 """The one place where images meet the model, and where it is counted what goes through it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

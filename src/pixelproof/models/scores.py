@@ -1,7 +1,5 @@
 """What scores mean: logits, probabilities or labels, and how they are put on one scale."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import torch

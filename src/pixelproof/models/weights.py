@@ -1,7 +1,5 @@
 """Reading checkpoints without running what is in them."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What people hand over in Python, made a classifier."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

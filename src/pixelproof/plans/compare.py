@@ -1,7 +1,5 @@
 """Finished runs of any networks side by side, as far as they may stand there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from contextlib import ExitStack

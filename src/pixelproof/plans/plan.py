@@ -1,7 +1,5 @@
 """A plan: jobs to do one after the other, each in a folder of its own. What follows from them is each plan's own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass

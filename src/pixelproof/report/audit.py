@@ -1,7 +1,5 @@
 """The page of an audit, and its verdicts in short for a terminal and a notebook."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The figures of an audit, drawn from what its checkpoints tell of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Literal

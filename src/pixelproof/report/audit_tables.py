@@ -1,7 +1,5 @@
 """The tables of an audit, and its claim in words."""
 
-from __future__ import annotations
-
 from pixelproof.report.table import Column, Table, flat, rate_cells, rate_columns
 from pixelproof.results.audit.claim import NORMS, Claim, Comparison, Evaluation, Norm, Threat
 from pixelproof.results.audit.view import AuditView

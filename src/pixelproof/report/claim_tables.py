@@ -1,7 +1,5 @@
 """Claims of a source as tables: verdicts, and the numbers behind them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from pixelproof.report.table import Cell, Column, Table

@@ -1,7 +1,5 @@
 """CLEVER scores as tables and sentences."""
 
-from __future__ import annotations
-
 from math import isfinite
 from statistics import fmean, median
 

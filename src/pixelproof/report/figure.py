@@ -1,7 +1,5 @@
 """A figure as a value: a Vega-Lite specification with its words, drawn without a browser by vl-convert."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A few adversarial images of each level, chosen to be varied: what the numbers look like."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 

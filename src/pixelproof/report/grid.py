@@ -1,7 +1,5 @@
 """The page of a grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +8,11 @@ from pixelproof.report import section
 from pixelproof.report.assess_tables import ACCESS_NOTES
 from pixelproof.report.glossary import words
 from pixelproof.report.grid_figures import grid_figures
-from pixelproof.report.grid_tables import ACCESS_TITLES, NORMS, TARGET_TITLES, all_grid_tables, where
+from pixelproof.report.grid_tables import ACCESS_TITLES, NORMS, TARGET_TITLES, all_grid_tables
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.section import Contents, Section
 from pixelproof.results.attempts import WORST
-from pixelproof.results.grid import GridCell, Standing, standings
+from pixelproof.results.grid import GridCell, Standing, standings, where
 from pixelproof.results.grid_clever import CleverRow
 from pixelproof.wording import decimal, listed, percent, plural
 

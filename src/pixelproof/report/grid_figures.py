@@ -1,7 +1,5 @@
 """The figures of a grid: bars by attack and target for each model and defence, and maps of defences × attacks."""
 
-from __future__ import annotations
-
 import altair as alt
 
 from pixelproof.plans.grid.view import GridView

@@ -1,13 +1,11 @@
 """The tables of a grid."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 from pixelproof.plans.grid.view import GridView
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table, rate_cells, rate_columns
 from pixelproof.results.attempts import WORST
-from pixelproof.results.grid import GridCell, Place
+from pixelproof.results.grid import GridCell
 from pixelproof.results.grid_clever import CleverRow
 
 #: How attacks met a defence, as a heading.
@@ -196,11 +194,6 @@ def _matrix(
     what = "Mean L2 where fooled" if name == "l2" else "Fooled"
     title = f"{what}: {TARGET_TITLES.get(target, f'class {target}')}, {ACCESS_TITLES[access]}"
     return Table(f"grid-{name}-{access}-{target}", title, columns, tuple(rows), notes)
-
-
-def where(place: Place) -> str:
-    """``resnet20 behind tvm``, or ``resnet20``."""
-    return f"{place.model} behind {place.defence}" if place.defence else place.model
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

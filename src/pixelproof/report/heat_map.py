@@ -1,7 +1,5 @@
 """Heat maps: of any rates by row and column, and of the classes of a run by threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A page: one self-contained HTML file that needs neither script nor network; its tables and figures beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page on perturbations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

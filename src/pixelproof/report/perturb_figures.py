@@ -1,7 +1,5 @@
 """The figures on perturbations: bars over all, and for each its accuracy against strength with the distances below."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

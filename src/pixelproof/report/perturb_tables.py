@@ -1,7 +1,5 @@
 """The tables on perturbations."""
 
-from __future__ import annotations
-
 from pixelproof.report.table import Bold, Cell, Column, Table, rate_cells, rate_columns
 from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, title_of
 from pixelproof.wording import plural

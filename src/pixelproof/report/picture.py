@@ -1,7 +1,5 @@
 """Small pictures inside the page: uint8 arrays as PNG data with their words, and the difference of two made visible."""
 
-from __future__ import annotations
-
 import base64
 import io
 from dataclasses import dataclass

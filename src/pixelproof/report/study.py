@@ -1,7 +1,5 @@
 """The page of a study, or of a comparison of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The false-adversarial demonstration: its pictures, its tables, and what a reader without background is told."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pixelproof.data.imageset import UInt8Array

@@ -1,7 +1,5 @@
 """The figures of a study: classes, curves and transfer as maps and lines over all networks, norms as bars."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,16 +7,8 @@ import altair as alt
 
 from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
 from pixelproof.report.heat_map import rate_map
+from pixelproof.results import study
 from pixelproof.results.intervals import Rate
-from pixelproof.results.study import (
-    NORMS,
-    ClassMap,
-    NetworkArea,
-    NetworkDuality,
-    TransferCell,
-    headline_networks,
-    one_norm_only,
-)
 from pixelproof.wording import attack_name, percent
 
 _LABELS = 118  # px for network names
@@ -35,29 +25,29 @@ _PARTS = (  # name, field, colour; the two norms at the ends, what both show bet
 )
 
 
-def class_map_figures(maps: Iterable[ClassMap]) -> list[Figure]:
+def class_map_figures(maps: Iterable[study.ClassMap]) -> list[Figure]:
     """Networks × classes, a map for each norm and threshold."""
     return [_class_map(found) for found in maps]
 
 
-def curve_figures(areas: Sequence[NetworkArea]) -> list[Figure]:
+def curve_figures(areas: Sequence[study.NetworkArea]) -> list[Figure]:
     """Samples fooled up to each threshold, all networks in one figure for each norm."""
-    groups = {attack: [a for a in areas if a.minimal.attack == attack] for attack in NORMS}
+    groups = {attack: [a for a in areas if a.minimal.attack == attack] for attack in study.NORMS}
     return [_curves(attack, group) for attack, group in groups.items() if group]
 
 
-def duality_figures(rows: Sequence[NetworkDuality]) -> list[Figure]:
+def duality_figures(rows: Sequence[study.NetworkDuality]) -> list[Figure]:
     """One figure of bars by level and network; none without rows."""
     return [_bars(rows)] if rows else []
 
 
-def transfer_figures(cells: Sequence[TransferCell]) -> list[Figure]:
+def transfer_figures(cells: Sequence[study.TransferCell]) -> list[Figure]:
     """Sources × targets, a map for each norm."""
-    groups = {attack: [cell for cell in cells if cell.attack == attack] for attack in NORMS}
+    groups = {attack: [cell for cell in cells if cell.attack == attack] for attack in study.NORMS}
     return [_transfer(attack, group) for attack, group in groups.items() if group]
 
 
-def _class_map(found: ClassMap) -> Figure:
+def _class_map(found: study.ClassMap) -> Figure:
     cells = [
         (label, name, rate)
         for label, rates in found.rows.items()
@@ -73,7 +63,7 @@ def _class_map(found: ClassMap) -> Figure:
     )
 
 
-def _transfer(attack: str, cells: Sequence[TransferCell]) -> Figure:
+def _transfer(attack: str, cells: Sequence[study.TransferCell]) -> Figure:
     name = attack_name(attack)
     return Figure(
         f"study-transfer-{attack}",
@@ -89,7 +79,7 @@ def _map(cells: Sequence[tuple[str, str, Rate | None]], attack: str, across: str
     return rate_map(cells, SHADES[attack], across, _LABELS)
 
 
-def _curves(attack: str, areas: Sequence[NetworkArea]) -> Figure:
+def _curves(attack: str, areas: Sequence[study.NetworkArea]) -> Figure:
     labels = [area.label for area in areas]
     colours = [_LINES[k % len(_LINES)] for k in range(len(labels))]
     dashes = [_DASHES[k // len(_LINES) % len(_DASHES)] for k in range(len(labels))]
@@ -122,24 +112,24 @@ def _curves(attack: str, areas: Sequence[NetworkArea]) -> Figure:
     )
 
 
-def _fooled(area: NetworkArea, threshold: int) -> Rate:
+def _fooled(area: study.NetworkArea, threshold: int) -> Rate:
     left = area.minimal.left(threshold)
     return Rate(left.total - left.successes, left.total)
 
 
-def _points(area: NetworkArea) -> list[dict[str, Any]]:
+def _points(area: study.NetworkArea) -> list[dict[str, Any]]:
     return [
         {"label": area.label, "threshold": th, "share": round(100 * (_fooled(area, th).value or 0.0), 3)}
         for th in area.minimal.corners
     ]
 
 
-def _said(area: NetworkArea) -> str:
+def _said(area: study.NetworkArea) -> str:
     shares = [f"{percent(_fooled(area, th).value)} at {th}" for th in (1, 10, area.minimal.largest)]
     return f"{area.label}: {', '.join(dict.fromkeys(shares))}."
 
 
-def _bars(rows: Sequence[NetworkDuality]) -> Figure:
+def _bars(rows: Sequence[study.NetworkDuality]) -> Figure:
     labels = list(dict.fromkeys(row.label for row in rows))
     values = [
         {
@@ -166,12 +156,12 @@ def _bars(rows: Sequence[NetworkDuality]) -> Figure:
         )
         .properties(width=WIDTH - _LABELS - 10, height=alt.Step(18))
     )
-    shares = [f"{percent(rate.value)} at th = {th}" for th, rate in one_norm_only(rows).items()]
+    shares = [f"{percent(rate.value)} at th = {th}" for th, rate in study.one_norm_only(rows).items()]
     return Figure(
         "study-duality",
         "Which norm fools which samples",
         f"Bars of samples fooled under L0 only, both norms, L∞ only or neither, by level and network. "
-        f"Under one norm only, over {headline_networks(rows)}: {', '.join(shares)}.",
+        f"Under one norm only, over {study.headline_networks(rows)}: {', '.join(shares)}.",
         "Samples by the norms that fool them at each level; what one end shows, the other norm alone hides.",
         chart.to_dict(),
     )

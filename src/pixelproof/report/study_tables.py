@@ -1,7 +1,5 @@
 """The tables of a study, from the values that its analyses give."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -12,23 +10,6 @@ from pixelproof.report.claim_tables import number_table, verdict_table
 from pixelproof.report.table import Bold, Cell, Column, Kind, Table, flat, pair_table, rate_cells, rate_columns
 from pixelproof.results import study
 from pixelproof.results.status import of_level
-from pixelproof.results.study import (
-    NORMS,
-    Assessed,
-    Beside,
-    ClassMap,
-    Difference,
-    Duel,
-    FastRow,
-    Level,
-    Line,
-    MainTable,
-    NetworkArea,
-    NetworkDuality,
-    PaperClaim,
-    Role,
-    TransferCell,
-)
 from pixelproof.results.study.published import SOURCE
 from pixelproof.results.verdict import verdict
 from pixelproof.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, percent, plural
@@ -41,10 +22,10 @@ _PIXELS = "L2 is taken over all channel values in the papers' units, 0 to 255, a
 
 
 def all_study_tables(
-    runs: Sequence[Assessed],
-    transfers: Sequence[TransferCell] = (),
-    fast: Sequence[FastRow] = (),
-    differences: Sequence[Difference] = (),
+    runs: Sequence[study.Assessed],
+    transfers: Sequence[study.TransferCell] = (),
+    fast: Sequence[study.FastRow] = (),
+    differences: Sequence[study.Difference] = (),
 ) -> list[Table]:
     """Every table with a row in it; each marked with ``differences``, where the comparison was forced."""
     levels = study.level_runs(runs)
@@ -54,7 +35,7 @@ def all_study_tables(
         defence_table(main),
         win_table(study.duels(runs)),
         *(class_map_table(found) for found in study.class_maps(levels)),
-        *(transfer_table(transfers, attack) for attack in NORMS),
+        *(transfer_table(transfers, attack) for attack in study.NORMS),
         transfer_cell_table(transfers),
         fast_table(fast, main),
         duality_table(study.dualities(levels)),
@@ -68,7 +49,7 @@ def all_study_tables(
     return [*found, difference_table(differences)] if differences else found
 
 
-def rate_table(runs: Iterable[Assessed]) -> Table:
+def rate_table(runs: Iterable[study.Assessed]) -> Table:
     """Every rate of ``runs`` with its interval, the search and budget behind it, and the mean L2 of its images."""
     columns = (
         Column("Network"),
@@ -93,7 +74,7 @@ def rate_table(runs: Iterable[Assessed]) -> Table:
     return Table("study-rates", "Every rate", columns, tuple(rows), (_PIXELS,))
 
 
-def main_table(table: MainTable) -> Table:
+def main_table(table: study.MainTable) -> Table:
     """Networks × levels with the good results in bold, their number last; the defences below."""
     columns = (Column("Network"), _clean_column(), *_level_columns(table.levels, "rate"), Column("Bold", "integer"))
     rows = [(*_main_cells(table, line), table.marks(line.label)) for line in table.networks]
@@ -110,7 +91,7 @@ def main_table(table: MainTable) -> Table:
     return Table("study-main", "Attack success rate on every network", columns, tuple(rows), tuple(notes))
 
 
-def defence_table(table: MainTable) -> Table:
+def defence_table(table: study.MainTable) -> Table:
     """What is left of each defence's clean accuracy."""
     columns = (Column("Defence"), _clean_column(), *_level_columns(table.levels, "share"))
     rows = tuple((line.label, line.clean, *map(line.under_attack, table.levels)) for line in table.defences)
@@ -118,7 +99,7 @@ def defence_table(table: MainTable) -> Table:
     return Table("study-defences", "Accuracy of the defences under attack", columns, rows, (note,))
 
 
-def win_table(duels: Sequence[Duel]) -> Table:
+def win_table(duels: Sequence[study.Duel]) -> Table:
     """DE against CMA-ES, the higher rate in bold."""
     columns = (
         Column("Network"),
@@ -129,12 +110,12 @@ def win_table(duels: Sequence[Duel]) -> Table:
         Column("Winner", "search", key="winner"),
     )
     rows = tuple((d.label, d.attack, d.threshold, *_compared(d), d.winner or "tie") for d in duels)
-    notes = [f"{attack_name(attack)}: {_wins(d for d in duels if d.attack == attack)}." for attack in NORMS]
+    notes = [f"{attack_name(attack)}: {_wins(d for d in duels if d.attack == attack)}." for attack in study.NORMS]
     notes.append(f"In all: {_wins(duels)}. A win is a strictly higher attack success rate.")
     return Table("study-wins", "DE against CMA-ES", columns, rows, tuple(notes))
 
 
-def class_map_table(found: ClassMap) -> Table:
+def class_map_table(found: study.ClassMap) -> Table:
     """Networks × classes of one norm and threshold."""
     columns = (Column("Network"), *(Column(name, "ratio") for name in found.classes))
     rows = tuple((label, *rates) for label, rates in found.rows.items())
@@ -143,7 +124,7 @@ def class_map_table(found: ClassMap) -> Table:
     return Table(name, title, columns, rows, ("Samples fooled, of samples of the class attacked.",))
 
 
-def transfer_table(cells: Sequence[TransferCell], attack: str) -> Table:
+def transfer_table(cells: Sequence[study.TransferCell], attack: str) -> Table:
     """Sources down, targets across."""
     own = [cell for cell in cells if cell.attack == attack]
     targets = list(dict.fromkeys(cell.target for cell in own))
@@ -162,7 +143,7 @@ def transfer_table(cells: Sequence[TransferCell], attack: str) -> Table:
     return Table(f"study-transfer-{attack}", title, columns, rows, tuple(notes))
 
 
-def transfer_cell_table(cells: Iterable[TransferCell]) -> Table:
+def transfer_cell_table(cells: Iterable[study.TransferCell]) -> Table:
     """Every cell of the transfer matrices with its interval and what it leaves out."""
     columns = (
         Column("Source"),
@@ -182,7 +163,7 @@ def transfer_cell_table(cells: Iterable[TransferCell]) -> Table:
     return Table("study-transfer-cells", "Transfer, cell by cell", columns, rows)
 
 
-def fast_table(rows: Sequence[FastRow], searched: MainTable | None = None) -> Table:
+def fast_table(rows: Sequence[study.FastRow], searched: study.MainTable | None = None) -> Table:
     """The fast assessment; beside it what searches against the same network found, where ``searched`` has that."""
     own = {line.label: line.fooled for line in searched.lines} if searched else {}
     columns = (
@@ -206,7 +187,7 @@ def fast_table(rows: Sequence[FastRow], searched: MainTable | None = None) -> Ta
     return Table("study-fast", "Fast assessment from stored images: lower bounds", columns, tuple(body), notes)
 
 
-def duality_table(rows: Sequence[NetworkDuality]) -> Table:
+def duality_table(rows: Sequence[study.NetworkDuality]) -> Table:
     """Which norm fools which samples, by network and threshold."""
     columns = (
         Column("Network"),
@@ -228,13 +209,13 @@ def duality_table(rows: Sequence[NetworkDuality]) -> Table:
     return Table("study-duality", "What one norm alone reveals", columns, body, (duality_headline(rows),))
 
 
-def duality_headline(rows: Sequence[NetworkDuality]) -> str:
+def duality_headline(rows: Sequence[study.NetworkDuality]) -> str:
     """The share that only one norm reveals, at each threshold, in one sentence."""
     shares = [f"{percent(rate.value)} ({rate.ratio}) at th = {th}" for th, rate in study.one_norm_only(rows).items()]
     return f"Samples fooled under one norm only, over {study.headline_networks(rows)}: {listed(shares)}."
 
 
-def area_table(areas: Sequence[NetworkArea]) -> Table:
+def area_table(areas: Sequence[study.NetworkArea]) -> Table:
     """Areas in the papers' way and from zero on, samples not fooled counted and named."""
     columns = (
         Column("Network"),
@@ -262,7 +243,7 @@ def area_table(areas: Sequence[NetworkArea]) -> Table:
     return Table("study-areas", "Area under the curve of minimal thresholds", columns, rows, tuple(notes))
 
 
-def published_table(rows: Iterable[Beside]) -> Table:
+def published_table(rows: Iterable[study.Beside]) -> Table:
     """Our figures beside the papers'."""
     columns = (
         Column("Network"),
@@ -294,18 +275,18 @@ def published_table(rows: Iterable[Beside]) -> Table:
     return Table("study-published", "Beside the published figures", columns, body, notes)
 
 
-def claim_table(claims: Sequence[PaperClaim], published: Iterable[PaperClaim] = ()) -> Table:
+def claim_table(claims: Sequence[study.PaperClaim], published: Iterable[study.PaperClaim] = ()) -> Table:
     """The verdicts, and those that the papers' own figures give by the same rules; rules and numbers below."""
     theirs = {claim.name: claim.verdict for claim in published}
     return verdict_table("study-claims", "The papers' claims", claims, "By the papers' own figures", theirs)
 
 
-def claim_number_table(claims: Iterable[PaperClaim]) -> Table:
+def claim_number_table(claims: Iterable[study.PaperClaim]) -> Table:
     """The numbers behind the verdicts, for programs."""
     return number_table("study-claim-numbers", claims)
 
 
-def l2_table(runs: Sequence[Assessed]) -> Table:
+def l2_table(runs: Sequence[study.Assessed]) -> Table:
     """Networks × levels: how far the adversarial images lie from the clean ones by the Euclidean norm."""
     levels = study.main_table(runs).levels
     columns = [Column("Network")]
@@ -357,14 +338,14 @@ def setting_table(runs: Sequence[StudyRun]) -> Table:
     return pair_table("study-settings", "Settings and environment", together)
 
 
-def difference_table(differences: Iterable[Difference]) -> Table:
+def difference_table(differences: Iterable[study.Difference]) -> Table:
     """What a forced comparison compares in spite of."""
     columns = (Column("Runs"), Column("Differ in"), Column("One"), Column("The other"))
     rows = tuple((f"{d.one}, {d.other}", d.what, d.one_has, d.other_has) for d in differences)
     return Table("study-differences", "Compared in spite of", columns, rows)
 
 
-def marked(table: Table, differences: Sequence[Difference]) -> Table:
+def marked(table: Table, differences: Sequence[study.Difference]) -> Table:
     """``table`` with a first note on each of ``differences``, where the comparison was forced."""
     return replace(table, notes=(*(f"Forced: {difference}." for difference in differences), *table.notes))
 
@@ -373,11 +354,11 @@ def _clean_column() -> Column:
     return Column("Clean accuracy", "rate", key="clean")
 
 
-def _level_columns(levels: Iterable[Level], kind: Kind) -> list[Column]:
+def _level_columns(levels: Iterable[study.Level], kind: Kind) -> list[Column]:
     return [Column(f"th {th}", kind, SHORT_NORMS.get(attack, attack), f"{attack}_{th}") for attack, th in levels]
 
 
-def _main_cells(table: MainTable, line: Line) -> list[Cell]:
+def _main_cells(table: study.MainTable, line: study.Line) -> list[Cell]:
     cells: list[Cell] = [line.label, line.clean]
     for level in table.levels:
         rate = line.fooled.get(level)
@@ -385,21 +366,21 @@ def _main_cells(table: MainTable, line: Line) -> list[Cell]:
     return cells
 
 
-def _ranking(table: MainTable) -> str:
+def _ranking(table: study.MainTable) -> str:
     return listed([f"{label} {marks}" for label, marks in table.ranking])
 
 
-def _compared(duel: Duel) -> tuple[Cell, Cell]:
+def _compared(duel: study.Duel) -> tuple[Cell, Cell]:
     de, cma_es = duel.de, duel.cma_es
     return (Bold(de) if duel.winner == "de" else de, Bold(cma_es) if duel.winner == "cma-es" else cma_es)
 
 
-def _wins(duels: Iterable[Duel]) -> str:
+def _wins(duels: Iterable[study.Duel]) -> str:
     won = study.tally(duels)
     return f"DE wins {count(won.de)}, CMA-ES {count(won.cma_es)}, {plural(won.ties, 'tie')}"
 
 
-def _never(area: NetworkArea) -> str:
+def _never(area: study.NetworkArea) -> str:
     return f"{area.label}, {not_fooled(area.minimal, 'sample')}"
 
 
@@ -418,11 +399,11 @@ def _settings(run: StudyRun) -> list[tuple[str, str]]:
     return [(f"{name[:1].upper()}{name[1:]}".replace("_", " "), value) for name, value in named.items()]
 
 
-_SEARCHES: dict[Role, str] = {"levels": "strongest searches", "cma-es": "CMA-ES", "de": "DE"}
+_SEARCHES: dict[study.Role, str] = {"levels": "strongest searches", "cma-es": "CMA-ES", "de": "DE"}
 _Figure = tuple[str, str | None, int | None]  # what is measured, attack, threshold
 
 
-def published_lines_table(rows: Sequence[Beside]) -> Table:
+def published_lines_table(rows: Sequence[study.Beside]) -> Table:
     """For each of the papers' networks: ours by each search, each network of ours alone, and below them theirs."""
     figures = _figures(rows)
     columns = (Column("Network"), Column("Figures of"), *map(_column, figures))
@@ -437,9 +418,9 @@ def published_lines_table(rows: Sequence[Beside]) -> Table:
     return Table("study-published-lines", "Ours and the published figures", columns, tuple(body), (note,))
 
 
-def _ours(rows: Sequence[Beside]) -> dict[str, dict[_Figure, float]]:
+def _ours(rows: Sequence[study.Beside]) -> dict[str, dict[_Figure, float]]:
     """One network's figures by search; those that no search decides stand with the first."""
-    roles: list[Role | None] = [role for role in _SEARCHES if any(row.role == role for row in rows)]
+    roles: list[study.Role | None] = [role for role in _SEARCHES if any(row.role == role for row in rows)]
     return {
         "ours" if role is None else f"ours, {_SEARCHES[role]}": {
             _figure(row): row.ours for row in rows if row.role == role or (row.role is None and place == 0)
@@ -448,21 +429,21 @@ def _ours(rows: Sequence[Beside]) -> dict[str, dict[_Figure, float]]:
     }
 
 
-def _theirs(rows: Sequence[Beside]) -> dict[str, dict[_Figure, float]]:
+def _theirs(rows: Sequence[study.Beside]) -> dict[str, dict[_Figure, float]]:
     """The papers' figures; all but those by DE belong to their CMA-ES."""
     by_de = {_figure(row): row.theirs for row in rows if row.role == "de"}
     found = {"published, CMA-ES": {_figure(row): row.theirs for row in rows if row.role != "de"}}
     return {**found, "published, DE": by_de} if by_de else found
 
 
-def _figures(rows: Iterable[Beside]) -> list[_Figure]:
+def _figures(rows: Iterable[study.Beside]) -> list[_Figure]:
     """Clean accuracy, levels by norm, areas: those that occur."""
     found = {_figure(row) for row in rows}
     order = {"clean accuracy": 0, "attack success rate": 1, "area": 2}
-    return sorted(found, key=lambda f: (order[f[0]], NORMS.index(f[1]) if f[1] else 0, f[2] or 0))
+    return sorted(found, key=lambda f: (order[f[0]], study.NORMS.index(f[1]) if f[1] else 0, f[2] or 0))
 
 
-def _figure(row: Beside) -> _Figure:
+def _figure(row: study.Beside) -> _Figure:
     return row.measure, row.attack, row.threshold
 
 

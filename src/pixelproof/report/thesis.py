@@ -1,7 +1,5 @@
 """The page of the protocol of a thesis: ours beside its figures, the perturbations across data sets, and its claims."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Attacks by name: whom each fooled, how far it went, and what it cost."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,13 +1,12 @@
 """CLEVER scores of a run: how far each image is from the nearest of another class, estimated from gradients."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pixelproof.results.rank_correlation import FEWEST, RankCorrelation, rank_correlation
+from pixelproof.results.scoreboard import Row, row
 from pixelproof.runs.record import Finding, Manifest
 from pixelproof.runs.store import RunStore
 
@@ -103,40 +102,36 @@ class CleverResult:
         names = self.manifest.data.class_names
         return names[label] if label < len(names) else str(label)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Row]:
         """A row of a scoreboard for each sample, and one for the correlation."""
-        rows: list[dict[str, Any]] = [
-            {
-                "claim": f"CLEVER of sample {each.sample}",
-                "value": each.score,
-                "unit": f"grey levels of {self.norm}",
-                "target": None,
-                "holds": None,
-                "sample": each.sample,
-                "label": each.label,
-                "nearest": each.nearest,
-                "scores": dict(each.scores),
-                "lipschitz": dict(each.lipschitz),
-                "curve": each.curve,
-                "reason": each.message,
-                "distance": None if each.distance is None or not isfinite(each.distance) else each.distance,
-            }
-            for each in self.records
-        ]
+        rows = list(map(self._row, self.records))
         if (found := self.correlation) is not None:
             rows.append(
-                {
-                    "claim": "rank correlation of scores and distances found",
-                    "value": found.rho,
-                    "unit": "Spearman's ρ",
-                    "target": None,
-                    "holds": None,
-                    "interval": [found.low, found.high],
-                    "p_value": found.p_value,
-                    "samples": found.samples,
-                }
+                row(
+                    "rank correlation of scores and distances found",
+                    found.rho,
+                    "Spearman's ρ",
+                    interval=[found.low, found.high],
+                    p_value=found.p_value,
+                    samples=found.samples,
+                )
             )
         return rows
+
+    def _row(self, each: CleverRecord) -> Row:
+        return row(
+            f"CLEVER of sample {each.sample}",
+            each.score,
+            f"grey levels of {self.norm}",
+            sample=each.sample,
+            label=each.label,
+            nearest=each.nearest,
+            scores=dict(each.scores),
+            lipschitz=dict(each.lipschitz),
+            curve=each.curve,
+            reason=each.message,
+            distance=None if each.distance is None or not isfinite(each.distance) else each.distance,
+        )
 
 
 def clever_result(run: RunStore) -> CleverResult:

@@ -1,7 +1,5 @@
 """Which class becomes which: the answers a fooled model gives."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Accuracy per threshold: how the share of fooled samples grows with what the attack may change."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

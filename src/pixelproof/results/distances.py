@@ -1,7 +1,5 @@
 """How far from each sample a run's attacks found an image that fools."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from math import inf
 

@@ -1,7 +1,5 @@
 """What one norm shows and the other hides (Vargas & Kotyan, arXiv:1906.06026): L0 against L∞."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

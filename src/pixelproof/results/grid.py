@@ -1,7 +1,5 @@
 """The cells of a grid of attacks, defences and targets, and what stands out among them."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A rate and how far it can be trusted: the Wilson score interval (Wilson 1927, JASA 22, 209–212)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist

@@ -1,7 +1,5 @@
 """The minimal threshold of each sample, and areas of them in one number (Vargas & Kotyan, arXiv:1906.06026)."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

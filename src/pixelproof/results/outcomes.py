@@ -6,8 +6,6 @@ searched on its own, the same is concluded here, so that no rate falls as the th
 table then shows each level alone.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which classes are fooled first: attack success rate of each true class, over all searches of an attack."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Everything the page on perturbations says, as values read from the run: the page is written from them alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Queries to success: how many samples were fooled after q queries of a level's own search."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Whether images with small scores are those that small changes fool: a rank correlation and how far to trust it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,13 +1,12 @@
 """Results as rows for machines, as they are kept in ``results.json`` beside a page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pixelproof.files import write_whole
+from pixelproof.results.intervals import Rate
 
 FILE = "results.json"
 Row = dict[str, Any]
@@ -24,3 +23,10 @@ def write_scoreboard(
 def row(claim: str, value: object, unit: str, target: object = None, holds: bool | None = None, **more: Any) -> Row:
     """A figure: what it is of, its value and unit; what was promised of it and whether that holds, if anything was."""
     return {"claim": claim, "value": value, "unit": unit, "target": target, "holds": holds, **more}
+
+
+def rate_row(claim: str, unit: str, rate: Rate, **more: Any) -> Row:
+    """A figure that is a rate, in percent with its 95 % interval."""
+    value = None if rate.value is None else round(100 * rate.value, 1)
+    low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
+    return row(claim, value, unit, successes=rate.successes, total=rate.total, interval=[low, high], **more)

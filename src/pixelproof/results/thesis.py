@@ -4,8 +4,6 @@ Chaparro Quiñones, "Robustness Analysis of Deep Neural Networks for Computer Vi
 2020, tables 8 and 9 and chapter 10. The rules by which claims are judged are ours, stated with each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean

@@ -1,7 +1,5 @@
 """A run read once: its manifest and records, and what the analysis makes of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Adam for many samples at once, of which some leave."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -4,15 +4,13 @@ Croce & Hein, "Reliable evaluation of adversarial robustness with an ensemble of
 ICML 2020; in L1, Croce & Hein, "Mind the box: l1-APGD for sparse adversarial attacks on image classifiers", ICML 2021.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal, wrong_classes
 from pixelproof.attacks.gradient.climb import Climb, HalvingClimb, L1Climb
 from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
@@ -32,7 +30,7 @@ _WRONG_CLASSES = 9  # that the targeted form tries (section 4)
 
 
 @dataclass(frozen=True)
-class AutoPGD(Attack):
+class AutoPGD(BallAttack):
     """``iterations`` steps within ``epsilon`` (in grey levels of ``norm``), from up to ``restarts`` random starts.
 
     ``loss``: ``ce``, cross-entropy; ``dlr``, the difference of logits ratio; ``targeted-dlr``, its targeted form for
@@ -42,7 +40,8 @@ class AutoPGD(Attack):
     iterations are spent in the ball of 3ε, 30 % in that of 2ε, and the rest in that of ε.
     """
 
-    name: ClassVar[str] = "apgd"
+    name = "apgd"
+    positive = ("iterations", "restarts")
 
     norm: Norm = "linf"
     epsilon: float = 8
@@ -51,14 +50,9 @@ class AutoPGD(Attack):
     restarts: int = 1
 
     def __post_init__(self) -> None:
-        NormBall(self.norm, self.epsilon)
-        require_positive(self.name, iterations=self.iterations, restarts=self.restarts)
+        super().__post_init__()
         if self.loss not in get_args(Objective):
             raise InputError(f"apgd knows no loss {self.loss!r}; expected one of {', '.join(get_args(Objective))}.")
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         found, rows = images.clone(), goal.rows

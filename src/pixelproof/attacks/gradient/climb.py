@@ -5,8 +5,6 @@ ICML 2020 (algorithm 1); in L1, Croce & Hein, "Mind the box: l1-APGD for sparse 
 classifiers", ICML 2021 (algorithm 1).
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from copy import copy
 from math import ceil

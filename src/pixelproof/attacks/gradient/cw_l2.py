@@ -3,16 +3,13 @@
 Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks", IEEE S&P 2017, sections V and VI-A.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.adam import Adam
 from pixelproof.attacks.nearest import Nearest, drawn_nearer
@@ -34,7 +31,8 @@ class CWL2(Attack):
     nearer in fewer steps.
     """
 
-    name: ClassVar[str] = "cw-l2"
+    name = "cw-l2"
+    positive = ("binary_search_steps", "iterations", "learning_rate", "initial_constant")
 
     confidence: float = 0
     binary_search_steps: int = 9
@@ -43,13 +41,7 @@ class CWL2(Attack):
     initial_constant: float = 1e-3
 
     def __post_init__(self) -> None:
-        require_positive(
-            "cw-l2",
-            binary_search_steps=self.binary_search_steps,
-            iterations=self.iterations,
-            learning_rate=self.learning_rate,
-            initial_constant=self.initial_constant,
-        )
+        super().__post_init__()
         if not self.confidence >= 0:
             raise InputError(f"cw-l2 needs a confidence of 0 or more, not {self.confidence:g}.")
 

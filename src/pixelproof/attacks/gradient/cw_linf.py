@@ -3,15 +3,12 @@
 Carlini & Wagner, "Towards Evaluating the Robustness of Neural Networks", IEEE S&P 2017, section VI-C.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.adam import Adam
 from pixelproof.attacks.nearest import Nearest, drawn_nearer
@@ -30,7 +27,8 @@ class CWLinf(Attack):
     section V-B): there is no c, and the search goes on where the last τ left it. A ``learning_rate`` of 1 is τ.
     """
 
-    name: ClassVar[str] = "cw-linf"
+    name = "cw-linf"
+    positive = ("iterations", "learning_rate")
 
     confidence: float = 0
     iterations: int = 100
@@ -38,7 +36,7 @@ class CWLinf(Attack):
     decrease: float = 0.95
 
     def __post_init__(self) -> None:
-        require_positive("cw-linf", iterations=self.iterations, learning_rate=self.learning_rate)
+        super().__post_init__()
         if not self.confidence >= 0:
             raise InputError(f"cw-linf needs a confidence of 0 or more, not {self.confidence:g}.")
         if not 0 < self.decrease < 1:

@@ -3,16 +3,14 @@
 Moosavi-Dezfooli, Fawzi & Frossard, "DeepFool: a simple and accurate method to fool deep neural networks", CVPR 2016.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.nearest import NearestNorm, drawn_nearer
@@ -39,7 +37,8 @@ class DeepFool(Attack):
     ``overshoot`` (1e-6, as in the dual quality assessment; the paper has 0.02).
     """
 
-    name: ClassVar[str] = "deepfool"
+    name = "deepfool"
+    positive = ("iterations",)
 
     norm: NearestNorm = "l2"
     iterations: int = 100
@@ -49,7 +48,7 @@ class DeepFool(Attack):
     def __post_init__(self) -> None:
         if self.norm not in get_args(NearestNorm):
             raise InputError(f"deepfool knows the norms {' and '.join(get_args(NearestNorm))}, not {self.norm!r}.")
-        require_positive("deepfool", iterations=self.iterations)
+        super().__post_init__()
         if not self.overshoot >= 0:
             raise InputError(f"deepfool needs an overshoot of 0 or more, not {self.overshoot:g}.")
         if self.candidates is not None and self.candidates < 2:

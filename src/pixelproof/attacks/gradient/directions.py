@@ -4,8 +4,6 @@ Tramèr & Boneh, "Adversarial Training and Robustness for Multiple Perturbations
 descent): the steepest step of L1 moves one value only, and so wastes iterations.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

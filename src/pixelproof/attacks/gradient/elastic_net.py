@@ -3,15 +3,13 @@
 Chen, Sharma, Zhang, Yi & Hsieh, "EAD: Elastic-Net Attacks to Deep Neural Networks via Adversarial Examples", AAAI 2018.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
@@ -31,7 +29,8 @@ class ElasticNet(Attack):
     shrinkage is step × beta, which solves it for beta, and the default 0.1 is the paper's 0.001 at its step of 0.01.
     """
 
-    name: ClassVar[str] = "elastic-net"
+    name = "elastic-net"
+    positive = ("beta", "initial_c", "searches", "iterations", "step")
 
     beta: float = 0.1
     rule: Rule = "en"
@@ -42,14 +41,7 @@ class ElasticNet(Attack):
     step: float = 0.01
 
     def __post_init__(self) -> None:
-        require_positive(
-            self.name,
-            beta=self.beta,
-            initial_c=self.initial_c,
-            searches=self.searches,
-            iterations=self.iterations,
-            step=self.step,
-        )
+        super().__post_init__()
         if self.rule not in get_args(Rule) or not self.confidence >= 0:
             raise InputError(
                 f"elastic-net needs the rule en or l1 and a confidence of at least 0, not {self.rule!r} and "

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal, wrong_classes
 from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
@@ -39,7 +38,8 @@ class FAB(Attack):
     attack within that ball: a sample is done once it is fooled there, and is left clean otherwise.
     """
 
-    name: ClassVar[str] = "fab"
+    name = "fab"
+    positive = ("iterations", "classes")
 
     norm: Norm = "linf"
     epsilon: float | None = None
@@ -48,7 +48,7 @@ class FAB(Attack):
 
     def __post_init__(self) -> None:
         NormBall(self.norm, 1 if self.epsilon is None else self.epsilon)
-        require_positive(self.name, iterations=self.iterations, classes=self.classes)
+        super().__post_init__()
 
     @property
     def ball(self) -> NormBall | None:

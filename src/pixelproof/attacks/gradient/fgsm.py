@@ -4,36 +4,26 @@ Goodfellow, Shlens & Szegedy, "Explaining and Harnessing Adversarial Examples", 
 the steepest one of its length (fast gradient method).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)
-class FGSM(Attack):
+class FGSM(BallAttack):
     """One step of length ``epsilon``, in grey levels of ``norm``, that raises the loss most."""
 
-    name: ClassVar[str] = "fgsm"
+    name = "fgsm"
 
     epsilon: float = 8
     norm: Norm = "linf"
-
-    def __post_init__(self) -> None:
-        NormBall(self.norm, self.epsilon)
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         rows = goal.rows

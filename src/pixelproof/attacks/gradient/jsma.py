@@ -6,11 +6,8 @@ output and β that of all others together. Outputs are probabilities here: they 
 highest saliency is exactly the two values of the highest slopes. One gradient finds it, and no search over pairs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import isfinite
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,7 +27,7 @@ class JSMA(Attack):
     names a target; without one, all classes but the label are wanted.
     """
 
-    name: ClassVar[str] = "jsma"
+    name = "jsma"
 
     theta: float = 255
     gamma: float = 0.145

@@ -4,15 +4,12 @@ Jang, Wu & Jha, "Objective Metrics and Gradient Descent Algorithms for Adversari
 ACSAC 2017.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.nearest import drawn_nearer
@@ -32,13 +29,11 @@ class NewtonFool(Attack):
     clean one. Untargeted only: the call raises ``InputError`` for targets.
     """
 
-    name: ClassVar[str] = "newtonfool"
+    name = "newtonfool"
+    positive = ("iterations", "eta")
 
     iterations: int = 100
     eta: float = 0.01
-
-    def __post_init__(self) -> None:
-        require_positive("newtonfool", iterations=self.iterations, eta=self.eta)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         if goal.targets is not None:

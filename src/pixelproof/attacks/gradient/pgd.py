@@ -3,18 +3,15 @@
 Madry, Makelov, Schmidt, Tsipras & Vladu, "Towards Deep Learning Models Resistant to Adversarial Attacks", ICLR 2018.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import sparse_descent, steepest
-from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
+from pixelproof.attacks.norm_ball import Norm, random_start
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.seeds import Streams
 
@@ -23,14 +20,15 @@ _L1_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class PGD(Attack):
+class PGD(BallAttack):
     """``iterations`` steps of length ``step``, each the steepest of its length, kept within ``epsilon``.
 
     Both lengths are in grey levels of ``norm``; a ``step`` of None is a quarter of ``epsilon``. In L1 a step is spread
     over 1 % of the values. What is not fooled begins again up to ``restarts`` times in all, from another random start.
     """
 
-    name: ClassVar[str] = "pgd"
+    name = "pgd"
+    positive = ("epsilon", "step", "iterations", "restarts")
 
     norm: Norm = "linf"
     epsilon: float = 8
@@ -38,14 +36,6 @@ class PGD(Attack):
     iterations: int = 20
     restarts: int = 1
     random_start: bool = True
-
-    def __post_init__(self) -> None:
-        NormBall(self.norm, self.epsilon)
-        require_positive(self.name, step=self._length, iterations=self.iterations, restarts=self.restarts)
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
 
     @property
     def _length(self) -> float:

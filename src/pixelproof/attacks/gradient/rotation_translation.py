@@ -4,16 +4,13 @@ Engstrom, Tran, Tsipras, Schmidt & Madry, "Exploring the Landscape of Spatial Ro
 grid, and the worst of a few random poses. It needs no gradients, since a grid this small beats them (their section 5).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import radians
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions.warp import mildest_first, posed
@@ -32,8 +29,8 @@ class RotationTranslation(Attack):
     grid has ``rotations`` × ``translations`` × ``translations`` poses. What comes in from outside is black.
     """
 
-    name: ClassVar[str] = "rotation-translation"
-    needs: ClassVar[Needs] = "scores"
+    name = "rotation-translation"
+    needs = "scores"
 
     rotation: float = 30
     translation: float = 0.1

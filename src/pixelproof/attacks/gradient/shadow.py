@@ -4,16 +4,13 @@ Ghiasi, Shafahi & Goldstein, "Breaking Certified Defenses: Semantic Adversarial 
 Certificates", ICLR 2020.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal, log_odds
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
@@ -31,7 +28,8 @@ class Shadow(Attack):
     and are left to them.
     """
 
-    name: ClassVar[str] = "shadow"
+    name = "shadow"
+    positive = ("step", "longest", "iterations")
 
     tv: float = 0.3
     colour: float = 1
@@ -41,7 +39,7 @@ class Shadow(Attack):
     iterations: int = 300
 
     def __post_init__(self) -> None:
-        require_positive(self.name, step=self.step, longest=self.longest, iterations=self.iterations)
+        super().__post_init__()
         if not min(self.tv, self.colour, self.similarity) >= 0:
             raise InputError(
                 "shadow needs the weights tv, colour and similarity to be at least 0, not "

@@ -3,15 +3,12 @@
 Xiao, Zhu, Li, He, Liu & Song, "Spatially Transformed Adversarial Examples", ICLR 2018.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.corruptions.warp import warp
@@ -27,14 +24,12 @@ class Spatial(Attack):
     network it holds nearly every image back, and 0.005 does not.
     """
 
-    name: ClassVar[str] = "spatial"
+    name = "spatial"
+    positive = ("tau", "step", "iterations")
 
     tau: float = 0.005
     step: float = 0.1
     iterations: int = 100
-
-    def __post_init__(self) -> None:
-        require_positive(self.name, tau=self.tau, step=self.step, iterations=self.iterations)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         best, rows = images.clone(), goal.rows

@@ -3,25 +3,22 @@
 Moosavi-Dezfooli, Fawzi, Fawzi & Frossard, "Universal Adversarial Perturbations", CVPR 2017.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
-from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)
-class Universal(Attack):
+class Universal(BallAttack):
     """One perturbation of length ``epsilon``, in grey levels of ``norm``, that fools a share ``rate`` of all samples.
 
     The paper adds one image's nearest perturbation after the other to it (algorithm 1); here every iteration steps
@@ -29,8 +26,9 @@ class Universal(Attack):
     with momentum 0.9, at most ``iterations`` of them; the perturbation that fooled most is the one returned.
     """
 
-    name: ClassVar[str] = "universal"
-    together: ClassVar[bool] = True
+    name = "universal"
+    positive = ("rate", "iterations", "step")
+    together = True
 
     epsilon: float = 10
     norm: Literal["linf", "l2"] = "linf"
@@ -39,16 +37,11 @@ class Universal(Attack):
     step: float = 0.1
 
     def __post_init__(self) -> None:
-        NormBall(self.norm, self.epsilon)
-        require_positive(self.name, rate=self.rate, iterations=self.iterations, step=self.step)
+        super().__post_init__()
         if self.norm not in ("linf", "l2") or self.rate > 1:
             raise InputError(
                 f"universal needs the norm linf or l2 and a rate of at most 1, not {self.norm} and {self.rate:g}."
             )
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         rows = goal.rows

@@ -4,26 +4,23 @@ Miyato, Maeda, Koyama, Nakae & Ishii, "Distributional Smoothing with Virtual Adv
 3.3; Miyato, Maeda, Koyama & Ishii, "Virtual Adversarial Training", IEEE TPAMI 2018, section 3.3.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pixelproof.attacks.attack import Attack, require_positive
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
-from pixelproof.attacks.norm_ball import Norm, NormBall
+from pixelproof.attacks.norm_ball import Norm
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
 
 @dataclass(frozen=True)
-class VirtualAdversarial(Attack):
+class VirtualAdversarial(BallAttack):
     """One step of length ``epsilon``, in grey levels of ``norm``, along the first eigenvector of the KL's Hessian.
 
     The eigenvector comes from ``iterations`` of the power method (the papers find 1 enough). Their finite difference
@@ -31,20 +28,13 @@ class VirtualAdversarial(Attack):
     images. Two opposite steps are as good to second order; the one that helps more is kept.
     """
 
-    name: ClassVar[str] = "virtual-adversarial"
+    name = "virtual-adversarial"
+    positive = ("iterations", "xi")
 
     epsilon: float = 128
     norm: Norm = "l2"
     iterations: int = 3
     xi: float = 1
-
-    def __post_init__(self) -> None:
-        NormBall(self.norm, self.epsilon)
-        require_positive(self.name, iterations=self.iterations, xi=self.xi)
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         if goal.targets is not None:

@@ -1,7 +1,5 @@
 """The way from an image that fools to the clean one, up to where it ceases to fool."""
 
-from __future__ import annotations
-
 from math import ceil, log2
 
 import torch

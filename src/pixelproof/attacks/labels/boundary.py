@@ -4,16 +4,13 @@ W. Brendel, J. Rauber, M. Bethge, "Decision-Based Adversarial Attacks: Reliable 
 Learning Models", ICLR 2018; algorithm 1 and section 2.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import count
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.labels.bisection import bisect
@@ -40,18 +37,19 @@ class Boundary(Attack):
     right mean. Rounded to the nearest, small steps would not reach the model, and would keep what rounding had won.
     """
 
-    name: ClassVar[str] = "boundary"
-    needs: ClassVar[Needs] = "labels"
+    name = "boundary"
+    needs = "labels"
+    positive = ("queries",)
 
     queries: int = 10_000
     orthogonal_step: float = 0.01
     source_step: float = 0.01
 
     def __post_init__(self) -> None:
-        require_positive("Boundary", queries=self.queries)
+        super().__post_init__()
         for field in ("orthogonal_step", "source_step"):
             if not 0 < getattr(self, field) < 1:
-                raise InputError(f"Boundary needs {field} between 0 and 1 (a share), not {getattr(self, field):g}.")
+                raise InputError(f"boundary needs {field} between 0 and 1 (a share), not {getattr(self, field):g}.")
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         nearest = Nearest(oracle, images, goal, "l2", self.queries)

@@ -4,17 +4,14 @@ J. Chen, M. I. Jordan, M. J. Wainwright, "HopSkipJumpAttack: A Query-Efficient D
 Security and Privacy 2020; algorithms 1 and 2.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import count
 from math import sqrt
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.gradient.directions import steepest
 from pixelproof.attacks.labels.bisection import bisect, steps
@@ -40,8 +37,9 @@ class HopSkipJump(Attack):
     rounding included, enters the estimate.
     """
 
-    name: ClassVar[str] = "hop-skip-jump"
-    needs: ClassVar[Needs] = "labels"
+    name = "hop-skip-jump"
+    needs = "labels"
+    positive = ("queries", "initial_evaluations", "max_evaluations", "theta")
 
     norm: NearestNorm = "l2"
     queries: int = 10_000
@@ -51,16 +49,10 @@ class HopSkipJump(Attack):
 
     def __post_init__(self) -> None:
         if self.norm not in ("l2", "linf"):
-            raise InputError(f"HopSkipJump has the norms l2 and linf, not {self.norm!r}.")
-        require_positive(
-            "HopSkipJump",
-            queries=self.queries,
-            initial_evaluations=self.initial_evaluations,
-            max_evaluations=self.max_evaluations,
-            theta=self.theta,
-        )
+            raise InputError(f"hop-skip-jump has the norms l2 and linf, not {self.norm!r}.")
+        super().__post_init__()
         if self.theta >= 1:
-            raise InputError(f"HopSkipJump needs a theta below 1 (a share of the distance), not {self.theta:g}.")
+            raise InputError(f"hop-skip-jump needs a theta below 1 (a share of the distance), not {self.theta:g}.")
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         nearest = Nearest(oracle, images, goal, self.norm, self.queries)

@@ -1,7 +1,5 @@
 """Where attacks on labels begin: an image that fools, found among noise."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Attacks of other libraries, by name, under our own rules."""
 
-from __future__ import annotations
-
 from pixelproof.attacks.libraries.adapter import LibraryAttack
 from pixelproof.attacks.libraries.adv import AdvLibAttack
 from pixelproof.attacks.libraries.art import ArtAttack

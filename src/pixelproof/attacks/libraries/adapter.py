@@ -1,7 +1,5 @@
 """What the adapters to all libraries have in common."""
 
-from __future__ import annotations
-
 import random
 import warnings
 from abc import abstractmethod

@@ -1,14 +1,12 @@
 """Attacks of the adversarial-library (``adv_lib``) of Jérôme Rony."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import isfunction
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -28,10 +26,10 @@ class AdvLibAttack(LibraryAttack):
     CPU build of torch) and that no attack here uses: ``pip install --no-deps adv-lib tqdm``.
     """
 
-    library: ClassVar[str] = "adv"
-    distribution: ClassVar[str] = "adv-lib"
-    install: ClassVar[str] = "pip install --no-deps adv-lib tqdm"
-    handed_over: ClassVar[frozenset[str]] = frozenset({"model", "inputs", "images", "labels", "targeted", "callback"})
+    library = "adv"
+    distribution = "adv-lib"
+    install = "pip install --no-deps adv-lib tqdm"
+    handed_over = frozenset({"model", "inputs", "images", "labels", "targeted", "callback"})
 
     @property
     def ball(self) -> NormBall | None:

@@ -3,11 +3,9 @@
 Nicolae et al., "Adversarial Robustness Toolbox v1.0.0", arXiv 1807.01069, 2018.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,11 +30,11 @@ class ArtAttack(LibraryAttack):
     ``es=0`` are the only ones known not to repeat themselves: their CMA-ES seeds itself from the clock.
     """
 
-    library: ClassVar[str] = "art"
-    distribution: ClassVar[str] = "adversarial-robustness-toolbox"
-    install: ClassVar[str] = "pip install 'pixelproof[art]'"
-    handed_over: ClassVar[frozenset[str]] = frozenset({"classifier", "estimator", "targeted", "summary_writer"})
-    alone: ClassVar[frozenset[str]] = frozenset(
+    library = "art"
+    distribution = "adversarial-robustness-toolbox"
+    install = "pip install 'pixelproof[art]'"
+    handed_over = frozenset({"classifier", "estimator", "targeted", "summary_writer"})
+    alone = frozenset(
         {
             "BoundaryAttack",
             "GeoDA",
@@ -48,12 +46,8 @@ class ArtAttack(LibraryAttack):
             "ThresholdAttack",
         }
     )
-    on_scores: ClassVar[frozenset[str]] = frozenset(
-        {"PixelAttack", "SimBA", "SquareAttack", "ThresholdAttack", "ZooAttack"}
-    )
-    on_labels: ClassVar[frozenset[str]] = frozenset(
-        {"BoundaryAttack", "GeoDA", "HopSkipJump", "SignOPTAttack", "SpatialTransformation"}
-    )
+    on_scores = frozenset({"PixelAttack", "SimBA", "SquareAttack", "ThresholdAttack", "ZooAttack"})
+    on_labels = frozenset({"BoundaryAttack", "GeoDA", "HopSkipJump", "SignOPTAttack", "SpatialTransformation"})
 
     @property
     def together(self) -> bool:  # type: ignore[override]

@@ -1,7 +1,5 @@
 """The model as libraries want it, a torch module, that counts what it is asked."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -3,12 +3,10 @@
 Rauber, Zimmermann, Bethge & Brendel, "Foolbox Native", Journal of Open Source Software 5(53), 2020.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, isabstract
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -29,13 +27,13 @@ class FoolboxAttack(LibraryAttack):
     Those that seek the nearest image take none.
     """
 
-    library: ClassVar[str] = "foolbox"
-    distribution: ClassVar[str] = "foolbox"
-    install: ClassVar[str] = "pip install 'pixelproof[foolbox]'"
-    handed_over: ClassVar[frozenset[str]] = frozenset()
-    no_start: ClassVar[str | None] = "init_attack failed"
-    on_scores: ClassVar[frozenset[str]] = frozenset({"GenAttack"})
-    on_labels: ClassVar[frozenset[str]] = frozenset(
+    library = "foolbox"
+    distribution = "foolbox"
+    install = "pip install 'pixelproof[foolbox]'"
+    handed_over = frozenset()
+    no_start = "init_attack failed"
+    on_scores = frozenset({"GenAttack"})
+    on_labels = frozenset(
         {
             "BinarySearchContrastReductionAttack",
             "BoundaryAttack",

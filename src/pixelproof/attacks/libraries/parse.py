@@ -1,7 +1,5 @@
 """An attack's name and parameters as text that cannot run anything."""
 
-from __future__ import annotations
-
 import ast
 import math
 

@@ -3,11 +3,9 @@
 Kim, "Torchattacks: A PyTorch Repository for Adversarial Attacks", arXiv 2010.01950, 2020.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -28,13 +26,13 @@ class TorchattacksAttack(LibraryAttack):
     needs the number of classes takes it as ``n_classes``, by default 10.
     """
 
-    library: ClassVar[str] = "torchattacks"
-    distribution: ClassVar[str] = "torchattacks"
-    install: ClassVar[str] = "pip install --no-deps torchattacks requests"
-    handed_over: ClassVar[frozenset[str]] = frozenset({"model"})
-    alone: ClassVar[frozenset[str]] = frozenset({"DeepFool", "OnePixel", "SparseFool"})
-    on_scores: ClassVar[frozenset[str]] = frozenset({"OnePixel", "Pixle", "SPSA", "Square"})
-    on_labels: ClassVar[frozenset[str]] = frozenset({"GN", "VANILA"})
+    library = "torchattacks"
+    distribution = "torchattacks"
+    install = "pip install --no-deps torchattacks requests"
+    handed_over = frozenset({"model"})
+    alone = frozenset({"DeepFool", "OnePixel", "SparseFool"})
+    on_scores = frozenset({"OnePixel", "Pixle", "SPSA", "Square"})
+    on_labels = frozenset({"GN", "VANILA"})
 
     @property
     def ball(self) -> NormBall | None:

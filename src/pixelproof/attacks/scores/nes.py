@@ -4,17 +4,13 @@ A. Ilyas, L. Engstrom, A. Athalye, J. Lin, "Black-box Adversarial Attacks with L
 2018; algorithm 1 and the query-limited attack.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs, require_positive
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
@@ -23,7 +19,7 @@ MOMENTUM = 0.9  # the authors' (table of hyperparameters)
 
 
 @dataclass(frozen=True)
-class NES(Attack):
+class NES(BallAttack):
     """Sign steps of ``step`` grey levels inside the box of ``epsilon``, along estimates from ``samples`` queries each.
 
     ``sigma`` is the size of the random pairs in grey levels a value. The authors' 0.001 (a quarter of a grey level)
@@ -31,8 +27,10 @@ class NES(Attack):
     a sample at most.
     """
 
-    name: ClassVar[str] = "nes"
-    needs: ClassVar[Needs] = "scores"
+    name = "nes"
+    needs = "scores"
+    norm = "linf"
+    positive = ("samples", "sigma", "step", "queries")
 
     epsilon: float = 8
     samples: int = 50
@@ -41,14 +39,9 @@ class NES(Attack):
     queries: int = 5000
 
     def __post_init__(self) -> None:
-        NormBall("linf", self.epsilon)
-        require_positive("NES", samples=self.samples, sigma=self.sigma, step=self.step, queries=self.queries)
+        super().__post_init__()
         if self.samples % 2:
-            raise InputError(f"NES needs an even number of samples, since they come in pairs, not {self.samples}.")
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall("linf", self.epsilon)
+            raise InputError(f"nes needs an even number of samples, since they come in pairs, not {self.samples}.")
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         rows, now = goal.rows, images

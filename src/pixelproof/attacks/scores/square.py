@@ -4,17 +4,14 @@ M. Andriushchenko, F. Croce, N. Flammarion, M. Hein, "Square Attack: a query-eff
 random search", ECCV 2020; algorithm 1, with the squares of algorithms 2 (L∞) and 3 (L2).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs, require_positive
+from pixelproof.attacks.attack import BallAttack
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.search.drawn_ahead import AHEAD
@@ -96,7 +93,7 @@ WINDOWS: dict[str, Windows] = {"linf": LinfWindows(), "l2": L2Windows()}
 
 
 @dataclass(frozen=True)
-class SquareAttack(Attack):
+class SquareAttack(BallAttack):
     """Squares inside the ball of radius ``epsilon``, in grey levels of ``norm``, kept where they lower the loss.
 
     ``queries`` of a sample at most; ``p_init`` is the share of the image that the first squares cover, which shrinks
@@ -104,8 +101,9 @@ class SquareAttack(Attack):
     cross-entropy.
     """
 
-    name: ClassVar[str] = "square"
-    needs: ClassVar[Needs] = "scores"
+    name = "square"
+    needs = "scores"
+    positive = ("epsilon", "queries", "p_init")
 
     norm: Literal["linf", "l2"] = "linf"
     epsilon: float = 8
@@ -114,14 +112,10 @@ class SquareAttack(Attack):
 
     def __post_init__(self) -> None:
         if self.norm not in WINDOWS:
-            raise InputError(f"Square Attack has the norms {' and '.join(WINDOWS)}, not {self.norm!r}.")
-        require_positive("Square Attack", epsilon=self.epsilon, queries=self.queries, p_init=self.p_init)
+            raise InputError(f"square has the norms {' and '.join(WINDOWS)}, not {self.norm!r}.")
+        super().__post_init__()
         if self.p_init > 1:
-            raise InputError(f"Square Attack needs a p_init of at most 1 (a share of the image), not {self.p_init:g}.")
-
-    @property
-    def ball(self) -> NormBall:
-        return NormBall(self.norm, self.epsilon)
+            raise InputError(f"square needs a p_init of at most 1 (a share of the image), not {self.p_init:g}.")
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         windows, radius = WINDOWS[self.norm], self.epsilon / 255

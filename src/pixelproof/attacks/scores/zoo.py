@@ -4,16 +4,13 @@ P.-Y. Chen, H. Zhang, Y. Sharma, J. Yi, C.-J. Hsieh, "ZOO: Zeroth Order Optimiza
 Neural Networks without Training Substitute Models", AISec 2017; eqs. (4) to (6) and algorithm 2 (ZOO-ADAM).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import count
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, Needs, require_positive
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.nearest import Nearest
 from pixelproof.attacks.oracle import Oracle
@@ -35,24 +32,15 @@ class ZOO(Attack):
     margin has no part in the loss (κ = 0), and its coordinates move without a query each.
     """
 
-    name: ClassVar[str] = "zoo"
-    needs: ClassVar[Needs] = "scores"
+    name = "zoo"
+    needs = "scores"
+    positive = ("queries", "coordinates", "step", "constant", "searches")
 
     queries: int = 20_000
     coordinates: int = 128
     step: float = 2.55
     constant: float = 0.1
     searches: int = 1
-
-    def __post_init__(self) -> None:
-        require_positive(
-            "ZOO",
-            queries=self.queries,
-            coordinates=self.coordinates,
-            step=self.step,
-            constant=self.constant,
-            searches=self.searches,
-        )
 
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:
         nearest = Nearest(oracle, images, goal, "l2", self.queries)

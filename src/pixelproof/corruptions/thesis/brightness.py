@@ -3,11 +3,6 @@
 As fastai 1's ``brightness``: sigmoid(logit(x) + logit(change)).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
-
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption
@@ -17,14 +12,13 @@ from pixelproof.errors import InputError
 NEAREST = 1e-7
 
 
-@dataclass(frozen=True)
 class LogitBrightness(Corruption):
     """A change of 0 is black, of 0.5 none, of 1 white."""
 
-    name: ClassVar[str] = "logit-brightness"
-    unit: ClassVar[str] = "change"
-    none: ClassVar[float] = 0.5
-    ends: ClassVar[tuple[float, ...]] = (0, 1)
+    name = "logit-brightness"
+    unit = "change"
+    none = 0.5
+    ends = (0, 1)
 
     def check(self, strength: float) -> None:
         if not 0 <= strength <= 1:

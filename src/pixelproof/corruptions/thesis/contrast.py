@@ -3,11 +3,7 @@
 As fastai 1's ``contrast``: sigmoid(scale · logit(x)).
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -16,14 +12,13 @@ from pixelproof.corruptions.thesis.brightness import NEAREST
 from pixelproof.errors import InputError
 
 
-@dataclass(frozen=True)
 class LogitContrast(Corruption):
     """A scale of 0 is grey all over, of 1 no change, above 1 a harder contrast."""
 
-    name: ClassVar[str] = "logit-contrast"
-    unit: ClassVar[str] = "scale"
-    none: ClassVar[float] = 1.0
-    ends: ClassVar[tuple[float, ...]] = (0, 10)
+    name = "logit-contrast"
+    unit = "scale"
+    none = 1.0
+    ends = (0, 10)
 
     def check(self, strength: float) -> None:
         if not 0 <= strength < inf:

@@ -4,11 +4,6 @@ As fastai 1's ``jitter``: from where it lies plus an offset drawn evenly from âˆ
 image's width, and of half its height; bilinear between pixels, the image reflected at its borders.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -20,13 +15,12 @@ from pixelproof.image_draws import BITS, draws
 _HALF = BITS // 2  # of a draw's bits: one draw serves both directions
 
 
-@dataclass(frozen=True)
 class Jitter(Corruption):
     """The same offsets, and the opposite ones for a negative magnitude; it grows with the image's size in pixels."""
 
-    name: ClassVar[str] = "jitter"
-    unit: ClassVar[str] = "magnitude"
-    ends: ClassVar[tuple[float, ...]] = (0.25,)
+    name = "jitter"
+    unit = "magnitude"
+    ends = (0.25,)
 
     def check(self, strength: float) -> None:
         if not -1 <= strength <= 1:

@@ -4,11 +4,6 @@ As fastai 1's ``rgb_randomize`` of channel 0, which the thesis's table 7 names (
 0 to a limit, and the limit, one an image, evenly from 0 to the threshold.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
-
 from torch import Tensor
 
 from pixelproof.corruptions.corruption import Corruption
@@ -18,16 +13,15 @@ from pixelproof.image_draws import BITS, draws
 _RED = 0.299  # its share of a grey value (ITU-R BT.601)
 
 
-@dataclass(frozen=True)
 class RgbRandomise(Corruption):
     """No value of the new channel exceeds the threshold; at 0 nothing changes, and little above it red is all gone.
 
     A grey image is taken for an RGB image of three equal channels, and turned back to grey.
     """
 
-    name: ClassVar[str] = "rgb-randomise"
-    unit: ClassVar[str] = "threshold"
-    ends: ClassVar[tuple[float, ...]] = (1,)
+    name = "rgb-randomise"
+    unit = "threshold"
+    ends = (1,)
 
     def check(self, strength: float) -> None:
         if not 0 <= strength <= 1:

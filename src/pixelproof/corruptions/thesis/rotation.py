@@ -4,11 +4,7 @@ As fastai 1's ``rotate``: to the left for positive angles, bilinear, and what co
 reflected at its borders. Oblong images are turned by the true angle, which fastai misses by a pixel in a side's length.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from math import cos, radians, sin
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,13 +14,12 @@ from pixelproof.corruptions.warp import places, resampled
 from pixelproof.errors import InputError
 
 
-@dataclass(frozen=True)
 class Rotation(Corruption):
     """Turns the picture to the left by degrees; to the right by negative ones."""
 
-    name: ClassVar[str] = "rotation"
-    unit: ClassVar[str] = "degrees"
-    ends: ClassVar[tuple[float, ...]] = (-180, 180)
+    name = "rotation"
+    unit = "degrees"
+    ends = (-180, 180)
 
     def check(self, strength: float) -> None:
         if not -180 <= strength <= 180:

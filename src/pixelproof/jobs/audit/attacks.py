@@ -4,8 +4,6 @@ Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, 
 taken sample by sample.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """What a checkpoint is, how it is asked, and what checkpoints say alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -50,13 +48,6 @@ class Checkpoint:
             return self.check(audit)
         except InputError as error:  # an attack that has no form in this norm, or not for this model
             return Answer("skipped", f"This could not be measured. {error}")
-
-
-def checkpoint(
-    number: int, name: str, *, title: str, asks: str, needs: Needs, source: str
-) -> Callable[[Check], Checkpoint]:
-    """Makes the function below it the checkpoint of these words."""
-    return lambda check: Checkpoint(number, name, title, asks, needs, source, check)
 
 
 def beside(audit: AuditContext, answer: Answer) -> Answer:

@@ -1,7 +1,5 @@
 """What an audit is about: the samples, how the model decides, how attackers see it, and what is known so far."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A model that rejects images: a method ``detector(images)`` on it, above 0 for those that it takes for attacks."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import torch

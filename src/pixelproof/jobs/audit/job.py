@@ -1,7 +1,5 @@
 """An audit, checkpoint by checkpoint."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property

@@ -4,8 +4,6 @@ Kotyan & Vargas, "Adversarial robustness assessment: Why in evaluation both L0 a
 2022: networks that are robust in one of the two norms may not be in the other, so both are measured, at equal levels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

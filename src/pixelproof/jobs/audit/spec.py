@@ -1,16 +1,14 @@
 """What an audit is told: the claim, options, and how much is measured, in numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from pixelproof.jobs.assess_spec import DeviceChoice
-from pixelproof.jobs.spec_file import read_spec_file
+from pixelproof.jobs.spec_file import Options, read_spec_file
 from pixelproof.results.audit.claim import Claim
 
 #: The checkpoints are numbered from 1 to this.
@@ -59,10 +57,8 @@ EFFORTS: Mapping[Preset, Effort] = {
 }
 
 
-class AuditSpec(BaseModel):
+class AuditSpec(Options):
     """Everything ``pixelproof audit`` can be told; field names are those of its options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     defence: str | None = None

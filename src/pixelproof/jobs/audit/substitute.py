@@ -6,8 +6,6 @@ other networks too: Dong et al., "Boosting Adversarial Attacks with Momentum", C
 varied inputs, Xie et al., "Improving Transferability of Adversarial Examples with Input Diversity", CVPR 2019.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ whose end is at infinity, it keeps growing with a and c; so 0.01·c² is added t
 authors' program. With both, there always is one best fit, and it moves smoothly with the draws.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

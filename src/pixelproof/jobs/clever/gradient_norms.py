@@ -4,8 +4,6 @@ Weng, Zhang, Chen, Yi, Su, Gao, Hsieh & Daniel, "Evaluating the Robustness of Ne
 Approach", ICLR 2018.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
 
 import torch

@@ -1,7 +1,5 @@
 """CLEVER scores of the first correctly classified samples of a data set, or of those of another run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pixelproof.attacks.norm_ball import Norm
 from pixelproof.data import ImageSet
@@ -21,6 +19,7 @@ from pixelproof.jobs.clever.score import CleverScore, check_numbers, clever_by_p
 from pixelproof.jobs.job import Batch, Begun, Job
 from pixelproof.jobs.preflight import preflight
 from pixelproof.jobs.selection import select
+from pixelproof.jobs.spec_file import Options
 from pixelproof.models import Classifier
 from pixelproof.models.query import Scorer
 from pixelproof.results.clever import CleverRecord
@@ -36,10 +35,8 @@ COHORT = 64
 _CHECKED = 256  # images of the preflight
 
 
-class CleverSpec(BaseModel):
+class CleverSpec(Options):
     """Everything ``pixelproof clever`` can be told; field names are those of its options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     defence: str | None = None

@@ -6,8 +6,6 @@ Masking Causes CLEVER to Overestimate Adversarial Perturbation Size", arXiv:1804
 finding in place of a score.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Common perturbations: what each does to the model's answers at each strength, step by step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -10,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pixelproof.corruptions import Corruption, SeverityCorruption, SpatialWorstCase
+from pixelproof.corruptions.corruption import Corruption
+from pixelproof.corruptions.severity import SeverityCorruption
+from pixelproof.corruptions.worst_case import SpatialWorstCase
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array
 from pixelproof.data.order import consideration_order

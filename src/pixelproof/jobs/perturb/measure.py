@@ -1,14 +1,12 @@
 """What a perturbation does to images and to the answers on them."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pixelproof.corruptions import Corruption
+from pixelproof.corruptions.corruption import Corruption
 from pixelproof.models.query import Scorer, classes
 from pixelproof.results.perturbations import PerturbationRecord, ladder
 from pixelproof.units import grey_levels, to_levels

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from pixelproof.corruptions import CORRUPTIONS, PERTURBATIONS, RANGES, THESIS, Corruption, make, table_for
+from pixelproof.corruptions.corruption import Corruption
+from pixelproof.corruptions.suites import CORRUPTIONS, PERTURBATIONS, THESIS, make, table_for
+from pixelproof.corruptions.thesis import RANGES
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options
+from pixelproof.jobs.spec_file import Options
 
 SuiteName = Literal["thesis", "imagenet-c", "cifar-c", "all"]
 #: Samples where no number is given.
@@ -24,10 +27,8 @@ class Setting:
     strengths: tuple[float, ...]
 
 
-class PerturbSpec(BaseModel):
+class PerturbSpec(Options):
     """Everything ``pixelproof perturb`` can be told; field names are those of its options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     defence: str | None = None

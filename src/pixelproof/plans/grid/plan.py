@@ -1,7 +1,5 @@
 """A grid, from its spec to everything its page says: a run for each block, replays, and what defences cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Images that were made against a bare model, shown to the same model behind a defence."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

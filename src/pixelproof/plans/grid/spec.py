@@ -7,23 +7,21 @@ from itertools import product
 from pathlib import Path
 from typing import get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pixelproof.attacks.norm_ball import Norm
 from pixelproof.engine.settings import Access, AttackName, Precision
 from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
-from pixelproof.jobs.spec_file import read_spec_file
+from pixelproof.jobs.spec_file import Options, read_spec_file
 from pixelproof.results.rank_correlation import FEWEST
 
 #: A model without a preprocessing defence, as the spec spells it.
 UNDEFENDED = "none"
 
 
-class ModelSpec(BaseModel):
+class ModelSpec(Options):
     """A model of the grid; its ``name`` is the model's own spelling unless given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1)
     name: str = ""
@@ -33,14 +31,12 @@ class ModelSpec(BaseModel):
         return self.name or self.model.removeprefix("zoo:")
 
 
-class GridClever(BaseModel):
+class GridClever(Options):
     """CLEVER of every bare model: random points, ``batches`` × ``batch_samples`` an image, up to ``radius`` away.
 
     They are few here, as each costs a gradient for every class. The radius is in grey levels, None that of
     ``pixelproof clever``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     norm: Norm = "l2"
     radius: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -70,10 +66,8 @@ class Block:
         return Path(slug(self.model.label), slug(met), slug(self.target))
 
 
-class GridSpec(BaseModel):
+class GridSpec(Options):
     """A whole grid. Fields that ``pixelproof assess`` has too mean the same here; paths are seen from the shell."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
     range: tuple[int, int] | None = None

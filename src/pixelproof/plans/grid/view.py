@@ -1,7 +1,5 @@
 """Everything the page of a grid says, as values: the page is written from them alone."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +8,7 @@ from functools import cached_property
 from pixelproof.results.attempts import WORST
 from pixelproof.results.grid import DefenceCost, GridCell, where
 from pixelproof.results.grid_clever import CleverRow
-from pixelproof.results.scoreboard import Row, row
+from pixelproof.results.scoreboard import Row, rate_row, row
 from pixelproof.runs import Finding, Manifest
 from pixelproof.wording import plural
 
@@ -94,57 +92,47 @@ class GridView:
 def rows(view: GridView) -> Iterator[Row]:
     """A row for each cell, one for each model and defence with its clean accuracy and cost, and those of CLEVER."""
     for cell in view.cells:
-        place, rate = cell.place, cell.fooled
-        low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
-        yield {
-            **row(
-                f"{view.short[place.attack]} on {where(place)}, {place.access}, target {place.target}",
-                None if rate.value is None else round(100 * rate.value, 1),
-                "% of samples fooled",
-            ),
-            "model": place.model,
-            "defence": place.defence,
-            "access": place.access,
-            "attack": view.short[place.attack],
-            "aim": place.target,  # ``target`` is what a row is judged by
-            "successes": rate.successes,
-            "total": rate.total,
-            "interval": [low, high],
-            "mean_l2": _rounded(cell.mean_l2),
-            "mean_linf": _rounded(cell.mean_linf),
-            "mean_queries": _rounded(cell.mean_queries),
-            "mean_gradient_steps": _rounded(cell.mean_gradient_steps),
-            "seconds_per_image": _rounded(cell.seconds),
-        }
+        place, attack = cell.place, view.short[cell.place.attack]
+        yield rate_row(
+            f"{attack} on {where(place)}, {place.access}, target {place.target}",
+            "% of samples fooled",
+            cell.fooled,
+            model=place.model,
+            defence=place.defence,
+            access=place.access,
+            attack=attack,
+            aim=place.target,  # ``target`` is what a row is judged by
+            mean_l2=_rounded(cell.mean_l2),
+            mean_linf=_rounded(cell.mean_linf),
+            mean_queries=_rounded(cell.mean_queries),
+            mean_gradient_steps=_rounded(cell.mean_gradient_steps),
+            seconds_per_image=_rounded(cell.seconds),
+        )
     for cost in view.costs:
-        yield {
-            **row(
-                f"clean accuracy: {cost.model}{f' behind {cost.defence}' if cost.defence else ''}",
-                None if cost.clean.value is None else round(100 * cost.clean.value, 1),
-                "% right",
-            ),
-            "model": cost.model,
-            "defence": cost.defence,
-            "successes": cost.clean.successes,
-            "total": cost.clean.total,
-            "milliseconds": _rounded(cost.milliseconds),
-        }
+        yield row(
+            f"clean accuracy: {cost.model}{f' behind {cost.defence}' if cost.defence else ''}",
+            None if cost.clean.value is None else round(100 * cost.clean.value, 1),
+            "% right",
+            model=cost.model,
+            defence=cost.defence,
+            successes=cost.clean.successes,
+            total=cost.clean.total,
+            milliseconds=_rounded(cost.milliseconds),
+        )
     for each in view.clever:
         attack = view.short.get(each.attack, each.attack)
-        yield {
-            **row(
-                f"CLEVER of {each.model} beside the distances of {attack}, target {each.target}",
-                _rounded(each.rho),
-                "Spearman's ρ",
-            ),
-            "model": each.model,
-            "attack": attack,
-            "norm": each.norm,
-            "mean_score": _rounded(each.mean_score),
-            "mean_distance": _rounded(each.mean_distance),
-            "successes": each.found.successes,
-            "total": each.found.total,
-        }
+        yield row(
+            f"CLEVER of {each.model} beside the distances of {attack}, target {each.target}",
+            _rounded(each.rho),
+            "Spearman's ρ",
+            model=each.model,
+            attack=attack,
+            norm=each.norm,
+            mean_score=_rounded(each.mean_score),
+            mean_distance=_rounded(each.mean_distance),
+            successes=each.found.successes,
+            total=each.found.total,
+        )
 
 
 def _rounded(value: float | None) -> float | None:

@@ -1,7 +1,5 @@
 """The false-adversarial demonstration: which image, its false samples, and true ones beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np

@@ -10,8 +10,6 @@ Without a limit to where an image may change, the whole budget goes into taking 
 towards one colour. Nothing but the image is needed, so what comes out says nothing of any network.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import sqrt
 

@@ -1,7 +1,5 @@
 """A study, from its spec to everything its page says: four runs over every network, and what follows from them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace

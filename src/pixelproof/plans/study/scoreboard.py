@@ -1,14 +1,13 @@
 """The figures of a study as rows of a scoreboard, as they are kept in ``results/study.json``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from pixelproof.plans.study.view import StudyView
 from pixelproof.results import study
 from pixelproof.results.intervals import Rate
-from pixelproof.results.scoreboard import Row, row
+from pixelproof.results.scoreboard import Row, rate_row, row
 from pixelproof.results.study import PaperClaim
 
 
@@ -34,32 +33,26 @@ def _reason(claim: PaperClaim) -> Row:
 def _one_norm(view: StudyView) -> Iterator[Row]:
     pooled = study.one_norm_only(study.dualities(study.level_runs(view.assessed)))
     for th, rate in pooled.items():
-        yield _rate(f"one norm only, th = {th}", "% of samples fooled under one norm only", rate, threshold=th)
+        yield rate_row(f"one norm only, th = {th}", "% of samples fooled under one norm only", rate, threshold=th)
 
 
 def _levels(view: StudyView) -> Iterator[Row]:
     table = study.main_table(study.level_runs(view.assessed))
     for line in table.lines:
         own = {"network": line.name, "defence": line.defence}
-        yield _rate(f"clean accuracy: {line.label}", "% of clean images", line.clean, **own)
+        yield rate_row(f"clean accuracy: {line.label}", "% of clean images", line.clean, **own)
         for (attack, th), rate in line.fooled.items():
             bold = line.label in table.bold[attack, th]
             extra = {"attack": attack, "threshold": th, "bold": bold, "under_attack": line.under_attack((attack, th))}
-            yield _rate(f"{line.label}: {attack}, th = {th}", "% of attacked samples fooled", rate, **own, **extra)
+            yield rate_row(f"{line.label}: {attack}, th = {th}", "% of attacked samples fooled", rate, **own, **extra)
 
 
 def _dualities(view: StudyView) -> Iterator[Row]:
     for each in study.dualities(study.level_runs(view.assessed)):
-        found = each.row
-        parts = {
-            "few_pixel_only": found.few_pixel_only,
-            "threshold_only": found.threshold_only,
-            "both": found.both,
-            "neither": found.neither,
-        }
-        claim = f"one norm only: {each.label}, th = {found.threshold}"
-        extra = {"network": each.label, "threshold": found.threshold, **parts}
-        yield _rate(claim, "% of samples fooled under one norm only", each.one_norm_only, **extra)
+        claim = f"one norm only: {each.label}, th = {each.row.threshold}"
+        parts = asdict(each.row)  # the threshold, and who fooled how many
+        unit = "% of samples fooled under one norm only"
+        yield rate_row(claim, unit, each.one_norm_only, network=each.label, **parts)
 
 
 def _areas(view: StudyView) -> Iterator[Row]:
@@ -81,13 +74,7 @@ def _transfers(view: StudyView) -> Iterator[Row]:
         # ``target`` is what a row is judged by, so the network that answered is called as everywhere.
         extra = {"source": cell.source, "network": cell.target, "attack": cell.attack, "excluded": len(cell.excluded)}
         claim = f"transfer: {cell.source} to {cell.target}, {cell.attack}"
-        yield _rate(claim, "% of the source's images that fool the target", cell.fooled, **extra)
-
-
-def _rate(claim: str, unit: str, rate: Rate, **extra: Any) -> Row:
-    value = None if rate.value is None else round(100 * rate.value, 1)
-    low, high = (round(100 * share, 1) for share in (rate.interval.low, rate.interval.high))
-    return row(claim, value, unit, successes=rate.successes, total=rate.total, interval=[low, high], **extra)
+        yield rate_row(claim, "% of the source's images that fool the target", cell.fooled, **extra)
 
 
 def _plain(value: Rate | float) -> Any:

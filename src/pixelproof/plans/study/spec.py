@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pixelproof.engine.settings import Precision
 from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
-from pixelproof.jobs.spec_file import read_spec_file
+from pixelproof.jobs.spec_file import Options, read_spec_file
 from pixelproof.results.study import Role
 
 #: In the order in which they are done.
@@ -21,19 +21,15 @@ STUDY_ROLES: tuple[Role, ...] = ("levels", "de", "cma-es", "minimal")
 DEMONSTRATION = "false-adversarial"
 
 
-class NetworkSpec(BaseModel):
+class NetworkSpec(Options):
     """A network without a defence; its ``name`` is the model's own spelling unless given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1)
     name: str | None = None
 
 
-class DefenceSpec(BaseModel):
+class DefenceSpec(Options):
     """A defence ``of`` a network: a preprocessor before it (``defence``), or a network trained as one (``model``)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     of: str
     defence: str | None = None
@@ -69,10 +65,8 @@ class Member:
         return slug(self.label)
 
 
-class StudySpec(BaseModel):
+class StudySpec(Options):
     """A whole study. Fields that ``pixelproof assess`` has too mean the same here; paths are seen from the shell."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
     range: tuple[int, int] | None = None

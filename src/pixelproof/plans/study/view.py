@@ -1,7 +1,5 @@
 """Everything the page of a study says, as values: the page is written from them alone."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The protocol, from its spec to everything its page says: each network under perturbations and under PGD."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

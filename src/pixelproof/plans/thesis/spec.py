@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pixelproof.errors import InputError
 from pixelproof.files import slug
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, make_spec
 from pixelproof.jobs.perturb.spec import PerturbSpec
-from pixelproof.jobs.spec_file import read_spec_file
+from pixelproof.jobs.spec_file import Options, read_spec_file
 
 #: The thesis's PGD (its table 5): ε 0.3, steps of 0.1, 100 iterations, no random start; here in grey levels.
 PGD = "pgd(epsilon=76.5,step=25.5,iterations=100,random_start=false)"
 
 
-class SubjectSpec(BaseModel):
+class SubjectSpec(Options):
     """A data set and the network that is to be tried on it.
 
     ``name`` is the published one where the thesis has the data set. ``rgb``: grey images are shown as three equal
     channels, as the thesis does, so that one of them can be changed alone.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1)
     model: str
@@ -32,10 +30,8 @@ class SubjectSpec(BaseModel):
     rgb: bool = False
 
 
-class ThesisSpec(BaseModel):
+class ThesisSpec(Options):
     """The whole protocol. Fields that ``pixelproof perturb`` has too mean the same here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     per_class: int = Field(default=1, ge=1)  # the thesis: one image of each class
     gate: float = Field(default=90, ge=0, le=100)  # accuracy on the test set, in percent

@@ -1,7 +1,5 @@
 """Everything the page of the protocol says, as values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What an attack did to the samples of an audit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What a checkpoint of an audit says: verdict, finding, numbers and figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

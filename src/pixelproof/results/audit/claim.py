@@ -49,10 +49,12 @@ def _check_range(norm: Norm | None, epsilon: float | None) -> None:
 NORMS: Mapping[Norm, str] = {"l0": "L0", "l1": "L1", "l2": "L2", "linf": "L∞"}
 
 
-class Threat(BaseModel):
-    """The attacker that the claim is about. ``epsilon`` is in grey levels (1/255) of ``norm``; L0 counts pixels."""
-
+class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Threat(_Strict):
+    """The attacker that the claim is about. ``epsilon`` is in grey levels (1/255) of ``norm``; L0 counts pixels."""
 
     goal: Goal
     knowledge: Knowledge
@@ -66,10 +68,8 @@ class Threat(BaseModel):
         return self
 
 
-class Evaluation(BaseModel):
+class Evaluation(_Strict):
     """How the robust accuracy was measured, as far as it is told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     attack: str = Field(min_length=1)  # as people call it, or as pixelproof spells it
     norm: Norm | None = None
@@ -89,20 +89,16 @@ class Evaluation(BaseModel):
         return self
 
 
-class Comparison(BaseModel):
+class Comparison(_Strict):
     """Another model's figure, that the claim is held against."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     robust_accuracy: Percent
     threat: Threat
 
 
-class Claim(BaseModel):
+class Claim(_Strict):
     """Accuracies in percent of all samples of the data, right under attack or, where there is a detector, rejected."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     clean_accuracy: Percent
     robust_accuracy: Percent

@@ -1,7 +1,5 @@
 """What the checkpoints come to: the sentence that a reviewer writes first."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Whether differences are more than chance: the level of every judgement of an audit, and its tests."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pixelproof.results.intervals import Interval, Rate, wilson

@@ -1,7 +1,5 @@
 """Everything the page of an audit says, as values read from its run: the page is written from them alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property

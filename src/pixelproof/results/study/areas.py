@@ -1,7 +1,5 @@
 """The area over each network's curve of minimal thresholds: bigger is more robust."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

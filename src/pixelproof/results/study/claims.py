@@ -3,8 +3,6 @@
 The rules are ours, stated with each claim; the papers give none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean

@@ -1,7 +1,5 @@
 """Which classes are fooled on which network: attack success rate by true class, a map for each norm and threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ Networks differ in which images they classify correctly, so two runs never need 
 correctly classified ones asked for, aimed at the same class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

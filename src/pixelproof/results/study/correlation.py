@@ -1,7 +1,5 @@
 """Spearman's rank correlation (Spearman 1904, Am. J. Psychol. 15, 72–101)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import StatisticsError, correlation
 

@@ -1,7 +1,5 @@
 """What each norm alone would have hidden, network by network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

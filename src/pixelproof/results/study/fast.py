@@ -1,7 +1,5 @@
 """The fast assessment: robustness levels from stored images alone, as lower bounds."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ success rate and all within five points of it are equally good. Networks without
 a defence has its accuracy under attack.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction

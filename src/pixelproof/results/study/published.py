@@ -11,19 +11,18 @@ eight levels. Table V multiplies the attacked accuracy of feature squeezing by t
 training (87 %), not by its own (92 %).
 """
 
-from __future__ import annotations
-
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pixelproof.results.derived_levels import LEVELS
 from pixelproof.results.intervals import Rate
 from pixelproof.results.study.areas import areas
 from pixelproof.results.study.assessed import NORMS, Assessed, Level, Role, in_role
 from pixelproof.results.study.main_table import Line
-from pixelproof.wording import FEW_PIXEL, THRESHOLD
 
 SOURCE = "Vargas & Kotyan (2019), arXiv:1906.06026v1, tables III–VI; Kotyan & Vargas (2020), v3, tables II, III and V"
 SAMPLES = 100  # attacked in each, all classified correctly; clean accuracy is over the 10,000 test images
@@ -68,54 +67,22 @@ class Beside:
         return self.ours - self.theirs
 
 
-def _levels(l0: tuple[int, int, int, int], linf: tuple[int, int, int, int]) -> dict[Level, int]:
-    rows = ((FEW_PIXEL, l0), (THRESHOLD, linf))
-    return {(attack, th): value for attack, row in rows for th, value in zip(LEVELS, row, strict=True)}
+_FIGURES = tomllib.loads(Path(__file__).with_name("published.toml").read_text("utf-8"))
 
 
-def _network(
-    name: str, clean: float, l0: tuple[int, int, int, int], linf: tuple[int, int, int, int], *area: float
-) -> Published:
-    return Published(name, not area, clean, _levels(l0, linf), dict(zip(NORMS, area, strict=bool(area))))
+def _levels(row: Mapping[str, Sequence[int]]) -> dict[Level, int]:
+    return {(attack, th): value for attack in NORMS for th, value in zip(LEVELS, row[attack], strict=True)}
 
 
-#: By CMA-ES: table IV (networks), table V (defences), table VI (areas).
-PUBLISHED = (
-    _network("WideResNet", 95.12, (11, 55, 75, 94), (15, 97, 98, 100), 425.0, 141.5),
-    _network("DenseNet", 94.54, (9, 43, 66, 78), (23, 68, 72, 74), 989.5, 696.0),
-    _network("ResNet", 92.67, (12, 52, 73, 85), (33, 71, 76, 83), 674.0, 575.5),
-    _network("NIN", 90.87, (18, 62, 81, 90), (11, 86, 88, 92), 528.0, 364.0),
-    _network("AllConv", 88.46, (11, 31, 57, 77), (9, 70, 73, 75), 1123.5, 849.0),
-    _network("CapsNet", 79.03, (21, 37, 49, 57), (13, 34, 72, 97), 2493.0, 404.5),
-    _network("LeNet", 73.57, (58, 86, 94, 99), (44, 96, 100, 100), 137.5, 104.0),
-    _network("AT", 87.11, (22, 52, 66, 86), (3, 12, 25, 57)),
-    _network("TVM", 47.55, (16, 12, 20, 24), (4, 4, 6, 14)),
-    _network("FS", 92.37, (17, 49, 69, 78), (26, 63, 66, 74)),
-)
-#: Table III, percent by level.
-DE: dict[str, dict[Level, int]] = {
-    "ResNet": _levels((24, 70, 75, 79), (5, 23, 53, 82)),
-    "CapsNet": _levels((21, 37, 49, 57), (11, 13, 15, 23)),
-}
-CMA_ES: dict[str, dict[Level, int]] = {
-    "ResNet": _levels((12, 52, 73, 85), (33, 71, 76, 83)),
-    "CapsNet": _levels((20, 39, 40, 41), (13, 34, 72, 97)),
-}
-#: How names begin, in lower case and without punctuation. Pre-activation ResNets are not the papers' ResNet.
-_NETWORKS = {
-    "WideResNet": "wideresnet|wrn",
-    "DenseNet": "densenet",
-    "ResNet": "resnet",
-    "NIN": "nin|networkinnetwork",
-    "AllConv": "allcnn|allconv",
-    "CapsNet": "capsnet",
-    "LeNet": "lenet",
-}
-_DEFENCES = {
-    "AT": "at$|adversarial|pgd|fgsm|fast",
-    "TVM": "tvm|totalvaria",
-    "FS": "fs$|featuresqueez|squeez|bits|median",
-}
+def _published(name: str, row: Mapping[str, Any]) -> Published:
+    areas = dict(zip(NORMS, row["areas"], strict=True)) if "areas" in row else {}
+    return Published(name, not areas, row["clean"], _levels(row), areas)
+
+
+#: By CMA-ES: the networks, then the defences.
+PUBLISHED = tuple(_published(*each) for kind in ("networks", "defences") for each in _FIGURES[kind].items())
+#: Both searches on the same networks, percent by level.
+DE, CMA_ES = ({name: _levels(row) for name, row in _FIGURES[search].items()} for search in ("de", "cma-es"))
 
 
 def published_name(run: Assessed) -> str | None:
@@ -123,7 +90,7 @@ def published_name(run: Assessed) -> str | None:
 
     Their defences stand on a ResNet, so only one on a ResNet has their name.
     """
-    network = _named(run.name, _NETWORKS)
+    network = _named(run.name, "networks")
     if run.defence is None:
         return network
     return _defence(run.defence) if network == "ResNet" else None
@@ -150,13 +117,13 @@ def is_adversarial_training(defence: str | None) -> bool:
 def _defence(defence: str) -> str | None:
     """The papers' name of ``defence``; none where different ones are joined, since the papers' stand alone."""
     parts = re.sub(r"\([^)]*\)", "", defence).split("+")
-    names = {_named(part, _DEFENCES) for part in parts}
+    names = {_named(part, "defences") for part in parts}
     return names.pop() if len(names) == 1 else None
 
 
-def _named(name: str, known: Mapping[str, str]) -> str | None:
+def _named(name: str, kind: Literal["networks", "defences"]) -> str | None:
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return next((theirs for theirs, begins in known.items() if re.match(begins, plain)), None)
+    return next((theirs for theirs, row in _FIGURES[kind].items() if re.match(row["called"], plain)), None)
 
 
 def _row(run: Assessed) -> Published | None:

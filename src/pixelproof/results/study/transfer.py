@@ -1,7 +1,5 @@
 """Adversarial images of one network shown to another."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar

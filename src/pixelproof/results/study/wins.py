@@ -1,7 +1,5 @@
 """Differential evolution against CMA-ES on the same networks: who fools more, level by level."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,32 +1,14 @@
-"""The checkpoints, in order; each file holds one."""
+"""The checkpoints, in order; each file holds one, its function ``check``, and ``checkpoints.toml`` their words."""
 
-from __future__ import annotations
-
+import tomllib
 from importlib import import_module
+from pathlib import Path
 
 from pixelproof.jobs.audit.checkpoint import Checkpoint
 
-_FILES = (
-    "threat_model",
-    "clean_accuracy",
-    "attacked_accuracy",
-    "single_step",
-    "epsilon_sweep",
-    "convergence",
-    "hyperparameters",
-    "black_box",
-    "noise",
-    "gradient_health",
-    "randomness",
-    "adaptive",
-    "hidden_scores",
-    "query_limits",
-    "transfer",
-    "both_norms",
-    "fairness",
-    "distribution",
-    "detector",
-    "best_attack",
-)
+_WORDS = tomllib.loads(Path(__file__).with_name("checkpoints.toml").read_text("utf-8"))
 
-CHECKPOINTS: tuple[Checkpoint, ...] = tuple(import_module(f"{__name__}.{each}").check for each in _FILES)
+CHECKPOINTS = tuple(
+    Checkpoint(number, file.replace("_", "-"), **words, check=import_module(f"{__name__}.{file}").check)
+    for number, (file, words) in enumerate(_WORDS.items(), 1)
+)

@@ -1,25 +1,15 @@
 """12. What has no gradient is attacked past it (BPDA): the attack knows the defence."""
 
-from __future__ import annotations
-
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import encodes
 from pixelproof.jobs.audit.attacks import attack, iterative
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer, Verdict
 from pixelproof.results.audit.statistics import fools_more
 from pixelproof.wording import percent
 
 
-@checkpoint(
-    12,
-    "adaptive",
-    title="What has no gradient is attacked past it",
-    asks="Where something lets no gradient through, did the attack go past it (BPDA)?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-F; Athalye et al., section 4.1; Tramèr et al., 2020",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where going past the defence breaks more than not, and takes a claim down that did not go past it."""
     differentiable = audit.access.differentiable

@@ -1,10 +1,8 @@
 """3. The accuracy claimed is what the strongest attack leaves."""
 
-from __future__ import annotations
-
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempts, black_box, strongest
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
@@ -13,14 +11,6 @@ from pixelproof.results.intervals import Rate
 from pixelproof.wording import listed
 
 
-@checkpoint(
-    3,
-    "attacked-accuracy",
-    title="The robust accuracy is what the strongest attack leaves",
-    asks="How many samples stay right under the strongest suitable attack on the whole defence?",
-    needs="labels",
-    source="Tekwani & Parmar, sections III-H and III-F; Carlini et al., section 4.3",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above all that the attacks leave which the threat model's attacker may use."""
     attacks = _attacks(audit)

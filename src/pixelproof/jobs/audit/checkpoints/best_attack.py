@@ -1,12 +1,10 @@
 """20. The claim holds against the best attack known here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
 from pixelproof.jobs.audit.attacks import Surviving, surviving
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
@@ -19,14 +17,6 @@ _QUESTIONS = (
 )
 
 
-@checkpoint(
-    20,
-    "best-attack",
-    title="The claim holds against the best attack here",
-    asks="Is the accuracy claimed what today's strongest attacks leave, not those of its publication?",
-    needs="claim",
-    source="Tekwani & Parmar, sections III-K and III-L; Carlini et al., sections 5.1 and 5.6",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what the attacks of this audit leave together."""
     found, claimed = surviving(audit), audit.claim.robust_accuracy

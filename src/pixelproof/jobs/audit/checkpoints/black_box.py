@@ -1,11 +1,9 @@
 """8. Attacks without gradients do not beat those with them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from pixelproof.jobs.audit.attacks import attempts, black_box, white_box
-from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint
+from pixelproof.jobs.audit.checkpoint import bars, beside
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
@@ -14,14 +12,6 @@ from pixelproof.results.intervals import Rate
 from pixelproof.wording import plural
 
 
-@checkpoint(
-    8,
-    "black-box",
-    title="Black-box attacks do not beat white-box ones",
-    asks="Do attacks without gradients fool samples that attacks with them do not?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-G; Carlini et al., sections 4.4 and 5.4; Athalye et al., 2018, section 3.1",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where samples that only attacks without gradients fool outnumber those that only gradients do.
 

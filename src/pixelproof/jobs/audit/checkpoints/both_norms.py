@@ -1,8 +1,6 @@
 """16. Levels in both norms, L0 and L∞."""
 
-from __future__ import annotations
-
-from pixelproof.jobs.audit.checkpoint import checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.levels import LEVELS, Level, levels
 from pixelproof.results.audit.checkpoint import Answer
@@ -13,14 +11,6 @@ from pixelproof.wording import FEW_PIXEL, THRESHOLD, attack_name
 _OF = {"l0": "few-pixel", "linf": "threshold"}
 
 
-@checkpoint(
-    16,
-    "both-norms",
-    title="Levels in both norms, L0 and L∞",
-    asks="How often is the model right when few pixels change, and when all change a little?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-D; Kotyan & Vargas, 2022",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where a level within the claim refutes it; warns where the other norm does at a level of the claim's."""
     found, claimed, own = levels(audit), audit.claim.robust_accuracy, _OF.get(audit.threat.norm)

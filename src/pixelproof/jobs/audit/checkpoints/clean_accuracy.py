@@ -1,7 +1,5 @@
 """2. The clean accuracy is what is claimed, of a model and data that are identified."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 
@@ -11,7 +9,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.jobs.audit.attacks import attack, iterative
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint
+from pixelproof.jobs.audit.checkpoint import bars
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier
@@ -36,14 +34,6 @@ _EVALUATE = "Call eval() on the model before it is handed over, and measure all 
 _QUESTIONS = ("Are the code, the weights, the seeds and all settings published, so that others can measure the same?",)
 
 
-@checkpoint(
-    2,
-    "clean-accuracy",
-    title="The clean accuracy is what is claimed",
-    asks="Does the model handed over reach the clean accuracy claimed, and are it and the data identified?",
-    needs="claim",
-    source="Tekwani & Parmar, section III-E; Carlini et al., sections 2.6 and 4.2",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what can be measured, at chance, or where the answers depend on the batch."""
     labels, answers, claimed = audit.clean_labels, audit.clean_answers(), audit.claim.clean_accuracy

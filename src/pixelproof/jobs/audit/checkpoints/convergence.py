@@ -18,7 +18,7 @@ from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempt, downhill, iterative, outcome
-from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import beside, claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.statistics import fools_more, more_often
@@ -30,14 +30,6 @@ _STEP = 0.1  # of epsilon: short enough for fine work, and ten reach across the 
 _REACH = 2.5  # epsilons that all steps together cover, where a claim does not tell its step (Madry et al., 2018)
 
 
-@checkpoint(
-    6,
-    "convergence",
-    title="The attack has converged",
-    asks="Do more iterations than the claim's fool more samples, and does their success stop growing?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-I; Carlini et al., section 4.8",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim's own number of iterations fools significantly fewer than more of them do.
 

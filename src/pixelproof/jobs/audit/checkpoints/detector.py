@@ -3,8 +3,6 @@
 Carlini & Wagner, "Adversarial Examples Are Not Easily Detected: Bypassing Ten Detection Methods", AISec 2017.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +17,7 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.engine.judge import project_and_quantise
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, outcome, strongest
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, PROBED, AuditContext
 from pixelproof.jobs.audit.detector import detector_of
 from pixelproof.models.classifier import Classifier, ScoreKind
@@ -41,14 +39,6 @@ _QUESTION = (
 )
 
 
-@checkpoint(
-    19,
-    "detector",
-    title="A detector is attacked too",
-    asks="If the model rejects images, did the attack have to pass unrejected?",
-    needs="scores",
-    source="Carlini & Wagner, 2017 (Adversarial Examples Are Not Easily Detected)",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the evaluation did not aim at the detector, and aiming at it takes the claim down."""
     stated, claimed = audit.claim.evaluation.detector, audit.claim.robust_accuracy

@@ -5,8 +5,6 @@ Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Pe
 under what happens to images by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from math import sqrt
 from statistics import fmean
@@ -16,10 +14,10 @@ import numpy as np
 import torch
 from scipy.stats import chisquare, norm
 
-from pixelproof.corruptions import make, table_for
+from pixelproof.corruptions.suites import make, table_for
 from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint
+from pixelproof.jobs.audit.checkpoint import bars
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
 from pixelproof.jobs.perturb.measure import AskedImages, cell
 from pixelproof.models.query import Scorer
@@ -44,14 +42,6 @@ _QUESTIONS = (
 )
 
 
-@checkpoint(
-    18,
-    "distribution",
-    title="The images stand for what the model will meet",
-    asks="Are the images drawn evenly and independently, and what do common perturbations do?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-C (Reliability on Assumptions); Carlini et al., section 4.10",
-)
 def check(audit: AuditContext) -> Answer:
     """Warns of images that are uneven, repeated or too few, and of harm by mere accidents that exceeds the claim's."""
     counts = np.bincount(audit.data.labels, minlength=audit.data.classes)

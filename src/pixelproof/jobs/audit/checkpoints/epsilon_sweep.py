@@ -1,7 +1,5 @@
 """5. Success does not fall as epsilon grows, and reaches everything in the end."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -11,7 +9,7 @@ import torch
 
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, iterative
-from pixelproof.jobs.audit.checkpoint import beside, checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import beside, claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
@@ -29,14 +27,6 @@ _MASKED = "Look for what misleads the gradient: whatever fools within one epsilo
 _MORE = "Attack more samples to see whether this is chance."
 
 
-@checkpoint(
-    5,
-    "epsilon-sweep",
-    title="Success grows with epsilon, up to everything",
-    asks="Does more room ever fool fewer samples, and does anything stay right where the attack has no bounds?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-F; Carlini et al., sections 5.2 and 5.3",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where more room fools significantly fewer, where all room leaves more than chance, or where units differ.
 

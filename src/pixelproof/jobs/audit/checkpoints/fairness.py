@@ -8,7 +8,7 @@ from math import comb, hypot
 
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import surviving
-from pixelproof.jobs.audit.checkpoint import checkpoint, high
+from pixelproof.jobs.audit.checkpoint import high
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer, Plot, Remark, summed
 from pixelproof.results.audit.statistics import CONFIDENCE
@@ -19,14 +19,6 @@ _SHOWN = 20  # classes in the figure, the worst ones
 _QUESTIONS = ("Which classes matter most where the model is used, and is the accuracy of the worst of them enough?",)
 
 
-@checkpoint(
-    17,
-    "fairness",
-    title="No class falls behind the others",
-    asks="Is every class as accurate as all are, without attack and under it?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-E",
-)
 def check(audit: AuditContext) -> Answer:
     """Warns where a class is right less often than all are, by more than chance. No claim is about single classes."""
     measured, names = _measured(audit), audit.data.class_names

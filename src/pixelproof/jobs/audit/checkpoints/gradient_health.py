@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from pixelproof.attacks.goal import LossName
-from pixelproof.jobs.audit.checkpoint import checkpoint
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import View
 from pixelproof.results.audit.checkpoint import Answer, Plot, Verdict
@@ -47,14 +46,6 @@ _ORDERS = {"l1": 1.0, "l2": 2.0, "linf": torch.inf, "l0": torch.inf}
 _INSTEAD = 8.0  # grey levels of every value where the threat counts pixels
 
 
-@checkpoint(
-    10,
-    "gradient-health",
-    title="Gradients are healthy",
-    asks="Are there gradients, and do they say what the loss does nearby?",
-    needs="gradients",
-    source="Tekwani & Parmar, sections III-C and III-H; Athalye et al., section 3",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where gradients are 0, invalid or unrepeatable on significantly more than 15 % of the samples, or lie.
 

@@ -1,7 +1,5 @@
 """13. Hiding scores is no defence: labels alone are enough to attack."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch
@@ -9,7 +7,7 @@ from torch import Tensor
 
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.jobs.audit.attacks import labels_on_few
-from pixelproof.jobs.audit.checkpoint import bars, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.levels import levels
 from pixelproof.jobs.audit.substitute import transfer
@@ -31,14 +29,6 @@ _REMEDY = (
 )
 
 
-@checkpoint(
-    13,
-    "hidden-scores",
-    title="Hiding scores is not what the claim rests on",
-    asks="Does the claim hold against attacks that use labels alone, or a substitute?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-C1; Carlini et al., section 4.4; Papernot et al., 2017",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what attacks leave that use no more than the model tells."""
     kept_back = hidden(audit)

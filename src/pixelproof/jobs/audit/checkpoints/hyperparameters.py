@@ -1,12 +1,10 @@
 """7. Other restarts and steps of the attack change nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 
 from pixelproof.jobs.audit.attacks import attack, iterative
-from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, beside, claimed_rule
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
@@ -19,14 +17,6 @@ _STEPS = ((0.05, 40), (0.1, 30), (0.5, 20), (1.0, 20))
 _ITERATIONS = (20, 100)  # of the claim's setting: whether its own are too few is the question of convergence
 
 
-@checkpoint(
-    7,
-    "hyperparameters",
-    title="Other settings of the attack change nothing",
-    asks="Do more restarts or other steps fool samples that the first setting does not?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-J; Carlini et al., section 4.9",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where all settings together fool significantly more than the claim's, and its accuracy lies above theirs.
 

@@ -3,8 +3,6 @@
 Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, section 4.11.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +14,7 @@ from pixelproof.attacks.norm_ball import NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attempt, black_box, outcome, white_box
-from pixelproof.jobs.audit.checkpoint import beside, checkpoint
+from pixelproof.jobs.audit.checkpoint import beside
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer, Plot
@@ -28,14 +26,6 @@ _AT_ONCE = 512  # images drawn at once
 _REMEDY = "Look for what hides the way: an attack that follows the gradient must find what is found by chance."
 
 
-@checkpoint(
-    9,
-    "noise",
-    title="Random noise does not beat gradient attacks",
-    asks="Does noise drawn blindly fool samples that gradient attacks do not?",
-    needs="labels",
-    source="Carlini et al., section 4.11; Athalye et al., 2018, section 3.1",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where noise fools significantly many samples that gradients did not fool, or refutes the claim by itself.
 

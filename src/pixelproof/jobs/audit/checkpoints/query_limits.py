@@ -1,7 +1,5 @@
 """14. A limit on queries is no defence: success grows with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -13,7 +11,7 @@ from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, has_scores, on_labels, on_scores
-from pixelproof.jobs.audit.checkpoint import checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
@@ -43,14 +41,6 @@ class _Tried:
         return Rate(len(self.within.rows) - fooled, len(self.within.rows))
 
 
-@checkpoint(
-    14,
-    "query-limits",
-    title="A limit on queries is not what the claim rests on",
-    asks="How does success grow with the queries that an attacker has?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-C2",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim does not hold within its own limit; warns where it holds by the limit alone."""
     tried, limit = _tried(audit), audit.threat.queries

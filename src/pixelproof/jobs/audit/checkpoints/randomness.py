@@ -3,10 +3,8 @@
 Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018, section 4.2.
 """
 
-from __future__ import annotations
-
 from pixelproof.jobs.audit.attacks import attack, iterative
-from pixelproof.jobs.audit.checkpoint import checkpoint, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer, Verdict
@@ -17,14 +15,6 @@ from pixelproof.wording import percent, plural
 _SAMPLES = 40
 
 
-@checkpoint(
-    11,
-    "randomness",
-    title="Random models are attacked in expectation",
-    asks="If the model draws at random, did the attack average over enough draws (EOT)?",
-    needs="labels",
-    source="Athalye et al., section 4.2; Carlini et al.",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the evaluation averaged over nothing, and averaging takes the claim down."""
     where = ("its answers",) if audit.random else audit.access.seeded_steps

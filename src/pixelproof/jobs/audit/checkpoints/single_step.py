@@ -1,22 +1,11 @@
 """4. Iterative attacks beat single-step ones."""
 
-from __future__ import annotations
-
 from pixelproof.jobs.audit.attacks import attack, iterative, single_step
-from pixelproof.jobs.audit.checkpoint import checkpoint
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer
 from pixelproof.results.audit.statistics import more_often
 
 
-@checkpoint(
-    4,
-    "single-step",
-    title="Iterative attacks beat single-step ones",
-    asks="Does an attack of many steps fool at least what one step fools?",
-    needs="gradients",
-    source="Tekwani & Parmar, section III-F; Carlini et al., section 5.2",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where one step fools significantly more samples than twenty that begin from the same image."""
     once = attack(audit, single_step(audit.threat), audit.access.naive)

@@ -1,14 +1,11 @@
 """1. The threat model is complete, and the evaluation lies within it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.named import NAMES, parse_attack
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.checkpoint import checkpoint
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
 from pixelproof.results.audit.claim import NORMS, Claim, Comparison, Evaluation, Threat
@@ -22,14 +19,6 @@ _QUESTIONS = (
 )
 
 
-@checkpoint(
-    1,
-    "threat-model",
-    title="The threat model is complete and the evaluation lies within it",
-    asks="Is it said which attacker the claim is about, and was just that one tried?",
-    needs="claim",
-    source="Tekwani & Parmar, sections III-D and III-L; Carlini et al., sections 2.2 and 5.1",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim goes beyond what was evaluated, or is held against a claim about another attacker."""
     claim, parsed = audit.claim, _parsed(audit.claim.evaluation.attack)

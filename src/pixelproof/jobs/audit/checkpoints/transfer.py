@@ -1,7 +1,5 @@
 """15. Images made on a substitute do not beat those made on the model."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +10,7 @@ import torch
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
 from pixelproof.jobs.audit.attacks import attempt, outcome, white_box
-from pixelproof.jobs.audit.checkpoint import bars, beside, checkpoint, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, beside, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
 from pixelproof.jobs.audit.substitute import transfer
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
@@ -25,14 +23,6 @@ from pixelproof.wording import count, plural
 _QUESTION = "Could an attacker get the training data, or a public model that was trained on the same data?"
 
 
-@checkpoint(
-    15,
-    "transfer",
-    title="Transfer does not beat white-box attacks",
-    asks="Do images made on a copy of the model, or stored ones, fool what gradients of the model do not?",
-    needs="labels",
-    source="Tekwani & Parmar, section III-G; Carlini et al., section 4.4; Papernot et al., 2017",
-)
 def check(audit: AuditContext) -> Answer:
     """Fails where transferred images refute the claim, or fool what gradients of the model do not, beyond chance."""
     found, notes = transfer(audit), []
