@@ -59,6 +59,16 @@ def test_answers_do_not_depend_on_the_batch():
     assert torch.equal(masked.scores(images.to(memory_format=torch.channels_last)), each)
 
 
+def test_what_fills_a_batch_costs_nothing():
+    masked = next(models(smooth, Masks(2), 1))
+    images = torch.rand(3, 1, 4, 4)
+    expected = masked.scores(images)
+    before = masked.asked["queries"]
+    found = masked.scores(torch.cat([images, images[-1:].repeat(50, 1, 1, 1)]))
+    assert masked.asked["queries"] == 2 * before
+    assert torch.equal(found, expected[[0, 1, 2, *[2] * 50]])
+
+
 class _ByMask:
     """Says for each of four masks of a black image what ``table`` has, and for pairs class 0."""
 
