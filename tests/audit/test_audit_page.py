@@ -20,6 +20,7 @@ from pixelproof.report.figure import Figure
 from pixelproof.results.audit.checkpoint import Answer, Plot, read_result
 from pixelproof.results.audit.view import AuditView, audit_view, read_audit, rows
 from pixelproof.results.scoreboard import write_scoreboard
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +75,10 @@ def test_every_checkpoint_has_its_block_and_is_linked(text: str):
     for _, _, answer in ANSWERS:
         assert answer.finding.replace(" %", "\u00a0%") in page.text
         assert answer.remedy in page.text
+
+
+def test_it_says_no_more_than_was_measured(text: str):
+    assert beyond(Page(text).text) == []
 
 
 def test_verdicts_have_words_and_signs_beside_their_colour(text: str):

@@ -11,6 +11,7 @@ from pixelproof.results.clever import clever_result
 from pixelproof.results.distances import smallest_distances
 from pixelproof.runs import RunStore
 from tiny_run import Cli
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +31,7 @@ def test_scores_are_printed_and_written(cli: Cli, tmp_path: Path, monkeypatch: p
     answer = cli("clever", *LENET, *FEW, "--samples", 3, "--norm", "linf", "--target", "least-likely", "--out", out)
     assert answer.code == 0, answer.err
     assert "L∞, target least-likely" in answer.out
+    assert beyond(answer.out) == []
     assert "Convergence: the mean was" in answer.out
     assert answer.out.splitlines()[-1] == f"scores: {out / 'results.json'}"
     table = answer.out.partition("CLEVER, ")[2].splitlines()[:-1]  # below the findings, above the path

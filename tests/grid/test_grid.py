@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from html_page import Page
 from pixelproof.defences import defend
 from pixelproof.errors import InputError, RunError
 from pixelproof.models import load_model
@@ -21,6 +22,7 @@ from pixelproof.report.grid_tables import all_grid_tables
 from pixelproof.results.attempts import WORST
 from pixelproof.runs import RunStore
 from tiny_run import Cli
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +81,7 @@ def test_started_again_it_does_nothing_twice_and_says_the_same(grid: GridSpec, g
 def test_the_page_and_its_tables_say_what_the_cells_are(gridded: Gridded) -> None:
     out, view = gridded
     page = (out / "report.html").read_text("utf-8")
+    assert beyond(Page(page).text) == beyond(" ".join(grid_summary(view))) == []
     tables = {table.name: table for table in all_grid_tables(view)}
     assert {"grid-success-replayed-none", "grid-success-adaptive-next", "grid-cells", "grid-defences"} <= set(tables)
     table = tables["grid-success-replayed-none"]

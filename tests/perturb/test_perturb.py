@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +24,13 @@ from pixelproof.jobs.perturb.spec import PERTURBATIONS, PerturbSpec  # type: ign
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.models.query import verifier
-from pixelproof.report.perturb import write_perturbations
+from pixelproof.report.perturb import perturb_summary, write_perturbations
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.results.perturb_view import PerturbView, perturb_view, read_perturbations
 from pixelproof.results.perturbations import PerturbationRecord
 from pixelproof.runs import RunStore
 from tiny_run import Cli
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -159,6 +161,8 @@ def test_the_page(measured: tuple[Path, PerturbView]):
     text = (out / "report.html").read_text("utf-8")
     page = Page(text)
     assert "http" not in text.replace("https://arxiv.org", "").replace("http://www.w3.org", "")
+    assert beyond(page.text) == beyond(" ".join(perturb_summary(view))) == []
+    assert re.search(r"on average, -?\d+\.\d points less", page.text)
     pictures = [each for each in page.all("img") if str(each["src"]).startswith("data:image/png")]
     assert len(pictures) == len(view.cells) + 4
     assert all(each["alt"] for each in pictures)

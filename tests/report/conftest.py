@@ -44,6 +44,7 @@ def outcome(
     queries: int,
     search: str = "cma-es",
     target: int | None = None,
+    gave_up: bool = False,
     rng: np.random.Generator | None = None,
 ) -> Outcome:
     """One record and its image, with distances that fit."""
@@ -66,7 +67,7 @@ def outcome(
         confidence=0.4 + 0.5 * rng.random(),
         margin=-0.1 if success else 0.4,
         queries=queries,
-        gave_up=False,
+        gave_up=gave_up and not success,
         restarts=0,
         l0=None if change is None else int((change != 0).any(axis=2).sum()),
         l1=None if change is None else int(np.abs(change).sum()),
@@ -86,6 +87,7 @@ def nested(
     image: UInt8Array,
     levels: Sequence[int],
     hardness: float,
+    budget: int = 1000,
     **options: Any,
 ) -> list[Outcome]:
     """The outcomes of one sample that climbs ``levels``, as the engine commits them."""
@@ -101,7 +103,7 @@ def nested(
             found.append((inherited, lower[1]))
             continue
         success = bool(falls < threshold)
-        queries = int(np.exp(rng.uniform(3, 6.9))) if success else 1000
+        queries = int(np.exp(rng.uniform(3, 6.9))) if success else budget
         found.append(
             outcome(
                 sample,
@@ -206,15 +208,18 @@ def build_run(
     target: int | None = None,
     hardness: float = 6.0,
     minimal: bool = False,
+    search: str = "cma-es",
+    queries: int = 1000,
+    gave_up: bool = False,
     **options: Any,
 ) -> RunStore:
     """A nested run over ``images``, of which ``done`` samples (default all) have their records.
 
-    A ``minimal`` one seeks each sample's minimal threshold, up to the last of ``levels``.
+    A ``minimal`` one seeks each sample's minimal threshold, up to the last of ``levels``. ``queries`` are allowed a
+    level; where a search ``gave_up``, it did so on every sample that it did not fool.
     """
-    about = manifest(
-        labels, images[0].shape, class_names, levels=levels, minimal=minimal, attacks=attacks, target=target, **options
-    )
+    asked = {"minimal": minimal, "attacks": attacks, "target": target, "search": search, "queries": queries}
+    about = manifest(labels, images[0].shape, class_names, levels=levels, **asked, **options)
     run = RunStore.create(folder, about, dict(enumerate(images)))
     for k in range(len(images) if done is None else done):
         for attack in attacks:
@@ -222,7 +227,7 @@ def build_run(
             if minimal:
                 run.commit([minimal_outcome(*who, levels[-1], hardness, target=target)])
             else:
-                run.commit(nested(*who, levels, hardness, target=target))
+                run.commit(nested(*who, levels, hardness, queries, target=target, search=search, gave_up=gave_up))
     return run
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from html_page import Page
 from pixelproof.errors import InputError, RunError
 from pixelproof.plans.compare import compare
 from pixelproof.plans.study.view import StudyView
 from pixelproof.runs.database import FILE
 from tiny_run import Cli, run_tiny
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +114,7 @@ def test_on_the_command_line(cli: Cli, conducted: Conducted, tmp_path: Path) -> 
     assert f"report: {tmp_path / 'out' / 'report.html'}" in answer.out
     text = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "pixelproof comparison" in text
+    assert beyond(Page(text).text) == beyond(answer.out) == []
     assert "A comparison reads runs and opens no model" in text
     assert (tmp_path / "out" / "tables" / "study-main.md").exists()
     assert (tmp_path / "out" / "figures" / "study-duality.svg").exists()

@@ -24,6 +24,7 @@ from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results.scoreboard import write_scoreboard
 from pixelproof.results.study import Beside, Difference, Role
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -90,6 +91,13 @@ def test_every_section_is_there_in_order(page: Page) -> None:
     assert "2 networks and 1 defence on cifar10-test-1000" in page.text
     assert "pixelproof verify study/runs/le-net-b-twin/cma-es" in page.text
     assert "pixelproof verify study/runs/false-adversarial/lenet" in page.text
+
+
+def test_it_says_no_more_than_was_measured(page: Page, conducted: Conducted) -> None:
+    assert beyond(page.text) == beyond(" ".join(study_summary(conducted[1]))) == []
+    tables = {table.name: table.markdown() for table in study_page_tables(conducted[1])}
+    assert "-safe" not in tables["study-rates"]
+    assert "undecided: " in tables["study-rates"] or "broken" in tables["study-rates"]
 
 
 def test_it_refers_to_nothing_outside(page: Page, conducted: Conducted) -> None:

@@ -12,6 +12,7 @@ from pixelproof.plans.thesis.plan import in_colour, run_thesis
 from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.runs import RunStore
 from tiny_run import Cli
+from words import beyond
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,7 @@ def test_from_the_command_line_to_the_page(cli: Cli, spec_file: Path, tmp_path: 
     assert "published" in said
     page = Page((out / "report.html").read_text("utf-8"))
     assert "Imagewoof-160" in page.text
+    assert beyond(page.text) == beyond(said) == []
     assert (out / "cifar-10" / "perturbations" / "report.html").exists()
     with RunStore.open(out / "cifar-10" / "pgd") as run:
         assert run.manifest.status == "finished"

@@ -165,7 +165,7 @@ def _beside(level: LevelStatus, tested: str) -> str:
     if said == "held":
         return f"0 of {plural(level.total, 'image')} broken, at most {percent(level.broken.interval.high)}; {tested}"
     if said.startswith("broken"):
-        return f"{level.broken.ratio} broken; {tested}"
+        return f"{count(level.broken.successes)} of {plural(level.total, 'image')} {said}; {tested}"
     return f"{', '.join(doubts(level))}; {tested}"
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixelproof.report.status_tables import image_table, status_notes, status_table
+from pixelproof.report.status_tables import image_table, status_table
 from pixelproof.report.table import Cell, Column, Table, flat, pair_table, rate_cells, rate_columns
 from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.confusion import class_changes
@@ -286,7 +286,7 @@ def _attempt_notes(view: View) -> list[str]:
 
 
 def _level_notes(view: View, rows: list[LevelRow]) -> list[str]:
-    notes = [note for attack in dict.fromkeys(row.attack for row in rows) for note in status_notes(view, attack)]
+    notes = []
     inherited = sum(row.inherited for row in rows)
     if view.minimal:
         notes.append(
