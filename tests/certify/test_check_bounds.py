@@ -88,6 +88,51 @@ def test_a_relu_by_hand():
     assert float(bound) == pytest.approx(-1 / 6 - 0.1, abs=1e-7)
 
 
+class _Branches(nn.Module):
+    """relu(x) in score 1 less 4/3 relu(x − ½) in score 0, of x in [−1, 1]: the new symbols are of one size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other, self.head = nn.Linear(1, 1), nn.Linear(1, 1), nn.Linear(2, 2)
+        with torch.no_grad():
+            for layer, bias in ((self.one, -1.0), (self.other, -1.5)):
+                layer.weight[:], layer.bias[:] = 2.0, bias
+            self.head.weight[:], self.head.bias[:] = torch.tensor([[0.0, 4 / 3], [1.0, 0]]), 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        return self.head(torch.cat([torch.relu(self.one(x)), torch.relu(self.other(x))], 1))
+
+
+def test_symbols_of_two_branches_are_two():
+    """The margin is −½ at x = ½; were the two remainders one, they would cancel and the bound would be −⅓."""
+    image = np.zeros((1, 1, 1), np.uint8)
+    low, high = torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 255.0)
+    assert float(lowest_margins(Network(_Branches(), image), 0, low, high)) <= -0.5
+
+
+class _Pool(nn.Module):
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.first, self.pool, self.head = nn.Linear(1, 18), nn.MaxPool2d(3, 2, 1), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.pool(torch.relu(4 * self.first(x.flatten(1))).view(x.size(0), 2, 3, 3)).flatten(1))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_maximum_of_lines_lies_above_its_bound(seed):
+    module, image = _Pool(seed), np.full((1, 1, 1), 99, np.uint8)
+    values = torch.arange(256.0).view(-1, 1, 1, 1)
+    network = Network(module, image)
+    for low, high in ((0, 255), (30, 90), (100, 230), (128, 129)):
+        for label in (0, 1):
+            lowest = float(_margins(module, values[low : high + 1], label).min())
+            bound = float(lowest_margins(network, label, values[low : low + 1], values[high : high + 1]))
+            assert bound <= lowest + 1e-12
+
+
 class _Strange(nn.Module):
     def __init__(self, layer: str) -> None:
         super().__init__()

@@ -54,7 +54,7 @@ def lowest_margins(network: Network, label: int, low: Tensor, high: Tensor) -> T
 
 
 def _margins(network: Network, label: int, low: Tensor, high: Tensor) -> Tensor:
-    scores = _propagate(network, low, high)
+    scores = _Propagation(network).of_boxes(low, high)
     classes = torch.arange(len(network.scores))
     full = scores.at(classes, classes)
     value = network.scores + full.centre
@@ -63,42 +63,79 @@ def _margins(network: Network, label: int, low: Tensor, high: Tensor) -> Tensor:
     return (centre - radius)[:, classes != label].amin(1)
 
 
-def _propagate(network: Network, low: Tensor, high: Tensor) -> Zonotope:
-    """The scores of the boxes."""
-    found: dict[fx.Node, Zonotope] = {}
-    behind: dict[fx.Node, fx.Node] = {}  # ReLUs that come after the maximum over them: relu(max x) = max relu(x)
-    for step in network.steps:
-        if step.layer == "image":
-            found[step.node] = _box(network.clean[step.node], low, high)
-        elif step.layer == "relu" and _only_read_by_maximum(step, network):
-            behind[step.node] = step.inputs[0]
-        elif step.layer == "relu":
-            clean = network.clean[step.inputs[0]].flatten()
-            found[step.node] = _rectified(clean[found[step.inputs[0]].reach], found[step.inputs[0]]).living()
-        elif step.layer == "max":
-            source = behind.get(step.inputs[0], step.inputs[0])
-            found[step.node] = _maximum(step, network.clean[source].flatten(), found[source])
-            if source is not step.inputs[0]:
-                largest = step.run(network.clean[source]).flatten()
-                found[step.node] = _rectified(largest[found[step.node].reach], found[step.node])
-            found[step.node] = found[step.node].living()
-        else:
-            parts = [_through(network, step, k, found[node]) for k, node in enumerate(step.inputs)]
-            found[step.node] = reduce(_added, parts)
-    return found[network.output]
+class _Propagation:
+    """Boxes on their way through ``network``. Symbols are numbered once for all branches, so none means two things."""
 
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._symbols = 0  # so far
+        self._found: dict[fx.Node, Zonotope] = {}
 
-def _only_read_by_maximum(step: Step, network: Network) -> bool:
-    readers = list(step.node.users)
-    return len(readers) == 1 and any(each.node is readers[0] and each.layer == "max" for each in network.steps)
+    def of_boxes(self, low: Tensor, high: Tensor) -> Zonotope:
+        """The scores of the boxes from ``low`` to ``high``, B×C×H×W."""
+        for step in self._network.steps:
+            if step.layer == "image":
+                self._found[step.node] = self._box(step, low, high)
+            elif step.layer == "relu":
+                if not self._comes_after_maximum(step):
+                    self._found[step.node] = self._relu(step)
+            elif step.layer == "max":
+                self._found[step.node] = self._maximum(step)
+            else:
+                parts = [_through(self._network, step, k, self._found[node]) for k, node in enumerate(step.inputs)]
+                self._found[step.node] = reduce(_added, parts)
+        return self._found[self._network.output]
 
+    def _box(self, step: Step, low: Tensor, high: Tensor) -> Zonotope:
+        """One symbol for every value that may change."""
+        low, high = low.double().flatten(1) / 255, high.double().flatten(1) / 255
+        middle, half = (low + high) / 2 - self._network.clean[step.node].flatten(), (high - low) / 2
+        reach = _where((middle.ne(0) | half.ne(0)).any(0))
+        self._symbols = len(reach)
+        return Zonotope(reach, middle[:, reach], torch.diag_embed(half[:, reach]))
 
-def _box(clean: Tensor, low: Tensor, high: Tensor) -> Zonotope:
-    """The boxes of images, one symbol for every value that may change."""
-    low, high = low.double().flatten(1) / 255, high.double().flatten(1) / 255
-    middle, half = (low + high) / 2 - clean.flatten(), (high - low) / 2
-    reach = _where((middle.ne(0) | half.ne(0)).any(0))
-    return Zonotope(reach, middle[:, reach], torch.diag_embed(half[:, reach]))
+    def _comes_after_maximum(self, step: Step) -> bool:
+        """Whether only a maximum reads the ReLU ``step``: max relu(x) = relu(max x), which is bounded closer."""
+        readers = list(step.node.users)
+        return len(readers) == 1 and any(
+            each.node is readers[0] and each.layer == "max" for each in self._network.steps
+        )
+
+    def _relu(self, step: Step) -> Zonotope:
+        before = self._found[step.inputs[0]]
+        return self._rectified(self._network.clean[step.inputs[0]].flatten()[before.reach], before).living()
+
+    def _rectified(self, clean: Tensor, before: Zonotope) -> Zonotope:
+        """relu(clean + …) less relu(clean): slope u/(u − l) where l < 0 < u, and a new symbol for what is unknown."""
+        value, radius = clean + before.centre, before.symbols.abs().sum(1)
+        low, high = value - radius, value + radius
+        unstable = (low < 0) & (high > 0)
+        slope = torch.where(unstable, high / (high - low), (low >= 0).double())
+        offset = torch.where(unstable, -slope * low / 2, 0.0)
+        fresh = _one_each(unstable, offset)
+        others = self._symbols - before.symbols.shape[1]  # of other branches, which this one does not depend on
+        self._symbols += fresh.shape[1]
+        symbols = torch.cat([before.symbols * slope[:, None], F.pad(fresh, (0, 0, others, 0))], 1)
+        return Zonotope(before.reach, slope * value + offset - clean.relu(), symbols)
+
+    def _maximum(self, step: Step) -> Zonotope:
+        """The maximum over the cells of windows: along their rows first, then over the rows."""
+        assert step.cells is not None  # as it is a maximum
+        (source,) = step.inputs
+        late = source not in self._found
+        source = source.all_input_nodes[0] if late else source
+        clean, before = self._network.clean[source], self._found[source]
+        reach = _where(torch.isin(step.cells, before.reach).flatten(1).any(1))
+        padded = F.pad(clean.flatten(), (0, 1), value=OUTSIDE)  # cell −1
+        cells = step.cells[reach].permute(1, 2, 0).contiguous()
+        rows = [reduce(self._larger, [(padded[cell], before.at(reach, cell)) for cell in row]) for row in cells]
+        best, largest = reduce(self._larger, rows)
+        return (self._rectified(best, largest) if late else largest).living()
+
+    def _larger(self, one: tuple[Tensor, Zonotope], other: tuple[Tensor, Zonotope]) -> tuple[Tensor, Zonotope]:
+        """max(x₀, x₁) = x₀ + relu(x₁ − x₀), of clean values and differences."""
+        above = self._rectified(other[0] - one[0], _plus(other[1], one[1], -1))
+        return torch.maximum(one[0], other[0]), _plus(above, one[1])
 
 
 def _through(network: Network, step: Step, which: int, before: Zonotope) -> Zonotope:
@@ -128,43 +165,16 @@ def _added(one: Zonotope, other: Zonotope) -> Zonotope:
 
 
 def _plus(one: Zonotope, other: Zonotope, sign: int = 1) -> Zonotope:
-    """The sum of two on one reach; symbols are only ever appended, so the first ones are the same in both."""
+    """The sum of two on one reach; the one with fewer symbols has none of the last ones."""
     ours, theirs = one.symbols.shape[1], other.symbols.shape[1]
     symbols = F.pad(one.symbols, (0, 0, 0, max(0, theirs - ours)))
     symbols[:, :theirs].add_(other.symbols, alpha=sign)
     return Zonotope(one.reach, one.centre + sign * other.centre, symbols)
 
 
-def _rectified(clean: Tensor, before: Zonotope) -> Zonotope:
-    """relu(clean + …) less relu(clean): slope u/(u − l) where l < 0 < u, and a new symbol for what is then unknown."""
-    value, radius = clean + before.centre, before.symbols.abs().sum(1)
-    low, high = value - radius, value + radius
-    unstable = (low < 0) & (high > 0)
-    slope = torch.where(unstable, high / (high - low), (low >= 0).double())
-    offset = torch.where(unstable, -slope * low / 2, 0.0)
-    symbols = torch.cat([before.symbols * slope[:, None], _fresh(unstable, offset)], 1)
-    return Zonotope(before.reach, slope * value + offset - clean.relu(), symbols)
-
-
-def _fresh(unstable: Tensor, size: Tensor) -> Tensor:
-    """One new symbol for every unstable value of a box, B×S×r, S being the most that one box needs."""
+def _one_each(unstable: Tensor, size: Tensor) -> Tensor:
+    """A symbol for every unstable value of a box, B×S×r, S being the most that one box needs."""
     symbols = size.new_zeros(len(size), int(unstable.sum(1).amax()), size.shape[1])
     box, column = unstable.nonzero(as_tuple=True)
     symbols[box, (unstable.cumsum(1) - 1)[box, column], column] = size[box, column]
     return symbols
-
-
-def _maximum(step: Step, clean: Tensor, before: Zonotope) -> Zonotope:
-    """The maximum over the cells of windows: along their rows first, then over the rows."""
-    assert step.cells is not None  # as it is a maximum
-    reach = _where(torch.isin(step.cells, before.reach).flatten(1).any(1))
-    padded = F.pad(clean, (0, 1), value=OUTSIDE)  # cell −1
-    rows = step.cells[reach].permute(1, 2, 0).contiguous()
-    parts = [reduce(_larger, [(padded[cell], before.at(reach, cell)) for cell in row]) for row in rows]
-    return reduce(_larger, parts)[1]
-
-
-def _larger(one: tuple[Tensor, Zonotope], other: tuple[Tensor, Zonotope]) -> tuple[Tensor, Zonotope]:
-    """max(x₀, x₁) = x₀ + relu(x₁ − x₀), of clean values and differences."""
-    above = _rectified(other[0] - one[0], _plus(other[1], one[1], -1))
-    return torch.maximum(one[0], other[0]), _plus(above, one[1])
