@@ -1,1 +1,1 @@
-"""Proofs that no image within a constraint changes a network's answer, and the checker of what they leave."""
+"""Proofs that no image within a constraint changes the answer, and the small checker of their certificates."""

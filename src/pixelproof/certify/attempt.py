@@ -1,4 +1,4 @@
-"""What one attempt at a proof came to."""
+"""What one attempt to prove an image came to."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from pixelproof.data.imageset import UInt8Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attempt:
-    """One image at one threshold: proved, broken on the way, or open.
+    """Proved, broken by the image ``found``, or neither, and then ``reason`` says why in a few words.
 
-    ``proved``: ``body`` is what a checker reads. ``found``: an 8-bit image H×W×C within the constraint to which the
-    network gives another answer. With neither, ``reason`` is the sentence that says what ended the attempt.
+    ``body`` is what a checker reads of a proof; ``found`` is an 8-bit image H×W×C within the constraint that gets
+    another answer.
     """
 
     proved: bool
     reason: str
-    size: int  # images, boxes or maskings that the proof rests on, or that were looked at
-    queries: int  # images through the network
+    size: int  # images, boxes or maskings that it rests on, or that were looked at
+    queries: int  # images through the model
     seconds: float
     body: dict[str, Any] = field(default_factory=dict)
     found: UInt8Array | None = None
