@@ -12,10 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pixelproof.certify.attempt import Attempt
 from pixelproof.certify.check_allowance import allowance
 from pixelproof.certify.check_bounds import lowest_margins
 from pixelproof.certify.check_network import Network
+from pixelproof.certify.methods import Task
+from pixelproof.data import ImageSet, default_class_names
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.jobs.assess import AssessJob
+from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.models import TorchClassifier
 from pixelproof.runs.record import Certificate
 
@@ -89,8 +94,7 @@ def random_image(shape: tuple[int, int, int], seed: int = 0) -> UInt8Array:
 
 def answer(module: nn.Module, image: UInt8Array) -> int:
     """The class that the module gives ``image``."""
-    with torch.inference_mode():
-        return int(module(torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255).argmax())
+    return answers(module, [image])[0]
 
 
 def prove(module: nn.Module, image: UInt8Array) -> list[Leaf]:
@@ -135,10 +139,34 @@ def certificate_of(body: dict[str, Any], method: str = "bounds", **changes: Any)
     return Certificate(**{**values, "method": method, "body": body, **changes})
 
 
+def threshold_proof(task: Task) -> Attempt:
+    """A proof of a threshold by one box, or none."""
+    assert isinstance(task.classifier, TorchClassifier)
+    network, label = Network(task.classifier.module, task.image), task.label
+    clean = torch.from_numpy(task.image.astype(np.int64)).permute(2, 0, 1)[None]
+    low, high = (clean - task.threshold).clamp(min=0), (clean + task.threshold).clamp(max=255)
+    needed, bound = allowance(network, label), float(lowest_margins(network, label, low, high))
+    proved = bound > 1.05 * needed
+    body = {"format": 1, "label": label, "allowance": needed, "count": 1, "leaves": [[]]}
+    return Attempt(proved, "" if proved else f"bounded by {bound:.3g} only", 1, 0, 0.0, body if proved else {})
+
+
 def proof(module: nn.Module, image: UInt8Array) -> Certificate:
     """The certificate of one pixel of ``image``, proved."""
     label = answer(module, image)
     return certificate_of(body_of(prove(module, image), label, allowance(Network(module, image), label)))
+
+
+def breaks(module: nn.Module, image: UInt8Array) -> bool:
+    """Whether one pixel of a grey ``image`` changes the class, by brute force."""
+    return {*answers(module, list(one_pixel_images(image)))} != {answer(module, image)}
+
+
+def answers(module: nn.Module, images: Sequence[UInt8Array]) -> list[int]:
+    """The classes that the module gives ``images``."""
+    with torch.inference_mode():
+        scores = module(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255)
+    return scores.argmax(1).tolist()
 
 
 def classifier_of(module: nn.Module) -> TorchClassifier:
@@ -159,3 +187,20 @@ def _with(image: UInt8Array, place: int, colour: Colours) -> Tensor:
     changed = image.copy()
     changed[divmod(place, image.shape[1])] = colour
     return torch.from_numpy(changed).permute(2, 0, 1)[None]
+
+
+def tiny_job(module: nn.Module | None = None, channels: int = 3, count: int = 6, **options: Any) -> AssessJob:
+    """One pixel on ``count`` random images of ``channels``, after a search so small that it breaks little."""
+    shape = (4, 4, channels)
+    module = module if module is not None else convolutional(shape, seed=2)
+    images = np.stack([random_image(shape, seed) for seed in range(count)])
+    data = ImageSet(images, np.array(answers(module, images)), default_class_names(np.zeros(1, int), 3), "arrays")
+    given = {"levels": (1,), "attacks": ("few-pixel",), "max_queries": 2, "search": "sparse-random"}
+    given |= {"certify": "auto", "device": "cpu", "samples": count}
+    spec = make_spec(model="python:tiny", data="arrays", **{**given, **options})
+    return AssessJob(spec, classifier_of(module), data)
+
+
+def module_of(job: AssessJob) -> nn.Module:
+    assert isinstance(job.classifier, TorchClassifier)
+    return job.classifier.module

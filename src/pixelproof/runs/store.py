@@ -229,6 +229,10 @@ class RunStore:
 
         return sorted(self.of(Record), key=place)
 
+    def certificates(self) -> list[Certificate]:
+        """What methods of proof came to, in the order in which it was written."""
+        return self.of(Certificate)
+
     def of(self, kind: type[R]) -> list[R]:
         """The records of ``kind``, in the order in which they were written."""
         names = ", ".join(map(_quoted, columns(kind)))
