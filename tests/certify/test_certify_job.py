@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,40 @@ def test_a_colour_image_cannot_be_swept(job_of, folder):
     with pytest.raises(InputError, match=r"--certify sweep: .* 3 channels"):
         run_job(job_of(certify="sweep"), folder)
     assert not folder.exists()
+
+
+def test_masks_need_a_masked_model(job_of, folder):
+    with pytest.raises(InputError, match=r"--certify masks: .* add --defence masks\(4\)"):
+        run_job(job_of(certify="masks"), folder)
+    assert not folder.exists()
+
+
+class _Masked:
+    """A model that says how many pixels its masks are for."""
+
+    name, kind, differentiable, fingerprint = "masked", "logits", False, "masked"
+
+    def __init__(self, module: nn.Module) -> None:
+        self._inner, self.masks = classifier_of(module), SimpleNamespace(pixels=2)
+
+    def scores(self, images: torch.Tensor) -> torch.Tensor:
+        return self._inner.scores(images)
+
+
+def test_a_masked_model_is_certified_by_its_masks_up_to_their_pixels(job_of, monkeypatch):
+    asked = []
+
+    def prove(task: Any) -> Attempt:
+        asked.append((task.constraint, task.threshold))
+        return Attempt(True, "", 9, 9, 0.0, {"label": task.label})
+
+    monkeypatch.setitem(METHODS, "masks", replace(METHODS["masks"], prove=prove))
+    job = job_of(levels=(1, 2, 3))
+    masked = AssessJob(job.spec, _Masked(module_of(job)), job.data)
+    with run_job(masked, None) as run:
+        assert run.manifest.details["certify"] == [["masks", "few-pixel", 1], ["masks", "few-pixel", 2]]
+        assert {*asked} == {("few-pixel", 1), ("few-pixel", 2)}
+        assert {each.method for each in run.certificates()} == {"masks"}
 
 
 def test_a_level_that_a_method_does_not_prove(job_of):

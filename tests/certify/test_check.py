@@ -309,7 +309,7 @@ TRUSTED = ("certify.check_", "data.imageset", "models", "runs.record")
 def test_the_checker_shares_no_code_with_what_proves():
     folder = Path(check_module.__file__).parent
     files = sorted(folder.glob("check*.py"))
-    assert [file.stem for file in files] == ["check", "check_allowance", "check_bounds", "check_network"]
+    assert {"check", "check_allowance", "check_bounds", "check_network"} <= {file.stem for file in files}
     for file in files:
         nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
         assert not any(

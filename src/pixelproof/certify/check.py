@@ -1,7 +1,8 @@
 """The checker: whether a certificate proves what it says, by nothing that proved it.
 
-Beside this file stand ``check_network`` (the module as steps), ``check_bounds`` (zonotopes) and ``check_allowance``
-(float32). What must be believed of a proof is these four files, torch, and ``models/query.py``, the way of asking.
+Beside this file stand ``check_network`` (the module as steps), ``check_bounds`` (zonotopes), ``check_allowance``
+(float32) and ``check_masks``. What must be believed of a proof is these files, torch, and ``models/query.py``, the way
+of asking.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -224,7 +226,16 @@ def _number(body: dict[str, Any], name: str) -> float:
     return float(value)
 
 
+def _check_masks(
+    certificate: Certificate, image: UInt8Array, label: int, classifier: Classifier, asked: _Asked
+) -> None:
+    reason = import_module("pixelproof.certify.check_masks").check_masks(certificate, image, label, classifier)
+    if reason is not None:
+        raise _FlawError(reason)
+
+
 _CHECKS: dict[str, Callable[[Certificate, UInt8Array, int, Classifier, _Asked], None]] = {
     "sweep": _check_sweep,
     "bounds": _check_bounds,
+    "masks": _check_masks,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 
@@ -41,6 +42,22 @@ class Method:
     covers: Callable[[Classifier, Constraint, int], bool]
     refusal: Callable[[Classifier, Shape], str | None]
     prove: Callable[[Task], Attempt]
+
+
+def _within_masks(classifier: Classifier, constraint: Constraint, threshold: int) -> bool:
+    masks = getattr(classifier, "masks", None)  # of a masked model
+    return masks is not None and constraint == "few-pixel" and bool(threshold <= masks.pixels)
+
+
+def _refuse_masks(classifier: Classifier, _: Shape) -> str | None:
+    masked = getattr(classifier, "masks", None) is not None
+    return None if masked else "masks certify a masked model, and this one is not; add --defence masks(4)"
+
+
+def _masks(task: Task) -> Attempt:
+    masks = import_module("pixelproof.certify.masks")
+    attempt: Attempt = masks.prove_masks(task.classifier, task.image, task.label, task.seconds, task.device)
+    return attempt
 
 
 def _one_pixel(_: Classifier, constraint: Constraint, threshold: int) -> bool:
@@ -83,6 +100,7 @@ def _bounds(task: Task) -> Attempt:
 
 #: In the order in which ``auto`` asks them.
 METHODS: dict[str, Method] = {
+    "masks": Method("few-pixel up to the pixels of its masks", _within_masks, _refuse_masks, _masks),
     "sweep": Method("one pixel, few-pixel th = 1", _one_pixel, _refuse_sweep, _sweep),
     "bounds": Method("few-pixel th = 1 and thresholds", _one_pixel_or_threshold, _refuse_bounds, _bounds),
 }
