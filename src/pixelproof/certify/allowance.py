@@ -13,15 +13,15 @@ UNIT = 2.0**-24
 
 
 def gamma(terms: int) -> float:
-    """γ_n = n u / (1 − n u), which n roundings stay within (Higham, "Accuracy and stability of numerical algorithms", 3.1)."""
+    """γ_n = n u / (1 − n u), within which n roundings stay (Higham, "Accuracy and stability …", 2002, lemma 3.1)."""
     return terms * UNIT / (1 - terms * UNIT)
 
 
 def allowance(graph: Graph, image: Tensor, label: int) -> float:
-    """max_j Σ_i |∂(m_y − m_j)/∂v_i| γ_n (|W||x| + |b|)_i over all values v_i that are computed: the worst case to first order.
+    """max_j Σ_i |∂(m_y − m_j)/∂v_i| γ_n (|W||x| + |b|)_i over all values v_i that are computed.
 
-    graph: as it is deployed, nothing folded, in float64. image: C×H×W in [0, 1]; its division by 255 counts too. The
-    order of a sum's terms does not matter. That is at the clean image; second-order terms, of the size of u², are left out.
+    That is the worst case to first order, at the clean image, whatever the order of a sum's terms. graph: as it is
+    deployed, nothing folded, in float64. image: C×H×W in [0, 1]; its division by 255 counts too.
     """
     with torch.enable_grad():
         values = graph.values(image[None].clone().requires_grad_())
@@ -35,6 +35,8 @@ def allowance(graph: Graph, image: Tensor, label: int) -> float:
         worst = 0.0
         for margin in margins:
             slopes = torch.autograd.grad(margin, values, retain_graph=True, materialize_grads=True)
-            total = sum(float((slope.abs() * error.detach()).sum()) for slope, error in zip(slopes, errors, strict=True))
+            total = sum(
+                float((slope.abs() * error.detach()).sum()) for slope, error in zip(slopes, errors, strict=True)
+            )
             worst = max(worst, total)
     return worst

@@ -26,7 +26,7 @@ class Asked:
     def margins(self, images: Tensor) -> Tensor:
         """The label's score less the largest other one, for uint8 images N×H×W×C: N floats."""
         found = []
-        for batch in images.split(BATCH):
+        for batch in torch.split(images, BATCH):
             with torch.no_grad():
                 scores = self.module(to_unit(batch)).double()
             self.queries += len(batch)

@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 def refusal(module: nn.Module, shape: tuple[int, int, int]) -> str | None:
-    """Why ``module`` cannot be bounded on images of ``shape`` (height, width, channels): one sentence; None where it can."""
+    """Why ``module`` cannot be bounded on images of ``shape`` (height, width, channels): a sentence, or None."""
     try:
         read_module(module, shape)
     except Unprovable as error:
@@ -41,14 +41,15 @@ def prove_bounds(
     threshold: int,
     seconds: float,
 ) -> Attempt:
-    """Try for ``seconds`` to prove that no image within the constraint changes the network's answer ``label``.
+    """Try to prove that no image within the constraint changes the network's answer ``label``.
 
-    image: H×W×C, which the network answers with ``label``. What is proved holds for exact arithmetic, with an allowance for
-    the network's float32. Raises ``Unprovable`` for a layer that is not known, and for another constraint or threshold.
+    image: H×W×C, which the network answers with ``label``. ``seconds`` are those that this thread computes. What is
+    proved holds for exact arithmetic, with an allowance for the network's float32. Raises ``Unprovable`` for a layer
+    that is not known, and for another constraint or threshold.
     """
     if constraint == "few-pixel" and threshold != 1:
         raise Unprovable(f"{threshold} pixels at once cannot be bounded; expected one, so ask for few-pixel at th = 1.")
-    began = time.perf_counter()
+    began = time.thread_time()
     deployed = read_module(module, (image.shape[0], image.shape[1], image.shape[2]))
     unit = torch.from_numpy(np.array(image)).permute(2, 0, 1).double() / 255
     tau = allowance(deployed, unit, label)
@@ -70,8 +71,10 @@ def prove_bounds(
         reason,
         len(leaves) if proved else proof.looked_at,
         asked.queries,
-        time.perf_counter() - began,
-        {"format": FORMAT, "label": label, "allowance": tau, "count": len(leaves), "leaves": packed(leaves)} if proved else {},
+        time.thread_time() - began,
+        {"format": FORMAT, "label": label, "allowance": tau, "count": len(leaves), "leaves": packed(leaves)}
+        if proved
+        else {},
         found,
     )
 

@@ -64,7 +64,7 @@ class Graph:
 
 
 def simplified(graph: Graph) -> Graph:
-    """The same function with batch norms folded into convolutions, and maxima taken before ReLU, where they are tighter."""
+    """The same function, batch norms folded into convolutions, and maxima, tighter there, before ReLU."""
     return _used(_pool_first(_used(_folded(graph))))
 
 

@@ -28,6 +28,7 @@ class Convolution:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     terms: int = 0
+    bias_magnitude: Tensor | None = None  # where the bias is a sum: its terms' absolute values
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.linear(x) + self.bias[:, None, None]
@@ -36,11 +37,14 @@ class Convolution:
         top, bottom, left, right = self.padding
         if top == bottom and left == right:
             return F.conv2d(x, self.weight, None, self.stride, (top, left), self.dilation, self.groups)
-        return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, None, self.stride, 0, self.dilation, self.groups)
+        return F.conv2d(
+            F.pad(x, (left, right, top, bottom)), self.weight, None, self.stride, 0, self.dilation, self.groups
+        )
 
     def magnitude(self, x: Tensor) -> Tensor:
         """|W||x| + |b|, what rounding errors are measured against."""
-        return replace(self, weight=self.weight.abs(), bias=self.bias.abs())(x.abs())
+        bias = self.bias.abs() if self.bias_magnitude is None else self.bias_magnitude
+        return replace(self, weight=self.weight.abs(), bias=bias)(x.abs())
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -133,9 +137,9 @@ Layer = Convolution | Linear | ReLU | MaxPool | Add | Flatten
 AFFINE = (Convolution, Linear, Add, Flatten)
 
 
-def channelwise(scale: Tensor, shift: Tensor, terms: int = 0) -> Convolution:
+def channelwise(scale: Tensor, shift: Tensor, terms: int = 0, magnitude: Tensor | None = None) -> Convolution:
     """scale · x + shift for C channels; scale, shift: C."""
-    return Convolution(scale[:, None, None, None], shift, groups=len(scale), terms=terms)
+    return Convolution(scale[:, None, None, None], shift, groups=len(scale), terms=terms, bias_magnitude=magnitude)
 
 
 def embedding(channels_in: int, before: int, after: int, like: Tensor) -> Convolution:
@@ -144,9 +148,11 @@ def embedding(channels_in: int, before: int, after: int, like: Tensor) -> Convol
     return Convolution(weight[:, :, None, None], weight.new_zeros(len(weight)))
 
 
-def averaging(channels: int, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], like: Tensor) -> Convolution:
+def averaging(
+    channels: int, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], like: Tensor
+) -> Convolution:
     """The mean of every window, zero padding counted in."""
     count = kernel[0] * kernel[1]
     weight = like.new_full((channels, 1, *kernel), 1 / count)
     around = (padding[0], padding[0], padding[1], padding[1])
-    return Convolution(weight, like.new_zeros(channels), stride, around, groups=channels, terms=count)
+    return Convolution(weight, like.new_zeros(channels), stride, around, groups=channels, terms=count + 1)

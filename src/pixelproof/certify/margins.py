@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.certify.graph import Graph
-from pixelproof.certify.propagation import Looseness, Propagation
+from pixelproof.certify.propagation import Propagation
 from pixelproof.certify.zonotope import Zonotope
 
 
@@ -21,36 +21,31 @@ class Margins:
         self.graph, self.image, self.label = graph, image, label
         self.values = graph.values(image[None])
         at_cut = self.values[graph.cut]
-        jacobian = torch.autograd.functional.jacobian(graph.tail, at_cut)[0, :, 0].flatten(1)  # K×N: exact, as it is affine
+        jacobian = torch.func.jacrev(graph.tail)(at_cut)[0, :, 0].flatten(1)  # K×N: exact, as it is affine
         others = [k for k in range(len(jacobian)) if k != label]
-        self.differences = jacobian[label] - jacobian[others]
+        self.differences: Tensor = jacobian[label] - jacobian[others]
         scores = self.values[-1][0]
         self.clean = scores[label] - scores[others]
         self.numbers = 1  # that a set of the last batch had at the largest layer, at most
         self._phase: tuple[tuple[int, int] | None, Propagation] | None = None
 
-    def lowest(
-        self, start: Zonotope, places: Tensor, phase: tuple[int, int] | None, looseness: Looseness | None = None
-    ) -> Tensor:
+    def lowest(self, start: Zonotope, places: Tensor, phase: tuple[int, int] | None) -> Tensor:
         """B×(K−1) lower bounds for the images that differ from the clean one by ``start``; see ``Propagation``."""
         if self._phase is None or self._phase[0] != phase:
             self._phase = (phase, Propagation(self.graph, self.values, phase))
-        last = self._phase[1](start, places, looseness)
-        self.numbers = last.symbols.shape[1] * max(each.numel() for each in self.values)
+        last = self._phase[1](start, places)
+        self.numbers = last.symbols.shape[1] * self._phase[1].largest
         weights = self.differences.T
         bound = self.clean + last.centre.flatten(1) @ weights - (last.symbols.flatten(2) @ weights).abs().sum(1)
         return bound if last.fresh is None else bound - last.fresh.flatten(1) @ weights.abs()
 
-    def one_pixel(self, places: Tensor, phase: tuple[int, int], step: tuple[int, int], boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """B×(K−1) lower bounds for one pixel whose colour is in a box, and B×C what each channel's width costs.
+    def one_pixel(self, places: Tensor, phase: tuple[int, int], positions: Tensor, boxes: Tensor) -> Tensor:
+        """B×(K−1) lower bounds for one pixel whose colour is in a box.
 
-        places: B×2, the pixel (phase + step · place). boxes: B×2×C, the lowest and the highest colours, 0–255.
+        places: B, the pixels by number in the phase; positions: B×2, the same by row and column. boxes: B×2×C, the
+        lowest and the highest colours, 0–255.
         """
-        rows, columns = (torch.tensor(phase) + torch.tensor(step) * places).unbind(1)
         corners = boxes.to(self.image.dtype) / 255
-        centre = corners.mean(1) - self.image[:, rows, columns].T
+        centre = corners.mean(1) - self.image[:, positions[:, 0], positions[:, 1]].T
         half = torch.diag_embed((corners[:, 1] - corners[:, 0]) / 2)
-        looseness = Looseness(boxes.shape[2])
-        bound = self.lowest(Zonotope(centre[:, :, None, None], half[..., None, None]), places, phase, looseness)
-        scores = looseness.scores if looseness.scores is not None else boxes.new_zeros(len(boxes), boxes.shape[2])
-        return bound, scores
+        return self.lowest(Zonotope(centre[:, :, None, None], half[..., None, None]), places, phase)

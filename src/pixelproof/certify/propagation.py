@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,8 +12,8 @@ from torch.nn import functional as F
 
 from pixelproof.certify.graph import Graph, Node
 from pixelproof.certify.layers import Add, Convolution, Linear, MaxPool, ReLU
-from pixelproof.certify.window import Window, cut_out, inside, laid_out, period, windows
-from pixelproof.certify.zonotope import Loss, Zonotope, larger, listed, rectified, slopes, spread
+from pixelproof.certify.window import Table, Window, period, place_numbers, put_around, windows
+from pixelproof.certify.zonotope import Zonotope, larger, listed, rectified, slopes, spread
 
 #: A layer within a window is one matrix up to so many entries; a matrix product is much faster than many small windows.
 MATRIX = 1 << 21
@@ -20,44 +21,29 @@ MATRIX = 1 << 21
 LOWEST = -1e30
 
 
-@dataclass
-class Looseness:
-    """What the first rectified layer lost to each of the first symbols: B×symbols. It says along which to split."""
-
-    symbols: int
-    scores: Tensor | None = None
-    layer: int | None = None
-
-    def note(self, layer: int, loss: Loss) -> None:
-        """δ of the rectified values, B×…, shared among the symbols by their part of the radius."""
-        if self.layer is None:
-            self.layer = layer
-        if self.layer == layer:
-            share = loss.shift / loss.radius.clamp_min(1e-30)
-            parts = loss.symbols[:, : self.symbols].abs() * share[:, None]
-            scores = parts.flatten(2).sum(2)
-            self.scores = scores if self.scores is None else self.scores + scores
-
-
 class Propagation:
     """Pushes zonotopes around the clean ``values`` of a graph through its nodes, up to its cut.
 
-    values: those of one image, 1×C×H×W or 1×F. ``phase``: which pixels; None for differences in the whole image.
+    values: those of one image, 1×C×H×W or 1×F. ``phase``: which pixels change; None for differences in the whole image.
     """
 
     def __init__(self, graph: Graph, values: list[Tensor], phase: tuple[int, int] | None) -> None:
         self.graph, self.values = graph, values
         self.windows: list[tuple[Window | None, bool]] = [(None, False)] * len(values)
         if phase is not None:
-            self.windows = windows(graph, [each.shape for each in values], phase, period(graph))
+            step, size = period(graph), (values[0].shape[2], values[0].shape[3])
+            self.windows = windows(graph, [each.shape for each in values], phase, step)
+            self.places = place_numbers(phase, step, size)
         self._matrices: dict[int, Tensor | None] = {}
+        self._tables: dict[int, Table] = {}
+        self._cleans: dict[tuple[int, Window, float], Tensor] = {}
 
-    def __call__(self, start: Zonotope, places: Tensor, looseness: Looseness | None = None) -> Zonotope:
+    def __call__(self, start: Zonotope, places: Tensor) -> Zonotope:
         """The differences at the cut, in the whole grid, from those at the image, within its window.
 
-        places: B×2, each set's pixel by its number in the phase.
+        places: B, each set's pixel by its number in the phase.
         """
-        batch = _Batch(self, places, looseness)
+        batch = _Batch(self, places)
         batch.count = start.symbols.shape[1]
         state = {0: start}
         for number, node in enumerate(self.graph.nodes[: self.graph.cut], 1):
@@ -66,6 +52,32 @@ class Propagation:
                 if self.graph.last_reader[each] == number and each != self.graph.cut:
                     state.pop(each, None)
         return batch.whole(state[self.graph.cut], self.graph.cut)
+
+    @cached_property
+    def largest(self) -> int:
+        """The numbers of the largest value, in its window."""
+        sizes = [window.height * window.width if window and kept else 0 for window, kept in self.windows]
+        return max(
+            value[0, :, 0, 0].numel() * size if size else value.numel()
+            for value, size in zip(self.values, sizes, strict=True)
+        )
+
+    def table(self, number: int) -> Table:
+        """Where the windows of a value lie."""
+        if number not in self._tables:
+            window, grid = self.windows[number][0], self.values[number].shape[2:]
+            assert window is not None
+            self._tables[number] = Table(window, window.origins(self.places), (grid[0], grid[1]))
+        return self._tables[number]
+
+    def clean(self, number: int, window: Window, outside: float = 0.0) -> Tensor:
+        """The clean image's values in a window of every place, ``outside`` the picture as said: P×C×height×width."""
+        key = (number, window, outside)
+        if key not in self._cleans:
+            grid = self.values[number].shape[2:]
+            table = Table(window, window.origins(self.places), (grid[0], grid[1]))
+            self._cleans[key] = table.cut_out(self.values[number][0], outside)
+        return self._cleans[key]
 
     def matrix(self, number: int, layer: Convolution, source: Window, target: Window) -> Tensor | None:
         """The convolution from window to window as a matrix, inputs × outputs; None where that is too large."""
@@ -82,8 +94,8 @@ class Propagation:
 class _Batch:
     """One batch on its way: where its windows lie, and which of them are not zero outside the picture."""
 
-    def __init__(self, of: Propagation, places: Tensor, looseness: Looseness | None) -> None:
-        self.of, self.places, self.looseness = of, places, looseness
+    def __init__(self, of: Propagation, places: Tensor) -> None:
+        self.of, self.places = of, places
         self.ragged: set[int] = set()
         self.count = 0  # of symbols so far: each has one number on all ways through the graph
 
@@ -104,7 +116,7 @@ class _Batch:
             found = _mapped(self.whole(inputs[0], sources[0]), lambda x: x.flatten(-3))
         window, kept = self.of.windows[number]
         if window and not kept:
-            found = self._laid_out(found, number, window)
+            found = self._laid_out(found, number)
         return self._settled(found) if self.of.graph.readers[number] > 1 else found
 
     def _settled(self, values: Zonotope) -> Zonotope:
@@ -112,7 +124,9 @@ class _Batch:
         if values.fresh is None:
             return values
         fresh = spread(values.fresh)
-        between = values.symbols.new_zeros(len(fresh), self.count - values.symbols.shape[1], *fresh.shape[2:])  # of other ways
+        between = values.symbols.new_zeros(
+            len(fresh), self.count - values.symbols.shape[1], *fresh.shape[2:]
+        )  # of other ways
         self.count += fresh.shape[1]
         return Zonotope(values.centre, torch.cat([values.symbols, between, fresh], 1))
 
@@ -125,7 +139,7 @@ class _Batch:
         symbols = matrix.new_empty(len(places), self.count + places.shape[1], matrix.shape[1])
         symbols[:, :old] = values.symbols @ matrix
         symbols[:, old : self.count] = 0
-        rows = matrix.index_select(0, places.flatten()).view(*places.shape, -1)
+        rows = matrix.index_select(0, places.flatten()).view(*places.shape, matrix.shape[1])
         torch.mul(rows, sizes[:, :, None], out=symbols[:, self.count :])
         self.count = symbols.shape[1]
         return Zonotope(values.centre @ matrix, symbols)
@@ -133,69 +147,63 @@ class _Batch:
     def whole(self, values: Zonotope, number: int) -> Zonotope:
         """The value ``number`` in its whole grid."""
         window, kept = self.of.windows[number]
-        return self._laid_out(values, number, window) if window and kept else values
+        return self._laid_out(values, number) if window and kept else values
 
-    def _laid_out(self, values: Zonotope, number: int, window: Window) -> Zonotope:
+    def _laid_out(self, values: Zonotope, number: int) -> Zonotope:
         self.ragged.discard(number)
-        origins, grid = window.origins(self.places), self._grid(number)
-        return _mapped(values, lambda x: laid_out(x, origins, grid))
-
-    def _grid(self, number: int) -> tuple[int, int]:
-        height, width = self.of.values[number].shape[2:]
-        return height, width
+        table = self.of.table(number)
+        return _mapped(values, lambda x: table.laid_out(x, self.places))
 
     def _window(self, number: int) -> Window | None:
         """The window that the value is kept in."""
         window, kept = self.of.windows[number]
         return window if kept else None
 
-    def _inside(self, number: int, window: Window) -> Tensor:
+    def _inside(self, number: int) -> Tensor:
         """Which entries are in the picture: bools B×1×height×width."""
-        return inside(window, window.origins(self.places), self._grid(number))[:, None]
+        return self.of.table(number).lies[self.places]
+
+    def _note_edges(self, number: int) -> None:
+        """A layer has just filled windows of which some may lie outside of the picture."""
+        if not bool(self.of.table(number).whole[self.places].all()):
+            self.ragged.add(number)
 
     def _trimmed(self, values: Zonotope, number: int) -> Zonotope:
         """Zero outside the picture, as padding is."""
-        window = self._window(number)
-        if window is None or number not in self.ragged:
+        if number not in self.ragged:
             return values
         self.ragged.discard(number)
-        lies = self._inside(number, window).to(values.centre.dtype)
+        lies = self._inside(number).to(values.centre.dtype)
         return _mapped(values, lambda x: x * (lies if x.ndim == 4 else lies[:, None]))
+
+    def _clean(self, number: int, window: Window | None, outside: float = 0.0) -> Tensor:
+        """The clean image's values in each set's window."""
+        return self.of.values[number] if window is None else self.of.clean(number, window, outside)[self.places]
 
     def _convolution(self, number: int, layer: Convolution, source: int, values: Zonotope) -> Zonotope:
         if layer.channelwise:
+            if source in self.ragged:
+                self.ragged.add(number)
             return _scaled(values, layer.weight.flatten())
         values = self._trimmed(values, source)
         window, target = self._window(source), self.of.windows[number][0]
         if window is None or target is None:
-            return _mapped(self._settled(values), lambda x: layer.linear(x.flatten(0, -4)).unflatten(0, x.shape[:-3]))
-        if not bool(self._inside(number, target).all()):
-            self.ragged.add(number)
+            return _convolved(self._settled(values), layer.linear)
+        self._note_edges(number)
         matrix = self.of.matrix(number, layer, window, target)
-        if matrix is not None:
-            shape = (len(layer.weight), target.height, target.width)
-            return _mapped(self._times(_mapped(values, lambda x: x.flatten(-3)), matrix), lambda x: x.unflatten(-1, shape))
-        through = _between(layer, window, target)
-        return _mapped(self._settled(values), lambda x: through(x.flatten(0, -4)).unflatten(0, x.shape[:-3]))
+        if matrix is None:
+            return _convolved(self._settled(values), _between(layer, window, target))
+        flat = self._times(_mapped(values, lambda x: x.flatten(-3)), matrix)
+        return _mapped(flat, lambda x: x.view(*x.shape[:-1], len(layer.weight), target.height, target.width))
 
     def _relu(self, number: int, source: int, values: Zonotope) -> Zonotope:
-        window = self._window(source)
-        before, after = self._clean(source, window), self._clean(number, window)
-        radius = values.radius()
-        slope, shift = slopes(before + values.centre, radius)
-        if window is not None and source in self.ragged:
-            lies = self._inside(number, window)
+        values = replace(values, centre=values.centre + self._clean(source, self._window(source)))
+        slope, shift = slopes(values.centre, values.radius())
+        if source in self.ragged:
+            lies = self._inside(number)
             slope, shift = slope * lies, shift * lies
-        if self.looseness is not None:
-            self.looseness.note(number, Loss(shift, values.symbols, radius))
-        found = rectified(replace(values, centre=before + values.centre), slope, shift)
-        if window is not None and source in self.ragged:
-            return replace(found, centre=found.centre - after * lies)
-        return replace(found, centre=found.centre - after)
-
-    def _clean(self, number: int, window: Window | None, outside: float = 0.0) -> Tensor:
-        value = self.of.values[number]
-        return value if window is None else cut_out(value[0], window, window.origins(self.places), outside)
+        found = rectified(values, slope, shift)
+        return replace(found, centre=found.centre - self._clean(number, self._window(number)))
 
     def _sum(self, number: int, sources: tuple[int, ...], inputs: list[Zonotope]) -> Zonotope:
         target = self.of.windows[number][0]
@@ -207,8 +215,7 @@ class _Batch:
                 continue
             assert window is not None  # a sum has a window where all its summands have
             values = self._trimmed(values, source)
-            pads = window.margins(target)
-            parts.append(_mapped(values, lambda x, pads=pads: F.pad(x, pads)) if any(pads) else values)
+            parts.append(_padded(values, window.margins(target)))
         return _added(parts)
 
     def _max_pool(self, number: int, layer: MaxPool, source: int, values: Zonotope) -> Zonotope:
@@ -224,19 +231,17 @@ class _Batch:
         else:
             rows, columns = target.height, target.width
             pads = window.needed(target, layer.kernel, layer.stride, layer.padding)
+            self._note_edges(number)
             clean = self._clean(source, window.around(target, layer), LOWEST)
-            if not bool(self._inside(number, target).all()):
-                self.ragged.add(number)
-        if any(pads):
-            values = _mapped(values, lambda x: F.pad(x, pads))
+        values = _padded(values, pads)
         values = replace(values, centre=values.centre + clean)
-        values = self._largest(number, values, 3, layer.kernel[1], layer.stride[1], columns)
+        values = self._largest(values, 3, layer.kernel[1], layer.stride[1], columns)
         if overlaps:
             values = self._settled(values)
-        values = self._largest(number, values, 2, layer.kernel[0], layer.stride[0], rows)
+        values = self._largest(values, 2, layer.kernel[0], layer.stride[0], rows)
         return replace(values, centre=values.centre - self._clean(number, target))
 
-    def _largest(self, number: int, values: Zonotope, dim: int, kernel: int, stride: int, count: int) -> Zonotope:
+    def _largest(self, values: Zonotope, dim: int, kernel: int, stride: int, count: int) -> Zonotope:
         """The maxima of ``kernel`` neighbours along ``dim`` (of the centre), ``stride`` apart, so many of them."""
 
         def taken(first: int) -> Zonotope:
@@ -245,9 +250,7 @@ class _Batch:
 
         best = taken(0)
         for place in range(1, kernel):
-            best, loss = larger(best, taken(place))
-            if self.looseness is not None:
-                self.looseness.note(number, loss)
+            best = larger(best, taken(place))
         return best
 
 
@@ -255,13 +258,28 @@ def _between(layer: Convolution, source: Window, target: Window) -> Callable[[Te
     """The convolution of differences that are zero outside ``source``, within ``target``."""
     pads = source.needed(target, layer.extent, layer.stride, (layer.padding[0], layer.padding[2]))
     bare = replace(layer, padding=(0, 0, 0, 0))
-    return lambda x: bare.linear(F.pad(x, pads))
+    return lambda x: bare.linear(put_around(x, pads))
 
 
 def _mapped(values: Zonotope, function: Callable[[Tensor], Tensor]) -> Zonotope:
     """``function``, which treats every set and symbol alike, and keeps signs, of all three parts."""
     fresh = None if values.fresh is None else function(values.fresh)
     return Zonotope(function(values.centre), function(values.symbols), fresh)
+
+
+def _padded(values: Zonotope, pads: tuple[int, int, int, int]) -> Zonotope:
+    """Columns left and right, rows above and below put around the sets, or cut off where negative."""
+    return _mapped(values, lambda x: put_around(x, pads))
+
+
+def _convolved(values: Zonotope, function: Callable[[Tensor], Tensor]) -> Zonotope:
+    """``function`` of images N×C×H×W of every set and symbol; nothing is fresh."""
+
+    def convolved(x: Tensor) -> Tensor:
+        images = function(x.flatten(0, -4))
+        return images.view(*x.shape[:-3], *images.shape[1:])
+
+    return _mapped(values, convolved)
 
 
 def _scaled(values: Zonotope, scale: Tensor) -> Zonotope:
@@ -274,7 +292,9 @@ def _scaled(values: Zonotope, scale: Tensor) -> Zonotope:
 def _added(parts: list[Zonotope]) -> Zonotope:
     """The sum of sets; symbols of the same number are the same, and who has fewer has zeros for the rest."""
     most = max(each.symbols.shape[1] for each in parts)
-    symbols = [F.pad(each.symbols, (0, 0) * (each.symbols.ndim - 2) + (0, most - each.symbols.shape[1])) for each in parts]
+    symbols = [
+        F.pad(each.symbols, (0, 0) * (each.symbols.ndim - 2) + (0, most - each.symbols.shape[1])) for each in parts
+    ]
     fresh = [each.fresh for each in parts if each.fresh is not None]
     return Zonotope(_total([each.centre for each in parts]), _total(symbols), _total(fresh) if fresh else None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,11 +35,11 @@ KNOWN = (
 )
 #: How far the graph's scores may be from the module's in float64, as a share of the largest.
 TOLERANCE = 1e-9
-#: Roundings of a batch normalisation: difference, root, product, sum.
-NORMALISATION = 4
+#: Roundings of a batch normalisation: a sum, a root, a quotient; two products and a sum.
+NORMALISATION = 6
 
 
-class Unprovable(InputError):
+class Unprovable(InputError):  # noqa: N818 - as it reads in a sentence
     """What cannot be proved by bounds: a layer, a constraint, an image."""
 
 
@@ -57,8 +57,8 @@ def read_module(module: nn.Module, shape: tuple[int, int, int]) -> Graph:
         expected = twin(example.clone())
     except Exception as error:  # whatever code the module has
         raise Unprovable(
-            f"The network {type(module).__name__} cannot be bounded, as torch.fx cannot trace it ({first_line(error)}); "
-            "expected a forward pass without branches on values."
+            f"The network {type(module).__name__} cannot be bounded, as torch.fx cannot trace it "
+            f"({first_line(error)}); expected a forward pass without branches on values."
         ) from error
     with torch.no_grad():
         graph = _Reader(traced, example).graph()
@@ -137,7 +137,7 @@ class _Reader:
             return
         self.numbers[node] = inputs[0]
         for layer in layers:
-            self.numbers[node] = self._append(layer, self.numbers[node])
+            self.numbers[node] = self._append(_unstrided(layer, call.output), self.numbers[node])
 
     def _append(self, layer: Layer, *inputs: int) -> int:
         self.nodes.append(Node(layer, inputs))
@@ -157,6 +157,8 @@ class _Reader:
             return reader(module, call) if reader else None
         if node.target in ARITHMETIC:
             return self._arithmetic(node, call)
+        if node.target is torch.cat and any(each not in self.numbers for each in node.all_input_nodes):
+            return None  # a constant among its parts
         function = FUNCTIONS.get(node.target)
         return function(call) if function else None
 
@@ -171,8 +173,10 @@ class _Reader:
         if ones.ndim != 4 or (place == 1 and node.target in DIVISIONS):
             return None
         run = getattr(self.interpreter, node.op)
-        at = [run(node.target, tuple(x if k == place else each for k, each in enumerate(call.args)), {})
-              for x in (torch.zeros_like(ones), ones)]
+        at = [
+            run(node.target, tuple(x if k == place else each for k, each in enumerate(call.args)), {})
+            for x in (torch.zeros_like(ones), ones)
+        ]
         if at[1].shape != ones.shape:
             return None
         return [channelwise((at[1] - at[0]).flatten(), at[0].flatten(), terms=1)]
@@ -180,20 +184,28 @@ class _Reader:
     def _summands(self, node: fx.Node, call: _Call) -> list[int]:
         """The values that a sum adds, each embedded among empty channels where they are concatenated."""
         if node.target is not torch.cat:
-            return [self.numbers[each] for each in node.args]  # type: ignore[index]
-        parts = node.args[0]
+            return [self.numbers[each] for each in node.all_input_nodes] * (2 // len(node.all_input_nodes))
+        parts: Any = node.args[0]
         channels = [value.shape[1] for value in call.args[0]]
         numbers = []
-        for place, part in enumerate(parts):  # type: ignore[arg-type, union-attr]
+        for place, part in enumerate(parts):
             before, after = sum(channels[:place]), sum(channels[place + 1 :])
             layer = embedding(channels[place], before, after, self.example)
-            numbers.append(self._append(layer, self.numbers[part]))  # type: ignore[index]
+            numbers.append(self._append(layer, self.numbers[part]))
         return numbers
 
     def _name(self, node: fx.Node) -> str:
         if node.op == "call_module":
             return f"{node.target} ({type(self.traced.get_submodule(str(node.target))).__name__})"
         return str(getattr(node.target, "__name__", node.target))
+
+
+def _unstrided(layer: Layer, output: Tensor) -> Layer:
+    """Where there is one output only, nothing strides; so pixels need not be told apart by it."""
+    if not isinstance(layer, Convolution | MaxPool) or output.ndim != 4:
+        return layer
+    rows, columns = (1 if size == 1 else by for size, by in zip(output.shape[2:], layer.stride, strict=True))
+    return replace(layer, stride=(rows, columns))
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -215,13 +227,13 @@ def _convolution(module: nn.Conv2d, _: _Call) -> list[Layer] | None:
         vertical, horizontal = (0, 0) if module.padding == "valid" else _pair(module.padding)
         padding = (vertical, vertical, horizontal, horizontal)
     bias = module.weight.new_zeros(len(module.weight)) if module.bias is None else module.bias
-    terms = module.weight[0].numel() + (module.bias is not None)
+    terms = module.weight[0].numel() + 1
     return [Convolution(module.weight, bias, _pair(module.stride), padding, (rows, columns), module.groups, terms)]
 
 
 def _linear(module: nn.Linear, call: _Call) -> list[Layer] | None:
     bias = module.weight.new_zeros(len(module.weight)) if module.bias is None else module.bias
-    layer = Linear(module.weight, bias, module.in_features + (module.bias is not None))
+    layer = Linear(module.weight, bias, module.in_features + 1)
     return [layer] if call.x.ndim == 2 else None
 
 
@@ -230,9 +242,11 @@ def _batch_norm(module: nn.BatchNorm2d, _: _Call) -> list[Layer] | None:
         return None  # it normalises by the batch, so an answer depends on its neighbours
     scale = (module.running_var + module.eps).rsqrt()
     shift = -module.running_mean * scale
+    magnitude = shift.abs()
     if module.affine:
-        scale, shift = scale * module.weight, shift * module.weight + module.bias
-    return [channelwise(scale, shift, NORMALISATION)]
+        scale, shift = scale * module.weight, shift * module.weight
+        magnitude, shift = shift.abs() + module.bias.abs(), shift + module.bias
+    return [channelwise(scale, shift, NORMALISATION, magnitude)]
 
 
 def _max_pool(module: nn.MaxPool2d, _: _Call) -> list[Layer] | None:
@@ -276,7 +290,10 @@ def _adaptive(call: _Call) -> list[Layer] | None:
     if call.x.ndim != 4 or height % rows or width % columns:
         return None
     kernel = (height // rows, width // columns)
-    stride = (1 if rows == 1 else kernel[0], 1 if columns == 1 else kernel[1])  # no stride that pixels could meet unlike
+    stride = (
+        1 if rows == 1 else kernel[0],
+        1 if columns == 1 else kernel[1],
+    )  # no stride that pixels could meet unlike
     return [averaging(call.x.shape[1], kernel, stride, (0, 0), call.x)]
 
 
@@ -296,10 +313,10 @@ def _flattened(call: _Call) -> list[Layer] | None:
 
 
 def _padded(call: _Call) -> list[Layer] | None:
-    pads = call.argument(1, "pad")
+    pads: list[int] = list(call.argument(1, "pad"))
     if call.argument(2, "mode", "constant") != "constant" or call.argument(3, "value", None) or call.x.ndim != 4:
         return None
-    left, right, top, bottom, before, after, *rest = (*pads, *(0,) * (8 - len(pads)))
+    left, right, top, bottom, before, after, *rest = [*pads, *[0] * (8 - len(pads))]
     if any(rest) or min(pads) < 0:
         return None
     layers: list[Layer] = []

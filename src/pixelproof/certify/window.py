@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pixelproof.certify.graph import Graph
-from pixelproof.certify.layers import Convolution, Flatten, Linear, MaxPool
+from pixelproof.certify.layers import Convolution, MaxPool
 
 #: A window over more than this share of its grid gains nothing; the whole grid is kept from there on.
 WHOLE = 0.6
@@ -29,17 +32,19 @@ class Window:
     steps: tuple[int, int]
 
     def origins(self, places: Tensor) -> Tensor:
-        """Row and column, B×2, for pixels that are so many pixels of the phase below and right of the first: B×2."""
+        """Row and column, P×2, for pixels that are so many pixels of the phase below and right of the first: P×2."""
         return places * places.new_tensor(self.steps) + places.new_tensor((self.row, self.column))
 
     def after(self, kernel: tuple[int, int], stride: tuple[int, int], before: tuple[int, int]) -> Window:
-        """The window of a layer whose output i sees the inputs i·stride − before … + kernel − 1, in rows and columns."""
+        """The window of a layer whose output i sees the inputs i·stride − before … + kernel − 1."""
         row, height = _reach(self.row, self.height, kernel[0], stride[0], before[0])
         column, width = _reach(self.column, self.width, kernel[1], stride[1], before[1])
         return Window(row, column, height, width, (self.steps[0] // stride[0], self.steps[1] // stride[1]))
 
-    def needed(self, output: Window, kernel: tuple[int, int], stride: tuple[int, int], before: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Columns left and right, rows above and below that the layer sees beyond this window; negative: does not see."""
+    def needed(
+        self, output: Window, kernel: tuple[int, int], stride: tuple[int, int], before: tuple[int, int]
+    ) -> tuple[int, int, int, int]:
+        """Columns left and right, rows above and below that the layer sees beyond this window, or less than it."""
         top = self.row - (output.row * stride[0] - before[0])
         left = self.column - (output.column * stride[1] - before[1])
         bottom = (output.height - 1) * stride[0] + kernel[0] - top - self.height
@@ -106,47 +111,74 @@ def _filled(graph: Graph, found: list[tuple[Window | None, bool]]) -> list[tuple
     return found
 
 
+def put_around(x: Tensor, pads: tuple[int, int, int, int]) -> Tensor:
+    """Zeros in columns left and right, in rows above and below of ``x`` …×height×width; negative: cut off."""
+    left, right, top, bottom = pads
+    height, width = x.shape[-2:]
+    if min(left, right) < -width or min(top, bottom) < -height:  # nothing is left of it
+        return x.new_zeros(*x.shape[:-2], height + top + bottom, width + left + right)
+    return F.pad(x, pads) if any(pads) else x
+
+
 def period(graph: Graph) -> tuple[int, int]:
-    """Pixels so many rows and columns apart meet the strides alike: the largest product of strides on a way."""
+    """Pixels so many rows and columns apart meet the strides alike, on every way through the graph."""
     products = [(1, 1)]
     for node in graph.nodes:
         rows, columns = node.layer.stride if isinstance(node.layer, Convolution | MaxPool) else (1, 1)
-        products.append(
-            (max(products[i][0] for i in node.inputs) * rows, max(products[i][1] for i in node.inputs) * columns)
-        )
-        if isinstance(node.layer, Flatten):
-            break
-    return products[-1]
+        common = [math.lcm(*(products[i][axis] for i in node.inputs)) for axis in (0, 1)]
+        products.append((common[0] * rows, common[1] * columns))
+    return math.lcm(*(rows for rows, _ in products)), math.lcm(*(columns for _, columns in products))
 
 
-def inside(window: Window, origins: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Which entries of the windows at ``origins`` B×2 lie in the grid: bools B×height×width."""
-    rows = origins[:, :1] + torch.arange(window.height)
-    columns = origins[:, 1:] + torch.arange(window.width)
-    lies = ((rows >= 0) & (rows < grid[0]))[:, :, None] & ((columns >= 0) & (columns < grid[1]))[:, None, :]
-    return lies
+@dataclass(frozen=True)
+class Table:
+    """One value's windows for every place of a phase, P places.
+
+    lies: bools P×1×height×width, which entries are in the picture; ``whole`` P, whether all are. cells: P×(H·W), for
+    each entry of the grid its number in the window, or the window's size where it has none.
+    """
+
+    window: Window
+    origins: Tensor
+    grid: tuple[int, int]
+
+    @cached_property
+    def _axes(self) -> tuple[Tensor, Tensor]:
+        rows = self.origins[:, :1] + torch.arange(self.window.height)
+        return rows, self.origins[:, 1:] + torch.arange(self.window.width)
+
+    @cached_property
+    def lies(self) -> Tensor:
+        rows, columns = self._axes
+        vertical, horizontal = (rows >= 0) & (rows < self.grid[0]), (columns >= 0) & (columns < self.grid[1])
+        return (vertical[:, :, None] & horizontal[:, None, :])[:, None]
+
+    @cached_property
+    def whole(self) -> Tensor:
+        return self.lies.flatten(1).all(1)
+
+    @cached_property
+    def cells(self) -> Tensor:
+        rows = torch.arange(self.grid[0]) - self.origins[:, :1]
+        columns = torch.arange(self.grid[1]) - self.origins[:, 1:]
+        vertical, horizontal = (rows >= 0) & (rows < self.window.height), (columns >= 0) & (columns < self.window.width)
+        numbers = rows[:, :, None] * self.window.width + columns[:, None, :]
+        none = self.window.height * self.window.width
+        return torch.where(vertical[:, :, None] & horizontal[:, None, :], numbers, none).flatten(1)
+
+    def cut_out(self, value: Tensor, outside: float = 0.0) -> Tensor:
+        """The entries of ``value`` C×H×W under the windows, ``outside`` where they lie outside: P×C×height×width."""
+        rows, columns = (axis.clamp(0, size - 1) for axis, size in zip(self._axes, self.grid, strict=True))
+        return torch.where(self.lies, value[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1), outside)
+
+    def laid_out(self, values: Tensor, places: Tensor) -> Tensor:
+        """Windows B×…×height×width at ``places`` B in grids of zeros: B×…×H×W; what lies outside is dropped."""
+        flat = F.pad(values.flatten(-2), (0, 1))
+        cells = self.cells[places].view(len(places), *(1,) * (flat.ndim - 2), -1)
+        return flat.gather(-1, cells.expand(*flat.shape[:-1], -1)).view(*flat.shape[:-1], *self.grid)
 
 
-def cut_out(grid: Tensor, window: Window, origins: Tensor, outside: float = 0.0) -> Tensor:
-    """The entries of ``grid`` C×H×W under the windows at ``origins`` B×2, ``outside`` it as said: B×C×height×width."""
-    rows = origins[:, :1] + torch.arange(window.height)
-    columns = origins[:, 1:] + torch.arange(window.width)
-    height, width = grid.shape[1:]
-    values = grid[:, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]].transpose(0, 1)
-    lies = inside(window, origins, (height, width))[:, None]
-    return torch.where(lies, values, outside)
-
-
-def laid_out(values: Tensor, origins: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Windows B×…×height×width at ``origins`` B×2 in grids of zeros: B×…×H×W; what lies outside is dropped."""
-    out = values.new_zeros(*values.shape[:-2], *grid)
-    height, width = values.shape[-2:]
-    places, which = torch.unique(origins, dim=0, return_inverse=True)
-    for number, (row, column) in enumerate(places.tolist()):
-        top, left = max(row, 0), max(column, 0)
-        bottom, right = min(row + height, grid[0]), min(column + width, grid[1])
-        if top < bottom and left < right:
-            chosen = (which == number).nonzero().flatten()
-            part = values[chosen, ..., top - row : bottom - row, left - column : right - column]
-            out[chosen, ..., top:bottom, left:right] = part
-    return out
+def place_numbers(phase: tuple[int, int], step: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """The pixels of a phase in a picture of ``size``, as multiples of ``step`` from the first: P×2, row by row."""
+    counts = [-(-(all_ - first) // by) for all_, first, by in zip(size, phase, step, strict=True)]
+    return torch.cartesian_prod(*(torch.arange(count) for count in counts))

@@ -1,7 +1,7 @@
-"""Sets of activations as centre + Σ symbols · ε + fresh · ε', every ε in [−1, 1]: zonotopes, and what ReLU does to them.
+"""Zonotopes: sets of activations centre + Σ symbols · ε + fresh · ε', every ε in [−1, 1], and what ReLU does to them.
 
-After Singh, Gehr, Mirman, Püschel & Vechev ("Fast and effective robustness certification", 2018): ReLU becomes the band of
-least area, and the width of every band is a symbol of its own, which later layers may cancel.
+After Singh, Gehr, Mirman, Püschel & Vechev ("Fast and effective robustness certification", 2018): ReLU becomes the band
+of least area, and the width of every band is a symbol of its own, which later layers may cancel.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Zonotope:
 def slopes(centre: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
     """λ and δ such that relu(v) is within λ·v + δ ± δ for all v within ``radius`` of ``centre``; all of one shape.
 
-    Exact where the sign is certain. Else the line from (l, 0) to (u, u) has slope λ = u / (u − l) and is −λl above zero,
-    so that δ is half of that.
+    Exact where the sign is certain. Else the line from (l, 0) to (u, u) has slope λ = u / (u − l) and is −λl above
+    zero, so that δ is half of that.
     """
     low, high = centre - radius, centre + radius
     unstable = (low < 0) & (high > 0)
@@ -48,20 +48,8 @@ def rectified(values: Zonotope, slope: Tensor, shift: Tensor) -> Zonotope:
     return Zonotope(slope * values.centre + shift, values.symbols * slope[:, None], fresh)
 
 
-@dataclass(frozen=True)
-class Loss:
-    """What a rectification loses: δ of each entry, and the symbols and radius of what was rectified."""
-
-    shift: Tensor
-    symbols: Tensor
-    radius: Tensor
-
-
-def larger(one: Zonotope, other: Zonotope) -> tuple[Zonotope, Loss]:
-    """The larger entries of two sets over the same symbols, with different fresh ones, as ``one`` + relu(``other`` − ``one``).
-
-    Also what that loses.
-    """
+def larger(one: Zonotope, other: Zonotope) -> Zonotope:
+    """The larger entries of two sets over the same symbols: ``one`` + relu(``other`` − ``one``)."""
     difference = other.symbols - one.symbols
     radius = difference.abs().sum(1)
     for each in (one, other):
@@ -72,9 +60,9 @@ def larger(one: Zonotope, other: Zonotope) -> tuple[Zonotope, Loss]:
         fresh = fresh + (1 - slope) * one.fresh
     if other.fresh is not None:
         fresh = fresh + slope * other.fresh
-    # Weighted, not the difference added: beyond the picture's edge values are so low that a difference drowns the other.
+    # Weighted, no difference added: beyond the picture's edge values are so low that a difference drowns the other.
     centre = (1 - slope) * one.centre + slope * other.centre + shift
-    return Zonotope(centre, one.symbols + slope[:, None] * difference, fresh), Loss(shift, difference, radius)
+    return Zonotope(centre, one.symbols + slope[:, None] * difference, fresh)
 
 
 def listed(fresh: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,4 +77,4 @@ def spread(fresh: Tensor) -> Tensor:
     values, places = listed(fresh.flatten(1))
     rows = fresh.new_zeros(*values.shape, fresh[0].numel())
     rows.scatter_(2, places[:, :, None], values[:, :, None])
-    return rows.unflatten(2, fresh.shape[1:])
+    return rows.view(*values.shape, *fresh.shape[1:])
