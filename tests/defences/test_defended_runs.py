@@ -137,3 +137,26 @@ def test_runs_of_before_there_were_defences_are_still_read():
     spec = make_spec(model="m", data="d").model_dump(mode="json")
     assert spec.pop("defence") is None
     assert make_spec(**spec).defence is None
+
+
+def test_a_masked_model_is_attacked_as_one_thing_and_its_images_are_counted(tmp_path, cli):
+    options = ("--samples", "1", "--range", "0:10", "--levels", "1", "--attacks", "few-pixel", "--max-queries", "20")
+    place = tmp_path / "run"
+    answer = cli(
+        "assess", "--model", "zoo:lenet", "--data", "bundled", *options, "--defence", "masks(8)", "--out", place
+    )
+    assert answer.code == 0
+    assert "masked" in (place / "report.html").read_text("utf-8")
+    with RunStore.open(place) as run:
+        timings, manifest = run.manifest.timings, run.manifest
+    assert manifest.model.name == "zoo:lenet + masks(8)"
+    whole = sum(timings[key] for key in ("queries", "preflight", "selection", "padding"))
+    assert timings["masked"] >= 16 * whole
+    assert cli("verify", place).code == 0
+
+
+def test_masks_that_do_not_suit_the_images_are_said_in_one_sentence(cli):
+    for spec in ("masks(40)", "masks(0)", "masks(4,pixels=9)"):
+        answer = cli("assess", "--model", "zoo:lenet", "--data", "bundled", "--samples", "1", "--defence", spec)
+        assert answer.code == 2
+        assert "Traceback" not in answer.err

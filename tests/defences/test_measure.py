@@ -12,7 +12,7 @@ from pixelproof.defences import MedianFilter, defend, measure
 from pixelproof.errors import InputError
 from pixelproof.models import load_model
 
-DEFENCES = [None, "bits(2)", "smooth+round(1)", "output-noise(0.5)"]
+DEFENCES = [None, "bits(2)", "smooth+round(1)", "output-noise(0.5)", "masks(16)+bits(4)"]
 
 
 @pytest.mark.parametrize("defence", DEFENCES)

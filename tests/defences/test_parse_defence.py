@@ -10,6 +10,7 @@ from pixelproof.defences import (
     GaussianNoise,
     HighConfidence,
     Jpeg,
+    Masks,
     MedianFilter,
     OutputNoise,
     ReverseSigmoid,
@@ -18,6 +19,7 @@ from pixelproof.defences import (
     Thermometer,
     TotalVariation,
     parse_defence,
+    parse_masked,
 )
 from pixelproof.errors import InputError
 
@@ -93,5 +95,43 @@ def test_spellings(spec, meant):
 def test_misspellings_say_what_there_is(spec, text):
     with pytest.raises(InputError, match=text) as caught:
         parse_defence(spec)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("spec", "meant"),
+    [
+        ("masks", (Masks(4), None)),
+        ("masks(6)", (Masks(6), None)),
+        (" masks( block = 8, pixels=2,patch =3 )", (Masks(8, 2, 3), None)),
+        ("masks(4)+jpeg(75)", (Masks(4), Jpeg(75))),
+        ("masks(2,patch=2) + squeeze", (Masks(2, patch=2), Chain((BitDepth(5), MedianFilter(2))))),
+        ("masks+bits+round", (Masks(4), Chain((BitDepth(5),), (Rounding(2),)))),
+        ("jpeg", (None, Jpeg(75))),
+    ],
+)
+def test_masks_stand_around_the_rest(spec, meant):
+    assert parse_masked(spec) == meant
+    if meant[0] is not None:
+        assert parse_masked(meant[0].spec) == parse_masked(meant[0].name) == (meant[0], None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("masks(0)", "Masks with block of at least 1 were expected, not 0"),
+        ("masks(4,pixels=0)", "Masks with pixels of at least 1 were expected, not 0"),
+        ("masks(4.5)", r"'masks\(4.5\)' has '4.5'; expected a whole number for block"),
+        ("masks(4,pixels=one)", "expected a whole number for pixels"),
+        ("masks(4,4)", "expected each of block, pixels, patch at most once, by name"),
+        ("jpeg+masks(4)", r"'masks\(4\)' stands around all other defences, .* put it first"),
+        ("masks(4)+masks(2)", r"'masks\(2\)' stands around all other defences"),
+        ("masks(4)+blur", r"There is no defence 'blur'; expected .*, around them masks\(4\), or several"),
+    ],
+)
+def test_misspelt_masks(spec, text):
+    with pytest.raises(InputError, match=text) as caught:
+        parse_masked(spec)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")

@@ -8,10 +8,12 @@ from pixelproof.defences.feature_squeezing import BitDepth, MedianFilter
 from pixelproof.defences.gaussian_noise import GaussianNoise
 from pixelproof.defences.high_confidence import HighConfidence
 from pixelproof.defences.jpeg import Jpeg
+from pixelproof.defences.masked import MaskedClassifier
+from pixelproof.defences.masks import Masks
 from pixelproof.defences.measure import Cost, measure
 from pixelproof.defences.output_defence import OutputDefence
 from pixelproof.defences.output_noise import OutputNoise
-from pixelproof.defences.parse import defend, parse_defence
+from pixelproof.defences.parse import defend, parse_defence, parse_masked, undefended
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Chain, Preprocessor
 from pixelproof.defences.reverse_sigmoid import ReverseSigmoid
@@ -31,6 +33,8 @@ __all__ = [
     "GaussianNoise",
     "HighConfidence",
     "Jpeg",
+    "MaskedClassifier",
+    "Masks",
     "MedianFilter",
     "OutputDefence",
     "OutputNoise",
@@ -47,5 +51,7 @@ __all__ = [
     "make_adaptive",
     "measure",
     "parse_defence",
+    "parse_masked",
     "pgd",
+    "undefended",
 ]

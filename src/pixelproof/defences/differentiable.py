@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pixelproof.defences.bpda import Bpda
 from pixelproof.defences.eot import ExpectedClassifier
-from pixelproof.defences.parse import parse_defence
+from pixelproof.defences.masked import MaskedClassifier
+from pixelproof.defences.parse import parse_masked
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Chain, Preprocessor, Seeded, parts
 from pixelproof.defences.straight_through import straight_through
@@ -25,17 +26,19 @@ _GUESSES = 2**62
 
 
 def make_adaptive(classifier: Classifier, defence: str, draws: int = 10) -> Classifier:
-    """The undefended ``classifier`` behind ``defence``, a spec as of ``parse_defence``, made differentiable.
+    """The undefended ``classifier`` behind ``defence``, a spec as of ``parse_masked``, made differentiable.
 
     A step on images that has no gradient gets one by BPDA; where steps are random, EOT averages over ``draws`` of them
     by seeds that are not the defence's own, which an attacker cannot know; differentiable steps stay as they are.
     Defences of the output are left out: they change how much is told of an answer, or add noise whose mean is nothing,
-    while the model beneath is at hand. Gradients exist where the classifier has some.
+    while the model beneath is at hand. Masks have gradients as they are. Gradients exist where the classifier has some.
 
     What fools this model has still to fool the defended one (``defend``), which decides. Raises ``InputError`` for a
     bad spec or ``draws`` below 1.
     """
-    return past_preprocessor(classifier, parse_defence(defence), draws)
+    masks, preprocessor = parse_masked(defence)
+    inner = classifier if preprocessor is None else past_preprocessor(classifier, preprocessor, draws)
+    return inner if masks is None else MaskedClassifier(inner, masks)
 
 
 def past_preprocessor(classifier: Classifier, preprocessor: Preprocessor, draws: int = 10) -> Classifier:
@@ -88,6 +91,9 @@ def make_differentiable(classifier: Classifier, images: Tensor, *, random: bool,
 
 
 def _past(classifier: Classifier, images: Tensor, draws: int) -> Differentiable:
+    if isinstance(classifier, MaskedClassifier):
+        inner = _past(classifier.classifier, images, draws)
+        return inner._replace(classifier=classifier.around(inner.classifier))
     if not isinstance(classifier, PreprocessedClassifier):
         found, passed, stuck = straight_through(classifier, images)
         return Differentiable(found, tuple(f"BPDA past {name}" for name in passed), passed, stuck)

@@ -10,6 +10,8 @@ from pixelproof.defences.feature_squeezing import BitDepth, MedianFilter
 from pixelproof.defences.gaussian_noise import GaussianNoise
 from pixelproof.defences.high_confidence import HighConfidence
 from pixelproof.defences.jpeg import Jpeg
+from pixelproof.defences.masked import MaskedClassifier
+from pixelproof.defences.masks import Masks
 from pixelproof.defences.output_defence import OutputDefence
 from pixelproof.defences.output_noise import OutputNoise
 from pixelproof.defences.preprocessed import PreprocessedClassifier
@@ -37,18 +39,44 @@ _OUTPUTS: dict[str, type[Any]] = {
     "reverse-sigmoid": ReverseSigmoid,
     "output-noise": OutputNoise,
 }
+_MASKS = "masks"
 _SQUEEZE = ("bits(5)", "median(2)")
 _PART = re.compile(r"([\w-]+)(?:\((.*)\))?")
 _JOINT = re.compile(r"\+(?![^(]*\))")  # not the sign of an exponent
 SPECS = (
     f"{', '.join(kind().name for kind in _STEPS.values())}, squeeze ({'+'.join(_SQUEEZE)}), of scores "
-    f"{', '.join(kind().name for kind in _OUTPUTS.values())}"
+    f"{', '.join(kind().name for kind in _OUTPUTS.values())}, around them {Masks().name}"
 )
 
 
 def defend(classifier: Classifier, defence: str | None) -> Classifier:
-    """``classifier`` behind the ``defence`` of that spec (see ``parse_defence``); itself where that is None."""
-    return classifier if defence is None else PreprocessedClassifier(classifier, parse_defence(defence))
+    """``classifier`` behind the ``defence`` of that spec (see ``parse_masked``); itself where that is None."""
+    if defence is None:
+        return classifier
+    masks, preprocessor = parse_masked(defence)
+    inner = classifier if preprocessor is None else PreprocessedClassifier(classifier, preprocessor)
+    return inner if masks is None else MaskedClassifier(inner, masks)
+
+
+def undefended(classifier: Classifier, defence: str) -> Classifier:
+    """The model that ``defend`` was given when it made ``classifier`` with that ``defence``."""
+    for part in parse_masked(defence):
+        if part is not None:
+            assert isinstance(classifier, (MaskedClassifier, PreprocessedClassifier))
+            classifier = classifier.classifier
+    return classifier
+
+
+def parse_masked(spec: str) -> tuple[Masks | None, Preprocessor | None]:
+    """The masks that ``spec`` begins with, as ``masks(4)``, and what stands behind them, or without them.
+
+    ``masks(4)+jpeg(75)``: every masked image is compressed. Raises ``InputError`` as ``parse_defence`` does.
+    """
+    first, *rest = _split(spec)
+    found = _PART.fullmatch(first)
+    if not found or found[1] != _MASKS:
+        return None, parse_defence(spec)
+    return _made(Masks, first, found[2] or ""), parse_defence("+".join(rest)) if rest else None
 
 
 def parse_defence(spec: str) -> Preprocessor:
@@ -84,6 +112,10 @@ def _split(spec: str) -> list[str]:
 def _name(text: str) -> tuple[str, str]:
     """The name in ``text``, and what stands in parentheses."""
     found = _PART.fullmatch(text)
+    if found and found[1] == _MASKS:
+        raise InputError(
+            f"{text!r} stands around all other defences, as these may carry a change out of its block; put it first."
+        )
     if not found or found[1] not in {**_STEPS, **_OUTPUTS}:
         raise InputError(f"There is no defence {text!r}; expected {SPECS}, or several joined by +.")
     return found[1], found[2] or ""

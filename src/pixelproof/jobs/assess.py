@@ -14,7 +14,7 @@ from torch import Tensor
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
-from pixelproof.defences import PreprocessedClassifier, make_adaptive
+from pixelproof.defences import MaskedClassifier, PreprocessedClassifier, make_adaptive, undefended
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
@@ -202,9 +202,8 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
     """What attacks by name see of ``classifier``: it as it is, without its defence, or made open to gradients."""
     if spec.access == "end-to-end":
         return _at_precision(classifier, spec.precision, images)
-    assert isinstance(classifier, PreprocessedClassifier)  # as the spec demands a defence
-    assert spec.defence is not None
-    bare = _at_precision(classifier.classifier, spec.precision, images)
+    assert spec.defence is not None  # as the spec demands one
+    bare = _at_precision(undefended(classifier, spec.defence), spec.precision, images)
     return bare if spec.access == "replayed" else make_adaptive(bare, spec.defence)
 
 
@@ -226,6 +225,8 @@ def _at_precision(classifier: Classifier, precision: str, images: Tensor | None 
     if isinstance(classifier, PreprocessedClassifier):  # which works in float32, whatever the model does
         seen = None if images is None else classifier.preprocessor(images)
         return PreprocessedClassifier(_at_precision(classifier.classifier, precision, seen), classifier.preprocessor)
+    if isinstance(classifier, MaskedClassifier):
+        return classifier.around(_at_precision(classifier.classifier, precision, images))
     if not isinstance(classifier, TorchClassifier):
         raise InputError("--precision: only a torch module can be searched in bfloat16; use float32.")
     return classifier.at_precision(torch.bfloat16, images)

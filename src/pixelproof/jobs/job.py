@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from pixelproof.corruptions import perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.defences import MaskedClassifier
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.preflight import Preflight
 from pixelproof.models import Classifier
@@ -82,6 +83,7 @@ class Job(ABC):
         self.label, self.spec, self.classifier = label, spec, classifier  # the label is what people see while it runs
         self.device = choose_device(device)
         self.asked = Asked()  # what went through the model in this sitting
+        self._masked_before = _masked(classifier)
         self.card = data if isinstance(data, DataCard) else _card(data)
 
     @property
@@ -145,6 +147,15 @@ class Job(ABC):
     def counts(self) -> Mapping[str, float]:
         """What went through the model on the way: ``queries`` and others, by name."""
         return self.asked
+
+    def behind_masks(self) -> Mapping[str, float]:
+        """``masked``: the images that a masked model asked about, many for each of its answers; else nothing."""
+        found = _masked(self.classifier)
+        return {} if found is None else {"masked": found - (self._masked_before or 0)}
+
+
+def _masked(classifier: Classifier) -> int | None:
+    return classifier.asked["queries"] if isinstance(classifier, MaskedClassifier) else None
 
 
 def another_run(folder: Path | None, why: str = "other model, data or settings") -> RunError:

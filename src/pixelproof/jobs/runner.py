@@ -88,7 +88,7 @@ def carry_out(
             finished = True
         finally:
             run.add_findings(job.findings())
-            timings = {"seconds": time.perf_counter() - begun, **job.counts()}
+            timings = {"seconds": time.perf_counter() - begun, **job.counts(), **job.behind_masks()}
             run.add_timings(timings, finished=finished)
 
 

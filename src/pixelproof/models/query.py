@@ -45,6 +45,19 @@ def ask(classifier: Classifier, images: Tensor, asked: Asked | None = None, purp
     return scores
 
 
+def ask_whole(
+    classifier: Classifier, images: Tensor, rows: int, asked: Asked | None = None, purpose: str = "queries"
+) -> Tensor:
+    """``ask`` about at most ``rows`` images as a call of exactly so many, the last repeated, counted as ``padding``."""
+    missing = rows - len(images)
+    whole = torch.cat([images, images[-1:].expand(missing, *images.shape[1:])]) if missing else images
+    scores = ask(classifier, whole)[: len(images)]
+    if asked is not None:
+        asked[purpose] += len(images)
+        asked["padding"] += missing
+    return scores
+
+
 #: What stands for the class where the scores are no numbers.
 NO_CLASS = -1
 
@@ -97,13 +110,9 @@ class Scorer:
         return classes(self.of_images(images)).tolist() if len(images) else []
 
     def _call(self, chunk: Tensor) -> Tensor:
-        rows = len(chunk)
-        if rows < self.batch_size:
-            chunk = torch.cat([chunk, chunk[-1:].expand(self.batch_size - rows, *chunk.shape[1:])])
-        scores = ask(self.classifier, to_unit(chunk).to(self.device))
-        self.asked[self.purpose] += rows
-        self.asked["padding"] += len(chunk) - rows
-        return log_scores(scores[:rows], self.classifier.kind)
+        images = to_unit(chunk).to(self.device)
+        scores = ask_whole(self.classifier, images, self.batch_size, self.asked, self.purpose)
+        return log_scores(scores, self.classifier.kind)
 
 
 def classes(scores: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise
 from pixelproof.zoo.recipe import Recipe
 
-RECIPE = Recipe(epochs=60, max_learning_rate=0.1, weight_decay=5e-4, pixels=8)
+RECIPE = Recipe(epochs=40, max_learning_rate=0.1, weight_decay=5e-4, pixels=8)
 
 
 class StridedCNN(nn.Module):

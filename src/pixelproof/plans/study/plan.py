@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from pixelproof.data import ImageSet, load_data
-from pixelproof.defences import defend, parse_defence
+from pixelproof.defences import defend, parse_masked
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import LARGEST_MAP, AssessSpec, resolve
@@ -66,7 +66,7 @@ def open_subjects(study: StudySpec, trust_code: bool, say: Say) -> tuple[list[St
     """
     for preprocessor in dict.fromkeys(member.preprocessor for member in study.members):
         if preprocessor is not None:
-            parse_defence(preprocessor)
+            parse_masked(preprocessor)
     absent = without_weights([(member.model, member.label) for member in study.members], say)
     present = [member for member in study.members if member.label not in absent]
     device = choose_device(study.device)
