@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from certify_kit import answer, breaks, classifier_of, convolutional, module_of,
 from pixelproof.certify.attempt import Attempt
 from pixelproof.certify.check import check
 from pixelproof.certify.methods import METHODS
+from pixelproof.defences import defend
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec, resolve
@@ -250,32 +250,17 @@ def test_masks_need_a_masked_model(job_of, folder):
     assert not folder.exists()
 
 
-class _Masked:
-    """A model that says how many pixels its masks are for."""
-
-    name, kind, differentiable, fingerprint = "masked", "logits", False, "masked"
-
-    def __init__(self, module: nn.Module) -> None:
-        self._inner, self.masks = classifier_of(module), SimpleNamespace(pixels=2)
-
-    def scores(self, images: torch.Tensor) -> torch.Tensor:
-        return self._inner.scores(images)
-
-
-def test_a_masked_model_is_certified_by_its_masks_up_to_their_pixels(job_of, monkeypatch):
-    asked = []
-
-    def prove(task: Any) -> Attempt:
-        asked.append((task.constraint, task.threshold))
-        return Attempt(True, "", 9, 9, 0.0, {"label": task.label})
-
-    monkeypatch.setitem(METHODS, "masks", replace(METHODS["masks"], prove=prove))
-    job = job_of(levels=(1, 2, 3))
-    masked = AssessJob(job.spec, _Masked(module_of(job)), job.data)
+def test_a_masked_model_is_certified_by_its_masks_up_to_their_pixels(job_of):
+    """As far as a level is proved; what the verifier asks again holds."""
+    job = job_of(convolutional((4, 4, 3), gain=0.3), levels=(1, 2, 3), count=4)
+    masked = AssessJob(job.spec, defend(job.classifier, "masks(block=2,pixels=2)"), job.data)
     with run_job(masked, None) as run:
         assert run.manifest.details["certify"] == [["masks", "few-pixel", 1], ["masks", "few-pixel", 2]]
-        assert {*asked} == {("few-pixel", 1), ("few-pixel", 2)}
-        assert {each.method for each in run.certificates()} == {"masks"}
+        assert {(each.method, each.threshold) for each in run.certificates() if each.proved} == {
+            ("masks", 1),
+            ("masks", 2),
+        }
+        assert _verified(run, masked) == ()
 
 
 def test_a_level_that_a_method_does_not_prove(job_of):

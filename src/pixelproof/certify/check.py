@@ -11,7 +11,6 @@ import base64
 import math
 import zlib
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from pixelproof.certify.check_allowance import allowance
 from pixelproof.certify.check_bounds import lowest_margins
+from pixelproof.certify.check_masks import check_masks
 from pixelproof.certify.check_network import Network, UncheckableError
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.models import Classifier, TorchClassifier
@@ -229,7 +229,7 @@ def _number(body: dict[str, Any], name: str) -> float:
 def _check_masks(
     certificate: Certificate, image: UInt8Array, label: int, classifier: Classifier, asked: _Asked
 ) -> None:
-    reason = import_module("pixelproof.certify.check_masks").check_masks(certificate, image, label, classifier)
+    reason = check_masks(certificate, image, label, classifier)
     if reason is not None:
         raise _FlawError(reason)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 
 import torch
 
 from pixelproof.certify.attempt import Attempt
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.defences import MaskedClassifier
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Scorer
 from pixelproof.runs.record import Constraint
@@ -45,19 +45,22 @@ class Method:
 
 
 def _within_masks(classifier: Classifier, constraint: Constraint, threshold: int) -> bool:
-    masks = getattr(classifier, "masks", None)  # of a masked model
-    return masks is not None and constraint == "few-pixel" and bool(threshold <= masks.pixels)
+    from pixelproof.certify.masks import refusal
+
+    return constraint == "few-pixel" and refusal(classifier, threshold) is None
 
 
 def _refuse_masks(classifier: Classifier, _: Shape) -> str | None:
-    masked = getattr(classifier, "masks", None) is not None
-    return None if masked else "masks certify a masked model, and this one is not; add --defence masks(4)"
+    from pixelproof.certify.masks import refusal
+
+    return refusal(classifier, 1)
 
 
 def _masks(task: Task) -> Attempt:
-    masks = import_module("pixelproof.certify.masks")
-    attempt: Attempt = masks.prove_masks(task.classifier, task.image, task.label, task.seconds, task.device)
-    return attempt
+    from pixelproof.certify.masks import prove_masks
+
+    assert isinstance(task.classifier, MaskedClassifier)  # as others are refused
+    return prove_masks(task.classifier, task.image, task.label, task.seconds, task.device)
 
 
 def _one_pixel(_: Classifier, constraint: Constraint, threshold: int) -> bool:
