@@ -131,7 +131,7 @@ def assess(
     ``out``: a folder for the run; a run of the same identity found there is continued. ``listener`` is told the
     ``Progress`` now and then. ``options`` are those of ``pixelproof assess``: ``defence``, ``corruption``, ``preset``,
     ``samples``, ``attacks``, ``access``, ``levels``, ``search``, ``max_queries``, ``range``, ``independent_levels``,
-    ``target``, ``fitness``, ``shuffle``, ``seed``, ``precision``.
+    ``target``, ``fitness``, ``certify``, ``certify_seconds``, ``shuffle``, ``seed``, ``precision``.
     Raises ``InputError`` (``ModelError``, ``DataError``, ``RunError``) with one sentence when something cannot be done.
     """
     from pixelproof.defences import defend

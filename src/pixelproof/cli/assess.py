@@ -79,6 +79,17 @@ def assess(
     ] = False,
     target: Annotated[str, typer.Option(help="none, least-likely, next, random, or a class number.")] = "none",
     fitness: Annotated[str, typer.Option(help="margin (of logits), or the papers' confidence.")] = "margin",
+    certify: Annotated[
+        str | None,
+        typer.Option(
+            help="What is proved of samples that no search broke: auto, sweep (one pixel of grey images, any model), "
+            "bounds (one pixel, or thresholds, torch modules), masks (of --defence masks), or none.",
+            show_default="auto at the preset standard, else none",
+        ),
+    ] = None,
+    certify_seconds: Annotated[
+        float, typer.Option(help="Seconds for the proof of one sample at one level, more than 0.")
+    ] = 60,
     shuffle: Shuffle = None,
     seed: Annotated[int, typer.Option(help="Seed of all searches.")] = 0,
     device: Device = "auto",

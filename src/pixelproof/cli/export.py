@@ -26,10 +26,10 @@ def export(
         typer.Option(help="File (folder for png) to write.", show_default="inside the run's folder"),
     ] = None,
 ) -> None:
-    """Write the records of a run as CSV or Parquet, or its images as PNG files."""
+    """Write the records of a run as CSV or Parquet, with certificates.csv beside them, or its images as PNG files."""
     from pixelproof.cli.console import console
     from pixelproof.runs import RunStore
-    from pixelproof.runs.export import to_csv, to_parquet, to_png
+    from pixelproof.runs.export import certificates_to_csv, to_csv, to_parquet, to_png
 
     with RunStore.open(run) as store:
         if to is ExportFormat.png:
@@ -39,3 +39,6 @@ def export(
             path = out or run / f"records.{to.value}"
             written = (to_csv if to is ExportFormat.csv else to_parquet)(store, path)
             console.print(f"records: {escape(str(written))}", soft_wrap=True)
+            proofs = certificates_to_csv(store, path.with_name("certificates.csv"))
+            if proofs is not None:
+                console.print(f"certificates: {escape(str(proofs))}", soft_wrap=True)

@@ -1,13 +1,23 @@
 """pixelproof verify: check a run's claims with none of the attack code."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rich.markup import escape
 
 from pixelproof.cli.options import MovedData, MovedModel, Run, TrustCode
 from pixelproof.errors import DataError, VerificationError
+from pixelproof.wording import plural
+
+if TYPE_CHECKING:
+    from pixelproof.data.imageset import UInt8Array
+    from pixelproof.runs import Certificate
 
 
 def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_code: TrustCode = False) -> None:
     """Compute every claim of a run again from its stored images and the model."""
+    from pixelproof.certify.check import check as check_certificate
     from pixelproof.cli.console import console
     from pixelproof.jobs.job import choose_device
     from pixelproof.jobs.open import open_data, open_model, spec_of
@@ -29,15 +39,24 @@ def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_cod
             if data is not None:
                 raise
             images = None
-        outcome = check(store, predictor(classifier, choose_device(spec.device)), classifier.fingerprint, images)
+        device = choose_device(spec.device)
+        with console.status("checking") as status:
+
+            def checker(certificate: Certificate, image: UInt8Array, label: int) -> str | None:
+                status.update(f"checking the certificate of {certificate}")
+                return check_certificate(certificate, image, label, classifier, device)
+
+            outcome = check(store, predictor(classifier, device), classifier.fingerprint, images, checker)
+            proofs = sum(each.proved for each in store.certificates()) if outcome.holds else 0
     for text in outcome.unchecked:
         console.print(f"[yellow]not checked[/]: {text}", soft_wrap=True)
     for text in outcome.problems:
         console.print(f"[red]does not hold[/]: {escape(text)}", soft_wrap=True)
     if not outcome.holds:
         raise VerificationError(f"{len(outcome.problems)} claims of {run} do not hold.")
+    proved = f", {plural(proofs, 'certificate')} among them," if proofs else ""
     console.print(
-        f"[green]verified[/]: {outcome.records} records and {outcome.images} adversarial images of "
+        f"[green]verified[/]: {outcome.records} records{proved} and {outcome.images} adversarial images of "
         f"{escape(str(run))} hold.",
         soft_wrap=True,
     )

@@ -15,6 +15,7 @@ else:
 FitnessChoice = Literal["margin", "confidence"]
 Access = Literal["end-to-end", "replayed", "adaptive"]
 Precision = Literal["float32", "bfloat16"]
+CertifyChoice = Literal["auto", "sweep", "bounds", "masks", "none"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Settings:
     batch_size: int
     samples: int | None
     shuffle: int | None
+    certify: CertifyChoice = "none"  # what is proved of samples that no search broke
+    certify_seconds: float | None = None  # of one sample at one level; None where nothing is certified
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

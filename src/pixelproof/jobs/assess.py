@@ -20,6 +20,7 @@ from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import AssessSpec, resolve
+from pixelproof.jobs.certify import Certification
 from pixelproof.jobs.job import Batch, Begun, Job, another_run, invalid_scores
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
@@ -67,10 +68,13 @@ class AssessJob(Job):
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
         checked = self._checked
+        certification = self._certification
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device)
         check_needs(settings, attacked, data, self.device)
-        manifest = self.manifest(checked, selection, _of_one_class(selection, data))
+        findings = (*_of_one_class(selection, data), *certification.findings())
+        planned = certification.planned()
+        manifest = self.manifest(checked, selection, findings, **({"certify": planned} if planned else {}))
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
 
     def take_up(self, run: RunStore) -> None:
@@ -85,6 +89,10 @@ class AssessJob(Job):
         return Scorer(self.classifier, self.settings.batch_size, self.device, self.asked, "selection")
 
     @cached_property
+    def _certification(self) -> Certification:
+        return Certification(self.settings, self.classifier, self.card.shape, self.device)
+
+    @cached_property
     def _checked(self) -> Preflight:
         size = self.settings.batch_size
         return preflight(self.classifier, self.data, batch_size=size, device=self.device, asked=self.asked)
@@ -92,27 +100,32 @@ class AssessJob(Job):
     # The work.
 
     def total(self, run: RunStore) -> tuple[float, float]:
-        return len(run.records()), len(self._samples) * (len(self.settings.searches) + len(self.settings.attacks))
+        proofs = self._certification.steps(run.manifest.selection.samples)
+        attacked = len(self._samples) * (len(self.settings.searches) + len(self.settings.attacks))
+        return len(_attacked_in(run)) + len(run.steps().intersection(proofs)), attacked + len(proofs)
 
     def left(self, run: RunStore) -> list[str]:
-        """The cohorts of each attack that a record is missing of."""
+        """The cohorts of each attack that a record is missing of, then what may be left to prove."""
         if run.manifest.status == "finished":
             return []
-        done = {key_of(record) for record in run.records()}
-        wanted = steps(self.settings, run.manifest.selection.samples)
-        return [step for step, keys in wanted.items() if not done.issuperset(keys)]
+        samples, through = run.manifest.selection.samples, run.steps()
+        done = {key_of(record) for record in _attacked_in(run)}
+        wanted = steps(self.settings, samples)
+        attacks = [step for step, keys in wanted.items() if not done.issuperset(keys)]
+        return attacks + [step for step in self._certification.steps(samples) if step not in through]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
-        """Let searches run, then attacks by name."""
+        """Let searches run, then attacks by name; then prove what none of them broke."""
         spec, some = self.spec, _some(self._samples)
         searcher = _at_precision(self.classifier, spec.precision, some)
         self._engine = Engine(self.settings, self.classifier, searcher, self.device)
         attacked = _attacked(self.classifier, spec, some)
         self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device)
-        done = run.records()
+        done = _attacked_in(run)
         tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
         parts = (each.run(self._samples, done, steps) for each in (self._engine, self._attack_runner))
         yield from map(tally.add, chain.from_iterable(parts))
+        yield from self._certification.run(self._samples, steps, run)
 
     def findings(self) -> list[Finding]:
         invalid = sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
@@ -121,7 +134,8 @@ class AssessJob(Job):
     def counts(self) -> Mapping[str, float]:
         if self._engine is None or self._attack_runner is None:
             return self.asked
-        queries, back = self._engine.queries + self._attack_runner.queries, self._attack_runner.gradient_steps
+        queries = self._engine.queries + self._attack_runner.queries + self._certification.queries
+        back = self._attack_runner.gradient_steps
         return {"queries": queries, **({"gradient_steps": back} if back else {}), **self.asked}
 
 
@@ -145,6 +159,11 @@ class _Tally:
             self._count(record)
         note = f"{self._through}/{len(self._left)} samples · {len(self._fooled)} fooled"
         return Batch(progress.outcomes, done=len(progress.outcomes), queries=progress.queries, note=note)
+
+
+def _attacked_in(run: RunStore) -> list[Record]:
+    """The records of searches and attacks, without the images that proofs came upon."""
+    return [record for record in run.records() if not record.by_proof]
 
 
 def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:

@@ -11,6 +11,7 @@ from pixelproof.engine.settings import (
     Access,
     AttackName,
     AttackSettings,
+    CertifyChoice,
     FitnessChoice,
     Precision,
     SearchName,
@@ -66,6 +67,8 @@ class AssessSpec(BaseModel):
     independent_levels: bool = False
     target: str = "none"
     fitness: FitnessChoice = "margin"
+    certify: CertifyChoice | None = None  # None: the preset's
+    certify_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)
     shuffle: int | None = Field(default=None, ge=0)
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
@@ -130,6 +133,20 @@ class AssessSpec(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _levels_of_certificates(self) -> AssessSpec:
+        if self.certify in (None, "none"):
+            return self
+        if self.minimal is not None:
+            raise ValueError(
+                "--certify: certificates are of levels, which --minimal has none of; leave one of them out"
+            )
+        if not self.levelled:
+            raise ValueError(
+                "--certify: certificates are of attacks with levels: add few-pixel or threshold to --attacks"
+            )
+        return self
+
     @field_validator("range")
     @classmethod
     def _range(cls, limits: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -189,7 +206,15 @@ def resolve(spec: AssessSpec, shape: tuple[int, int, int], device: str) -> Setti
         batch_size=_batch_size(shape, device),
         samples=spec.samples,
         shuffle=spec.shuffle,
+        certify=(certify := _certify(spec)),
+        certify_seconds=None if certify == "none" else spec.certify_seconds,
     )
+
+
+def _certify(spec: AssessSpec) -> CertifyChoice:
+    if spec.certify is not None:
+        return spec.certify
+    return "auto" if spec.preset == "standard" and spec.levelled and spec.minimal is None else "none"
 
 
 def _full_spec(attack: str) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
-from pixelproof.runs.record import Record
+from pixelproof.runs.record import Certificate, Record
 from pixelproof.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -25,6 +25,21 @@ def to_csv(run: RunStore, path: Path) -> Path:
         writer = csv.DictWriter(file, [f.name for f in fields(Record)])
         writer.writeheader()
         writer.writerows(asdict(record) for record in run.records())
+    return path
+
+
+def certificates_to_csv(run: RunStore, path: Path) -> Path | None:
+    """What methods of proof came to as CSV, one line a sample and level, without what a checker reads of it.
+
+    None, and no file, where nothing was to be proved.
+    """
+    certificates, names = run.certificates(), [f.name for f in fields(Certificate) if f.name != "body"]
+    if not certificates:
+        return None
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(asdict(each) for each in certificates)
     return path
 
 

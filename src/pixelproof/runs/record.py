@@ -13,6 +13,8 @@ Status = Literal["running", "finished"]
 Constraint = Literal["few-pixel", "threshold", "linf", "l2", "l1"]
 #: The constraints whose thresholds are levels, searched one after the other.
 LEVELLED: tuple[Constraint, ...] = ("few-pixel", "threshold")
+#: The methods of proof, whose certificates say that nothing is there, and whose records that something was found.
+PROOFS = ("sweep", "bounds", "masks")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Record:
         return int(self.threshold)
 
     @property
+    def by_proof(self) -> bool:
+        """Whether this is an image that a method of proof came upon."""
+        return self.method in PROOFS
+
+    @property
     def attack(self) -> str:
         """The attack as people call it: ``few-pixel``, ``threshold``, or the method's name."""
         return self.constraint if self.constraint in ("few-pixel", "threshold") else self.method
@@ -104,7 +111,7 @@ class Certificate:
     sample: int
     constraint: Constraint
     threshold: float  # in pixels or grey levels
-    method: str  # enumeration, bounds or masks
+    method: str  # one of ``PROOFS``
     parameters: str
     proved: bool
     reason: str  # where not proved: what ended it; else empty
@@ -112,6 +119,10 @@ class Certificate:
     queries: int  # images through the model
     seconds: float
     body: dict[str, Any]
+
+    def __str__(self) -> str:
+        """``sample 17, few-pixel, th = 1 (bounds)``."""
+        return f"sample {self.sample}, {self.constraint}, th = {self.threshold:g} ({self.method})"
 
 
 @dataclass(frozen=True)

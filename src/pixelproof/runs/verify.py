@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,13 @@ from pixelproof.data.order import consideration_order
 from pixelproof.errors import RunError
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.record import Manifest, Record
+from pixelproof.runs.record import PROOFS, Certificate, Manifest, Record
 from pixelproof.runs.store import RunStore
 
 #: Probabilities N×K in full precision of N uint8 images H×W×C.
 Predict = Callable[[list[UInt8Array]], npt.NDArray[np.float64]]
+#: Why a certificate does not prove that the model gives a uint8 image H×W×C and all around it that label; else None.
+Check = Callable[[Certificate, UInt8Array, int], str | None]
 
 #: The distance that each constraint keeps to its threshold.
 BOUNDED = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l2": "l2", "l1": "l1"}
@@ -41,11 +44,13 @@ class Verification:
         return not self.problems
 
 
-def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | None) -> Verification:
+def verify(
+    run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | None, check: Check | None = None
+) -> Verification:
     """Compute again what ``run`` claims.
 
-    ``predict`` and ``fingerprint`` belong to the model; ``data`` is the data in range, or None when it is not at
-    hand, which is then said in ``unchecked``.
+    ``predict``, ``fingerprint`` and ``check``, of certificates, belong to the model; ``data`` is the data in range, or
+    None when it is not at hand. What is missing of these is said in ``unchecked``.
     """
     manifest = run.manifest
     problems: list[str] = []
@@ -54,11 +59,15 @@ def verify(run: RunStore, predict: Predict, fingerprint: str, data: ImageSet | N
         problems += _identity(manifest, fingerprint, data)
         if data is not None and data.content_hash == manifest.data.sha256:
             problems += _clean_images(run, manifest, data)
-        problems += _of_attacks(run, manifest, predict, data) if manifest.job == "assess" else _steps(run, manifest)
+        if manifest.job == "assess":
+            problems += _of_attacks(run, manifest, predict, data)
+            problems += _certificates(run, manifest, check)
+        else:
+            problems += _steps(run, manifest)
     except RunError as error:  # an image is gone or damaged: what comes after it cannot be checked
         problems.append(str(error))
     records, images = run.sizes()
-    return Verification(records, images, tuple(dict.fromkeys(problems)), tuple(_unchecked(manifest, data)))
+    return Verification(records, images, tuple(dict.fromkeys(problems)), tuple(_unchecked(run, data, check)))
 
 
 def _of_attacks(run: RunStore, manifest: Manifest, predict: Predict, data: ImageSet | None) -> list[str]:
@@ -81,9 +90,11 @@ def _steps(run: RunStore, manifest: Manifest) -> list[str]:
     return problems
 
 
-def _unchecked(manifest: Manifest, data: ImageSet | None) -> list[str]:
+def _unchecked(run: RunStore, data: ImageSet | None, check: Check | None) -> list[str]:
     texts = [] if data is not None else ["The data is not at hand: clean images and labels are as stored."]
-    if manifest.status != "finished":
+    if check is None and _proved(run):
+        texts.append("The certificates are as stored, as no checker is at hand.")
+    if run.manifest.status != "finished":
         texts.append("The run is not finished: what is still missing claims nothing.")
     return texts
 
@@ -111,7 +122,7 @@ def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
     except (KeyError, TypeError):
         return ["The settings of the run cannot be read."]
     wanted = {(sample, *search) for sample in labels for search in searches}
-    found = {(r.sample, r.constraint, r.threshold, r.method, r.parameters) for r in records}
+    found = {(r.sample, r.constraint, r.threshold, r.method, r.parameters) for r in records if not r.by_proof}
     problems = [f"{_place(key)} has a record but was not asked for." for key in found - wanted]
     if manifest.status == "finished":
         problems += [f"{_place(key)} has no record." for key in wanted - found]
@@ -119,6 +130,80 @@ def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
     aimed = manifest.settings.get("target", "none") != "none"
     problems += [f"The target of {r} is not that of the settings." for r in records if (r.target is not None) != aimed]
     return sorted(problems)
+
+
+# Certificates.
+
+
+def _certificates(run: RunStore, manifest: Manifest, check: Check | None) -> list[str]:
+    labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
+    certificates = run.certificates()
+    problems = _planned(run, manifest, certificates) + _contradictions(run, certificates)
+    for certificate in certificates:
+        label = labels.get(certificate.sample)
+        if certificate.proved == bool(certificate.reason) or certificate.proved != bool(certificate.body):
+            problems.append(f"The certificate of {certificate} says both that it proves and that it does not.")
+        elif certificate.proved and label is not None and check is not None:
+            reason = check(certificate, run.clean(certificate.sample), label)
+            problems += [] if reason is None else [f"The certificate of {certificate} does not hold: {reason}."]
+    return problems
+
+
+def _planned(run: RunStore, manifest: Manifest, certificates: list[Certificate]) -> list[str]:
+    """There is what was to be proved, at each level up to where a sample is broken or open, and nothing else."""
+    records, samples = run.records(), manifest.selection.samples
+    levels = [(str(method), str(constraint), threshold) for method, constraint, threshold in _levels(manifest)]
+    known: dict[tuple[int, str, str, float], Certificate] = {
+        (c.sample, c.method, c.constraint, c.threshold): c for c in certificates
+    }
+    proofs = [(r.sample, r.method, r.constraint, r.threshold, r) for r in records if r.by_proof]
+    wanted = {(sample, *level) for level in levels for sample in samples}
+    problems = [f"The certificate of {known[key]} was not asked for." for key in known.keys() - wanted]
+    problems += [f"{record} has a record but was not asked for." for *key, record in proofs if tuple(key) not in wanted]
+    if manifest.status != "finished":
+        return problems
+    for sample in samples:
+        for constraint in dict.fromkeys(constraint for _, constraint, _ in levels):
+            for level in sorted((e for e in levels if e[1] == constraint), key=lambda level: level[2]):
+                certificate = known.get((sample, *level))
+                if certificate is None and _nearest(records, sample, constraint) > level[2]:
+                    problems.append(f"Sample {sample}, {constraint} {level[2]:g}, {level[0]}, has no certificate.")
+                if certificate is None or not certificate.proved:
+                    break
+    return problems
+
+
+def _contradictions(run: RunStore, certificates: list[Certificate]) -> list[str]:
+    records = run.records()
+    return [
+        f"The certificate of {certificate} says that no image within it is answered otherwise, yet {record} is one."
+        for certificate in certificates
+        for record in records
+        if certificate.proved
+        and _nearest([record], certificate.sample, certificate.constraint) <= certificate.threshold
+    ]
+
+
+def _nearest(records: list[Record], sample: int, constraint: str) -> float:
+    """How near an image that breaks the sample lies, in pixels or grey levels; infinite where there is none."""
+    distances = [getattr(r, BOUNDED[constraint]) for r in records if r.sample == sample and r.success]
+    return min((each for each in distances if each is not None), default=inf)
+
+
+def _levels(manifest: Manifest) -> list[tuple[str, str, float]]:
+    """Method, constraint and threshold of what was to be proved."""
+    planned = manifest.details.get("certify", [])
+    right = isinstance(planned, list) and all(
+        isinstance(each, list) and len(each) == 3 and each[0] in PROOFS and each[1] in BOUNDED for each in planned
+    )
+    return [(method, constraint, threshold) for method, constraint, threshold in planned] if right else []
+
+
+def _proved(run: RunStore) -> bool:
+    try:
+        return any(certificate.proved for certificate in run.certificates())
+    except RunError:
+        return False
 
 
 def _place(key: tuple[int, str | None, float | None, str, str]) -> str:

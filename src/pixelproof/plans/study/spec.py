@@ -99,6 +99,7 @@ class StudySpec(Options):
         return make_spec(
             model=member.model,
             defence=member.preprocessor,
+            certify="none",  # which no page of a study shows
             search=role if role in ("de", "cma-es") else "auto",
             trust_code=trust_code,
             **self.model_dump(exclude={"networks", "defences", "minimal"}),

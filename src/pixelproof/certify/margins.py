@@ -1,0 +1,51 @@
+"""Lower bounds of the margins m_y − m_j over sets of images, from zonotopes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pixelproof.certify.graph import Graph
+from pixelproof.certify.propagation import Propagation
+from pixelproof.certify.zonotope import Zonotope
+
+
+class Margins:
+    """Bounds for one image and its label on one network.
+
+    graph: simplified, in float64. image: C×H×W in [0, 1], float64. ``clean`` are the K − 1 margins of the image itself,
+    the label's score less that of each other class.
+    """
+
+    def __init__(self, graph: Graph, image: Tensor, label: int) -> None:
+        self.graph, self.image, self.label = graph, image, label
+        self.values = graph.values(image[None])
+        at_cut = self.values[graph.cut]
+        jacobian = torch.func.jacrev(graph.tail)(at_cut)[0, :, 0].flatten(1)  # K×N: exact, as it is affine
+        others = [k for k in range(len(jacobian)) if k != label]
+        self.differences: Tensor = jacobian[label] - jacobian[others]
+        scores = self.values[-1][0]
+        self.clean = scores[label] - scores[others]
+        self.numbers = 1  # that a set of the last batch had at the largest layer, at most
+        self._phase: tuple[tuple[int, int] | None, Propagation] | None = None
+
+    def lowest(self, start: Zonotope, places: Tensor, phase: tuple[int, int] | None) -> Tensor:
+        """B×(K−1) lower bounds for the images that differ from the clean one by ``start``; see ``Propagation``."""
+        if self._phase is None or self._phase[0] != phase:
+            self._phase = (phase, Propagation(self.graph, self.values, phase))
+        last = self._phase[1](start, places)
+        self.numbers = last.symbols.shape[1] * self._phase[1].largest
+        weights = self.differences.T
+        bound = self.clean + last.centre.flatten(1) @ weights - (last.symbols.flatten(2) @ weights).abs().sum(1)
+        return bound if last.fresh is None else bound - last.fresh.flatten(1) @ weights.abs()
+
+    def one_pixel(self, places: Tensor, phase: tuple[int, int], positions: Tensor, boxes: Tensor) -> Tensor:
+        """B×(K−1) lower bounds for one pixel whose colour is in a box.
+
+        places: B, the pixels by number in the phase; positions: B×2, the same by row and column. boxes: B×2×C, the
+        lowest and the highest colours, 0–255.
+        """
+        corners = boxes.to(self.image.dtype) / 255
+        centre = corners.mean(1) - self.image[:, positions[:, 0], positions[:, 1]].T
+        half = torch.diag_embed((corners[:, 1] - corners[:, 0]) / 2)
+        return self.lowest(Zonotope(centre[:, :, None, None], half[..., None, None]), places, phase)
