@@ -14,6 +14,7 @@ from benchmarks.judged import at_least, at_most
 from benchmarks.options import Row
 from benchmarks.pictures import Pictures, UInt8, correct
 from benchmarks.proofs.mask_attacks import Tried, climb, random_fills
+from pixelproof.certify.attempt import Attempt
 from pixelproof.certify.check_masks import check_masks
 from pixelproof.certify.masks import prove_masks
 from pixelproof.defences import MaskedClassifier, defend
@@ -26,7 +27,9 @@ CPU = torch.device("cpu")
 #: Seconds for one image.
 LIMIT = 120.0
 #: Attacks on a certified image: random tries, steps of climbing at every place, and queries of the few-pixel search.
-TRIES, STEPS, QUERIES = 320, 6, 200
+TRIES, STEPS, QUERIES = 320, 4, 100
+#: Certificates of a case that are checked, but for the first case, all of whose are.
+CHECKED = 3
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,16 @@ SMALL = (Case("lenet", "masks(4)", 3),)
 
 @dataclass(frozen=True)
 class Certified:
-    """An image of a case: whether it was certified, the seconds of processor time that took, images through the model,
-    and whether the checker agrees."""
+    """An image of a case, and what was tried to prove, in seconds of processor time."""
 
     image: UInt8
     label: int
-    proved: bool
+    attempt: Attempt
     seconds: float
-    queries: int
-    check_seconds: float
-    flaw: str | None
+
+    @property
+    def proved(self) -> bool:
+        return self.attempt.proved
 
 
 def rows(small: bool = False) -> list[Row]:
@@ -79,15 +82,14 @@ def each_row(small: bool = False) -> Iterator[Row]:
 
 
 def _rows(small: bool) -> Iterator[Row]:
-    proved: dict[Case, list[Certified]] = {}
     for case in SMALL if small else CASES:
-        model = _masked(case)
+        model, first = _masked(case), case in (*SMALL, CASES[0])
         certified = [_certify(model, *one) for one in _images(case)]
-        proved[case] = [each for each in certified if each.proved]
-        yield from _certified_rows(case, model, certified)
-    (case, *_) = proved
-    yield from _accuracy_rows(case, _masked(case), 50 if small else 1000)
-    yield _attack_row(case, _masked(case), proved[case][: 1 if small else None])
+        proved = [each for each in certified if each.proved]
+        yield from _certified_rows(case, model, certified, proved if first else proved[:CHECKED])
+        if first:
+            yield from _accuracy_rows(case, model, 50 if small else 1000)
+            yield _attack_row(case, model, proved[: 1 if small else None])
 
 
 def _masked(case: Case) -> MaskedClassifier:
@@ -106,31 +108,34 @@ def _images(case: Case) -> list[tuple[UInt8, int]]:
 def _certify(model: MaskedClassifier, image: UInt8, label: int) -> Certified:
     begun = time.process_time()
     attempt = prove_masks(model, image, label, LIMIT)
-    proved = time.process_time()
-    flaw = None
-    if attempt.proved:
-        facts = (attempt.proved, attempt.reason, attempt.size, attempt.queries, attempt.seconds, attempt.body)
-        flaw = check_masks(Certificate(0, "few-pixel", 1, "masks", "", *facts), image, label, model)
-    seconds, checked = proved - begun, time.process_time() - proved
-    return Certified(image, label, attempt.proved, seconds, attempt.queries, checked, flaw)
+    return Certified(image, label, attempt, time.process_time() - begun)
 
 
-def _certified_rows(case: Case, model: MaskedClassifier, certified: list[Certified]) -> list[Row]:
+def _flaw(model: MaskedClassifier, one: Certified) -> str | None:
+    """Why the checker does not accept the certificate of ``one``."""
+    found = one.attempt
+    facts = (found.proved, found.reason, found.size, found.queries, found.seconds, found.body)
+    return check_masks(Certificate(0, "few-pixel", 1, "masks", "", *facts), one.image, one.label, model)
+
+
+def _certified_rows(
+    case: Case, model: MaskedClassifier, certified: list[Certified], checked: list[Certified]
+) -> Iterator[Row]:
     proved = [each for each in certified if each.proved]
     what = f"{case.network} + {model.masks.name}: {model.masks.certified}"
     extras = {
         "images": len(certified),
         "cpu_seconds_an_image": _mean([each.seconds for each in certified]),
         "cpu_seconds_a_certificate": _mean([each.seconds for each in proved]),
-        "cpu_seconds_to_check_one": _mean([each.check_seconds for each in proved]),
-        "queries_a_certificate": _mean([each.queries for each in proved]),
+        "queries_a_certificate": _mean([each.attempt.queries for each in proved]),
     }
     claim = f"{what}: images certified of {len(certified)} that the bare network classifies correctly"
-    flaws = sum(each.flaw is not None for each in proved)
-    return [
-        at_least(claim, len(proved), "images", case.target, **extras),
-        at_most(f"{what}: certificates that the checker does not accept, of {len(proved)}", flaws, "certificates", 0),
-    ]
+    yield at_least(claim, len(proved), "images", case.target, **extras)
+    begun = time.process_time()
+    flaws = sum(_flaw(model, each) is not None for each in checked)
+    seconds = round((time.process_time() - begun) / max(1, len(checked)), 3)
+    claim = f"{what}: certificates that the checker does not accept, of {len(checked)}"
+    yield at_most(claim, flaws, "certificates", 0, cpu_seconds_a_certificate=seconds)
 
 
 def _mean(values: list[float] | list[int]) -> float | None:

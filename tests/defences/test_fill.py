@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from pixelproof.defences.fill import GREY, fill
+from pixelproof.defences import Masks
+from pixelproof.defences.fill import GREY, _fill_rings, fill
 
 
 def _hidden(*places, size=6):
@@ -66,3 +67,12 @@ def test_gradients_reach_the_known_pixels_alone():
     assert image.grad is not None
     assert not image.grad[0, 0, 1:3, 1:3].any()
     assert image.grad[0, 0, 0, 0] > 2 * image.detach()[0, 0, 0, 0]  # its own, and what it gives to the block
+
+
+def test_what_is_far_from_the_hidden_pixels_has_no_part_in_it():
+    """Windows around them give the bits of the whole image, at its borders too, and for nothing hidden."""
+    images, blocks = torch.rand(1, 3, 9, 12), Masks(3).blocks(9, 12)
+    pairs = torch.cat([blocks[:, None] | blocks[None], blocks[:1, None] & blocks[None]], dim=0).flatten(0, 1)
+    for hidden in (*pairs[:, None], pairs, blocks):
+        many = images.expand(len(hidden), -1, -1, -1)
+        assert torch.equal(fill(many, hidden), _fill_rings(many, hidden))

@@ -51,7 +51,7 @@ CASES = [
         "held", {"count": 40, **NOTHING}, "held: 0 of 40 images broken by CMA-ES within 1,000 queries each", held=True
     ),
     Case("papers", {"count": 40, "queries": 40_001, **NOTHING}, "the papers call this 10-pixel-safe: their", held=True),
-    Case("broken", {"count": 40, "hardness": 1.0}, "broken: "),
+    Case("broken", {"count": 40, "hardness": 1.0}, "24 of 40 "),
     Case("targeted", {"count": 40, "target": 1, **NOTHING}, "images given the class aimed at", held=True),
 ]
 

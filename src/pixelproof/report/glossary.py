@@ -35,8 +35,8 @@ WORDS: dict[Word, str] = {
     "undecided": "Nothing is broken, and too little was done to call that held: the run is unfinished, a search gave "
     f"up, it was allowed fewer than {count(LEAST_QUERIES)} queries an image (the preset quick), all images are of one "
     f"class, or they are so few that the interval reaches beyond {100 * WIDEST:.0f} %, which takes 35 images to avoid.",
-    "gave up": "A search ended before its budget, since its own model of the classifier saw no success ahead. It may "
-    "be wrong, so the image is open, and the level undecided unless it is broken.",
+    "gave up": "A search ended before its budget, as --give-up allows, since its own model of the classifier saw no "
+    "success ahead. It may be wrong, so the image is open, and the level undecided unless it is broken.",
     "not finished": "A search has not been through with the image yet. Until it has been with all, a level has counts "
     "and no rate, as what is broken quickly is done first.",
     "attack success rate": "The share of attacked images that were fooled, of those that the model classifies "

@@ -42,6 +42,7 @@ _IMAGE_COLUMNS = (
     Column("broken from", "integer", "th", "broken_from"),
     Column("Broken by", "search", key="broken_by"),
     Column("Queries", "integer"),
+    Column("Swept", "integer"),
     Column("by", "text", _CERTIFICATE, "certificate"),
     Column("size", "integer", _CERTIFICATE, "certificate_size"),
     Column("seconds", "decimal", _CERTIFICATE, "certificate_seconds"),
@@ -73,16 +74,20 @@ def status_notes(view: View, attack: str) -> list[str]:
 def image_table(view: View) -> Table:
     """A row for each image and attack: up to where it is proved, from where on it is broken, and what that rests on."""
     spent: Counter[tuple[int, str | None]] = Counter()
+    swept: dict[tuple[int, str | None], int] = {}
     for record in view.records:
-        spent[record.sample, record.constraint] += record.queries
+        who = record.sample, record.constraint
+        spent[who] += record.queries
+        swept[who] = max(swept.get(who, 0), record.swept)
     rows = tuple(
-        _image_cells(view, images, spent[images[0].sample, attack])
+        _image_cells(view, images, spent[images[0].sample, attack], swept.get((images[0].sample, attack), 0))
         for attack in _constraints(view)
         for images in zip(*(level.images for level in view.statuses_of(attack)), strict=True)
     )
     notes = (
         "Broken from: the distance of the nearest image found that gets another answer. Size: of a certificate the "
-        "images, boxes or maskings that it rests on, of an attempt those looked at.",
+        "images, boxes or maskings that it rests on, of an attempt those looked at. Swept: images with one changed "
+        "pixel asked in order, every position with every colour of a grid.",
     )
     return Table("images", "Image by image", _IMAGE_COLUMNS, rows, notes)
 
@@ -98,7 +103,7 @@ def _level_cells(level: LevelStatus) -> tuple[Cell, ...]:
     return level.constraint, level.threshold, *images, broken.value, interval, verdict(level)
 
 
-def _image_cells(view: View, images: Sequence[ImageStatus], queries: int) -> tuple[Cell, ...]:
+def _image_cells(view: View, images: Sequence[ImageStatus], queries: int, swept: int) -> tuple[Cell, ...]:
     """Of one image at all levels of one attack, the lowest first."""
     first = images[0]
     proved = next((image for image in reversed(images) if image.answer == "proved"), None)
@@ -116,6 +121,7 @@ def _image_cells(view: View, images: Sequence[ImageStatus], queries: int) -> tup
         None if found is None else round(reach(found, first.constraint)),
         None if found is None else found.spec,
         queries,
+        swept or None,
         *((None,) * 3 if attempt is None else (attempt.method, attempt.size, attempt.seconds)),
         listed(list(dict.fromkeys(image.reason for image in still if image.reason))) or None,
     )
