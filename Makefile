@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench study grid perturb thesis audit-kit clean
+.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis audit-kit clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -60,6 +60,9 @@ $(VENV)/.peers: $(VENV)/.ready benchmarks/requirements.txt benchmarks/requiremen
 study: $(VENV)/.ready  ## every network with weights, one report: study-run/report.html, results/study.json
 	$(BIN)/pixelproof study $(STUDY) --out study-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
 	cp study-run/results.json results/study.json
+
+proofs: $(VENV)/.ready  ## broken, proved, open: recall of the search, proofs by bounds, sweeps and masks: results/proofs.json
+	$(BIN)/python -m benchmarks.proofs --data '$(DATA)' $(if $(MNIST),--mnist $(MNIST)) $(if $(SMALL),--small)
 
 grid: $(VENV)/.ready  ## attacks × defences × targets, and the white-box table: results/grid.json, results/whitebox.json
 	$(BIN)/pixelproof grid examples/grid.toml --out grid-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
