@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
-import time
 import zlib
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from pixelproof.certify.allowance import allowance
 from pixelproof.certify.asking import Asked
 from pixelproof.certify.attempt import Attempt
-from pixelproof.certify.branch_and_bound import Broken, GaveUp, OnePixel
+from pixelproof.certify.branch_and_bound import OnePixel
+from pixelproof.certify.effort import Broken, Effort, GaveUp
 from pixelproof.certify.graph import simplified
+from pixelproof.certify.linf import Ball
 from pixelproof.certify.margins import Margins
-from pixelproof.certify.reading import Unprovable, read_module
+from pixelproof.certify.reading import Unprovable as Unprovable
+from pixelproof.certify.reading import read_module
 from pixelproof.data.imageset import UInt8Array
 
-#: The form of what ``prove_bounds`` writes into a certificate's body.
+#: The form of a certificate's body.
 FORMAT = 1
+#: A bound counts only above so many allowances and this much, so that a checker that adds in another order agrees.
+SLACK, ROUNDING = 1.02, 1e-6
 
 
 def refusal(module: nn.Module, shape: tuple[int, int, int]) -> str | None:
@@ -47,38 +52,35 @@ def prove_bounds(
     proved holds for exact arithmetic, with an allowance for the network's float32. Raises ``Unprovable`` for a layer
     that is not known, and for another constraint or threshold.
     """
-    if constraint == "few-pixel" and threshold != 1:
-        raise Unprovable(f"{threshold} pixels at once cannot be bounded; expected one, so ask for few-pixel at th = 1.")
-    began = time.thread_time()
+    if constraint not in ("few-pixel", "threshold") or (constraint == "few-pixel" and threshold != 1):
+        raise Unprovable(
+            f"{constraint} at th = {threshold} cannot be bounded; expected few-pixel at th = 1, or threshold (L∞)."
+        )
+    effort = Effort(seconds)
     deployed = read_module(module, (image.shape[0], image.shape[1], image.shape[2]))
     unit = torch.from_numpy(np.array(image)).permute(2, 0, 1).double() / 255
     tau = allowance(deployed, unit, label)
     asked = Asked(module, image, label)
     with torch.no_grad():
-        margins = Margins(simplified(deployed), unit, label)
-        proof = OnePixel(margins, asked, tau * 1.02 + 1e-6, seconds)
-        reason, found = "", None
+        margins = Margins(simplified(deployed), unit, label, effort.check)
+        proof: OnePixel | Ball
+        if constraint == "few-pixel":
+            proof = OnePixel(margins, asked, SLACK * tau + ROUNDING, effort)
+        else:
+            proof = Ball(margins, asked, SLACK * tau + ROUNDING, effort, threshold)
         try:
             proof.prove()
         except GaveUp as error:
-            reason = str(error)
+            return Attempt(False, str(error), proof.looked_at, asked.queries, effort.spent)
         except Broken as error:
-            found = error.image.numpy()
-    proved = not reason and found is None
-    leaves = torch.cat(proof.leaves).numpy() if proved else np.zeros((0, 0))
-    return Attempt(
-        proved,
-        reason,
-        len(leaves) if proved else proof.looked_at,
-        asked.queries,
-        time.thread_time() - began,
-        {"format": FORMAT, "label": label, "allowance": tau, "count": len(leaves), "leaves": packed(leaves)}
-        if proved
-        else {},
-        found,
-    )
+            found = np.ascontiguousarray(error.image.numpy())
+            return Attempt(False, "", proof.looked_at, asked.queries, effort.spent, found=found)
+    leaves = proof.certificate()
+    body: dict[str, Any] = {"format": FORMAT, "label": label, "allowance": tau, "count": len(leaves)}
+    body["leaves"] = packed(leaves) if isinstance(leaves, np.ndarray) else leaves
+    return Attempt(True, "", len(leaves), asked.queries, effort.spent, body)
 
 
-def packed(leaves: np.ndarray) -> str:
+def packed(leaves: npt.NDArray[np.int64]) -> str:
     """Rows of whole numbers as base64 of zlib of little-endian int16."""
     return base64.b64encode(zlib.compress(leaves.astype("<i2").tobytes(), 9)).decode("ascii")

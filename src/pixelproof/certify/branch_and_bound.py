@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from pixelproof.certify.asking import Asked
+from pixelproof.certify.effort import Broken, Effort
 from pixelproof.certify.margins import Margins
+from pixelproof.certify.propagation import TooLarge
 from pixelproof.certify.window import period, place_numbers
 
 #: A box of at most so many colours is left to the deployed network itself.
@@ -26,20 +29,6 @@ ENUMERATED = 64
 SHRINKAGE = 0.4
 #: Numbers that the symbols of one batch have at the largest layer, about: 64 MB.
 NUMBERS = 1 << 23
-#: Giving up early: after this share of the seconds, when that many times the seconds would not do.
-TRIED, FAR = 0.1, 4.0
-
-
-class GaveUp(Exception):  # noqa: N818 - no error, but an end
-    """The seconds are over, or clearly will not do; its text is the reason."""
-
-
-class Broken(Exception):  # noqa: N818 - no error, but an end
-    """An image that the network answers otherwise."""
-
-    def __init__(self, image: Tensor) -> None:
-        super().__init__("broken")
-        self.image = image
 
 
 @dataclass(frozen=True)
@@ -82,30 +71,35 @@ class Boxes:
 
 
 class OnePixel:
-    """The proof for one image. ``leaves``: rows of position, lowest colour, highest colour, as far as proved."""
+    """The proof for one image. ``leaves``: rows of position, lowest colour, highest colour, as far as proved.
 
-    def __init__(self, margins: Margins, asked: Asked, needed: float, seconds: float) -> None:
-        self.margins, self.asked, self.needed, self.seconds = margins, asked, needed, seconds
+    A box counts as proved where its bound is above ``needed``.
+    """
+
+    def __init__(self, margins: Margins, asked: Asked, needed: float, effort: Effort) -> None:
+        self.margins, self.asked, self.needed, self.effort = margins, asked, needed, effort
         self.channels, self.height, self.width = margins.image.shape
         self.leaves: list[Tensor] = []
         self.looked_at = 0
-        self.proved = 0.0  # colours at positions
-        self.began = time.thread_time()
+
+    def certificate(self) -> npt.NDArray[np.int64]:
+        """The leaves in order: position, lowest colour, highest colour."""
+        leaves = torch.cat(self.leaves).numpy()
+        return leaves[np.lexsort(leaves.T[::-1])]
 
     def prove(self) -> None:
         """Fill ``leaves``. Raises ``Broken`` or ``GaveUp``."""
         self._try_corners()
-        self.bounding = time.thread_time()
-        rows, columns = (
-            min(step, size) for step, size in zip(period(self.margins.graph), (self.height, self.width), strict=True)
-        )
-        for phase in itertools.product(range(rows), range(columns)):  # each is spread evenly over the picture
-            self._prove_phase(phase, (rows, columns))
+        self.effort.attacked()
+        rows, columns = period(self.margins.graph)
+        step = (min(rows, self.height), min(columns, self.width))
+        for phase in itertools.product(range(step[0]), range(step[1])):  # each is spread evenly over the picture
+            self.prove_phase(phase, step)
 
     def _try_corners(self) -> None:
         corners = torch.cartesian_prod(*[torch.tensor([0, 255])] * self.channels).view(-1, self.channels)
         for row in range(self.height):
-            self._check_time()
+            self.effort.check()
             positions = torch.tensor([[row, column] for column in range(self.width)])
             self._ask(positions.repeat_interleave(len(corners), 0), corners.repeat(self.width, 1))
 
@@ -117,22 +111,29 @@ class OnePixel:
             raise Broken(images[int(margins.argmin())])
         return margins
 
-    def _prove_phase(self, phase: tuple[int, int], step: tuple[int, int]) -> None:
+    def prove_phase(self, phase: tuple[int, int], step: tuple[int, int]) -> None:
+        """All colours at the pixels phase + step · place."""
         numbers = place_numbers(phase, step, (self.height, self.width))
-        places = torch.arange(len(numbers))
-        whole = torch.tensor([[0] * self.channels, [255] * self.channels]).expand(len(places), -1, -1)
-        waiting, batch = Boxes(places, whole), 16
+        whole = torch.tensor([[0] * self.channels, [255] * self.channels]).expand(len(numbers), -1, -1)
+        waiting, batch = Boxes(torch.arange(len(numbers)), whole), 4
         while len(waiting):
-            self._check_time()
-            boxes, waiting = waiting[:batch], waiting[batch:]
+            self.effort.check()
+            boxes = waiting[:batch]
             positions = torch.tensor(phase) + torch.tensor(step) * numbers[boxes.places]
-            bounds = self.margins.one_pixel(boxes.places, phase, positions, boxes.colours).amin(1)
-            batch = max(1, min(256, NUMBERS // self.margins.numbers))
+            try:
+                bounds = self.margins.one_pixel(boxes.places, phase, positions, boxes.colours).amin(1)
+                per_box = self.margins.numbers
+            except TooLarge:
+                if batch > 1:
+                    batch = 1
+                    continue
+                bounds, per_box = torch.full((1,), -torch.inf, dtype=torch.float64), NUMBERS
+            waiting = waiting[batch:]
+            batch = max(1, min(256, NUMBERS // per_box))
             self.looked_at += len(boxes)
             holds = bounds > self.needed
             self._keep(boxes[holds], positions[holds])
-            parts = self._split(boxes[~holds], positions[~holds], bounds[~holds])
-            waiting = Boxes.joined([waiting, *parts])
+            waiting = Boxes.joined([waiting, *self._split(boxes[~holds], positions[~holds], bounds[~holds])])
 
     def _split(self, boxes: Boxes, positions: Tensor, bounds: Tensor) -> list[Boxes]:
         """Smaller boxes where the bound did not hold; small ones are left to the network."""
@@ -144,7 +145,7 @@ class OnePixel:
         if not len(boxes):
             return []
         truth = self._ask(positions, boxes.middles())
-        # So many halvings until the distance of bound and truth is below the truth.
+        # So many halvings, about, until the distance of bound and truth is below the truth.
         halvings = ((truth - bounds) / (truth - self.needed).clamp_min(1e-9)).log() / -math.log(SHRINKAGE)
         return list(_cut(boxes, halvings.ceil().clamp(1, self.channels).long()))
 
@@ -158,24 +159,8 @@ class OnePixel:
     def _keep(self, boxes: Boxes, positions: Tensor) -> None:
         numbers = positions[:, :1] * self.width + positions[:, 1:]
         self.leaves.append(torch.cat([numbers, boxes.colours.flatten(1)], 1))
-        self.proved += float(boxes.count().double().sum())
-
-    @property
-    def share(self) -> float:
-        """Of all colours at all positions, what is proved."""
-        return self.proved / (self.height * self.width * 256.0**self.channels)
-
-    def _check_time(self) -> None:
-        now = time.thread_time()
-        if now - self.began > self.seconds:
-            raise GaveUp(f"{self.share:.1%} proved when the {self.seconds:g} s were over")
-        if not hasattr(self, "bounding"):
-            return
-        spent, left = now - self.bounding, self.seconds - (self.bounding - self.began)
-        if spent > TRIED * left and spent / max(self.share, 1e-9) > FAR * left:
-            raise GaveUp(
-                f"{self.share:.2%} proved in {spent:.0f} s, so that {self.seconds:g} s would by far not have sufficed"
-            )
+        colours = self.height * self.width * 256.0**self.channels
+        self.effort.share += float(boxes.count().double().sum()) / colours
 
 
 def _cut(boxes: Boxes, halvings: Tensor) -> Iterator[Boxes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,25 +16,30 @@ class Margins:
     """Bounds for one image and its label on one network.
 
     graph: simplified, in float64. image: C×H×W in [0, 1], float64. ``clean`` are the K − 1 margins of the image itself,
-    the label's score less that of each other class.
+    the label's score less that of each other class. ``watch`` is called before every layer, and may raise.
     """
 
-    def __init__(self, graph: Graph, image: Tensor, label: int) -> None:
-        self.graph, self.image, self.label = graph, image, label
+    def __init__(self, graph: Graph, image: Tensor, label: int, watch: Callable[[], None] = lambda: None) -> None:
+        self.graph, self.image, self.watch = graph, image, watch
         self.values = graph.values(image[None])
-        at_cut = self.values[graph.cut]
-        jacobian = torch.func.jacrev(graph.tail)(at_cut)[0, :, 0].flatten(1)  # K×N: exact, as it is affine
-        others = [k for k in range(len(jacobian)) if k != label]
-        self.differences: Tensor = jacobian[label] - jacobian[others]
         scores = self.values[-1][0]
+        others = [k for k in range(len(scores)) if k != label]
         self.clean = scores[label] - scores[others]
+        with torch.enable_grad():
+            at_cut = self.values[graph.cut].clone().requires_grad_()
+            affine = graph.tail(at_cut)[0]
+            rows = [
+                torch.autograd.grad(each, at_cut, retain_graph=True)[0].flatten()
+                for each in affine[label] - affine[others]
+            ]
+        self.differences = torch.stack(rows)  # (K−1)×N, from the value at the cut to the margins
         self.numbers = 1  # that a set of the last batch had at the largest layer, at most
         self._phase: tuple[tuple[int, int] | None, Propagation] | None = None
 
     def lowest(self, start: Zonotope, places: Tensor, phase: tuple[int, int] | None) -> Tensor:
-        """B×(K−1) lower bounds for the images that differ from the clean one by ``start``; see ``Propagation``."""
+        """B×(K−1) lower bounds for images that differ from the clean one by ``start``; see ``Propagation``."""
         if self._phase is None or self._phase[0] != phase:
-            self._phase = (phase, Propagation(self.graph, self.values, phase))
+            self._phase = (phase, Propagation(self.graph, self.values, phase, self.watch))
         last = self._phase[1](start, places)
         self.numbers = last.symbols.shape[1] * self._phase[1].largest
         weights = self.differences.T

@@ -17,18 +17,27 @@ from pixelproof.certify.zonotope import Zonotope, larger, listed, rectified, slo
 
 #: A layer within a window is one matrix up to so many entries; a matrix product is much faster than many small windows.
 MATRIX = 1 << 21
+#: Numbers that the symbols at one layer may have: 1 GB, of which a few are held at once.
+LIMIT = 1 << 27
 #: What stands for a value outside the picture in a maximum.
 LOWEST = -1e30
+
+
+class TooLarge(Exception):  # noqa: N818 - no error: smaller sets may fit
+    """The symbols would take more than ``LIMIT`` numbers."""
 
 
 class Propagation:
     """Pushes zonotopes around the clean ``values`` of a graph through its nodes, up to its cut.
 
     values: those of one image, 1×C×H×W or 1×F. ``phase``: which pixels change; None for differences in the whole image.
+    ``watch`` is called before every layer, and may raise to end it all.
     """
 
-    def __init__(self, graph: Graph, values: list[Tensor], phase: tuple[int, int] | None) -> None:
-        self.graph, self.values = graph, values
+    def __init__(
+        self, graph: Graph, values: list[Tensor], phase: tuple[int, int] | None, watch: Callable[[], None]
+    ) -> None:
+        self.graph, self.values, self.watch = graph, values, watch
         self.windows: list[tuple[Window | None, bool]] = [(None, False)] * len(values)
         if phase is not None:
             step, size = period(graph), (values[0].shape[2], values[0].shape[3])
@@ -41,26 +50,31 @@ class Propagation:
     def __call__(self, start: Zonotope, places: Tensor) -> Zonotope:
         """The differences at the cut, in the whole grid, from those at the image, within its window.
 
-        places: B, each set's pixel by its number in the phase.
+        places: B, each set's pixel by its number in the phase. Raises ``TooLarge``.
         """
         batch = _Batch(self, places)
         batch.count = start.symbols.shape[1]
         state = {0: start}
         for number, node in enumerate(self.graph.nodes[: self.graph.cut], 1):
+            self.watch()
+            if len(places) * batch.count * self.size(number) > LIMIT:
+                raise TooLarge
             state[number] = batch.through(number, node, [state[i] for i in node.inputs])
             for each in node.inputs:
                 if self.graph.last_reader[each] == number and each != self.graph.cut:
                     state.pop(each, None)
         return batch.whole(state[self.graph.cut], self.graph.cut)
 
+    def size(self, number: int) -> int:
+        """The numbers of a value, in its window where it is kept in one."""
+        window, kept = self.windows[number]
+        value = self.values[number][0]
+        return len(value) * window.height * window.width if window and kept else value.numel()
+
     @cached_property
     def largest(self) -> int:
-        """The numbers of the largest value, in its window."""
-        sizes = [window.height * window.width if window and kept else 0 for window, kept in self.windows]
-        return max(
-            value[0, :, 0, 0].numel() * size if size else value.numel()
-            for value, size in zip(self.values, sizes, strict=True)
-        )
+        """The numbers of the largest value."""
+        return max(self.size(number) for number in range(self.graph.cut + 1))
 
     def table(self, number: int) -> Table:
         """Where the windows of a value lie."""

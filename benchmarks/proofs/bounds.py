@@ -1,0 +1,168 @@
+"""Proofs by bounds: images decided, the seconds of processor time that takes, and random attacks on what is proved.
+
+Usage: python -m benchmarks.proofs.bounds FOLDER [--mnist DIR]
+
+Every image's outcome is kept in FOLDER and asked once, so that an interrupted measurement goes on.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.judged import at_least, at_most
+from benchmarks.missing import MissingError
+from benchmarks.options import Row
+from benchmarks.pictures import UInt8, correct
+from pixelproof.certify.bounds import prove_bounds
+from pixelproof.files import write_whole
+from pixelproof.units import to_unit
+from pixelproof.zoo import registry
+
+COMMAND = "python -m benchmarks.proofs.bounds FOLDER"
+#: Random images within the constraint that each proved image is attacked with, and how many at a time.
+TRIES, BATCH = 100_000, 1_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, a constraint, so many images, and the seconds for each; ``decided``: the share to reach, in %.
+
+    ``proved``: how many images are to be proved. ``mean`` and ``most``: seconds of a proved image.
+    """
+
+    network: str
+    constraint: Literal["few-pixel", "threshold"]
+    threshold: int
+    images: int
+    seconds: float
+    decided: float | None = None
+    proved: int | None = None
+    mean: float | None = None
+    most: float | None = None
+
+    def __str__(self) -> str:
+        what = "one colour pixel" if self.constraint == "few-pixel" else f"L∞ th = {self.threshold}"
+        return f"{self.network}, {what}, first {self.images} correct images"
+
+
+CASES = (
+    Case("lenet", "few-pixel", 1, 30, 600, decided=100, mean=45, most=120),
+    Case("strided-cnn", "few-pixel", 1, 30, 600, decided=90),
+    Case("resnet20-mnist", "threshold", 1, 10, 600, proved=9),
+    Case("resnet20-mnist", "threshold", 2, 10, 600, proved=1),
+    Case("resnet20-fast", "few-pixel", 1, 3, 60),
+)
+SMALL = (Case("lenet", "few-pixel", 1, 2, 60),)
+
+
+def rows(folder: Path, mnist: str | None, small: bool = False) -> list[Row]:
+    """All rows; ``folder`` keeps what each image came to, ``mnist`` names the data of the grey network."""
+    found: list[Row] = []
+    for case in SMALL if small else CASES:
+        try:
+            found += _case_rows(case, [*_outcomes(case, folder, mnist)])
+        except MissingError as error:
+            print(f"{case}: left out. {error}", flush=True)
+    return [{**row, "command": COMMAND} for row in found]
+
+
+def _outcomes(case: Case, folder: Path, mnist: str | None) -> Iterator[dict[str, Any]]:
+    """What each image came to, from ``folder`` or now."""
+    grey = registry.entry(case.network).shape[2] == 1
+    if grey and mnist is None:
+        raise MissingError("It needs MNIST; give --mnist DIR.")
+    if reason := registry.absence(f"zoo:{case.network}", case.network):
+        raise MissingError(reason)
+    network = registry.load(case.network)
+    pictures = correct(network, f"idx:{mnist}" if grey else "bundled", case.images)
+    for image, label, index in zip(pictures.images, pictures.labels.tolist(), pictures.indices, strict=True):
+        path = folder / f"{case.network}-{case.constraint}-{case.threshold}-{index}.json"
+        if not path.exists():
+            outcome = _outcome(case, network, image, label)
+            write_whole(path, json.dumps(outcome))
+            print(f"{case}, image {index}: {outcome['answer']}, {outcome['seconds']:.1f} s", flush=True)
+        yield json.loads(path.read_text("utf-8"))
+
+
+def _outcome(case: Case, network: nn.Module, image: UInt8, label: int) -> dict[str, Any]:
+    begun = time.process_time()
+    attempt = prove_bounds(network, image, label, case.constraint, case.threshold, case.seconds)
+    seconds = time.process_time() - begun
+    answer = "proved" if attempt.proved else "open" if attempt.found is None else "broken"
+    attacked = _broken_by_chance(case, network, image, label) if attempt.proved else None
+    return {
+        "answer": answer,
+        "reason": attempt.reason,
+        "size": attempt.size,
+        "queries": attempt.queries,
+        "seconds": seconds,
+        "attacked": attacked,
+        "body": attempt.body,
+    }
+
+
+def _broken_by_chance(case: Case, network: nn.Module, image: UInt8, label: int) -> int:
+    """How many of ``TRIES`` random images within the constraint are answered otherwise."""
+    generator, broken = np.random.default_rng(0), 0
+    height, width, channels = image.shape
+    for _ in range(TRIES // BATCH):
+        images = np.repeat(image[None], BATCH, 0)
+        if case.constraint == "few-pixel":
+            places = (np.arange(BATCH), generator.integers(height, size=BATCH), generator.integers(width, size=BATCH))
+            images[places] = generator.integers(256, size=(BATCH, channels))
+        else:
+            moves = generator.integers(-case.threshold, case.threshold + 1, size=images.shape)
+            images = (images + moves).clip(0, 255).astype(np.uint8)
+        with torch.inference_mode():
+            broken += int((network(to_unit(torch.from_numpy(images))).argmax(1) != label).sum())
+    return broken
+
+
+def _case_rows(case: Case, outcomes: list[dict[str, Any]]) -> list[Row]:
+    proved = [each for each in outcomes if each["answer"] == "proved"]
+    broken = [each for each in outcomes if each["answer"] == "broken"]
+    shown = {"broken": len(broken), "proved": len(proved), "open": len(outcomes) - len(broken) - len(proved)}
+    decided = 100 * (len(proved) + len(broken)) / len(outcomes)
+    found = [at_least(f"{case}: decided", decided, "%", case.decided, **shown)]
+    if case.proved is not None:
+        found.append(at_least(f"{case}: proved", len(proved), "images", case.proved))
+    if proved:
+        seconds = [each["seconds"] for each in proved]
+        sizes = [each["size"] for each in proved]
+        found += [
+            at_most(f"{case}: processor time of a proved image, mean", float(np.mean(seconds)), "s", case.mean),
+            at_most(f"{case}: processor time of a proved image, most", max(seconds), "s", case.most),
+            at_most(f"{case}: boxes of a certificate, mean", float(np.mean(sizes)), "boxes", None),
+            at_most(
+                f"{case}: proved images broken by {TRIES:,} random tries each",
+                sum(each["attacked"] for each in proved),
+                "tries",
+                0,
+            ),
+        ]
+    return found
+
+
+def main() -> None:
+    """Print every row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--mnist", help="the folder of MNIST's official files")
+    parser.add_argument("--small", action="store_true", help="two images, a minute")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for row in rows(options.folder, options.mnist, options.small):
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
