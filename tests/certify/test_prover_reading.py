@@ -92,7 +92,8 @@ class WithConstant(nn.Module):
         self.register_buffer("constant", torch.ones(3, 3, *SIZE[:2]))
 
     def forward(self, x):
-        return torch.flatten(torch.cat([x, self.constant], 1), 1)
+        joined = torch.cat([x, self.get_buffer("constant")], 1)
+        return torch.flatten(joined, 1)
 
 
 @pytest.mark.parametrize(

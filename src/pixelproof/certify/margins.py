@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.certify.graph import Graph
-from pixelproof.certify.propagation import Propagation
+from pixelproof.certify.propagation import Matrices, Propagation
 from pixelproof.certify.zonotope import Zonotope
 
 
@@ -34,12 +34,13 @@ class Margins:
             ]
         self.differences = torch.stack(rows)  # (K−1)×N, from the value at the cut to the margins
         self.numbers = 1  # that a set of the last batch had at the largest layer, at most
+        self._matrices: Matrices = {}
         self._phase: tuple[tuple[int, int] | None, Propagation] | None = None
 
     def lowest(self, start: Zonotope, places: Tensor, phase: tuple[int, int] | None) -> Tensor:
         """B×(K−1) lower bounds for images that differ from the clean one by ``start``; see ``Propagation``."""
         if self._phase is None or self._phase[0] != phase:
-            self._phase = (phase, Propagation(self.graph, self.values, phase, self.watch))
+            self._phase = (phase, Propagation(self.graph, self.values, phase, self.watch, self._matrices))
         last = self._phase[1](start, places)
         self.numbers = last.symbols.shape[1] * self._phase[1].largest
         weights = self.differences.T

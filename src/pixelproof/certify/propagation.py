@@ -23,6 +23,10 @@ LIMIT = 1 << 27
 LOWEST = -1e30
 
 
+#: Convolutions from window to window as matrices, by the number of the node and how the windows lie to each other.
+Matrices = dict[tuple[int, ...], Tensor | None]
+
+
 class TooLarge(Exception):  # noqa: N818 - no error: smaller sets may fit
     """The symbols would take more than ``LIMIT`` numbers."""
 
@@ -31,19 +35,23 @@ class Propagation:
     """Pushes zonotopes around the clean ``values`` of a graph through its nodes, up to its cut.
 
     values: those of one image, 1×C×H×W or 1×F. ``phase``: which pixels change; None for differences in the whole image.
-    ``watch`` is called before every layer, and may raise to end it all.
+    ``watch`` is called before every layer, and may raise to end it all. ``matrices`` are kept from phase to phase.
     """
 
     def __init__(
-        self, graph: Graph, values: list[Tensor], phase: tuple[int, int] | None, watch: Callable[[], None]
+        self,
+        graph: Graph,
+        values: list[Tensor],
+        phase: tuple[int, int] | None,
+        watch: Callable[[], None],
+        matrices: Matrices,
     ) -> None:
-        self.graph, self.values, self.watch = graph, values, watch
+        self.graph, self.values, self.watch, self.matrices = graph, values, watch, matrices
         self.windows: list[tuple[Window | None, bool]] = [(None, False)] * len(values)
         if phase is not None:
             step, size = period(graph), (values[0].shape[2], values[0].shape[3])
             self.windows = windows(graph, [each.shape for each in values], phase, step)
             self.places = place_numbers(phase, step, size)
-        self._matrices: dict[int, Tensor | None] = {}
         self._tables: dict[int, Table] = {}
         self._cleans: dict[tuple[int, Window, float], Tensor] = {}
 
@@ -95,14 +103,16 @@ class Propagation:
 
     def matrix(self, number: int, layer: Convolution, source: Window, target: Window) -> Tensor | None:
         """The convolution from window to window as a matrix, inputs × outputs; None where that is too large."""
-        if number not in self._matrices:
+        pads = source.needed(target, layer.extent, layer.stride, (layer.padding[0], layer.padding[2]))
+        key = (number, source.height, source.width, *pads)
+        if key not in self.matrices:
             channels = self.values[self.graph.nodes[number - 1].inputs[0]].shape[1]
             entries = channels * source.height * source.width
-            self._matrices[number] = None
+            self.matrices[key] = None
             if entries * len(layer.weight) * target.height * target.width <= MATRIX:
                 identity = torch.eye(entries, dtype=layer.weight.dtype).view(-1, channels, source.height, source.width)
-                self._matrices[number] = _between(layer, source, target)(identity).flatten(1).contiguous()
-        return self._matrices[number]
+                self.matrices[key] = _between(layer, source, target)(identity).flatten(1).contiguous()
+        return self.matrices[key]
 
 
 class _Batch:
