@@ -165,7 +165,7 @@ def breaks(module: nn.Module, image: UInt8Array) -> bool:
 def answers(module: nn.Module, images: Sequence[UInt8Array]) -> list[int]:
     """The classes that the module gives ``images``."""
     with torch.inference_mode():
-        scores = module(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255)
+        scores = module(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous().float() / 255)
     return scores.argmax(1).tolist()
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import pixelproof
 from certify_kit import answer, breaks, classifier_of, convolutional, module_of, random_image, threshold_proof
 from pixelproof.certify.attempt import Attempt
 from pixelproof.certify.check import check
@@ -307,3 +308,14 @@ def test_classifiers_are_compared_by_their_own_answers():
     module, image = convolutional((4, 4, 3)), random_image((4, 4, 3))
     scores = classifier_of(module).scores(torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255)
     assert int(scores.argmax()) == answer(module, image)
+
+
+def test_from_python():
+    module = convolutional((4, 4, 3), seed=2)
+    images = np.stack([random_image((4, 4, 3), seed) for seed in range(3)])
+    options = {"attacks": ("few-pixel",), "levels": (1,), "max_queries": 2, "search": "sparse-random", "samples": 3}
+    labels = np.array([answer(module, image) for image in images])
+    result = pixelproof.assess(module, images, labels, certify="bounds", certify_seconds=30, device="cpu", **options)
+    assert {each.method for each in result.run.certificates()} == {"bounds"}
+    with pytest.raises(InputError, match="--certify-seconds"):
+        pixelproof.assess(module, images, labels, certify_seconds=0, **options)

@@ -70,21 +70,32 @@ class _Propagation:
         self._network = network
         self._symbols = 0  # so far
         self._found: dict[fx.Node, Zonotope] = {}
+        self._waiting = {step.node for step in network.steps}  # those that may read what was found
 
     def of_boxes(self, low: Tensor, high: Tensor) -> Zonotope:
         """The scores of the boxes from ``low`` to ``high``, B×C×H×W."""
         for step in self._network.steps:
+            if step.layer == "relu" and self._comes_after_maximum(step):
+                continue
             if step.layer == "image":
                 self._found[step.node] = self._box(step, low, high)
             elif step.layer == "relu":
-                if not self._comes_after_maximum(step):
-                    self._found[step.node] = self._relu(step)
+                self._found[step.node] = self._relu(step)
             elif step.layer == "max":
                 self._found[step.node] = self._maximum(step)
             else:
                 parts = [_through(self._network, step, k, self._found[node]) for k, node in enumerate(step.inputs)]
                 self._found[step.node] = reduce(_added, parts)
+            self._release(step)
         return self._found[self._network.output]
+
+    def _release(self, step: Step) -> None:
+        """Let go of what nobody reads any more: in deep networks all of it is more than a machine has."""
+        read = {step.node, *(node for node in step.inputs if node not in self._found)}  # and a ReLU before its maximum
+        self._waiting -= read
+        for node in {source for each in read for source in each.all_input_nodes}:
+            if self._waiting.isdisjoint(node.users):
+                self._found.pop(node, None)
 
     def _box(self, step: Step, low: Tensor, high: Tensor) -> Zonotope:
         """One symbol for every value that may change."""
