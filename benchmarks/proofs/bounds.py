@@ -22,7 +22,10 @@ from benchmarks.missing import MissingError
 from benchmarks.options import Row
 from benchmarks.pictures import UInt8, correct
 from pixelproof.certify.bounds import prove_bounds
+from pixelproof.certify.check import check
 from pixelproof.files import write_whole
+from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.runs.record import Certificate
 from pixelproof.units import to_unit
 from pixelproof.zoo import registry
 
@@ -89,7 +92,21 @@ def _outcomes(case: Case, folder: Path, mnist: str | None) -> Iterator[dict[str,
             outcome = _outcome(case, network, image, label)
             write_whole(path, json.dumps(outcome))
             print(f"{case}, image {index}: {outcome['answer']}, {outcome['seconds']:.1f} s", flush=True)
-        yield json.loads(path.read_text("utf-8"))
+        outcome = json.loads(path.read_text("utf-8"))
+        if outcome["answer"] == "proved" and "flaw" not in outcome:
+            outcome |= _examined(case, network, image, label, outcome)
+            write_whole(path, json.dumps(outcome))
+        yield outcome
+
+
+def _examined(case: Case, network: nn.Module, image: UInt8, label: int, outcome: dict[str, Any]) -> dict[str, Any]:
+    """What random images and the checker say of a proof."""
+    broken = _broken_by_chance(case, network, image, label)
+    facts = [outcome[name] for name in ("size", "queries", "seconds", "body")]
+    certificate = Certificate(0, case.constraint, case.threshold, "bounds", "", True, "", *facts)
+    begun = time.process_time()
+    flaw = check(certificate, image, label, TorchClassifier(network, name=case.network, kind="logits"))
+    return {"attacked": broken, "flaw": flaw, "check_seconds": time.process_time() - begun}
 
 
 def _outcome(case: Case, network: nn.Module, image: UInt8, label: int) -> dict[str, Any]:
@@ -97,14 +114,12 @@ def _outcome(case: Case, network: nn.Module, image: UInt8, label: int) -> dict[s
     attempt = prove_bounds(network, image, label, case.constraint, case.threshold, case.seconds)
     seconds = time.process_time() - begun
     answer = "proved" if attempt.proved else "open" if attempt.found is None else "broken"
-    attacked = _broken_by_chance(case, network, image, label) if attempt.proved else None
     return {
         "answer": answer,
         "reason": attempt.reason,
         "size": attempt.size,
         "queries": attempt.queries,
         "seconds": seconds,
-        "attacked": attacked,
         "body": attempt.body,
     }
 
@@ -140,6 +155,18 @@ def _case_rows(case: Case, outcomes: list[dict[str, Any]]) -> list[Row]:
         found += [
             at_most(f"{case}: processor time of a proved image, mean", float(np.mean(seconds)), "s", case.mean),
             at_most(f"{case}: processor time of a proved image, most", max(seconds), "s", case.most),
+            at_least(
+                f"{case}: proofs that the checker accepts",
+                sum(each["flaw"] is None for each in proved),
+                "proofs",
+                len(proved),
+            ),
+            at_most(
+                f"{case}: processor time of a check, mean",
+                float(np.mean([each["check_seconds"] for each in proved])),
+                "s",
+                None,
+            ),
             at_most(f"{case}: boxes of a certificate, mean", float(np.mean(sizes)), "boxes", None),
             at_most(
                 f"{case}: proved images broken by {TRIES:,} random tries each",

@@ -198,3 +198,12 @@ def test_the_allowance_of_a_linear_layer_by_hand():
     gamma1, gamma3 = unit / (1 - unit), 3 * unit / (1 - 3 * unit)
     by_hand = gamma3 * ((0.5 + 2 + 0.25) + (0.25 + 1 + 1)) + gamma1 * (0.5 * 0.5 + 3 * 1.0)
     assert allowance(read_module(network, (1, 2, 1)), image, 0) == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_equal_scores_are_neither_proved_nor_broken():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(2, 2))
+    nn.init.zeros_(network[1].weight)
+    nn.init.zeros_(network[1].bias)
+    attempt = prove_bounds(network, picture(0, (1, 2, 1)), 0, "few-pixel", 1, 60.0)
+    assert (attempt.proved, attempt.found) == (False, None)
+    assert attempt.reason == "the two highest scores are equal at an image within the constraint"

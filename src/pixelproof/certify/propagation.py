@@ -17,8 +17,8 @@ from pixelproof.certify.zonotope import Zonotope, larger, listed, rectified, slo
 
 #: A layer within a window is one matrix up to so many entries; a matrix product is much faster than many small windows.
 MATRIX = 1 << 21
-#: Numbers that the symbols at one layer may have: 1 GB, of which a few are held at once.
-LIMIT = 1 << 27
+#: Numbers that the symbols at one layer may have: 0.5 GB, of which a few are held at once.
+LIMIT = 1 << 26
 #: What stands for a value outside the picture in a maximum.
 LOWEST = -1e30
 
