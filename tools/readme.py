@@ -89,7 +89,8 @@ def zoo() -> str:
     remarks = []
     for path in sorted(WEIGHTS.glob("*.json")):
         card = json.loads(path.read_text("utf-8"))
-        command = f"`pixelproof train {card['name']} {ZOO[card['name']].data} --out DIR`"
+        precision = " --full-precision" if card["precision"] == "float32" else ""
+        command = f"`pixelproof train {card['name']} {ZOO[card['name']].data}{precision} --out DIR`"
         own = f"{card['test']['name']} | {100 * card['accuracy']:.2f} %"
         lines.append(f"| {card['name']} | {card['parameters']:,} | {own} | {command} |")
         remarks += [f"\n{card['name']}: {card['remark']}"] if card.get("remark") else []
