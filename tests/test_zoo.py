@@ -24,6 +24,7 @@ PARAMETERS = {
     "nin": 968_394,  # Lin et al.'s published network: 966,986; 1,408 biases are batch normalisations here
     "preact-resnet18": 11_172_170,  # no count in the paper; derived in test_preact_resnet.py
     "preact-resnet18-pgd": 11_172_170,
+    "preact-resnet20": 272_282,  # derived in the same place
     "resnet20": 269_722,  # table 6 of He et al.: 0.27 M
     "resnet20-distilled": 269_722,
     "resnet20-fast": 269_722,
@@ -34,10 +35,18 @@ PARAMETERS = {
     "resnet20-pgd": 269_722,
     "resnet32": 464_154,  # 0.46 M
     "resnet56": 853_018,  # 0.85 M
+    "strided-cnn": 79_130,  # three convolutions with biases, their normalisations, a full layer
     "wide-resnet-16-8": 10_961_370,  # table 4 of Zagoruyko & Komodakis: 11.0 M
 }
 #: Test accuracies that the bundled weights reach at least.
-ACCURACY = {"lenet": 0.72, "resnet20": 0.905, "resnet20-mnist": 0.98, "resnet20-pentomino": 0.9}
+ACCURACY = {
+    "lenet": 0.72,
+    "strided-cnn": 0.79,
+    "preact-resnet20": 0.86,
+    "resnet20": 0.905,
+    "resnet20-mnist": 0.98,
+    "resnet20-pentomino": 0.9,
+}
 #: What the networks of Vargas & Kotyan (2019, tables IV and V) reach.
 PUBLISHED = {
     "all-cnn": 0.8846,

@@ -27,6 +27,7 @@ def _count(network):
 
 def test_the_counts_follow_from_the_widths():
     assert _count(PreactResNet()) == _parameters(64, (64, 128, 256, 512), 2) == 11_172_170
+    assert _count(PreactResNet(stem=16, widths=(16, 32, 64), units=3)) == _parameters(16, (16, 32, 64), 3) == 272_282
     assert _count(PreactResNet(3, stem=4, widths=(4, 8), units=3)) == _parameters(4, (4, 8), 3, classes=3)
 
 

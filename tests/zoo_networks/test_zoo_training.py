@@ -62,9 +62,9 @@ def _interrupt(status):
         raise KeyboardInterrupt
 
 
-#: One draws dropout, one random starts, one noise.
+#: One draws dropout, one random starts, one noise, one pixels.
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["nin", "resnet20-fast", "resnet20-noise"])
+@pytest.mark.parametrize("name", ["nin", "resnet20-fast", "resnet20-noise", "strided-cnn"])
 def test_an_interruption_changes_nothing(name, tmp_path):
     _train(name, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -103,10 +103,28 @@ def test_new_fields_leave_the_identity_of_older_trainings():
 
 def test_what_changes_the_outcome_changes_the_identity():
     recipe = Recipe(epochs=20)
-    others = [{"optimiser": "adam"}, {"epochs": 21}, {"noise": 8.0}, {"temperature": 20.0}, {"label_smoothing": 0.1}]
+    others = [
+        {"optimiser": "adam"},
+        {"epochs": 21},
+        {"noise": 8.0},
+        {"pixels": 8},
+        {"temperature": 20.0},
+        {"label_smoothing": 0.1},
+    ]
     recipes = [recipe, *(replace(recipe, **other) for other in others)]
     every = [*map(_identity, recipes), _identity(recipe, "fast(epsilon=8,step=10)"), _identity(recipe, "pgd")]
     assert len(set(every)) == len(every)
+
+
+def test_painted_pixels_have_corner_colours_and_others_are_as_they_were():
+    images = torch.full((5, 3, 6, 7), 0.4)
+    painted = training._painted(images, 4, torch.Generator().manual_seed(0))
+    changed = (painted != images).any(1).flatten(1)
+    assert torch.equal(images, torch.full_like(images, 0.4))
+    assert all(1 <= int(each) <= 4 for each in changed.sum(1))  # two may be drawn at one place
+    assert len({tuple(each.tolist()) for each in changed}) > 1
+    values = painted.movedim(1, -1).flatten(1, 2)[changed]
+    assert set(values.flatten().tolist()) == {0.0, 1.0}
 
 
 # Adversarial training
