@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -34,9 +34,10 @@ ASKABLE = 64
 SHORT = 0.02
 #: Cells of the colours' grid at one position, beyond which covering is not looked at.
 LARGEST_GRID = 1 << 26
-#: Rows of a call to the model, and boxes of a position bounded together.
+#: Rows of a call to the model, and boxes bounded together, of one position or of neighbours in a row.
 ROWS = 64
 
+Integers = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.int16]  # n×(1 + 2C): position, lowest colour, highest colour
 
 
@@ -140,21 +141,21 @@ def _check_one_pixel(
 ) -> None:
     """Boxes of colours: at every position they cover all colours, and each is bounded or small enough to be asked."""
     boxes = _boxes(body, image.shape)
-    for place, here in _by_position(boxes, image.shape):
-        if not _covers(here):
+    boxes = boxes[np.argsort(boxes[:, 0], kind="stable")]
+    ends = np.searchsorted(boxes[:, 0], np.arange(image.shape[0] * image.shape[1] + 1))
+    for place, (start, stop) in enumerate(pairwise(ends)):
+        if not _covers(boxes[start:stop, 1:]):
             raise _FlawError(f"its boxes leave out colours at {_where(place, image)}")
-    for place, here in _by_position(boxes, image.shape):
-        for part in np.split(here, range(ROWS, len(here), ROWS)):
-            _check_part(place, part, image, label, network, needed, asked)
+    for part in np.split(boxes, range(ROWS, len(boxes), ROWS)):
+        _check_part(part, image, label, network, needed, asked)
 
 
-def _check_part(
-    place: int, boxes: Boxes, image: UInt8Array, label: int, network: Network, needed: float, asked: _Asked
-) -> None:
-    low, high = (_coloured(image, place, corner) for corner in np.split(boxes.astype(np.int64), 2, axis=1))
-    bounds = lowest_margins(network, label, low.permute(0, 3, 1, 2), high.permute(0, 3, 1, 2))
-    for box, bound in zip(boxes[~(bounds > needed).numpy()], bounds[~(bounds > needed)].tolist(), strict=True):
-        lowest, highest = np.split(box.astype(np.int64), 2)
+def _check_part(boxes: Boxes, image: UInt8Array, label: int, network: Network, needed: float, asked: _Asked) -> None:
+    places, *corners = np.split(boxes.astype(np.int64), [1, 1 + image.shape[2]], axis=1)
+    low, high = (_coloured(image, places[:, 0], corner) for corner in corners)
+    bounds = lowest_margins(network, label, low.permute(0, 3, 1, 2), high.permute(0, 3, 1, 2)).numpy()
+    for k in np.flatnonzero(~(bounds > needed)):
+        place, lowest, highest, bound = int(places[k, 0]), corners[0][k], corners[1][k], bounds[k]
         if np.prod(highest - lowest + 1) > ASKABLE:
             raise _FlawError(
                 f"the margin of the colours {lowest.tolist()} to {highest.tolist()} at {_where(place, image)} is "
@@ -163,7 +164,8 @@ def _check_part(
         colours = np.stack(np.meshgrid(*map(np.arange, lowest, highest + 1), indexing="ij"), -1).reshape(
             -1, len(lowest)
         )
-        asked.check(_coloured(image, place, colours), f"a colour at {_where(place, image)}")
+        same = np.full(len(colours), place)
+        asked.check(_coloured(image, same, colours), f"a colour at {_where(place, image)}")
 
 
 def _boxes(body: dict[str, Any], shape: tuple[int, ...]) -> Boxes:
@@ -183,16 +185,6 @@ def _boxes(body: dict[str, Any], shape: tuple[int, ...]) -> Boxes:
     return boxes
 
 
-def _by_position(boxes: Boxes, shape: tuple[int, ...]) -> Iterator[tuple[int, Boxes]]:
-    """Every position of the image with its boxes n×2C, perhaps none; large ones first, which are alike to bound."""
-    low, high = np.split(boxes[:, 1:].astype(np.float64), 2, axis=1)
-    sizes = np.prod(high - low + 1, axis=1)
-    ordered = boxes[np.lexsort((-sizes, boxes[:, 0]))]
-    ends = np.searchsorted(ordered[:, 0], np.arange(shape[0] * shape[1] + 1))
-    for place, (start, stop) in enumerate(pairwise(ends)):
-        yield place, ordered[start:stop, 1:]
-
-
 def _covers(boxes: Boxes) -> bool:
     """Whether ``boxes`` n×2C leave no colour out: all cells between their faces are marked, in whole numbers."""
     low, high = np.split(boxes.astype(np.int64), 2, axis=1)
@@ -208,11 +200,11 @@ def _covers(boxes: Boxes) -> bool:
     return bool(marked.all())
 
 
-def _coloured(image: UInt8Array, place: int, colours: npt.NDArray[np.int64]) -> Tensor:
-    """``image`` n times with the n×C ``colours`` at the position ``place``: n×H×W×C whole numbers."""
-    images = torch.from_numpy(image.astype(np.int64)).repeat(len(colours), 1, 1, 1)
-    images[:, place // image.shape[1], place % image.shape[1]] = torch.from_numpy(colours)
-    return images
+def _coloured(image: UInt8Array, places: Integers, colours: Integers) -> Tensor:
+    """``image`` n times with the n×C ``colours`` at the n positions ``places``: n×H×W×C whole numbers."""
+    images = np.repeat(image[None].astype(np.int64), len(colours), 0)
+    images[np.arange(len(colours)), places // image.shape[1], places % image.shape[1]] = colours
+    return torch.from_numpy(images)
 
 
 def _where(place: int, image: UInt8Array) -> str:

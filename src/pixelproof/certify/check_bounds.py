@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from pixelproof.certify.check_network import Network, Step
 
 #: Values that the boxes bounded at once may have in the widest layer.
-AT_ONCE = 1 << 18
+AT_ONCE = 300 << 10
 #: What a maximum finds outside of a picture.
 OUTSIDE = -1e30
 
