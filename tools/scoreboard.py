@@ -18,7 +18,7 @@ import torch
 
 from pixelproof.data import load_cifar10
 from pixelproof.jobs.train import accuracy
-from pixelproof.results import level_rows
+from pixelproof.results.levels import level_rows
 from pixelproof.runs import Manifest, RunStore
 
 ROOT = Path(__file__).parent.parent

@@ -1,7 +1,5 @@
 """Files: written so that a reader sees the old one or the new one, never half of it; and their names."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

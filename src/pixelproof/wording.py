@@ -1,7 +1,5 @@
 """How numbers and attacks are written, everywhere: in sentences, tables, figures and the terminal."""
 
-from __future__ import annotations
-
 from math import inf
 
 FEW_PIXEL = "few-pixel"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from pixelproof.results import Interval, Rate, wilson
+from pixelproof.results.intervals import Interval, Rate, wilson
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pixelproof.results import LevelRow, Rate, level_rows, robust_accuracy
+from pixelproof.results.intervals import Rate
+from pixelproof.results.levels import LevelRow, level_rows, robust_accuracy
 from pixelproof.runs.record import Record, Selection
 
 RecordMaker = Callable[..., Record]

@@ -10,18 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelproof.results import (
-    LevelRow,
-    MinimalThresholds,
-    Rate,
-    at_levels,
-    class_changes,
-    distance,
-    duality_rows,
-    first_level,
-    level_rows,
-    minimal_thresholds,
-)
+from pixelproof.results.confusion import class_changes
+from pixelproof.results.derived_levels import at_levels, first_level
+from pixelproof.results.duality import duality_rows
+from pixelproof.results.intervals import Rate
+from pixelproof.results.levels import LevelRow, level_rows
+from pixelproof.results.minimal import MinimalThresholds, distance, minimal_thresholds
 from pixelproof.runs.record import Record, Selection
 
 RecordMaker = Callable[..., Record]

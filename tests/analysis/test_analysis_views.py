@@ -8,18 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pixelproof.results import (
-    Change,
-    DualityRow,
-    Rate,
-    accuracy_curves,
-    by_attack,
-    class_changes,
-    class_rows,
-    duality_rows,
-    pooled_by_class,
-    query_curves,
-)
+from pixelproof.results.confusion import Change, class_changes
+from pixelproof.results.curves import accuracy_curves
+from pixelproof.results.duality import DualityRow, duality_rows
+from pixelproof.results.intervals import Rate
+from pixelproof.results.outcomes import by_attack
+from pixelproof.results.per_class import class_rows, pooled_by_class
+from pixelproof.results.query_curves import query_curves
 from pixelproof.runs.record import Record
 from pixelproof.wording import attack_name, count, decimal, listed, percent, plural, safe_name
 

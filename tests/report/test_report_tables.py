@@ -13,7 +13,7 @@ import pytest
 from pixelproof.report import write_tables
 from pixelproof.report.assess_tables import all_tables, level_table, setting_tables
 from pixelproof.report.table import Column, Table, flat
-from pixelproof.results import Interval, Rate
+from pixelproof.results.intervals import Interval, Rate
 from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
 

@@ -208,7 +208,9 @@ def test_the_demonstration_says_what_was_done_and_is_within_its_budget(conducted
 def test_the_summary_is_in_plain_words(conducted: Conducted) -> None:
     _, view = conducted
     sentences = study_summary(view)
-    assert sentences[0].startswith("Some samples are fooled under one norm only, which a test with the other would miss")
+    assert sentences[0].startswith(
+        "Some samples are fooled under one norm only, which a test with the other would miss"
+    )
     assert any("claims held here" in sentence for sentence in sentences)
     assert sentences[-1].startswith("All this is what 40 queries a sample and level can find")
     assert all(sentence.endswith(".") for sentence in sentences)

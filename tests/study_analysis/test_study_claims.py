@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from pixelproof.results import Rate
 from pixelproof.results.claim import Verdict
+from pixelproof.results.intervals import Rate
 from pixelproof.results.study import Assessed, PaperClaim, claims, claims_of_published, spearman
 
 RunMaker = Callable[..., Assessed]

@@ -14,7 +14,8 @@ from pixelproof.report import study_figures as figures
 from pixelproof.report import study_tables as tables
 from pixelproof.report.figure import Figure
 from pixelproof.report.table import Bold, Column, Table
-from pixelproof.results import Rate, study
+from pixelproof.results import study
+from pixelproof.results.intervals import Rate
 from pixelproof.results.study import Answer, Assessed
 
 pytestmark = pytest.mark.slow

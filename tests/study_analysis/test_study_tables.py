@@ -7,7 +7,7 @@ from math import floor
 
 import pytest
 
-from pixelproof.results import Rate
+from pixelproof.results.intervals import Rate
 from pixelproof.results.study import (
     Assessed,
     Duel,

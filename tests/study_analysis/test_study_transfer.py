@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixelproof.results import Rate
+from pixelproof.results.intervals import Rate
 from pixelproof.results.study import Answer, FastRow, TransferCell, broken_diagonal, fast_rows, transfer_cells
 
 FEW, STEPS = "few-pixel", "threshold"

@@ -1,7 +1,5 @@
 """How far the deployed network's float32 margins may be from exact arithmetic: the allowance τ."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

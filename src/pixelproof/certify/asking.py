@@ -1,7 +1,5 @@
 """The deployed network as it is asked in a proof: in its own precision, in evaluation mode, counted."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What one attempt to prove an image came to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Proofs by bounds for torch modules of known layers: one pixel of any colour, and L∞ balls."""
 
-from __future__ import annotations
-
 import base64
 import zlib
 from typing import Any, Literal

@@ -5,8 +5,6 @@ Beside this file stand ``check_network`` (the module as steps), ``check_bounds``
 of asking.
 """
 
-from __future__ import annotations
-
 import base64
 import math
 import zlib

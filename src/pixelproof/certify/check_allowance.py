@@ -5,8 +5,6 @@ off by at most γ_n Σ|w||x|, γ_n = n u / (1 − n u). That of every layer reac
 to first order, at the clean image.
 """
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -4,8 +4,6 @@ It shares ``models/query.py``, the way of asking, with the masked model and with
 masked model it asks only whether what a block hides is really without influence on its answers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations, product
 from typing import Any

@@ -3,8 +3,6 @@
 The steps are the nodes of ``torch.fx``, carried out as they stand: nothing is folded or rewritten.
 """
 
-from __future__ import annotations
-
 import copy
 import operator
 from collections.abc import Callable

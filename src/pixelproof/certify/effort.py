@@ -1,7 +1,5 @@
 """The seconds that an attempt may take, and how it ends before a proof."""
 
-from __future__ import annotations
-
 import time
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """A network as a list of layers, each reading earlier ones: what bounds are computed on."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """All images within ``threshold`` grey levels of one: a single zonotope with a symbol for every channel value."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Lower bounds of the margins m_y − m_j over sets of images, from zonotopes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

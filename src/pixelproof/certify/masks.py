@@ -5,8 +5,6 @@ Classifier", USENIX Security 2022, section 3.4 (two-mask correctness). Complete 
 certified here need not be broken.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from itertools import combinations, islice

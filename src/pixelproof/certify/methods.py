@@ -1,7 +1,5 @@
 """The methods of proof by name: what each can prove, of which models, and how it is asked to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A batch of zonotopes through a graph, as differences from the clean image's activations, within windows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property

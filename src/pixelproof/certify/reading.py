@@ -1,7 +1,5 @@
 """A torch module read as a graph of known layers, or refused by the name of the first unknown one."""
 
-from __future__ import annotations
-
 import copy
 import operator
 from collections.abc import Callable

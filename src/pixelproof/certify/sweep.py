@@ -3,8 +3,6 @@
 It is complete, takes any model as it is, and holds for the very floats that the model computes with.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

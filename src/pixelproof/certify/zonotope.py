@@ -4,8 +4,6 @@ After Singh, Gehr, Mirman, Püschel & Vechev ("Fast and effective robustness cer
 of least area, and the width of every band is a symbol of its own, which later layers may cancel.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -4,8 +4,6 @@ Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks", I
 "Fast is better than free", ICLR 2020 (one step of FGSM from a random start, algorithm 3).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

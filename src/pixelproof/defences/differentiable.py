@@ -4,8 +4,6 @@ Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security"
 Madry, "On Adaptive Attacks to Adversarial Example Defenses", NeurIPS 2020.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 

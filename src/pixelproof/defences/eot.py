@@ -4,8 +4,6 @@ Athalye, Engstrom, Ilyas & Kwok, "Synthesizing Robust Adversarial Examples", ICM
 Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018, section 4.2.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Hidden pixels filled from the pixels around them, ring after ring, so that nothing of what they held is left."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

@@ -3,8 +3,6 @@
 The defence that ART (Nicolae et al., "Adversarial Robustness Toolbox", 2018) calls HighConfidence; we know no paper.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

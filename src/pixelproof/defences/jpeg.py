@@ -4,8 +4,6 @@ Dziugaite, Ghahramani & Roy, "A study of the effect of JPG compression on advers
 van der Maaten, "Countering Adversarial Images using Input Transformations", ICLR 2018 (there with a quality of 75).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from io import BytesIO
 from typing import ClassVar

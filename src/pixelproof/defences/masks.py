@@ -4,8 +4,6 @@ Xiang, Mahloujifar & Mittal, "PatchCleanser: Certifiably Robust Defense against 
 Classifier", USENIX Security 2022, section 3.2 (the R-covering mask set).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations

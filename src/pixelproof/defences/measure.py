@@ -1,7 +1,5 @@
 """What a defence costs: time, and accuracy on clean images."""
 
-from __future__ import annotations
-
 import time
 from typing import NamedTuple
 

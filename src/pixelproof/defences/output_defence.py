@@ -1,7 +1,5 @@
 """Defences of the output: they change what a classifier tells of its probabilities, not what it sees."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """Defences by spec strings, as on the command line."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import fields
 from typing import Any

@@ -1,7 +1,5 @@
 """A classifier that sees images only after a defence has changed them, itself a classifier."""
 
-from __future__ import annotations
-
 import hashlib
 
 import torch

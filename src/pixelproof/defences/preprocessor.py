@@ -1,7 +1,5 @@
 """What a preprocessing defence is, and several of them one after another."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 

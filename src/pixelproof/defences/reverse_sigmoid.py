@@ -4,8 +4,6 @@ Lee, Edwards, Molloy & Su, "Defending Against Neural Network Model Stealing Atta
 Security and Privacy Workshops 2019.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -3,8 +3,6 @@
 Tramèr et al., "Stealing Machine Learning Models via Prediction APIs", USENIX Security 2016.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

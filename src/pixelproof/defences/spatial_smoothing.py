@@ -1,7 +1,5 @@
 """Spatial smoothing: the median filter of feature squeezing, under the name that evaluations of defences give it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pixelproof.defences.feature_squeezing import MedianFilter

@@ -1,7 +1,5 @@
 """Feature squeezing as a detector: who answers otherwise to the squeezed image is being fooled."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil
 

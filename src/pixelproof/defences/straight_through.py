@@ -3,8 +3,6 @@
 Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018, section 4.1.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 from collections.abc import Callable

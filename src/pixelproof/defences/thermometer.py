@@ -4,8 +4,6 @@ Buckman, Roy, Raffel & Goodfellow, "Thermometer Encoding: One Hot Way to Resist 
 Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018: the stand-in.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Which threshold a lane that seeks its minimal one tries next."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 #: Threshold of the first try: what most samples' minimal thresholds lie below, and few by far.

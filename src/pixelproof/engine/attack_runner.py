@@ -1,7 +1,5 @@
 """Attacks by name on many samples: cohorts as the unit of work, and the judge's verdict on what comes back."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Attacks with levels: one constant batch, kept full with the searches of many samples, attacks and thresholds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What waits: steps of a run, cohorts that wait for a level, and candidates that wait for the model."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

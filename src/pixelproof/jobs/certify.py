@@ -1,7 +1,5 @@
 """Certificates of an assessment: what is to be proved of samples that no search broke, and how, step by step."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf

@@ -4,8 +4,6 @@ A job knows what it measures; how that is run, resumed, shown and kept is the ru
 records go to only to read what is done already.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

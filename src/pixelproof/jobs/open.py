@@ -1,7 +1,5 @@
 """From a spec, or from a run, to its job: the model and the data that it speaks of are loaded here."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Before anything is attacked: is the model wired up right?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

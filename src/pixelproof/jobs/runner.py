@@ -1,7 +1,5 @@
 """The one way in which jobs are run: begun or taken up, committed as they finish, interrupted and gone on with."""
 
-from __future__ import annotations
-
 import signal
 import threading
 import time

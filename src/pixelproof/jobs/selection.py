@@ -1,7 +1,5 @@
 """Which samples are attacked: the first correctly classified images, in file order or shuffled."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Specs in TOML files, and what is wrong with one in a sentence."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

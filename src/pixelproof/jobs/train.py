@@ -1,7 +1,5 @@
 """Training a network of the zoo: seeded, resumable after every epoch, ending in weights and a card."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

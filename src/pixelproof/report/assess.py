@@ -1,7 +1,5 @@
 """The page of one run: its sections, and the same in short for a terminal and a notebook."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Sequence

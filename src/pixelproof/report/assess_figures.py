@@ -1,7 +1,5 @@
 """The figures of one run: shares of images fooled by threshold, and by what they cost in queries."""
 
-from __future__ import annotations
-
 from math import log10
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The run in a few sentences that need no background."""
 
-from __future__ import annotations
-
 from math import inf
 
 from pixelproof.results.attempts import WORST, AttemptRow

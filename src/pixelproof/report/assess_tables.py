@@ -1,7 +1,5 @@
 """The tables of one run: levels, minimal thresholds, attacks by name, classes, settings."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What each word of a verdict means: one source for the pages and, by a test, for ``docs/words.md``."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pixelproof.results.verdict import LEAST_QUERIES, WIDEST

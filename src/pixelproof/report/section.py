@@ -1,7 +1,5 @@
 """The sections of a page and the parts they are made of: each part is a piece of HTML, made by a macro of its name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

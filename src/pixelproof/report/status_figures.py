@@ -1,7 +1,5 @@
 """The two-sided curve: images broken from below, proved from above, open between, against the threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import ceil
 from typing import Any

@@ -1,7 +1,5 @@
 """What is known of every level and of every image: broken, proved or open."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """A table as a value: typed cells, written the same way as CSV, Markdown, LaTeX and HTML."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Any of the tables outside a page: for a terminal, and as a fragment of HTML in a notebook's output cell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """How many queries one sample may cost at one level: what presets spend, and what verdicts ask for."""
 
-from __future__ import annotations
-
 from pixelproof.wording import FEW_PIXEL
 
 QUICK, STANDARD = 1_000, 10_000

@@ -1,7 +1,5 @@
 """Fixed levels from minimal thresholds: a sample is fooled at th exactly where its minimal threshold is th or less."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Robustness levels in numbers: one row per attack × search × threshold. What they allow to say is in ``verdict``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median

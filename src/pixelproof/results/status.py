@@ -5,8 +5,6 @@ certificate says that there is none. *Open*: neither. A level is what few-pixel 
 most th allow; images count by their own distances, so one that changes three pixels breaks every level from th = 3 on.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

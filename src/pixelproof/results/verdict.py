@@ -5,8 +5,6 @@ their budgets. That is said only where it tells something: enough images, of mor
 ``LEAST_QUERIES`` each, to the end and by a finished run. Otherwise it is *undecided*, for all the reasons there are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pixelproof.results.budgets import QUICK

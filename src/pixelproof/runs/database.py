@@ -1,7 +1,5 @@
 """The SQLite file of a run and its place: opened to write or to read, locked, known again, removed."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How far one 8-bit image is from another."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where a run was made: versions, processor, commit."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """One identity for a run, pending or finished: a versioned hash of what changes the result, and of nothing else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pixelproof.runs.table import sealed

@@ -1,7 +1,5 @@
 """What a run keeps: typed records, and the manifest above them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 

@@ -4,8 +4,6 @@ It is written by one process at a time, which holds a lock; anybody may read it 
 While it is written it is in WAL mode; a writer that closes it leaves one plain file.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -5,8 +5,6 @@ and None are columns as they are; everything else is JSON. SQLite would keep NaN
 are kept as text.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

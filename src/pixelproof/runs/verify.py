@@ -1,7 +1,5 @@
 """Checks every claim of a run from its stored images and the model, with none of the code that attacked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf

@@ -1,7 +1,5 @@
 """The prior that a cohort of lanes learns together: how strong gradients are at each colour and frequency."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

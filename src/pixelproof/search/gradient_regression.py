@@ -1,7 +1,5 @@
 """Bayesian gradient regression: a search of a box that keeps a linear model of every margin."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

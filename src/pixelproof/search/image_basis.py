@@ -1,7 +1,5 @@
 """Coordinates in which the gradients of image classifiers are nearly uncorrelated: colour, window, cosine transform."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """The lanes of the pixel process: what each has asked and learnt; those that stand alike are computed together."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What one lane has measured of the margins around its best point, and the gradient that follows from it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Gaussian conditioning, a block of observations at a time and never from the beginning.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self

@@ -1,7 +1,5 @@
 """Which sets of cells to try next, given landscapes: plans of lanes that stand alike are made together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is believed of single pixels before the first query: how far their effects reach, and how colours share them."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """The pixel process: a few-pixel search that keeps a map of what every pixel would do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

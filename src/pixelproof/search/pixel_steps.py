@@ -1,7 +1,5 @@
 """What needs no map: random changes of one pixel of one of the best sets: its place, or its colour inside the cube."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The sweep: one pixel at every position in every colour of a grid, the most promising first, until all were asked."""
 
-from __future__ import annotations
-
 import itertools
 
 import torch

@@ -1,7 +1,5 @@
 """Whether a map may be trusted: its predictions against what was answered, one step ahead."""
 
-from __future__ import annotations
-
 import math
 
 from pixelproof.search.pixel_landscape import Landscape

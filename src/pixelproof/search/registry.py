@@ -1,7 +1,5 @@
 """Every search by its name: for which constraint it is and how it is built. A new one is its file and a line here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -4,8 +4,6 @@ M. Andriushchenko, F. Croce, N. Flammarion, M. Hein, "Square Attack: a query-eff
 random search", ECCV 2020, arXiv 1912.00049.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

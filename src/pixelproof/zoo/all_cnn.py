@@ -1,7 +1,5 @@
 """All-CNN-C (Springenberg, Dosovitskiy, Brox & Riedmiller, 2015): convolutions with strides in place of pooling."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise, draw_convolutions

@@ -1,7 +1,5 @@
 """CapsNet (Sabour, Frosst & Hinton, 2017): capsules whose length says whether a thing is there, routed by agreement."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

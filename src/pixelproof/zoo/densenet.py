@@ -1,7 +1,5 @@
 """DenseNet-BC (Huang, Liu, van der Maaten & Weinberger, 2017): every layer sees the maps of all layers before it."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """Layers shared by the zoo's networks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

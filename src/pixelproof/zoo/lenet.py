@@ -1,7 +1,5 @@
 """LeNet-5 (LeCun, Bottou, Bengio & Haffner, 1998) for 32×32 colour images, with ReLU and max pooling."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise

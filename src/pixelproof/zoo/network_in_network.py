@@ -1,7 +1,5 @@
 """Network in Network (Lin, Chen & Yan, 2014): every convolution is followed by a small perceptron at each position."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise, draw_convolutions

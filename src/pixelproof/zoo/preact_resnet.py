@@ -1,7 +1,5 @@
 """Pre-activation ResNets ("Identity mappings in deep residual networks", He, Zhang, Ren & Sun, 2016), CIFAR form."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

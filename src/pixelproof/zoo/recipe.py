@@ -1,7 +1,5 @@
 """What it takes to train a network of the zoo again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The networks by name: how each is built, trained, and where its weights lie."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace

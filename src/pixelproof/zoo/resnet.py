@@ -1,7 +1,5 @@
 """CIFAR ResNets (He, Zhang, Ren & Sun, 2016, section 4.2): 6n + 2 layers with parameter-free (option A) shortcuts."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

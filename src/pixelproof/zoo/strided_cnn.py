@@ -1,7 +1,5 @@
 """A small convolutional network that can be proved: large strides instead of pooling, three rectified layers."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from pixelproof.zoo.layers import CIFAR10_MEAN, CIFAR10_STD, Normalise

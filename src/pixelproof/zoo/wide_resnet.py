@@ -1,7 +1,5 @@
 """Wide residual networks (Zagoruyko & Komodakis, 2016): pre-activation ResNets that are wide instead of deep."""
 
-from __future__ import annotations
-
 from pixelproof.zoo.preact_resnet import PreactResNet
 from pixelproof.zoo.recipe import Recipe
 
