@@ -115,3 +115,13 @@ def test_robust_accuracy_counts_wrong_images(fooled: Rate, expected: Rate) -> No
 
 def test_no_records_no_rows(selection: Selection) -> None:
     assert level_rows([], selection) == []
+
+
+def test_an_image_that_a_proof_came_upon_is_of_no_search(record: RecordMaker, selection: Selection) -> None:
+    """It makes no row of its own, but the sample is broken there and above."""
+    records = [record(sample=s, threshold=th) for s in range(4) for th in (1, 3)]
+    found = replace(record(sample=2, success=True, queries=9, l0=1), method="bounds")
+    low, high = level_rows([*records, found], selection, nested=True)
+    assert {low.search, high.search} == {records[0].method}
+    assert (low.fooled, low.elsewhere, high.elsewhere) == (Rate(0, 4), 1, 1)
+    assert low.robust == high.robust == Rate(3, 5)

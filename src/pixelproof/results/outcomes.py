@@ -70,10 +70,11 @@ def by_attack(records: Sequence[Record]) -> list[Outcomes]:
 
 
 def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    """Records by (attack, search), in alphabetical order."""
+    """Records by (attack, search), in alphabetical order; what a proof came upon is of no search."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.attack, record.spec].append(record)
+        if not record.by_proof:
+            groups[record.attack, record.spec].append(record)
     return {key: groups[key] for key in sorted(groups)}
 
 
