@@ -111,6 +111,15 @@ def test_an_unfinished_run_shows_no_rate_of_what_happens_to_be_done(make_run: Ru
         assert f"{broken}/{broken}" not in text
 
 
+def test_what_is_still_to_come_is_there_as_unfinished(make_run: RunMaker) -> None:
+    run = make_run(count=40, done=0, finished=False)
+    whole = make_run(count=40, attacks=("few-pixel",), hardness=1e9)
+    run.commit((record, None) for record in whole.records())
+    text = terminal(run)
+    assert "Few-pixel (L0), within 10 pixels: held: 0 of 40" in text
+    assert "Threshold (L∞), within ±10 of 255: undecided: unfinished: 0 of 40" in text
+
+
 def test_image_by_image_with_certificates(make_run: RunMaker) -> None:
     run = make_run(count=4, hardness=1e9)
     proof = Certificate(0, "few-pixel", 3, "bounds", "", True, "", 4688, 0, 7.5, {})

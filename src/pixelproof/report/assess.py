@@ -186,7 +186,8 @@ def _minimal(view: View) -> Section | None:
 
 
 def _levels(view: View) -> Section | None:
-    shown = [tables.level_table(view, attack).html() for attack in view.attacks]
+    found = [tables.level_table(view, attack) for attack in view.attacks]
+    shown = [table.html() for table in found if table.rows]
     return Section("levels", "Robustness levels", shown) if shown else None
 
 
@@ -322,7 +323,7 @@ def terminal_tables(run: RunStore) -> list[RichTable]:
 
 def _short_levels(view: View, attack: str) -> Table:
     levels, rows = view.statuses_of(attack), [row for row in view.levels if row.attack == attack]
-    searches = listed([search_name(search) for search in dict.fromkeys(row.search for row in rows)])
+    searches = listed(list(dict.fromkeys(search_name(each.method) for level in levels for each in level.searches)))
     title = f"{attack_name(attack)} by {searches}{', targeted' if view.targeted else ''}"
     columns = (
         Column("th", "integer"),
@@ -394,4 +395,5 @@ def levels_html(run: RunStore) -> str:
     view, m = read(run), run.manifest
     heading = f"{m.model.name} on {m.data.name}, run {m.identity[:12]}{'' if view.finished else ', unfinished'}"
     findings = [Markup("<b>{}</b> {}: {}").format(f.severity, f.name, f.message) for f in m.findings]
-    return fragment(heading, findings, [status_table(view), *(tables.level_table(view, a) for a in view.attacks)])
+    levels = [tables.level_table(view, attack) for attack in view.attacks]
+    return fragment(heading, findings, [status_table(view), *(table for table in levels if table.rows)])

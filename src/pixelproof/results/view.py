@@ -90,8 +90,9 @@ class View:
 
     @cached_property
     def attacks(self) -> list[str]:
-        """The attacks with levels."""
-        return sorted({record.attack for record in self.records}, key=_place)
+        """The attacks with levels: those with a record, and once there is any those that are still to come."""
+        planned = [level.constraint for level in self.statuses] if self.records else []
+        return sorted({*planned, *(record.attack for record in self.records)}, key=_place)
 
     @property
     def rated(self) -> list[str]:
