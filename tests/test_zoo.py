@@ -72,7 +72,14 @@ OTHERS = {
     "resnet20-mnist": (tuple(f"class {k}" for k in range(10)), 60_000, 10_000),
     "resnet20-pentomino": (tuple(SHAPES), 200_000, 5_000),
 }
-OF_CIFAR = [each for each in BUNDLED if each.values[0] not in OTHERS]
+#: Those of CIFAR-10; the wide ones take ten seconds for a thousand images.
+OF_CIFAR = [
+    pytest.param(
+        *each.values, marks=[*each.marks, *([pytest.mark.long] if each.values[0] in ("all-cnn", "nin") else [])]
+    )
+    for each in BUNDLED
+    if each.values[0] not in OTHERS
+]
 
 
 def test_the_zoo_is_what_is_tested_here():
