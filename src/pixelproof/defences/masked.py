@@ -38,7 +38,8 @@ class MaskedClassifier:
     Hence the theorem: where every mask and every two together leave an image its right class, no change inside any one
     mask changes the answer. That mask still says the right class, and is confirmed; and whoever says another class
     meets it in the second round. ``masks.certified`` says in words which changes lie inside one mask. The theorem is
-    about this model; what it says of the model beneath is nothing.
+    about this model and says nothing of the one beneath, which must answer the same image always alike, whatever else
+    is in the batch.
 
     Scores are logits: the mean of the log-scores of the first round, over its masks whose scores are numbers. Where
     another class is first there, the one decided is put above it by up to ``LEAD``, the less the further it is behind.
