@@ -12,6 +12,8 @@ from certify_kit import answers, convolutional, random_image
 from pixelproof.runs import RunStore
 from tiny_run import Cli
 
+pytestmark = pytest.mark.slow
+
 NETWORK = """
 from torch import nn
 import torch

@@ -28,6 +28,8 @@ from pixelproof.runs import RunStore
 from pixelproof.runs.verify import verify
 from watched import CPU
 
+pytestmark = pytest.mark.slow
+
 
 def _verified(run: RunStore, job: AssessJob) -> tuple[str, ...]:
     def checker(certificate: Any, image: Any, label: int) -> str | None:

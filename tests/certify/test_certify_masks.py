@@ -22,6 +22,8 @@ from pixelproof.defences import masks as layout
 from pixelproof.models import CallableClassifier, load_model
 from pixelproof.runs.record import Certificate
 
+pytestmark = pytest.mark.slow
+
 ONE_PIXEL = Masks(2)
 PATCH = Masks(1, patch=2)
 

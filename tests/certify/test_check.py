@@ -39,6 +39,8 @@ from pixelproof.defences import defend
 from pixelproof.models import CallableClassifier
 from pixelproof.runs.record import Certificate
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (4, 4, 3)
 
 

@@ -17,6 +17,8 @@ from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.runs.record import Certificate
 from prover_nets import NETWORKS, built, picture
 
+pytestmark = pytest.mark.slow
+
 
 def proved(network, constraint, threshold) -> tuple[Certificate, np.ndarray, TorchClassifier]:
     """A certificate on a network that answers 0 with a margin that is far enough above zero."""

@@ -27,6 +27,8 @@ from pixelproof.runs.table import columns, row_digest, sealed, to_row
 from pixelproof.runs.verify import verify
 from watched import CPU
 
+pytestmark = pytest.mark.slow
+
 ALTERED = "was altered"
 
 

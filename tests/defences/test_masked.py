@@ -18,6 +18,8 @@ from pixelproof.models import CallableClassifier, TorchClassifier, load_model
 from pixelproof.models.query import classes
 from pixelproof.units import to_unit
 
+pytestmark = pytest.mark.slow
+
 
 def _rule(classifier, masks, image):
     """Algorithm 1 of the paper in plain loops: the label, and which of its three cases it was."""

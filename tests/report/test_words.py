@@ -26,6 +26,8 @@ from pixelproof.runs.record import Certificate
 from pixelproof.runs.store import RunStore
 from words import beyond
 
+pytestmark = pytest.mark.slow
+
 RunMaker = Callable[..., RunStore]
 NOTHING = {"hardness": 1e9}  # found by any search
 
