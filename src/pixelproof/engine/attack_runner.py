@@ -19,7 +19,6 @@ from pixelproof.engine.lanes import Outcome, Sample
 from pixelproof.engine.queue import Round, attacked_at_once, cohorts, key_of, step_key
 from pixelproof.engine.settings import Settings
 from pixelproof.models import Classifier
-from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.record import Record
 from pixelproof.seeds import Streams, stream
 from pixelproof.units import to_levels, to_unit
@@ -34,7 +33,7 @@ class _Judged:
     images: UInt8Array  # N×H×W×C
     successes: list[bool]
     margins: list[float]
-    probabilities: Array  # N×K
+    probabilities: Tensor  # N×K
     queries: list[int]
     gradient_steps: list[int]
     seconds: float
@@ -46,22 +45,13 @@ class _Judged:
         The last try is kept too: behind a defence it may fool, though it did not fool here.
         """
         success, image = self.successes[k], self.images[k]
-        distances = pixel_distances(image, sample.pixels)
-        predicted = int(self.probabilities[k].argmax()) if success else sample.label
+        found = (image, self.probabilities[k]) if success else ()
         method, parameters = Record.parts(attack.spec)
         record = Record(
-            sample=sample.index,
-            label=sample.label,
             constraint=attack.ball.norm if attack.ball else None,
             threshold=attack.ball.epsilon if attack.ball else None,
             method=method,
             parameters=parameters,
-            target=sample.target,
-            success=success,
-            inherited_from=None,
-            predicted=predicted,
-            clean_confidence=sample.confidence,
-            confidence=float(self.probabilities[k, predicted]) if success else sample.confidence,
             margin=self.margins[k],
             queries=self.queries[k],
             gave_up=False,
@@ -69,9 +59,9 @@ class _Judged:
             seconds=self.seconds,
             seed=self.seed,
             gradient_steps=self.gradient_steps[k],
-            **(distances if success else dict.fromkeys(distances)),
+            **sample.described(*found),
         )
-        return record, image if distances["l0"] else None
+        return record, None if np.array_equal(image, sample.pixels) else image
 
 
 class AttackRunner:
@@ -131,7 +121,7 @@ class AttackRunner:
             images=np.ascontiguousarray(pixels.to("cpu", torch.uint8).numpy()),
             successes=verdict.success.tolist(),
             margins=goal.loss("margin", verdict.scores).tolist(),
-            probabilities=verdict.scores.double().softmax(1).cpu().numpy(),
+            probabilities=verdict.scores.double().softmax(1).cpu(),
             queries=(oracle.queries + 1).tolist(),
             gradient_steps=oracle.gradient_steps.tolist(),
             seconds=(time.perf_counter() - begun) / len(cohort),

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,29 @@ class Sample:
     target: int | None
     confidence: float  # of the true class, on the clean image
     scores: Tensor | None = None  # log-scores of the clean image, K, where a search is to begin from them
+
+    def described(self, image: UInt8Array | None = None, chances: Tensor | None = None) -> dict[str, Any]:
+        """The fields of a record that say whose it is, how the ``image`` that stands differs and what it is taken for.
+
+        ``image``: uint8 H×W×C, with the probabilities K that it gets; None where no image stands.
+        """
+        distances: dict[str, Any] = dict.fromkeys(("l0", "l1", "l2", "linf"))
+        predicted, confidence = self.label, self.confidence
+        if image is not None and chances is not None:
+            distances = {**pixel_distances(image, self.pixels)}
+            predicted = int(chances.argmax())
+            confidence = float(chances[predicted])
+        return {
+            "sample": self.index,
+            "label": self.label,
+            "target": self.target,
+            "success": image is not None,
+            "inherited_from": None,
+            "predicted": predicted,
+            "clean_confidence": self.confidence,
+            "confidence": confidence,
+            **distances,
+        }
 
 
 @dataclass(eq=False)
@@ -83,35 +107,22 @@ class Lane:
 
     def outcome(self, settings: SearchSettings, seed: int) -> Outcome:
         """What the run keeps of it, once it ended."""
-        sample, found, scores = self.sample, self.found, self.scores
-        distances: dict[str, int | float | None] = dict.fromkeys(("l0", "l1", "l2", "linf"))
-        predicted, confidence, image = sample.label, sample.confidence, None
-        if found is not None and scores is not None:
-            image = found.to("cpu", torch.uint8).numpy()
-            distances = {**pixel_distances(image, sample.pixels)}
-            predicted = int(scores.argmax())
-            confidence = float(scores.double().softmax(0)[predicted])
+        image, chances = None, None
+        if self.found is not None and self.scores is not None:
+            image, chances = self.found.to("cpu", torch.uint8).numpy(), self.scores.double().softmax(0)
         record = Record(
-            sample=sample.index,
-            label=sample.label,
             constraint=settings.constraint,
             threshold=settings.threshold,
             method=settings.method,
             parameters="",
-            target=sample.target,
-            success=found is not None,
-            inherited_from=None,
-            predicted=predicted,
-            clean_confidence=sample.confidence,
-            confidence=confidence,
             margin=self.margin,
             queries=self.queries,
-            gave_up=found is None and self.gave_up,
+            gave_up=image is None and self.gave_up,
             restarts=self.restarts,
             seconds=time.perf_counter() - self.begun,
             seed=seed,
             swept=self.swept,
-            **distances,  # type: ignore[arg-type]
+            **self.sample.described(image, chances),
         )
         return record, image
 
@@ -218,8 +229,8 @@ class Lanes:
 
     def _settle(self) -> list[Lane]:
         """Drop the lanes that ended, restart those that stalled."""
-        hopeless = self.search.infeasible().tolist() if self.settings.give_up else [False] * len(self.lanes)
-        for lane, gave_up, swept in zip(self.lanes, hopeless, self.search.swept().tolist(), strict=True):
+        infeasible = self.search.infeasible().tolist() if self.settings.give_up else [False] * len(self.lanes)
+        for lane, gave_up, swept in zip(self.lanes, infeasible, self.search.swept().tolist(), strict=True):
             lane.gave_up, lane.swept = gave_up, swept
             if lane.aim is not None and not lane.aim.over:
                 lane.aim.missed(lane.queries, gave_up)

@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
-from typing import Any
 
 import torch
 
 from pixelproof.attacks.goal import Goal
 from pixelproof.certify.attempt import Attempt
 from pixelproof.certify.methods import METHODS, Shape, Task
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine import Sample
 from pixelproof.engine.judge import Bound, Judge
 from pixelproof.engine.settings import Settings
@@ -17,8 +16,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.job import Batch, Outcome
 from pixelproof.models import Classifier
 from pixelproof.runs import Certificate, Finding, Record, RunStore
-from pixelproof.runs.distances import pixel_distances
-from pixelproof.runs.record import Constraint
+from pixelproof.runs.record import Constraint, by_sample, nearest
 
 
 @dataclass(frozen=True)
@@ -73,21 +71,21 @@ class Certification:
         A step is through without a certificate where the sample is broken, at the level or below, and where a lower
         level of its constraint could not be proved.
         """
-        found, tried = run.records(), run.certificates()
-        proved = {(c.sample, c.constraint, c.threshold) for c in tried if c.proved}
+        found = by_sample(run.records())
+        proved = {(c.sample, c.constraint, c.threshold) for c in run.certificates() if c.proved}
         chosen = set(steps)
         for level in self.levels:
             for sample in samples:
                 step = level.step(sample.index)
                 if step not in chosen:
                     continue
-                if not self._worth(level, sample.index, found, proved):
+                if not self._worth(level, sample.index, found[sample.index], proved):
                     yield Batch(step=step)
                     continue
                 before = self.queries
                 outcome = self._attempt(level, sample)
                 if isinstance(outcome[0], Record):
-                    found.append(outcome[0])
+                    found[sample.index].append(outcome[0])
                 elif isinstance(outcome[0], Certificate) and outcome[0].proved:
                     proved.add((sample.index, level.constraint, level.threshold))
                 note = f"{level.method}, {level.constraint} th = {level.threshold} · {len(proved)} proved"
@@ -96,10 +94,11 @@ class Certification:
     def _worth(
         self, level: Level, sample: int, found: Sequence[Record], proved: Collection[tuple[int, str, float]]
     ) -> bool:
-        """Whether the sample is not broken there, and every lower level to be proved is."""
+        """Whether the sample, of which the records are ``found``, is not broken there, and every lower level to be
+        proved is."""
         lower = [e for e in self.levels if e.constraint == level.constraint and e.threshold < level.threshold]
         climbed = all((sample, each.constraint, each.threshold) in proved for each in lower)
-        return climbed and nearest(found, sample, level.constraint) > level.threshold
+        return climbed and nearest(found, level.constraint) > level.threshold
 
     def _attempt(self, level: Level, sample: Sample) -> Outcome:
         """The certificate; or the record, with its image, where the method came upon one that breaks the sample."""
@@ -109,50 +108,33 @@ class Certification:
         task = Task(self._classifier, self._device, settings.batch_size, sample.pixels, sample.label, *limits)
         attempt = METHODS[level.method].prove(task)
         self._proved += attempt.queries
-        record = self._record(level, sample, attempt)
-        if record is not None and record.success:
-            return record, attempt.found
-        reason = attempt.reason if record is None else _not_broken(record)
-        return _certificate(level, sample, attempt, reason), None
-
-    def _record(self, level: Level, sample: Sample, attempt: Attempt) -> Record | None:
-        """What the judge says of the image that was found."""
         if attempt.found is None:
-            return None
+            return _certificate(level, sample, attempt, attempt.reason), None
+        return self._judged(level, sample, attempt, attempt.found)
+
+    def _judged(self, level: Level, sample: Sample, attempt: Attempt, found: UInt8Array) -> Outcome:
+        """What the judge makes of the image that was found: a break, or the reason why the sample stays open."""
         target = None if sample.target is None else torch.tensor([sample.target], device=self._device)
         goal = Goal(torch.tensor([sample.label], device=self._device), target)
         bounds = [Bound(level.constraint, level.threshold)]
-        verdict = self._judge.stored([attempt.found], [sample.pixels], goal, bounds)
-        chances = verdict.scores.double().softmax(1)[0]
-        predicted = int(chances.argmax())
-        distances: dict[str, Any] = pixel_distances(attempt.found, sample.pixels)
-        return Record(
-            sample=sample.index,
-            label=sample.label,
+        verdict = self._judge.stored([found], [sample.pixels], goal, bounds)
+        if not bool(verdict.success[0]):
+            reason = _not_broken(sample, int(verdict.scores[0].argmax()))
+            return _certificate(level, sample, attempt, reason), None
+        record = Record(
             constraint=level.constraint,
             threshold=level.threshold,
             method=level.method,
             parameters="",
-            target=sample.target,
-            success=bool(verdict.success[0]),
-            inherited_from=None,
-            predicted=predicted,
-            clean_confidence=sample.confidence,
-            confidence=float(chances[predicted]),
             margin=float(goal.loss("margin", verdict.scores)[0]),
             queries=attempt.queries + 1,
             gave_up=False,
             restarts=0,
             seconds=attempt.seconds,
             seed=self._settings.seed,
-            **distances,
+            **sample.described(found, verdict.scores[0].double().softmax(0)),
         )
-
-
-def nearest(records: Sequence[Record], sample: int, constraint: str) -> float:
-    """How near an image that breaks the sample lies, as ``constraint`` measures it; infinite where there is none."""
-    distances = [r.l0 if constraint == "few-pixel" else r.linf for r in records if r.sample == sample and r.success]
-    return min((each for each in distances if each is not None), default=inf)
+        return record, found
 
 
 def _levels(
@@ -206,8 +188,8 @@ def _certificate(level: Level, sample: Sample, attempt: Attempt, reason: str) ->
     )
 
 
-def _not_broken(record: Record) -> str:
-    """Why an image that was found breaks nothing."""
-    if record.target is not None and record.predicted not in (record.label, record.target):
-        return f"an image of class {record.predicted} was found, which is not the target {record.target}"
+def _not_broken(sample: Sample, predicted: int) -> str:
+    """Why an image that was found, of the class ``predicted``, breaks nothing."""
+    if sample.target is not None and predicted not in (sample.label, sample.target):
+        return f"an image of class {predicted} was found, which is not the target {sample.target}"
     return "an image was found that is not within the level, or gets the right answer when it is asked about again"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pixelproof.results.intervals import Rate
-from pixelproof.runs.record import Record
+from pixelproof.runs.record import Record, by_sample
 
 BySample = dict[int, dict[int, Record]]
 
@@ -66,7 +66,7 @@ def by_attack(records: Sequence[Record]) -> list[Outcomes]:
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.attack].append(record)
-    return [_outcomes(attack, None, groups[attack], _lowest(_by_sample(groups[attack]))) for attack in sorted(groups)]
+    return [_outcomes(attack, None, groups[attack], _lowest(by_sample(groups[attack]))) for attack in sorted(groups)]
 
 
 def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
@@ -92,7 +92,7 @@ def chains(records: Sequence[Record]) -> dict[tuple[str, str], BySample]:
         for name in [search, *(s for a, s in groups if a == attack and s != search)]:
             chain += [r for r in groups[attack, name] if r.level not in covered]
             covered |= {r.level for r in groups[attack, name]}
-        found[attack, search] = {s: {r.level: r for r in rs} for s, rs in _by_sample(chain).items()}
+        found[attack, search] = {s: {r.level: r for r in rs} for s, rs in by_sample(chain).items()}
     return found
 
 
@@ -103,13 +103,6 @@ def standing(levels: dict[int, Record], threshold: int) -> Record | None:
     if threshold in sources or not sources:
         return found.get(threshold)
     return sources[min(sources)]
-
-
-def _by_sample(records: Iterable[Record]) -> dict[int, list[Record]]:
-    found: dict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        found[record.sample].append(record)
-    return dict(found)
 
 
 def _outcomes(attack: str, search: str | None, records: list[Record], lowest: dict[int, int]) -> Outcomes:

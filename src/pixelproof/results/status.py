@@ -15,8 +15,7 @@ from pixelproof.errors import RunError
 from pixelproof.results.budgets import is_papers_protocol
 from pixelproof.results.derived_levels import LEVELS
 from pixelproof.results.intervals import Rate
-from pixelproof.runs.record import LEVELLED, Certificate, Constraint, Manifest, Record
-from pixelproof.wording import FEW_PIXEL
+from pixelproof.runs.record import LEVELLED, Certificate, Constraint, Manifest, Record, by_sample
 
 Answer = Literal["broken", "proved", "open"]
 
@@ -119,15 +118,13 @@ def level_statuses(
 
     Raises ``RunError`` where an image is broken and proved at one level, since one of the two is wrong then.
     """
-    by_sample: dict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        by_sample[record.sample].append(record)
+    found = by_sample(records)
     proofs: dict[tuple[int, str], list[Certificate]] = defaultdict(list)
     tried = list(certificates)
     for certificate in tried:
         proofs[certificate.sample, certificate.constraint].append(certificate)
     known = {
-        (sample, constraint): _Known(constraint, by_sample[sample], proofs[sample, constraint])
+        (sample, constraint): _Known(constraint, found[sample], proofs[sample, constraint])
         for sample in manifest.selection.samples
         for constraint in LEVELLED
     }
@@ -152,12 +149,9 @@ def of_level(statuses: Iterable[LevelStatus], constraint: str, threshold: int) -
 
 def reach(record: Record, constraint: str) -> float:
     """The smallest threshold of ``constraint`` that allows the image of ``record``, infinite where there is none."""
-    if not record.success:
-        return inf
-    distance = record.l0 if constraint == FEW_PIXEL else record.linf
     found_at = record.threshold if record.inherited_from is None else record.inherited_from
-    allowed = found_at if record.constraint == constraint else None
-    return min((value for value in (distance, allowed) if value is not None), default=inf)
+    allowed = found_at if record.success and record.constraint == constraint and found_at is not None else inf
+    return min(record.distance(constraint), allowed)
 
 
 _Planned = Mapping[str, Any]  # a search of the settings

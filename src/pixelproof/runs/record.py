@@ -1,5 +1,8 @@
 """What a run keeps: typed records, and the manifest above them."""
 
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -11,6 +14,8 @@ Status = Literal["running", "finished"]
 Constraint = Literal["few-pixel", "threshold", "linf", "l2", "l1"]
 #: The constraints whose thresholds are levels, searched one after the other.
 LEVELLED: tuple[Constraint, ...] = ("few-pixel", "threshold")
+#: The distance, a field of records, that each constraint keeps to its threshold.
+NORM_OF: Mapping[str, str] = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l2": "l2", "l1": "l1"}
 #: The methods of proof, whose certificates say that nothing is there, and whose records that something was found.
 PROOFS = ("sweep", "bounds", "masks")
 
@@ -66,6 +71,11 @@ class Record:
         assert self.threshold is not None  # as those with levels have one
         return int(self.threshold)
 
+    def distance(self, constraint: str) -> float:
+        """How far from the clean one its image lies, as ``constraint`` measures it; infinite where it has none."""
+        value = getattr(self, NORM_OF[constraint]) if self.success else None
+        return math.inf if value is None else float(value)
+
     @property
     def by_proof(self) -> bool:
         """Whether this is an image that a method of proof came upon."""
@@ -92,6 +102,19 @@ class Record:
         if not self.levelled:
             return f"sample {self.sample}, {self.spec}"
         return f"sample {self.sample}, {self.constraint}, th = {self.level} ({self.method})"
+
+
+def by_sample(records: Iterable[Record]) -> defaultdict[int, list[Record]]:
+    """The records of each sample, in their order; none of a sample that has none."""
+    found: defaultdict[int, list[Record]] = defaultdict(list)
+    for record in records:
+        found[record.sample].append(record)
+    return found
+
+
+def nearest(records: Iterable[Record], constraint: str) -> float:
+    """How near the nearest image lies that breaks their sample, as ``constraint`` measures; infinite if none does."""
+    return min((record.distance(constraint) for record in records), default=math.inf)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from pixelproof.data.order import consideration_order
 from pixelproof.errors import RunError
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.record import PROOFS, Certificate, Manifest, Record
+from pixelproof.runs.record import NORM_OF, PROOFS, Certificate, Manifest, Record, by_sample, nearest
 from pixelproof.runs.store import RunStore
 
 #: Probabilities N×K in full precision of N uint8 images H×W×C.
@@ -20,8 +19,6 @@ Predict = Callable[[list[UInt8Array]], npt.NDArray[np.float64]]
 #: Why a certificate does not prove that the model gives a uint8 image H×W×C and all around it that label; else None.
 Check = Callable[[Certificate, UInt8Array, int], str | None]
 
-#: The distance that each constraint keeps to its threshold.
-BOUNDED = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l2": "l2", "l1": "l1"}
 #: Distances are whole numbers, but for the root of L2.
 DISTANCE_TOLERANCE = 1e-4
 #: Confidences are compared to this absolute tolerance, as another device computes other last digits.
@@ -136,7 +133,7 @@ def _completeness(manifest: Manifest, records: list[Record]) -> list[str]:
 def _certificates(run: RunStore, manifest: Manifest, check: Check | None) -> list[str]:
     labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
     certificates = run.certificates()
-    problems = _planned(run, manifest, certificates) + _contradictions(run, certificates)
+    problems = _planned(run, manifest, certificates) + _contradictions(run.records(), certificates)
     for certificate in certificates:
         label = labels.get(certificate.sample)
         if certificate.proved == bool(certificate.reason) or certificate.proved != bool(certificate.body):
@@ -160,39 +157,34 @@ def _planned(run: RunStore, manifest: Manifest, certificates: list[Certificate])
     problems += [f"{record} has a record but was not asked for." for *key, record in proofs if tuple(key) not in wanted]
     if manifest.status != "finished":
         return problems
+    found = by_sample(records)
     for sample in samples:
         for constraint in dict.fromkeys(constraint for _, constraint, _ in levels):
             for level in sorted((e for e in levels if e[1] == constraint), key=lambda level: level[2]):
                 certificate = known.get((sample, *level))
-                if certificate is None and _nearest(records, sample, constraint) > level[2]:
+                if certificate is None and nearest(found[sample], constraint) > level[2]:
                     problems.append(f"Sample {sample}, {constraint} {level[2]:g}, {level[0]}, has no certificate.")
                 if certificate is None or not certificate.proved:
                     break
     return problems
 
 
-def _contradictions(run: RunStore, certificates: list[Certificate]) -> list[str]:
-    records = run.records()
+def _contradictions(records: list[Record], certificates: list[Certificate]) -> list[str]:
+    found = by_sample(records)
     return [
         f"The certificate of {certificate} says that no image within it is answered otherwise, yet {record} is one."
         for certificate in certificates
-        for record in records
         if certificate.proved
-        and _nearest([record], certificate.sample, certificate.constraint) <= certificate.threshold
+        for record in found[certificate.sample]
+        if record.distance(certificate.constraint) <= certificate.threshold
     ]
-
-
-def _nearest(records: list[Record], sample: int, constraint: str) -> float:
-    """How near an image that breaks the sample lies, in pixels or grey levels; infinite where there is none."""
-    distances = [getattr(r, BOUNDED[constraint]) for r in records if r.sample == sample and r.success]
-    return min((each for each in distances if each is not None), default=inf)
 
 
 def _levels(manifest: Manifest) -> list[tuple[str, str, float]]:
     """Method, constraint and threshold of what was to be proved."""
     planned = manifest.details.get("certify", [])
     right = isinstance(planned, list) and all(
-        isinstance(each, list) and len(each) == 3 and each[0] in PROOFS and each[1] in BOUNDED for each in planned
+        isinstance(each, list) and len(each) == 3 and each[0] in PROOFS and each[1] in NORM_OF for each in planned
     )
     return [(method, constraint, threshold) for method, constraint, threshold in planned] if right else []
 
@@ -257,7 +249,7 @@ def _record(run: RunStore, record: Record) -> list[str]:
     if any(getattr(record, name) != value for name, value in distances.items()):
         problems.append(f"The distances of {record} are not those of the stored images.")
     if record.constraint is not None:
-        norm = BOUNDED.get(record.constraint)
+        norm = NORM_OF.get(record.constraint)
         if norm is None or record.threshold is None:
             return [*problems, f"What {record} promises is not known, as there is no such constraint."]
         if distances[norm] > record.threshold + DISTANCE_TOLERANCE:
