@@ -177,8 +177,8 @@ def test_symbols_of_two_ways_are_never_taken_for_one(monkeypatch):
         return settled(self, values)
 
     assert bound() == pytest.approx(-0.25)
-    settled = propagation._Batch._settled
-    monkeypatch.setattr(propagation._Batch, "_settled", numbered_anew)
+    settled = propagation._Batch._without_fresh
+    monkeypatch.setattr(propagation._Batch, "_without_fresh", numbered_anew)
     assert bound() > -0.2
 
 

@@ -36,7 +36,7 @@ def swept(sweep: Sweep, most: int) -> list[tuple[int, ...]]:
     seen: list[tuple[int, ...]] = []
     while len(seen) < most and len(cells := sweep.next(7)):
         seen += [tuple(int(value) for value in pixel) for pixel in sweep.pixels(cells)]
-        sweep.told(cells, torch.full((len(cells),), 5.0))
+        sweep.observe(cells, torch.full((len(cells),), 5.0))
         assert sweep.count == len(seen)
     return seen
 
@@ -66,7 +66,7 @@ def test_a_grey_sweep_ends_with_all_256_values() -> None:
 def test_a_sweep_ends_before_a_grid_that_is_too_large() -> None:
     sweep = Sweep(prior_of((64, 64, 3)))
     sweep.begin(torch.zeros(8, 4096))
-    sweep.corners_told(torch.arange(8 * 4096), torch.ones(8 * 4096))
+    sweep.observe_corners(torch.arange(8 * 4096), torch.ones(8 * 4096))
     sweep._queue = sweep._queue[:0]  # type: ignore[index]
     assert len(sweep.next(12)) == 12
     assert sweep._colours.shape == (19, 3)
@@ -78,14 +78,14 @@ def test_the_order_is_that_of_the_scores_and_then_of_the_margins_between_corners
     sweep = Sweep(prior_of(RGB))
     scores = torch.rand(8, 12, generator=torch.Generator().manual_seed(1))
     already = torch.tensor([5, 90])
-    sweep.corners_told(already, torch.tensor([9.0, 9.0]))
+    sweep.observe_corners(already, torch.tensor([9.0, 9.0]))
     sweep.begin(scores)
     expected = [cell for cell in scores.flatten().argsort().tolist() if cell not in (5, 90)]
     first = sweep.next(94)
     assert first.tolist() == expected
     margins = torch.full((96,), 9.0)
     margins[[3, 3 + 12]] = 1.0  # black and blue at (1, 0)
-    sweep.told(first, margins[first])
+    sweep.observe(first, margins[first])
     assert sweep.count == 96
     assert sweep.pixels(sweep.next(1)).tolist() == [[1, 0, 0, 0, 128]]
 
@@ -101,7 +101,7 @@ def test_a_step_changes_one_pixel_of_a_set_within_the_image(shape: tuple[int, in
     random = torch.Generator().manual_seed(0)
     steps = Steps(prior, torch.full(shape, 90.0), random)
     told = prior.pixels(torch.arange(size)[None].repeat(4, 1) + prior.positions * torch.arange(2).repeat(2)[:, None])
-    steps.told(told, torch.tensor([2.0, 1.0, 4.0, 3.0]))
+    steps.observe(told, torch.tensor([2.0, 1.0, 4.0, 3.0]))
     children = steps.propose(200)
     assert steps.asked == 200
     top = torch.tensor([shape[0] - 1, shape[1] - 1, *[255] * shape[2]])
@@ -118,11 +118,11 @@ def test_the_least_tried_of_the_best_are_changed_first() -> None:
     prior = prior_of(RGB)
     steps = Steps(prior, torch.zeros(RGB), torch.Generator())
     assert steps.best is None
-    steps.told(prior.pixels(torch.arange(30)[:, None]), torch.arange(30.0).flip(0))
+    steps.observe(prior.pixels(torch.arange(30)[:, None]), torch.arange(30.0).flip(0))
     assert steps._tries == [0] * 20
     steps.propose(25)
     assert steps._tries == [2] * 5 + [1] * 15
-    steps.told(prior.pixels(torch.tensor([[77]])), torch.tensor([0.5]))
+    steps.observe(prior.pixels(torch.tensor([[77]])), torch.tensor([0.5]))
     assert steps._tries == [2, 0] + [2] * 4 + [1] * 14
     assert torch.equal(steps.best[0], prior.pixels(torch.tensor(29)))  # type: ignore[index]
 

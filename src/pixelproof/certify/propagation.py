@@ -139,9 +139,9 @@ class _Batch:
         window, kept = self.of.windows[number]
         if window and not kept:
             found = self._laid_out(found, number)
-        return self._settled(found) if self.of.graph.readers[number] > 1 else found
+        return self._without_fresh(found) if self.of.graph.readers[number] > 1 else found
 
-    def _settled(self, values: Zonotope) -> Zonotope:
+    def _without_fresh(self, values: Zonotope) -> Zonotope:
         """The same set with its fresh symbols among the others, as more than one entry is about to read them."""
         if values.fresh is None:
             return values
@@ -210,11 +210,11 @@ class _Batch:
         values = self._trimmed(values, source)
         window, target = self._window(source), self.of.windows[number][0]
         if window is None or target is None:
-            return _convolved(self._settled(values), layer.linear)
+            return _convolved(self._without_fresh(values), layer.linear)
         self._note_edges(number)
         matrix = self.of.matrix(number, layer, window, target)
         if matrix is None:
-            return _convolved(self._settled(values), _between(layer, window, target))
+            return _convolved(self._without_fresh(values), _between(layer, window, target))
         flat = self._times(_mapped(values, lambda x: x.flatten(-3)), matrix)
         return _mapped(flat, lambda x: x.view(*x.shape[:-1], len(layer.weight), target.height, target.width))
 
@@ -244,7 +244,7 @@ class _Batch:
         """Maxima of rows, then of these; see ``certify/zonotope.larger``."""
         overlaps = layer.stride[0] < layer.kernel[0] or layer.stride[1] < layer.kernel[1]
         if overlaps:
-            values = self._settled(values)
+            values = self._without_fresh(values)
         window, target = self._window(source), self.of.windows[number][0]
         rows, columns = self.of.values[number].shape[2:]
         if window is None or target is None:
@@ -259,7 +259,7 @@ class _Batch:
         values = replace(values, centre=values.centre + clean)
         values = self._largest(values, 3, layer.kernel[1], layer.stride[1], columns)
         if overlaps:
-            values = self._settled(values)
+            values = self._without_fresh(values)
         values = self._largest(values, 2, layer.kernel[0], layer.stride[0], rows)
         return replace(values, centre=values.centre - self._clean(number, target))
 

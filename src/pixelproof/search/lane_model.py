@@ -98,7 +98,7 @@ class LaneModel:
         return len(self.tried) >= (ONE if self.size == 1 else MORE)[0]
 
     @property
-    def hopeless(self) -> bool:
+    def infeasible(self) -> bool:
         """Even the most promising of all that is left has been many standard deviations off, for some rounds; the more
         of them, the worse the map's own predictions turned out."""
         _, rounds, score = ONE if self.size == 1 else MORE
@@ -107,7 +107,7 @@ class LaneModel:
 
     def beside(self) -> Beside | None:
         """What is to be asked without the map, where it is the turn of that."""
-        if not self.hopeless or self.steps.best is None:
+        if not self.infeasible or self.steps.best is None:
             return None
         share = min(self.alone, FEW / EARLY) * EARLY + max(self.alone - FEW / EARLY, 0) * LATE
         if self.steps.asked > (share if self.size == 1 else self.alone * ALWAYS):
@@ -125,18 +125,18 @@ class LaneModel:
             self.sweep.begin(single(self.landscape, self.tried[:, 0]))
         return self.sweep.begun
 
-    def told(self, answers: Tensor, usable: Sequence[int]) -> None:
+    def observe(self, answers: Tensor, usable: Sequence[int]) -> None:
         """Note the lowest margins of what was asked, answers (q or more, K), of which some are usable."""
-        self.alone += self.hopeless * self.probes
+        self.alone += self.infeasible * self.probes
         if not usable:
             return
         lowest = answers[usable].amin(1).clamp(max=STEEP)
-        self.steps.told(self.pixels[usable], lowest)
+        self.steps.observe(self.pixels[usable], lowest)
         if isinstance(self.asked, Beside):
             if self.asked.cells is not None:
-                self.sweep.told(self.asked.cells[usable], lowest)
+                self.sweep.observe(self.asked.cells[usable], lowest)
         elif self.size == 1:
-            self.sweep.corners_told(self.asked.sets[usable, 0], lowest)
+            self.sweep.observe_corners(self.asked.sets[usable, 0], lowest)
 
     def condition_on(self, margins: Tensor) -> None:
         """Begin with the margins (K,) of the clean image."""
@@ -197,7 +197,7 @@ def observe(models: Sequence[LaneModel], answers: Tensor) -> None:
     for lane, (model, own, chosen) in enumerate(zip(models, answers, good, strict=True)):
         if model.rivals is None and chosen:
             model.follow((own[chosen] < UNUSABLE).all(0))
-        model.told(own, chosen)
+        model.observe(own, chosen)
         if isinstance(model.asked, Plan):
             plans[lane] = model.asked
         model.plan = None

@@ -125,7 +125,7 @@ class PixelProcess(LaneSearch[LaneModels]):
     @one_thread()
     def _infeasible(self, state: LaneModels) -> Tensor:
         make_plans([model for model in state.models if model.seasoned])
-        return torch.tensor([model.hopeless for model in state.models])
+        return torch.tensor([model.infeasible for model in state.models])
 
     def _swept(self, state: LaneModels) -> Tensor:
         return torch.tensor([model.sweep.count for model in state.models])

@@ -39,7 +39,7 @@ class Steps:
         """(e, 2 + C): the best set, where there is one."""
         return self._sets[0] if self._tries else None
 
-    def told(self, sets: Tensor, margins: Tensor) -> None:
+    def observe(self, sets: Tensor, margins: Tensor) -> None:
         """Sets (n, e, 2 + C) had these lowest margins (n,)."""
         if self._tries:
             sets, margins = torch.cat([self._sets, sets]), torch.cat([self._margins, margins])

@@ -36,7 +36,7 @@ class Sweep:
         """Whether a cell of a corner colour was not answered."""
         return self.count < len(self._margins)
 
-    def corners_told(self, cells: Tensor, margins: Tensor) -> None:
+    def observe_corners(self, cells: Tensor, margins: Tensor) -> None:
         """Corner cells (n,) were answered, with these lowest margins (n,)."""
         self._margins[cells] = margins.clamp(max=FARTHEST)
         self.count = int(self._margins.isfinite().sum())
@@ -64,10 +64,10 @@ class Sweep:
         positions = self._prior.positions
         return torch.cat([self._prior.place[cells % positions], self._colours[cells // positions]], 1)
 
-    def told(self, cells: Tensor, margins: Tensor) -> None:
+    def observe(self, cells: Tensor, margins: Tensor) -> None:
         """Cells (n,) of the grid under way were answered, with these lowest margins (n,)."""
         if self._side == 2:
-            self.corners_told(cells, margins)
+            self.observe_corners(cells, margins)
         else:
             self.count += len(cells)
 
