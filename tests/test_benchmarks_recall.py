@@ -70,4 +70,3 @@ def test_rows_count_what_auto_finds_of_what_is_breakable(tmp_path: Path, monkeyp
     monkeypatch.setattr(recall, "TARGETS", {300: 95.0})
     rows = recall.rows(Options(), tmp_path, ["planted", "public-resnet20"])
     assert [(row["found"], row["breakable"], row["value"], row["holds"]) for row in rows] == [(2, 2, 100.0, True)] * 2
-    assert all(row["command"].startswith("python -m benchmarks.proofs.recall ") for row in rows)

@@ -29,7 +29,7 @@ def _sections(chosen: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]:
     return {
         "bounds": lambda: bounds.rows(chosen.folder / "bounds", chosen.mnist, chosen.small),
         "grey": lambda: _grey(chosen),
-        "masks": lambda: masks.rows(chosen.small),
+        "masks": lambda: list(masks.rows(chosen.small)),
         "recall": lambda: recall.rows(
             options, chosen.folder / "truth", SMALL_NETWORKS if chosen.small else recall.NETWORKS
         ),
@@ -58,8 +58,6 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     for name in chosen.sections or sections:
-        for folder in ("bounds", "grey", "truth"):
-            (chosen.folder / folder).mkdir(parents=True, exist_ok=True)
         begun = time.perf_counter()
         try:
             rows = sections[name]()
@@ -72,7 +70,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _command(section: str, chosen: argparse.Namespace) -> str:
-    words = ["python -m benchmarks.proofs", section, f"--data {chosen.data.partition(':')[0]}:ROOT --mnist DIR"]
+    words = [
+        "PIXELPROOF_CHECKPOINT=resnet20-12fca82f.th python -m benchmarks.proofs",
+        section,
+        f"--data {chosen.data.partition(':')[0]}:ROOT --mnist DIR",
+    ]
     return " ".join([*words, *(["--small"] if chosen.small else [])])
 
 

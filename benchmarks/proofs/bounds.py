@@ -1,15 +1,12 @@
 """Proofs by bounds: images decided, the seconds of processor time that takes, and random attacks on what is proved.
 
-Usage: python -m benchmarks.proofs.bounds FOLDER [--mnist DIR]
-
-Every image's outcome is kept in FOLDER and asked once, so that an interrupted measurement goes on.
+Every image's outcome, and what is said of its proof, is kept in a folder and asked once.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,15 +18,14 @@ from benchmarks.judged import at_least, at_most
 from benchmarks.missing import MissingError
 from benchmarks.options import Row
 from benchmarks.pictures import UInt8, correct
+from benchmarks.proofs.kept import kept
 from pixelproof.certify.bounds import prove_bounds
 from pixelproof.certify.check import check
-from pixelproof.files import write_whole
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.runs.record import Certificate
 from pixelproof.units import to_unit
 from pixelproof.zoo import registry
 
-COMMAND = "python -m benchmarks.proofs.bounds FOLDER"
 #: Random images within the constraint that each proved image is attacked with, and how many at a time.
 TRIES, BATCH = 100_000, 1_000
 
@@ -74,7 +70,7 @@ def rows(folder: Path, mnist: str | None, small: bool = False) -> list[Row]:
             found += _case_rows(case, [*_outcomes(case, folder, mnist)])
         except MissingError as error:
             print(f"{case}: left out. {error}", flush=True)
-    return [{**row, "command": COMMAND} for row in found]
+    return found
 
 
 def _outcomes(case: Case, folder: Path, mnist: str | None) -> Iterator[dict[str, Any]]:
@@ -87,15 +83,12 @@ def _outcomes(case: Case, folder: Path, mnist: str | None) -> Iterator[dict[str,
     network = registry.load(case.network)
     pictures = correct(network, f"idx:{mnist}" if grey else "bundled", case.images)
     for image, label, index in zip(pictures.images, pictures.labels.tolist(), pictures.indices, strict=True):
-        path = folder / f"{case.network}-{case.constraint}-{case.threshold}-{index}.json"
-        if not path.exists():
-            outcome = _outcome(case, network, image, label)
-            write_whole(path, json.dumps(outcome))
-            print(f"{case}, image {index}: {outcome['answer']}, {outcome['seconds']:.1f} s", flush=True)
-        outcome = json.loads(path.read_text("utf-8"))
-        if outcome["answer"] == "proved" and "flaw" not in outcome:
-            outcome |= _examined(case, network, image, label, outcome)
-            write_whole(path, json.dumps(outcome))
+        name = f"{case.network}-{case.constraint}-{case.threshold}-{index}"
+        outcome = kept(folder / f"{name}.json", partial(_outcome, case, network, image, label))
+        print(f"{case}, image {index}: {outcome['answer']}, {outcome['seconds']:.1f} s", flush=True)
+        if outcome["answer"] == "proved":
+            examine = partial(_examined, case, network, image, label, outcome)
+            outcome |= kept(folder / f"{name}-examined.json", examine)
         yield outcome
 
 
@@ -176,20 +169,3 @@ def _case_rows(case: Case, outcomes: list[dict[str, Any]]) -> list[Row]:
             ),
         ]
     return found
-
-
-def main() -> None:
-    """Print every row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--mnist", help="the folder of MNIST's official files")
-    parser.add_argument("--small", action="store_true", help="two images, a minute")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    for row in rows(options.folder, options.mnist, options.small):
-        print(json.dumps(row, ensure_ascii=False), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,10 @@
 """One grey pixel: images of MNIST decided by asking about every value of every pixel.
 
-Usage: python -m benchmarks.proofs.grey FOLDER --mnist DIR
-
-Every image's outcome is kept in FOLDER and asked once, so that an interrupted measurement goes on.
+Every image's outcome is kept in a folder and asked once.
 """
 
-import argparse
-import json
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +13,8 @@ import torch
 from benchmarks.judged import at_least, at_most
 from benchmarks.options import Row
 from benchmarks.pictures import UInt8, correct
+from benchmarks.proofs.kept import kept
 from pixelproof.certify.sweep import OTHERS, sweep
-from pixelproof.files import write_whole
 from pixelproof.models import load_model
 from pixelproof.models.query import Scorer
 
@@ -34,9 +31,7 @@ def rows(folder: Path, mnist: str, small: bool = False) -> list[Row]:
     outcomes = []
     for image, label, index in zip(pictures.images, pictures.labels.tolist(), pictures.indices, strict=True):
         path = folder / f"{NETWORK}-sweep-{index}.json"
-        if not path.exists():
-            write_whole(path, json.dumps(_outcome(scorer, image, label)))
-        outcomes.append(json.loads(path.read_text("utf-8")))
+        outcomes.append(kept(path, partial(_outcome, scorer, image, label)))
         print(f"{NETWORK}, image {index}: {outcomes[-1]['answer']}, {outcomes[-1]['seconds']:.0f} s", flush=True)
     shown = {answer: sum(each["answer"] == answer for each in outcomes) for answer in ("broken", "proved", "open")}
     decided = shown["broken"] + shown["proved"]
@@ -59,19 +54,3 @@ def _outcome(scorer: Scorer, image: UInt8, label: int) -> dict[str, object]:
     answer = "proved" if attempt.proved else "open" if attempt.found is None else "broken"
     seconds = time.process_time() - begun
     return {"answer": answer, "reason": attempt.reason, "queries": attempt.queries, "seconds": seconds}
-
-
-def main() -> None:
-    """Print every row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--mnist", required=True, help="the folder of MNIST's official files")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    for row in rows(options.folder, options.mnist):
-        print(json.dumps(row, ensure_ascii=False), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """Masked models: images certified, at what cost, clean accuracy, and attacks on what is certified."""
 
-import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +20,6 @@ from pixelproof.models import load_model
 from pixelproof.models.query import Scorer
 from pixelproof.runs.record import Certificate
 
-COMMAND = "python -m benchmarks.proofs.masks"
 CPU = torch.device("cpu")
 #: Seconds for one image.
 LIMIT = 120.0
@@ -70,18 +67,8 @@ class Certified:
         return self.attempt.proved
 
 
-def rows(small: bool = False) -> list[Row]:
-    """All rows, ``small`` in a minute."""
-    return list(each_row(small))
-
-
-def each_row(small: bool = False) -> Iterator[Row]:
-    """``rows`` as they are measured."""
-    command = COMMAND + (" --small" if small else "")
-    yield from ({**row, "command": command} for row in _rows(small))
-
-
-def _rows(small: bool) -> Iterator[Row]:
+def rows(small: bool = False) -> Iterator[Row]:
+    """All rows as they are measured, ``small`` in a minute."""
     for case in SMALL if small else CASES:
         model, first = _masked(case), case in (*SMALL, CASES[0])
         certified = [_certify(model, *one) for one in _images(case)]
@@ -178,9 +165,3 @@ def _accuracy_rows(case: Case, model: MaskedClassifier, number: int) -> list[Row
         claim = f"{case.network}, {name}: clean accuracy on the first {number} bundled images"
         found.append(at_least(claim, 100 * right / number, "%", None, **extras))
     return found
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for row in each_row("--small" in sys.argv[1:]):
-        print(json.dumps(row, ensure_ascii=False), flush=True)

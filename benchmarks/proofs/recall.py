@@ -1,33 +1,25 @@
 """Recall of the few-pixel search at th = 1: of the images that one pixel is known to break, how many `auto` finds.
 
-Usage: PIXELPROOF_CHECKPOINT=resnet20-12fca82f.th python -m benchmarks.proofs.recall --data cifar10:ROOT --truth FOLDER
-
 What is known is the truth of `benchmarks.proofs.truth` and what any of our searches found. It takes up to two minutes
-an image on a small network, so it is kept in FOLDER and asked once.
+an image on a small network, so it is kept in a folder and asked once.
 """
 
-import argparse
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from benchmarks import board, networks
+from benchmarks import networks
 from benchmarks.judged import at_least
 from benchmarks.missing import MissingError
 from benchmarks.options import Options, Row
 from benchmarks.ours import Own, assess
 from benchmarks.pictures import correct, later
 from benchmarks.proofs import truth
-from pixelproof.cli.app import keep_freed_memory
 
 #: Networks of different families; no image and no answer of the last was looked at when constants were chosen.
 NETWORKS = ("lenet", "public-resnet20", "strided-cnn", "preact-resnet20")
 IMAGES = 30
 #: Queries of the presets `quick` and `standard`, and the share of the breakable images that each is to find, in %.
 TARGETS = {1_000: 95.0, 10_000: 99.0}
-RESULTS = Options.out.with_name("proofs.json")
 
 
 def rows(options: Options, folder: Path, names: Sequence[str] = NETWORKS) -> list[Row]:
@@ -57,8 +49,7 @@ def rows(options: Options, folder: Path, names: Sequence[str] = NETWORKS) -> lis
                 _row(f"{name}, images from {later(options.data)} on", budget, sum(own.fooled), sum(broken), own)
             )
     found += [_row("all networks", budget, hits[budget], breakable, None) for budget in TARGETS if breakable]
-    command = f"python -m benchmarks.proofs.recall {' '.join(options.words())} --truth FOLDER"
-    return [{**row, "command": command} for row in found]
+    return found
 
 
 def _row(about: str, budget: int, hits: int, breakable: int, own: Own | None) -> Row:
@@ -72,27 +63,3 @@ def _mean_found(own: Own) -> float:
     """Mean queries over the images that broke."""
     spent = [queries for fooled, queries in zip(own.fooled, own.queries, strict=True) if fooled]
     return sum(spent) / max(len(spent), 1)
-
-
-def main() -> None:
-    """Measure, print, and write results/proofs.json, the part `recall` of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", default=NETWORKS)
-    parser.add_argument("--data", default=Options.data)
-    parser.add_argument("--threads", type=int, default=Options.threads)
-    parser.add_argument("--truth", type=Path, required=True, help="folder that keeps what was asked")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    chosen = parser.parse_args()
-    torch.set_num_threads(chosen.threads)
-    keep_freed_memory()
-    begun = time.perf_counter()
-    options = Options(chosen.data, threads=chosen.threads, out=chosen.out)
-    measured = rows(options, chosen.truth, chosen.networks)
-    for row in measured:
-        print(f"{row['claim']}: {row['value']} % ({row['found']} of {row['breakable']})")
-    if measured:
-        board.write("recall", measured, measured[0]["command"], time.perf_counter() - begun, chosen.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -12,6 +12,7 @@ from itertools import combinations, islice
 import torch
 from torch import Tensor
 
+from pixelproof.attacks.fitness import fitness
 from pixelproof.certify.attempt import Attempt
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.defences.masked import ROWS, MaskedClassifier
@@ -55,7 +56,8 @@ def prove_masks(
             first = int(wrong[0])
             reason = _reason(int(classes(scores)[first]), label, classifier.masks.blocks(height, width), unions[first])
             break
-        lowest = min(lowest, float(_margins(scores, label).min()))
+        margins = fitness("margin", scores, torch.full_like(blocks[:, 0], label), None)
+        lowest = min(lowest, float(margins.min()))
     body = {} if reason else _body(classifier, label, asked, lowest)
     return Attempt(not reason, reason, asked, asked, time.perf_counter() - begun, body)
 
@@ -65,13 +67,6 @@ def _unions(number: int, pixels: int) -> Iterator[list[tuple[int, ...]]]:
     sizes = range(pixels, min(2 * pixels, number) + 1)
     for unions in (combinations(range(number), size) for size in sizes):
         yield from iter(lambda some=unions: list(islice(some, ROWS)), [])  # type: ignore[misc]
-
-
-def _margins(scores: Tensor, label: int) -> Tensor:
-    """By how much ``label`` leads in ``scores`` R×K."""
-    others = scores.clone()
-    others[:, label] = -torch.inf
-    return scores[:, label] - others.amax(1)
 
 
 def _reason(answer: int, label: int, layout: Tensor, blocks: tuple[int, ...]) -> str:

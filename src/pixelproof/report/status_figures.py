@@ -18,8 +18,7 @@ _LINEAR_TO = 12  # a largest threshold up to which equal steps are readable
 
 def status_figures(view: View) -> list[Figure]:
     """A figure for each attack."""
-    constraints = dict.fromkeys(level.constraint for level in view.statuses)
-    return [_two_sided(attack, view.statuses_of(attack)) for attack in constraints]
+    return [_two_sided(attack, view.statuses_of(attack)) for attack in view.constraints]
 
 
 def _two_sided(attack: str, levels: Sequence[LevelStatus]) -> Figure:

@@ -50,7 +50,7 @@ _IMAGE_COLUMNS = (
 
 def status_table(view: View) -> Table:
     """A row for each level: how many images are broken, proved and open there, and the verdict."""
-    notes = [note for attack in _constraints(view) for note in status_notes(view, attack)]
+    notes = [note for attack in view.constraints for note in status_notes(view, attack)]
     methods = sorted({method for level in view.statuses for method in level.methods})
     notes += [f"Proved by {method}: {PROOFS[method]}." for method in methods if method in PROOFS]
     columns: tuple[Column, ...] = _LEVEL_COLUMNS
@@ -79,7 +79,7 @@ def image_table(view: View) -> Table:
         swept[who] = max(swept.get(who, 0), record.swept)
     rows = tuple(
         _image_cells(view, images, spent[images[0].sample, attack], swept.get((images[0].sample, attack), 0))
-        for attack in _constraints(view)
+        for attack in view.constraints
         for images in zip(*(level.images for level in view.statuses_of(attack)), strict=True)
     )
     notes = (
@@ -88,10 +88,6 @@ def image_table(view: View) -> Table:
         "pixel asked in order, every position with every colour of a grid.",
     )
     return Table("images", "Image by image", _IMAGE_COLUMNS, rows, notes)
-
-
-def _constraints(view: View) -> list[str]:
-    return list(dict.fromkeys(level.constraint for level in view.statuses))
 
 
 def _level_cells(level: LevelStatus) -> tuple[Cell, ...]:

@@ -62,6 +62,11 @@ class View:
         """What is known of every image, level by level, few-pixel first. Raises ``RunError`` where it contradicts."""
         return level_statuses(self.manifest, [*self.records, *self.named], self.certificates)
 
+    @property
+    def constraints(self) -> list[str]:
+        """Those with a level in ``statuses``."""
+        return list(dict.fromkeys(level.constraint for level in self.statuses))
+
     def statuses_of(self, attack: str) -> list[LevelStatus]:
         return [level for level in self.statuses if level.constraint == attack]
 
