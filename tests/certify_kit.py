@@ -147,7 +147,7 @@ def threshold_proof(task: Task) -> Attempt:
     low, high = (clean - task.threshold).clamp(min=0), (clean + task.threshold).clamp(max=255)
     needed, bound = allowance(network, label), float(lowest_margins(network, label, low, high))
     proved = bound > 1.05 * needed
-    body = {"format": 1, "label": label, "allowance": needed, "count": 1, "leaves": [[]]}
+    body = {"format": 1, "label": label, "allowance": needed, "count": 1, "closer": []}
     return Attempt(proved, "" if proved else f"bounded by {bound:.3g} only", 1, 0, 0.0, body if proved else {})
 
 

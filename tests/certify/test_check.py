@@ -268,7 +268,7 @@ def test_a_threshold_is_bounded_again():
     network, image = every_layer(), random_image((8, 8, 3))
     label = answer(network, image)
     needed = 2 * allowance(Network(network, image), label)
-    body: dict[str, Any] = {"format": 1, "label": label, "allowance": needed, "count": 1, "leaves": [[]]}
+    body: dict[str, Any] = {"format": 1, "label": label, "allowance": needed, "count": 1, "closer": []}
     with torch.no_grad():  # so that there is something to prove
         network.last.bias[label] += 3
     holds = certificate_of(body, constraint="threshold")
@@ -276,8 +276,8 @@ def test_a_threshold_is_bounded_again():
     far = _again(replace(holds, threshold=200), image, network)
     assert far is not None
     assert far.startswith("the margin is bounded by -")
-    assert _again(replace(holds, body={**body, "leaves": [[1]]}), image, network) == (
-        "its leaves are none that the checker knows"
+    assert _again(replace(holds, body={**body, "closer": "all"}), image, network) == (
+        "it does not say which ReLUs are bounded backwards"
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from pixelproof.certify.bounds import packed, prove_bounds
+from pixelproof.certify.bounds import prove_bounds
+from pixelproof.certify.branch_and_bound import packed
 from pixelproof.certify.check import check
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.runs.record import Certificate

@@ -1,8 +1,8 @@
 """The checker: whether a certificate proves what it says, by nothing that proved it.
 
-Beside this file stand ``check_network`` (the module as steps), ``check_bounds`` (zonotopes), ``check_allowance``
-(float32) and ``check_masks``. What must be believed of a proof is these files, torch, and ``models/query.py``, the way
-of asking.
+Beside this file stand ``check_network`` (the module as steps), ``check_bounds`` (zonotopes), ``check_backward`` (closer
+bounds), ``check_allowance`` (float32) and ``check_masks``. What must be believed of a proof is these files, torch, and
+``models/query.py``, the way of asking.
 """
 
 import base64
@@ -125,11 +125,12 @@ def _check_bounds(
 
 def _check_threshold(certificate: Certificate, image: UInt8Array, label: int, network: Network, needed: float) -> None:
     """One box: every channel value moves by as much as the threshold."""
-    if certificate.body.get("leaves") != [[]]:
-        raise _FlawError("its leaves are none that the checker knows")
+    closer = certificate.body.get("closer")
+    if not isinstance(closer, list) or not all(isinstance(each, int) for each in closer):
+        raise _FlawError("it does not say which ReLUs are bounded backwards")
     clean, threshold = torch.from_numpy(image.astype(np.int64)).permute(2, 0, 1)[None], int(certificate.threshold)
     low, high = (clean - threshold).clamp(min=0), (clean + threshold).clamp(max=255)
-    bound = float(lowest_margins(network, label, low, high))
+    bound = float(lowest_margins(network, label, low, high, closer))
     if not bound > needed:
         raise _FlawError(f"the margin is bounded by {bound:.4g}, which is not above the allowance {needed:.3g}")
 

@@ -6,6 +6,7 @@ difference to the clean image's values, so only the values that a changed pixel 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import reduce
 
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional as F
 
-from pixelproof.certify.check_network import Network, Step
+from pixelproof.certify.check_backward import Backward
+from pixelproof.certify.check_network import Network, Step, UncheckableError
 
 #: Values that the boxes bounded at once may have in the widest layer.
 AT_ONCE = 300 << 10
@@ -41,12 +43,16 @@ class Zonotope:
         return Zonotope(self.reach[alive], self.centre[:, alive], self.symbols[..., alive])
 
 
-def lowest_margins(network: Network, label: int, low: Tensor, high: Tensor) -> Tensor:
+def lowest_margins(network: Network, label: int, low: Tensor, high: Tensor, closer: Collection[int] = ()) -> Tensor:
     """A lower bound of min over j ≠ ``label`` of the score of ``label`` less that of j, of each of N boxes of images.
 
     ``low`` and ``high``: N×C×H×W whole numbers 0–255. Boxes bounded together should differ from the clean image at the
-    same pixels.
+    same pixels. ``closer``: the ReLUs, counted from 0, that are bounded backwards too; then there is one box, and no
+    maximum.
     """
+    if closer:
+        with torch.no_grad():
+            return _closer_margin(network, label, low, high, closer)
     count = max(1, AT_ONCE // max(value.numel() for value in network.clean.values()))
     parts = zip(torch.split(low, count), torch.split(high, count), strict=True)
     with torch.no_grad():
@@ -54,7 +60,21 @@ def lowest_margins(network: Network, label: int, low: Tensor, high: Tensor) -> T
 
 
 def _margins(network: Network, label: int, low: Tensor, high: Tensor) -> Tensor:
-    scores = _Propagation(network).of_boxes(low, high)
+    return _of_scores(network, label, _Propagation(network).of_boxes(low, high))
+
+
+def _closer_margin(network: Network, label: int, low: Tensor, high: Tensor, closer: Collection[int]) -> Tensor:
+    if any(step.layer == "max" for step in network.steps):
+        raise UncheckableError("its ReLUs are to be bounded backwards, which maxima do not let through")
+    backward = Backward(network, low, high)
+    bound = _of_scores(network, label, _Propagation(network, backward, closer).of_boxes(low, high))
+    rows = -torch.eye(len(network.scores), dtype=torch.float64)
+    rows[:, label] += 1
+    others = torch.arange(len(rows)) != label
+    return torch.maximum(bound, backward.lowest(network.output, rows[others]).amin()[None])
+
+
+def _of_scores(network: Network, label: int, scores: Zonotope) -> Tensor:
     classes = torch.arange(len(network.scores))
     full = scores.at(classes, classes)
     value = network.scores + full.centre
@@ -64,10 +84,14 @@ def _margins(network: Network, label: int, low: Tensor, high: Tensor) -> Tensor:
 
 
 class _Propagation:
-    """Boxes on their way through ``network``. Symbols are numbered once for all branches, so none means two things."""
+    """Boxes on their way through ``network``. Symbols are numbered once for all branches, so none means two things.
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    ``backward`` learns between what each ReLU's inputs lie, and bounds them again where the ReLU is one of ``closer``.
+    """
+
+    def __init__(self, network: Network, backward: Backward | None = None, closer: Collection[int] = ()) -> None:
+        self._network, self._backward, self._closer = network, backward, closer
+        self._relus = 0  # so far
         self._symbols = 0  # so far
         self._found: dict[fx.Node, Zonotope] = {}
         self._waiting = {step.node for step in network.steps}  # those that may read what was found
@@ -113,13 +137,28 @@ class _Propagation:
         )
 
     def _relu(self, step: Step) -> Zonotope:
-        before = self._found[step.inputs[0]]
-        return self._rectified(self._network.clean[step.inputs[0]].flatten()[before.reach], before).living()
+        before, clean = self._found[step.inputs[0]], self._network.clean[step.inputs[0]]
+        low, high = _ends(clean.flatten()[before.reach], before)
+        if self._backward is not None:
+            low, high = self._bounded_again(self._backward, step, before.reach, low, high)
+        return self._rectified(clean.flatten()[before.reach], before, low, high).living()
 
-    def _rectified(self, clean: Tensor, before: Zonotope) -> Zonotope:
-        """relu(clean + …) less relu(clean): slope u/(u − l) where l < 0 < u, and a new symbol for what is unknown."""
-        value, radius = clean + before.centre, before.symbols.abs().sum(1)
-        low, high = value - radius, value + radius
+    def _bounded_again(
+        self, backward: Backward, step: Step, reach: Tensor, low: Tensor, high: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The bounds 1×r of what the ReLU reads, closer where it is one of those."""
+        clean = self._network.clean[step.inputs[0]]
+        lowest, highest = (clean.flatten().index_put((reach,), end[0]).view(clean.shape) for end in (low, high))
+        if self._relus in self._closer:
+            lowest, highest = backward.closer(step.inputs[0], lowest, highest)
+        backward.knows(step.node, lowest, highest)
+        self._relus += 1
+        return lowest.view(1, -1)[:, reach], highest.view(1, -1)[:, reach]
+
+    def _rectified(self, clean: Tensor, before: Zonotope, low: Tensor, high: Tensor) -> Zonotope:
+        """relu(clean + …) less relu(clean), between ``low`` and ``high``: slope u/(u − l) where l < 0 < u, and a new
+        symbol for what is unknown."""
+        value = clean + before.centre
         unstable = (low < 0) & (high > 0)
         slope = torch.where(unstable, high / (high - low), (low >= 0).double())
         offset = torch.where(unstable, -slope * low / 2, 0.0)
@@ -141,12 +180,19 @@ class _Propagation:
         cells = step.cells[reach].permute(1, 2, 0).contiguous()
         rows = [reduce(self._larger, [(padded[cell], before.at(reach, cell)) for cell in row]) for row in cells]
         best, largest = reduce(self._larger, rows)
-        return (self._rectified(best, largest) if late else largest).living()
+        return (self._rectified(best, largest, *_ends(best, largest)) if late else largest).living()
 
     def _larger(self, one: tuple[Tensor, Zonotope], other: tuple[Tensor, Zonotope]) -> tuple[Tensor, Zonotope]:
         """max(x₀, x₁) = x₀ + relu(x₁ − x₀), of clean values and differences."""
-        above = self._rectified(other[0] - one[0], _plus(other[1], one[1], -1))
+        clean, difference = other[0] - one[0], _plus(other[1], one[1], -1)
+        above = self._rectified(clean, difference, *_ends(clean, difference))
         return torch.maximum(one[0], other[0]), _plus(above, one[1])
+
+
+def _ends(clean: Tensor, values: Zonotope) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest of clean + …: B×r each."""
+    value, radius = clean + values.centre, values.symbols.abs().sum(1)
+    return value - radius, value + radius
 
 
 def _through(network: Network, step: Step, which: int, before: Zonotope) -> Zonotope:
@@ -154,7 +200,7 @@ def _through(network: Network, step: Step, which: int, before: Zonotope) -> Zono
     boxes, symbols, reached = before.symbols.shape
     shape = network.clean[step.inputs[which]].shape[1:]
     rows = torch.cat([before.centre[:, None], before.symbols], 1).view(-1, reached)
-    fewer = reached < len(rows)
+    fewer = reached < min(len(rows), shape.numel() / 2)  # over most of a picture the step itself is quicker
     inputs = torch.eye(reached, dtype=rows.dtype) if fewer else rows
     spread = inputs.new_zeros(len(inputs), shape.numel())
     spread[:, before.reach] = inputs

@@ -86,6 +86,17 @@ class Network:
         answer: Tensor = torch.vmap(run, chunk_size=256)(rows)
         return answer - step.run(*zeros)
 
+    def transposed(self, step: Step, which: int, rows: Tensor) -> Tensor:
+        """Weights of the input ``which`` from n weights ``rows`` of what the affine ``step`` gives: n×…"""
+        zeros = [torch.zeros_like(self.clean[node]) for node in step.inputs]
+
+        def run(value: Tensor) -> Tensor:
+            return step.run(*zeros[:which], value, *zeros[which + 1 :])
+
+        pull = torch.func.vjp(run, zeros[which])[1]
+        answer: Tensor = torch.vmap(lambda row: pull(row[None])[0][0], chunk_size=256)(rows)
+        return answer
+
     def _add(self, node: fx.Node, pixels: Tensor) -> None:
         if node.op == "output":
             self.output = _sole_output(node, self.clean)

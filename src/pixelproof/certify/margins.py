@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pixelproof.certify.backward import Backward
 from pixelproof.certify.graph import Graph
 from pixelproof.certify.propagation import Matrices, Propagation
 from pixelproof.certify.zonotope import Zonotope
@@ -41,6 +42,24 @@ class Margins:
             self._phase = (phase, Propagation(self.graph, self.values, phase, self.watch, self._matrices))
         last = self._phase[1](start, places)
         self.numbers = last.symbols.shape[1] * self._phase[1].largest
+        return self._of(last)
+
+    def in_box(self, start: Zonotope) -> tuple[Tensor, list[int]]:
+        """K−1 lower bounds for the images ``start``, a symbol a channel value, and the ReLUs bounded closer for them.
+
+        The ReLUs count from 0; see ``Backward``.
+        """
+        backward = Backward(self.graph, self.values, start, self.watch)
+        if not Backward.serves(self.graph):
+            return self.lowest(start, torch.zeros(1, dtype=torch.long), None)[0], []
+        forward = Propagation(self.graph, self.values, None, self.watch, self._matrices, backward.interval)
+        bounds = self._of(forward(start, torch.zeros(1, dtype=torch.long)))[0]
+        rows = self.differences.view(-1, *self.values[self.graph.cut].shape[1:])
+        clean = (rows * self.values[self.graph.cut]).flatten(1).sum(1)
+        return torch.maximum(bounds, self.clean + backward.lowest(self.graph.cut, rows) - clean), backward.closer
+
+    def _of(self, last: Zonotope) -> Tensor:
+        """B×(K−1) lower bounds from differences at the cut."""
         weights = self.differences.T
         bound = self.clean + last.centre.flatten(1) @ weights - (last.symbols.flatten(2) @ weights).abs().sum(1)
         return bound if last.fresh is None else bound - last.fresh.flatten(1) @ weights.abs()

@@ -23,6 +23,8 @@ LOWEST = -1e30
 
 #: Convolutions from window to window as matrices, by the number of the node and how the windows lie to each other.
 Matrices = dict[tuple[int, ...], Tensor | None]
+#: Bounds of what a ReLU reads, from its number and bounds that hold already.
+Interval = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class TooLarge(Exception):  # noqa: N818 - no error: smaller sets may fit
@@ -34,6 +36,7 @@ class Propagation:
 
     values: those of one image, 1×C×H×W or 1×F. ``phase``: which pixels change; None for differences in the whole image.
     ``watch`` is called before every layer, and may raise to end it all. ``matrices`` are kept from phase to phase.
+    ``interval`` may make the bounds of what a ReLU reads closer, by its number, before they are used.
     """
 
     def __init__(
@@ -43,8 +46,9 @@ class Propagation:
         phase: tuple[int, int] | None,
         watch: Callable[[], None],
         matrices: Matrices,
+        interval: Interval = lambda number, low, high: (low, high),
     ) -> None:
-        self.graph, self.values, self.watch, self.matrices = graph, values, watch, matrices
+        self.graph, self.values, self.watch, self.matrices, self.interval = graph, values, watch, matrices, interval
         self.windows: list[tuple[Window | None, bool]] = [(None, False)] * len(values)
         if phase is not None:
             step, size = period(graph), (values[0].shape[2], values[0].shape[3])
@@ -220,7 +224,8 @@ class _Batch:
 
     def _relu(self, number: int, source: int, values: Zonotope) -> Zonotope:
         values = replace(values, centre=values.centre + self._clean(source, self._window(source)))
-        slope, shift = slopes(values.centre, values.radius())
+        radius = values.radius()
+        slope, shift = slopes(*self.of.interval(number, values.centre - radius, values.centre + radius))
         if source in self.ragged:
             lies = self._inside(number)
             slope, shift = slope * lies, shift * lies

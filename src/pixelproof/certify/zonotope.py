@@ -28,15 +28,14 @@ class Zonotope:
         return radius if self.fresh is None else radius + self.fresh
 
 
-def slopes(centre: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
-    """λ and δ such that relu(v) is within λ·v + δ ± δ for all v within ``radius`` of ``centre``; all of one shape.
+def slopes(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """λ and δ such that relu(v) is within λ·v + δ ± δ for all v from ``low`` to ``high``; all of one shape.
 
     Exact where the sign is certain. Else the line from (l, 0) to (u, u) has slope λ = u / (u − l) and is −λl above
     zero, so that δ is half of that.
     """
-    low, high = centre - radius, centre + radius
     unstable = (low < 0) & (high > 0)
-    slope = torch.where(unstable, high / (high - low), (low >= 0).to(centre.dtype))
+    slope = torch.where(unstable, high / (high - low), (low >= 0).to(low.dtype))
     return slope, torch.where(unstable, -0.5 * slope * low, 0.0)
 
 
@@ -52,7 +51,8 @@ def larger(one: Zonotope, other: Zonotope) -> Zonotope:
     radius = difference.abs().sum(1)
     for each in (one, other):
         radius = radius if each.fresh is None else radius + each.fresh
-    slope, shift = slopes(other.centre - one.centre, radius)
+    middle = other.centre - one.centre
+    slope, shift = slopes(middle - radius, middle + radius)
     fresh = shift
     if one.fresh is not None:
         fresh = fresh + (1 - slope) * one.fresh
