@@ -46,6 +46,10 @@ def around(image: np.ndarray, threshold: int, count: int) -> torch.Tensor:
     return torch.from_numpy((image + moves).clip(0, 255)).permute(0, 3, 1, 2).double() / 255
 
 
+def _as_convolutions_leave_it(value: torch.Tensor) -> torch.Tensor:
+    return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+
+
 @pytest.mark.parametrize("network", [*WITHOUT_MAXIMA, lambda: deep()])
 def test_no_image_of_the_box_is_below_a_bound(network, monkeypatch):
     """Of random sums of every value; each ReLU's interval is made closer on the way, and holds too."""
@@ -62,7 +66,7 @@ def test_no_image_of_the_box_is_below_a_bound(network, monkeypatch):
                 rows = torch.eye(found[source][0].numel()).double().view(-1, *found[source].shape[1:])
                 low, high = bounds.lowest(source, rows), -bounds.lowest(source, -rows)
                 shape = margins.values[source].shape
-                closer = bounds.interval(number, low.view(shape), high.view(shape))
+                closer = bounds.interval(number, *(_as_convolutions_leave_it(end.view(shape)) for end in (low, high)))
                 assert (found[source] >= closer[0] - 1e-9).all()
                 assert (found[source] <= closer[1] + 1e-9).all()
             rows = torch.randn(5, *found[number].shape[1:], generator=torch.Generator().manual_seed(number)).double()

@@ -59,14 +59,13 @@ class Backward:
 
     def _tightened(self, value: int, entries: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """``low`` and ``high`` with closer bounds of the ``entries`` of a value, by number, where there are any."""
-        low, high = low.clone(), high.clone()
+        below, above = low.flatten().clone(), high.flatten().clone()
         for part in torch.split(entries, AT_ONCE) if len(entries) else ():
             self.watch()
             rows = F.one_hot(part, low.numel()).to(low.dtype).view(-1, *low.shape[1:])
-            below, above = self.lowest(value, torch.cat([rows, -rows])).chunk(2)
-            low.view(-1)[part] = torch.maximum(low.view(-1)[part], below)
-            high.view(-1)[part] = torch.minimum(high.view(-1)[part], -above)
-        return low, high
+            lowest, highest = self.lowest(value, torch.cat([rows, -rows])).chunk(2)
+            below[part], above[part] = torch.maximum(below[part], lowest), torch.minimum(above[part], -highest)
+        return below.view(low.shape), above.view(high.shape)
 
     def lowest(self, value: int, rows: Tensor) -> Tensor:
         """R lower bounds, over the box, of Σ rows · (the value ``value``), rows R×…"""
