@@ -32,8 +32,8 @@ ASKABLE = 64
 SHORT = 0.02
 #: Cells of the colours' grid at one position, beyond which covering is not looked at.
 LARGEST_GRID = 1 << 26
-#: Rows of a call to the model, and boxes bounded together, of one position or of neighbours in a row.
-ROWS = 64
+#: Rows of a call to the model, and boxes bounded together, and the side of the squares of positions they are taken from.
+ROWS, TILE = 64, 4
 
 Integers = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.int16]  # n×(1 + 2C): position, lowest colour, highest colour
@@ -145,6 +145,8 @@ def _check_one_pixel(
     for place, (start, stop) in enumerate(pairwise(ends)):
         if not _covers(boxes[start:stop, 1:]):
             raise _FlawError(f"its boxes leave out colours at {_where(place, image)}")
+    row, column = np.divmod(boxes[:, 0], image.shape[1])
+    boxes = boxes[np.lexsort((column // TILE, row // TILE))]
     for part in np.split(boxes, range(ROWS, len(boxes), ROWS)):
         _check_part(part, image, label, network, needed, asked)
 

@@ -10,7 +10,7 @@ import copy
 import torch
 from torch import Tensor, fx, nn
 
-from pixelproof.certify.check_network import Network, Step
+from pixelproof.certify.check_network import Network, Step, normalising
 
 #: The unit roundoff u of float32.
 UNIT = 2.0**-24
@@ -51,8 +51,7 @@ def _sum(network: Network, step: Step) -> tuple[int, Tensor]:
             assert isinstance(module, (nn.Conv2d, nn.Linear))
             return module.weight[0].numel() + 1, _absolute(module)(*inputs)
         case "normalise":  # x·α + β with α = weight/√(variance + ε), β = bias − mean·α
-            assert isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
-            return 6, _normalising(module, inputs[0])
+            return 6, _normalising(step, inputs[0])
         case "sum":
             parts = [network.linear(step, k, network.clean[node]) for k, node in enumerate(step.inputs)]
             constant = step.run(*map(torch.zeros_like, inputs))
@@ -71,11 +70,10 @@ def _absolute(module: nn.Module) -> nn.Module:
     return twin
 
 
-def _normalising(module: nn.BatchNorm1d | nn.BatchNorm2d, size: Tensor) -> Tensor:
+def _normalising(step: Step, size: Tensor) -> Tensor:
+    module, slope = step.module, normalising(step, size.ndim)
+    assert isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
     assert module.running_mean is not None
-    assert module.running_var is not None
-    slope = (module.running_var + module.eps).rsqrt()
-    weight = slope if module.weight is None else module.weight * slope
-    bias = torch.zeros_like(slope) if module.bias is None else module.bias
-    shape = (1, -1, *[1] * (size.ndim - 2))
-    return size * weight.abs().view(shape) + (bias.abs() + (module.running_mean * weight).abs()).view(shape)
+    bias = torch.zeros_like(module.running_mean) if module.bias is None else module.bias
+    shift = bias.abs() + (module.running_mean * slope.flatten()).abs()
+    return size * slope.abs() + shift.view(slope.shape)

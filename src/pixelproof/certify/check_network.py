@@ -77,7 +77,12 @@ class Network:
         return self.clean[self.output][0]
 
     def linear(self, step: Step, which: int, rows: Tensor) -> Tensor:
-        """What the affine ``step`` adds for n values ``rows`` of its input ``which`` against zeros: n×…"""
+        """What the affine ``step`` adds for n values ``rows`` of its input ``which`` against zeros: n×…
+
+        It is zero wherever the rows do not reach, which a difference of two normalised values is not, as these round.
+        """
+        if step.layer == "normalise":
+            return rows * normalising(step, rows.ndim)
         zeros = [torch.zeros_like(self.clean[node]) for node in step.inputs]
 
         def run(row: Tensor) -> Tensor:
@@ -134,6 +139,16 @@ class Network:
         cells = _cells(node, module, self.clean[inputs[0]]) if layer == "max" else None
         self.clean[node] = value
         self.steps.append(Step(node, layer, inputs, run, module, cells))
+
+
+def normalising(step: Step, dimensions: int) -> Tensor:
+    """weight/√(variance + ε) of a batch norm, C×1×… for values of so many dimensions, N×C×…"""
+    module = step.module
+    assert isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))
+    assert module.running_var is not None
+    slope = (module.running_var + module.eps).rsqrt()
+    slope = slope if module.weight is None else module.weight * slope
+    return slope.view(-1, *[1] * (dimensions - 2))
 
 
 def _trace(module: nn.Module) -> fx.GraphModule:
