@@ -9,7 +9,7 @@ checkpoint that is not at hand is left out, and said.
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -24,15 +24,17 @@ RESULTS = Options.out.with_name("proofs.json")
 SMALL_NETWORKS = ("lenet",)
 
 
-def _sections(chosen: argparse.Namespace) -> dict[str, Callable[[], list[Row]]]:
-    options = Options(chosen.data, chosen.small)
+#: Parts of a section, each with its name, empty where there is one only, and its rows.
+Parts = Iterable[tuple[str, list[Row]]]
+
+
+def _sections(chosen: argparse.Namespace) -> dict[str, Callable[[], Parts]]:
+    options, networks = Options(chosen.data, chosen.small), SMALL_NETWORKS if chosen.small else recall.NETWORKS
     return {
-        "bounds": lambda: bounds.rows(chosen.folder / "bounds", chosen.mnist, chosen.small),
-        "grey": lambda: _grey(chosen),
-        "masks": lambda: list(masks.rows(chosen.small)),
-        "recall": lambda: recall.rows(
-            options, chosen.folder / "truth", SMALL_NETWORKS if chosen.small else recall.NETWORKS
-        ),
+        "bounds": lambda: bounds.parts(chosen.folder / "bounds", chosen.mnist, chosen.small),
+        "grey": lambda: [("", _grey(chosen))],
+        "masks": lambda: [("", list(masks.rows(chosen.small)))],
+        "recall": lambda: [("", recall.rows(options, chosen.folder / "truth", networks))],
     }
 
 
@@ -60,13 +62,13 @@ def main(arguments: list[str] | None = None) -> None:
     for name in chosen.sections or sections:
         begun = time.perf_counter()
         try:
-            rows = sections[name]()
+            for part, rows in sections[name]():
+                for row in rows:
+                    print(f"{row['claim']}: {row['value']} {row['unit']}", flush=True)
+                seconds, begun = time.perf_counter() - begun, time.perf_counter()
+                board.write(f"{name}/{part}" if part else name, rows, _command(name, chosen), seconds, chosen.out)
         except MissingError as error:
             print(f"{name}: left out. {error}", flush=True)
-            continue
-        for row in rows:
-            print(f"{row['claim']}: {row['value']} {row['unit']}", flush=True)
-        board.write(name, rows, _command(name, chosen), time.perf_counter() - begun, chosen.out)
 
 
 def _command(section: str, chosen: argparse.Namespace) -> str:

@@ -32,7 +32,7 @@ ASKABLE = 64
 SHORT = 0.02
 #: Cells of the colours' grid at one position, beyond which covering is not looked at.
 LARGEST_GRID = 1 << 26
-#: Rows of a call to the model, and boxes bounded together, and the side of the squares of positions they are taken from.
+#: Rows of a call to the model, and boxes bounded together; the side of the squares of positions these are taken from.
 ROWS, TILE = 64, 4
 
 Integers = npt.NDArray[np.int64]
