@@ -345,6 +345,56 @@ def audit_kit() -> str:
     return "\n".join(lines)
 
 
+def proofs() -> str:
+    """What is proved and at what cost, what masks certify, and how many breakable images the few-pixel search finds."""
+    board = board_of("proofs")
+    rows: Rows = board["rows"]
+    decided = [row for row in rows if row["claim"].endswith(": decided")]
+    if not decided:
+        return ""
+    made = board["environment"]
+    lines = [
+        f"`make proofs DATA=cifar10:ROOT MNIST=DIR` ({made['processor']}, {made['threads']} thread, torch "
+        f"{made['torch']}, {made['date']}); seconds are the processor's.",
+        "",
+        "| proved or broken | broken | proved | open | seconds a proof: mean, most | seconds a check |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(_proof_line(row, rows) for row in decided),
+    ]
+    masked = [row for row in rows if "images certified of" in row["claim"]]
+    if masked:
+        lines += ["", "| masked model | certified | images | seconds an image |", "|---|---:|---:|---:|"]
+    for row in masked:
+        seconds = row["cpu_seconds_an_image"]
+        lines.append(
+            f"| {row['claim'].partition(': images')[0]} | {row['value']:g} | {row['images']} | {seconds:.2g} |"
+        )
+    found = [row for row in rows if "breakable" in row]
+    if found:
+        lines += [
+            "",
+            "| few-pixel search, th = 1 | queries | found of those that one pixel breaks |",
+            "|---|---:|---:|",
+        ]
+    for row in found:
+        about = row["claim"].partition(": few-pixel")[0]
+        lines.append(f"| {about} | {row['budget']:,} | {row['found']} of {row['breakable']} |")
+    return "\n".join(lines)
+
+
+def _proof_line(row: dict[str, Any], rows: Rows) -> str:
+    about = row["claim"].removesuffix(": decided")
+    own = {each["claim"].removeprefix(f"{about}: "): each["value"] for each in rows if each["claim"].startswith(about)}
+    spent = [own.get(f"processor time of {what}") for what in ("a proved image, mean", "a proved image, most")]
+    spent = [row.get("cpu_seconds_a_proof")] if spent == [None, None] else spent
+    check = own.get("processor time of a check, mean")
+    shown = ", ".join(f"{each:.0f}" for each in spent if each is not None)
+    return (
+        f"| {about} | {row['broken']} | {row['proved']} | {row['open']} | {shown} | "
+        f"{'' if check is None else f'{check:.0f}'} |"
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -359,6 +409,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "perturb": perturb,
     "thesis": thesis,
     "audit-kit": audit_kit,
+    "proofs": proofs,
 }
 
 
