@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pixelproof.errors import RunError as RunError
     from pixelproof.errors import VerificationError as VerificationError
     from pixelproof.models import Classifier as Classifier
+    from pixelproof.models import Normalize as Normalize
     from pixelproof.models import load_model as load_model
     from pixelproof.models import load_weights as load_weights
     from pixelproof.runs import RunStore as RunStore
@@ -34,7 +35,7 @@ _HOMES = {
     "api": ("Result", "assess", "audit_claim", "measure_perturbations"),
     "data": ("ImageSet", "load_data"),
     "errors": ("DataError", "InputError", "ModelError", "PixelproofError", "RunError", "VerificationError"),
-    "models": ("Classifier", "load_model", "load_weights"),
+    "models": ("Classifier", "Normalize", "load_model", "load_weights"),
     "runs": ("RunStore",),
 }
 _HOME = {name: f"pixelproof.{home}" for home, names in _HOMES.items() for name in names}

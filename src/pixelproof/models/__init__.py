@@ -4,6 +4,7 @@ from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
 from pixelproof.models.load import load_model
+from pixelproof.models.normalise import Normalize
 from pixelproof.models.scores import detect_kind, log_scores, probabilities, resolve_kind, settle_kind
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.weights import load_weights
@@ -13,6 +14,7 @@ __all__ = [
     "CallableClassifier",
     "Classifier",
     "ExportedClassifier",
+    "Normalize",
     "ScoreKind",
     "TorchClassifier",
     "TorchScriptClassifier",

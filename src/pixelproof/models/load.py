@@ -4,25 +4,39 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from pixelproof.errors import InputError, ModelError
-from pixelproof.models.classifier import Classifier
+from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
+from pixelproof.models.normalise import Normalisation, NormalisedClassifier, NormalisedModule
 from pixelproof.models.outputs import first_line
+from pixelproof.models.spec import Given, parsed
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.wrap import wrap_model
 from pixelproof.zoo import registry
 
-SPECS = "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export) or FILE.pt (TorchScript)"
+SPECS = (
+    "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export), FILE.pt (TorchScript), onnx:FILE, "
+    "timm:NAME, torchvision:NAME, hf:NAME, keras:FILE or sklearn:FILE"
+)
 _SCRIPTS = (".pt", ".ts", ".torchscript")
 _WEIGHTS = (".bin", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".pth", ".safetensors")
+#: By how a spec begins: the module with the adapter's ``load``. What it needs is imported when it is asked for.
+ADAPTERS = {
+    "onnx": "pixelproof.models.onnx_file",
+    "timm": "pixelproof.models.timm_name",
+    "torchvision": "pixelproof.models.torchvision_name",
+    "hf": "pixelproof.models.hugging_face",
+    "keras": "pixelproof.models.keras_file",
+    "sklearn": "pixelproof.models.sklearn_file",
+}
 
 
 def load_model(spec: str, *, trust_code: bool = False, device: torch.device | None = None) -> Classifier:
@@ -30,10 +44,47 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
 
     ``zoo:NAME``: a network of the zoo. ``FILE.py:FUNCTION`` and ``PACKAGE.MODULE:FUNCTION``: what the
     function, called without arguments, returns (see ``wrap_model``). ``FILE.pt2``: a torch.export program.
-    ``FILE.pt``, ``.ts``, ``.torchscript``: TorchScript. Files that can run code while loading (Python files,
-    and both kinds of programs, whose loaders unpickle) need ``trust_code``. Raises ``ModelError`` when
-    ``spec`` is unknown or the model unusable.
+    ``FILE.pt``, ``.ts``, ``.torchscript``: TorchScript. ``onnx:FILE``, ``timm:NAME``, ``torchvision:NAME``,
+    ``hf:NAME`` (a hub's name or a folder), ``keras:FILE``, ``sklearn:FILE``: see the adapter of that name. Parameters
+    may follow, each after a comma: ``normalise=imagenet``, ``mean=0.5``, ``std=0.2:0.2:0.3``, ``scale=255``,
+    ``kind=logits``, and an adapter's own. Files that can run code while loading (Python files, and both kinds of
+    programs, whose loaders unpickle) need ``trust_code``. Raises ``ModelError`` when ``spec`` is unknown or the model
+    unusable, and ``InputError`` where a package is missing.
     """
+    place, parameters = parsed(spec)
+    kind, colon, name = place.partition(":")
+    given = Given(spec, name if colon and kind in ADAPTERS else place, parameters, device, trust_code)
+    if colon and kind in ADAPTERS:
+        if not name:
+            raise ModelError(f"{spec!r} names no model; expected {SPECS}, so add it after the colon.")
+        load: Callable[[Given], Classifier] = importlib.import_module(ADAPTERS[kind]).load
+        found = load(given)
+    else:
+        given.check()
+        found = _plain(given)
+    return _with_kind(_normalised(found, given.normalisation()), given)
+
+
+def _normalised(classifier: Classifier, normalisation: Normalisation | None) -> Classifier:
+    if normalisation is None:
+        return classifier
+    if type(classifier) is TorchClassifier:
+        kind = classifier.kind if classifier.kind_given else None
+        return TorchClassifier(NormalisedModule(classifier.module, normalisation), name=classifier.name, kind=kind)
+    return NormalisedClassifier(classifier, normalisation)
+
+
+def _with_kind(classifier: Classifier, given: Given) -> Classifier:
+    if "kind" in given.parameters:
+        kinds = get_args(ScoreKind)
+        classifier.kind = given.choose("kind", kinds, kinds[0])  # type: ignore[assignment]
+        classifier.kind_given = True  # type: ignore[attr-defined]
+    return classifier
+
+
+def _plain(given: Given) -> Classifier:
+    """A model of torch's own kinds, which need nothing else."""
+    spec, trust_code, device = given.place, given.trust_code, given.device
     suffix = Path(spec).suffix
     if suffix == ".pt2" or suffix in _SCRIPTS:
         return _program(Path(spec).expanduser(), trust_code, device)
@@ -75,6 +126,9 @@ def _check_trust(file: str, trust_code: bool) -> None:
 
 def _unknown(spec: str) -> ModelError:
     suffix = Path(spec).suffix
+    if suffix in (".onnx", ".keras"):
+        kind = suffix.removeprefix(".")
+        return ModelError(f"{spec!r} is to be read as what it ends in; expected {kind}:FILE, so write {kind}:{spec}.")
     if suffix == ".py":
         return ModelError(f"{spec!r} names no function; expected FILE.py:FUNCTION, so add one that returns the model.")
     if suffix in _WEIGHTS:

@@ -1,0 +1,78 @@
+"""A model as it is typed: its name, and parameters behind it, as in ``onnx:FILE,layout=nhwc,normalise=imagenet``."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from pixelproof.errors import ModelError
+from pixelproof.models.normalise import STATISTICS, Normalisation
+
+_PARAMETER = re.compile(r",([a-z_]+)=([^,]*)$")
+#: Parameters that every kind of model has.
+COMMON = ("mean", "std", "scale", "normalise", "kind")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of a model before it is loaded: the ``spec`` as typed, its ``place`` without kind and parameters.
+
+    ``device`` is where it is to compute; None: where it is. ``trust_code``: whether its files may run code.
+    """
+
+    spec: str
+    place: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    device: torch.device | None = None
+    trust_code: bool = False
+
+    def choose(self, name: str, among: tuple[str, ...], default: str) -> str:
+        """The value of a parameter that is one of a few. Raises ``ModelError`` for another."""
+        value = self.parameters.get(name, default)
+        if value not in among:
+            raise ModelError(f"{name}={value} in {self.spec!r} is not known; expected one of {', '.join(among)}.")
+        return value
+
+    def check(self, *known: str) -> None:
+        """Raise ``ModelError`` for a parameter that is none of ``known`` or of those that every model has."""
+        for name in self.parameters:
+            if name not in (*known, *COMMON):
+                raise ModelError(
+                    f"There is no parameter {name} for {self.spec!r}; expected {', '.join((*known, *COMMON))}."
+                )
+
+    def normalisation(self) -> Normalisation | None:
+        """What is done to images in [0, 1] before the model, where the spec says so."""
+        given = {name: self.parameters[name] for name in ("mean", "std", "scale") if name in self.parameters}
+        if (name := self.parameters.get("normalise")) is not None:
+            if given:
+                raise ModelError(f"{self.spec!r} gives both normalise and {min(given)}; expected one of the two.")
+            if name not in STATISTICS:
+                raise ModelError(
+                    f"normalise={name} in {self.spec!r} is not known; expected {', '.join(STATISTICS)}, or mean=… and "
+                    "std=… with one number, or one a channel joined by colons."
+                )
+            return STATISTICS[name]
+        if not given:
+            return None
+        numbers = {name: self._numbers(name, text) for name, text in given.items()}
+        return Normalisation(numbers.get("mean", (0.0,)), numbers.get("std", (1.0,)), numbers.get("scale", (1.0,))[0])
+
+    def _numbers(self, name: str, text: str) -> tuple[float, ...]:
+        try:
+            return tuple(float(each) for each in text.split(":"))
+        except ValueError:
+            raise ModelError(
+                f"{name}={text} in {self.spec!r} is no number; expected one, or one a channel joined by colons, as in "
+                "mean=0.485:0.456:0.406."
+            ) from None
+
+
+def parsed(spec: str) -> tuple[str, dict[str, str]]:
+    """``spec`` without the parameters at its end, and these by name."""
+    parameters: dict[str, str] = {}
+    while (found := _PARAMETER.search(spec)) is not None:
+        parameters.setdefault(found[1], found[2])
+        spec = spec[: found.start()]
+    return spec, parameters
