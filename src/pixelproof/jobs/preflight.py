@@ -15,6 +15,7 @@ from pixelproof.models.classifier import Classifier
 from pixelproof.models.probes import Probe, probes_for
 from pixelproof.models.query import Asked, ask
 from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
+from pixelproof.models.sent import takes_pictures_only
 from pixelproof.runs.record import Finding
 from pixelproof.units import to_unit
 
@@ -285,7 +286,7 @@ class _Check:
         if plain.mean() + CLEARLY_BETTER > 1:
             return None
         best: tuple[float, Finding] | None = None
-        for probe in probes_for(self.data.shape[2]):
+        for probe in probes_for(self.data.shape[2], takes_pictures_only(self.classifier)):
             scores = self._ask(images, probe)
             changed = scores.argmax(1).numpy() == labels
             if _clearly_better(plain, changed) and (best is None or changed.mean() > best[0]):

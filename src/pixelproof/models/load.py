@@ -24,7 +24,7 @@ from pixelproof.zoo import registry
 
 SPECS = (
     "zoo:NAME, FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, FILE.pt2 (torch.export), FILE.pt (TorchScript), onnx:FILE, "
-    "timm:NAME, torchvision:NAME, hf:NAME, keras:FILE or sklearn:FILE"
+    "timm:NAME, torchvision:NAME, hf:NAME, keras:FILE, sklearn:FILE, http(s)://ADDRESS or command:PROGRAM"
 )
 _SCRIPTS = (".pt", ".ts", ".torchscript")
 _WEIGHTS = (".bin", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".pth", ".safetensors")
@@ -36,6 +36,9 @@ ADAPTERS = {
     "hf": "pixelproof.models.hugging_face",
     "keras": "pixelproof.models.keras_file",
     "sklearn": "pixelproof.models.sklearn_file",
+    "http": "pixelproof.models.http",
+    "https": "pixelproof.models.http",
+    "command": "pixelproof.models.command",
 }
 
 
@@ -45,7 +48,8 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     ``zoo:NAME``: a network of the zoo. ``FILE.py:FUNCTION`` and ``PACKAGE.MODULE:FUNCTION``: what the
     function, called without arguments, returns (see ``wrap_model``). ``FILE.pt2``: a torch.export program.
     ``FILE.pt``, ``.ts``, ``.torchscript``: TorchScript. ``onnx:FILE``, ``timm:NAME``, ``torchvision:NAME``,
-    ``hf:NAME`` (a hub's name or a folder), ``keras:FILE``, ``sklearn:FILE``: see the adapter of that name. Parameters
+    ``hf:NAME`` (a hub's name or a folder), ``keras:FILE``, ``sklearn:FILE``, ``http://…``, ``https://…``,
+    ``command:PROGRAM ARGUMENT …``: see the ``load`` of the adapter of that name. Parameters
     may follow, each after a comma: ``normalise=imagenet``, ``mean=0.5``, ``std=0.2:0.2:0.3``, ``scale=255``,
     ``kind=logits``, and an adapter's own. Files that can run code while loading (Python files, and both kinds of
     programs, whose loaders unpickle) need ``trust_code``. Raises ``ModelError`` when ``spec`` is unknown or the model
@@ -53,7 +57,8 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     """
     place, parameters = parsed(spec)
     kind, colon, name = place.partition(":")
-    given = Given(spec, name if colon and kind in ADAPTERS else place, parameters, device, trust_code)
+    is_url = kind in ("http", "https")
+    given = Given(spec, name if colon and kind in ADAPTERS and not is_url else place, parameters, device, trust_code)
     if colon and kind in ADAPTERS:
         if not name:
             raise ModelError(f"{spec!r} names no model; expected {SPECS}, so add it after the colon.")

@@ -14,15 +14,19 @@ _STATISTICS = {
 
 @dataclass(frozen=True)
 class Probe:
-    """A ``change`` of images N×C×H×W in [0, 1]; ``advice`` (after "The") when the model does better so."""
+    """A ``change`` of images N×C×H×W in [0, 1]; ``advice`` (after "The") when the model does better so.
+
+    ``pictures``: whether what was 8-bit images still is.
+    """
 
     name: str
     change: Callable[[Tensor], Tensor]
     advice: str
+    pictures: bool = False
 
 
-def probes_for(channels: int) -> tuple[Probe, ...]:
-    """The probes that make sense for images of ``channels`` channels."""
+def probes_for(channels: int, pictures_only: bool = False) -> tuple[Probe, ...]:
+    """The probes that make sense for images of ``channels`` channels, and for a model that takes 8-bit ones alone."""
     probes = [
         Probe(
             "expects-0-255",
@@ -41,9 +45,10 @@ def probes_for(channels: int) -> tuple[Probe, ...]:
                 "expects-bgr",
                 lambda x: x.flip(1),
                 "model seems to expect blue before red: swap the channels inside the model",
+                pictures=True,
             )
         )
-    return tuple(probes)
+    return tuple(each for each in probes if each.pictures or not pictures_only)
 
 
 def _normalised(with_what: str, mean: Sequence[float], deviation: Sequence[float]) -> Probe:

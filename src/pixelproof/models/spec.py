@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
 from pixelproof.errors import ModelError
 from pixelproof.models.normalise import STATISTICS, Normalisation
 
+Default = TypeVar("Default", float, None)
 _PARAMETER = re.compile(r",([a-z_]+)=([^,]*)$")
 #: Parameters that every kind of model has.
 COMMON = ("mean", "std", "scale", "normalise", "kind")
@@ -33,6 +36,16 @@ class Given:
         if value not in among:
             raise ModelError(f"{name}={value} in {self.spec!r} is not known; expected one of {', '.join(among)}.")
         return value
+
+    def number(self, name: str, default: Default, whole: bool = False) -> float | Default:
+        """The value of a parameter that is a number above 0. Raises ``ModelError`` for another."""
+        if (text := self.parameters.get(name)) is None:
+            return default
+        with suppress(ValueError):
+            if 0 < (value := float(text)) < float("inf") and (not whole or value.is_integer()):
+                return value
+        kind = "whole number" if whole else "number"
+        raise ModelError(f"{name}={text} in {self.spec!r} is no {kind} above 0; expected one, as in {name}=10.")
 
     def check(self, *known: str) -> None:
         """Raise ``ModelError`` for a parameter that is none of ``known`` or of those that every model has."""

@@ -1,0 +1,90 @@
+"""``command:PROGRAM ARGUMENT …``: a program that is given image files and prints a line of scores for each."""
+
+import hashlib
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from pixelproof.errors import ModelError
+from pixelproof.models.classifier import ScoreKind
+from pixelproof.models.outputs import first_line
+from pixelproof.models.sent import Pixels, Sender, png
+from pixelproof.models.spec import Given
+
+
+def load(given: Given) -> "CommandClassifier":
+    """The command as it is typed in a shell, without one; ``batch=64`` files a call, ``timeout=60`` seconds for it."""
+    given.check("batch", "timeout")
+    if given.normalisation() is not None:
+        raise ModelError(f"{given.spec!r} is given 8-bit files; expected no mean, std, scale or normalise for it.")
+    if not given.trust_code:
+        raise ModelError(
+            f"{given.spec!r} runs a program; expected your word that you trust it, so pass --trust-code "
+            "(trust_code=True in Python)."
+        )
+    batch, timeout = int(given.number("batch", 64, whole=True)), given.number("timeout", 60.0)
+    return CommandClassifier(given.place, batch=batch, timeout=timeout)
+
+
+class CommandClassifier:
+    """Scores that a program prints: it gets paths of PNG files as its last arguments, and prints a line for each.
+
+    A line holds the scores of all classes, with blanks or commas between them. Equal images are shown once. The
+    fingerprint is of the command, a stand-in. Raises ``ModelError`` where the command cannot be read or run.
+    """
+
+    differentiable = False
+    pictures_only = True
+
+    def __init__(
+        self,
+        command: str,
+        *,
+        name: str | None = None,
+        kind: ScoreKind | None = None,
+        batch: int = 64,
+        timeout: float | None = 60.0,
+    ) -> None:
+        try:
+            self._words = shlex.split(command)
+        except ValueError as error:
+            raise ModelError(f"The command {command!r} cannot be read ({error}); expected closed quotes.") from error
+        if not self._words:
+            raise ModelError("command: names no program; expected command:PROGRAM ARGUMENT ….")
+        self.name, self._timeout = name or f"command:{command}", timeout
+        self.kind: ScoreKind = kind or "logits"
+        self.kind_given = kind is not None
+        self.fingerprint = hashlib.sha256(f"command\n{command}".encode()).hexdigest()
+        self._sender = Sender(self._run, self.name, batch)
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Scores float32 N×K on the device of ``images``, float32 N×C×H×W in [0, 1], whole grey levels.
+
+        Raises ``ModelError`` when the program fails, takes too long, or prints anything but N lines of numbers.
+        """
+        return self._sender.scores(images)
+
+    def _run(self, images: Sequence[Pixels]) -> object:
+        with tempfile.TemporaryDirectory(prefix="pixelproof-") as folder:
+            files = [Path(folder, f"{number:05d}.png") for number in range(len(images))]
+            for file, image in zip(files, images, strict=True):
+                file.write_bytes(png(image))
+            try:
+                done = subprocess.run(
+                    [*self._words, *map(str, files)], capture_output=True, text=True, timeout=self._timeout, check=False
+                )
+            except subprocess.TimeoutExpired as error:
+                raise ModelError(
+                    f"The model {self.name} took more than {self._timeout:g} s for {len(images)} images; add timeout=… "
+                    "or batch=… behind it."
+                ) from error
+            except OSError as error:
+                raise ModelError(f"The model {self.name} cannot be started ({first_line(error)}).") from error
+        if done.returncode:
+            last = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+            raise ModelError(f"The model {self.name} ended with exit code {done.returncode}: {last.rstrip('.')}.")
+        return [line.replace(",", " ").split() for line in done.stdout.splitlines() if line.strip()]
