@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 from pixelproof.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from pixelproof.api import Result as Result
-    from pixelproof.api import assess as assess
-    from pixelproof.api import audit_claim as audit_claim
-    from pixelproof.api import measure_perturbations as measure_perturbations
+    from pixelproof.api.measure import assess as assess
+    from pixelproof.api.measure import audit as audit
+    from pixelproof.api.measure import clever as clever
+    from pixelproof.api.measure import compare as compare
+    from pixelproof.api.measure import load_run as load_run
+    from pixelproof.api.measure import perturb as perturb
+    from pixelproof.api.result import Audit as Audit
+    from pixelproof.api.result import Result as Result
     from pixelproof.data import ImageSet as ImageSet
     from pixelproof.data import load_data as load_data
+    from pixelproof.data.given import as_image_set as as_image_set
     from pixelproof.errors import DataError as DataError
     from pixelproof.errors import InputError as InputError
     from pixelproof.errors import ModelError as ModelError
@@ -32,8 +37,10 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `pixelproof --help` does not wait for torch.
 _HOMES = {
-    "api": ("Result", "assess", "audit_claim", "measure_perturbations"),
+    "api.measure": ("assess", "audit", "clever", "compare", "load_run", "perturb"),
+    "api.result": ("Audit", "Result"),
     "data": ("ImageSet", "load_data"),
+    "data.given": ("as_image_set",),
     "errors": ("DataError", "InputError", "ModelError", "PixelproofError", "RunError", "VerificationError"),
     "models": ("Classifier", "Normalize", "load_model", "load_weights"),
     "runs": ("RunStore",),
@@ -50,4 +57,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return [*__all__, "__version__"]

@@ -69,3 +69,9 @@ def allowance(attack: str, threshold: int) -> str:
     if attack == FEW_PIXEL:
         return plural(threshold, "pixel")
     return f"±{threshold} of 255" if attack == THRESHOLD else f"th = {threshold}"
+
+
+def first_line(error: BaseException) -> str:
+    """The exception's type and the first line of its text."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

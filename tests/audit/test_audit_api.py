@@ -16,7 +16,7 @@ SMALL = {"samples": 10, "iterations": 10, "only": (4,), "device": "cpu"}
 
 def audited(told: object, **options: object) -> AuditView:
     data = bundled().take(slice(0, 80))
-    return pp.audit_claim(lenet(), data.images, data.labels, told, **{**SMALL, **options})  # type: ignore[arg-type]
+    return pp.audit(lenet(), data.images, data.labels, told, **{**SMALL, **options})  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_a_folder_is_continued_and_has_the_review(tmp_path: Path):
 def test_the_stream_of_random_numbers_of_others_is_left_alone():
     data, model = bundled().take(slice(0, 80)), lenet()
     before = torch.get_rng_state()
-    pp.audit_claim(model, data.images, data.labels, HONEST, **SMALL)  # type: ignore[arg-type]
+    pp.audit(model, data.images, data.labels, HONEST, **SMALL)  # type: ignore[arg-type]
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -60,7 +60,7 @@ def test_the_stream_of_random_numbers_of_others_is_left_alone():
         ({key: HONEST[key] for key in HONEST if key != "threat"}, {}, "threat: it is missing"),
         ("none.toml", {}, "There is no claim none.toml"),
         (HONEST, {"only": (99,)}, "there is no checkpoint 99"),
-        (HONEST, {"speed": 3}, "There is no option --speed"),
+        (HONEST, {"speed": 3}, "pp.audit has no option speed; did you mean seed"),
         (HONEST, {"trust_code": True}, "From Python there is no option trust_code"),
     ],
 )

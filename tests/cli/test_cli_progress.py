@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pixelproof.cli import progress
 from pixelproof.cli import train as train_progress
+from pixelproof.jobs import progress
 from pixelproof.jobs.job import Progress
 from pixelproof.jobs.train import TrainingProgress
 
@@ -44,9 +44,8 @@ def test_the_time_left_is_by_what_this_sitting_has_done():
 
 def test_a_plain_line_now_and_then(monkeypatch):
     console, clock = _console(False), [0.0]
-    monkeypatch.setattr(progress, "console", console)
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])  # type: ignore[attr-defined]
-    with progress.job_progress("net[/b].py:load") as listen:
+    with progress.job_progress("net[/b].py:load", console) as listen:
         listen(HALFWAY)
         clock[0] = progress.PLAIN_INTERVAL
         listen(HALFWAY)
@@ -58,8 +57,7 @@ def test_a_plain_line_now_and_then(monkeypatch):
 
 def test_a_live_bar_on_a_terminal(monkeypatch):
     console = _console(True)
-    monkeypatch.setattr(progress, "console", console)
-    with progress.job_progress("net[/b].py:load") as listen:
+    with progress.job_progress("net[/b].py:load", console) as listen:
         listen(HALFWAY)
         note = "10/10 samples · 5 fooled"
         listen(replace(HALFWAY, done=80, queries=20_000, seconds=100.0, note=note))

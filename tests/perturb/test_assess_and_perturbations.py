@@ -93,7 +93,7 @@ def test_perturbed_is_each_step_in_order():
 
 def test_perturbations_from_python(tmp_path: Path):
     data = load_data("bundled").take(slice(0, 10))
-    view = pixelproof.measure_perturbations(
+    view = pixelproof.perturb(
         load_model("zoo:lenet"),
         data.images,
         data.labels,
@@ -104,6 +104,6 @@ def test_perturbations_from_python(tmp_path: Path):
     assert [cell.perturbation for cell in view.cells] == ["fog", *["rotation"] * 4]
     assert (tmp_path / "run" / "report.html").exists()
     with pytest.raises(InputError, match="no option data"):
-        pixelproof.measure_perturbations(load_model("zoo:lenet"), data.images, data.labels, data="bundled")
+        pixelproof.perturb(load_model("zoo:lenet"), data.images, data.labels, data="bundled")  # type: ignore[call-arg]
     with pytest.raises(InputError, match="suite"):
-        pixelproof.measure_perturbations(load_model("zoo:lenet"), data.images, data.labels, suite="none")
+        pixelproof.perturb(load_model("zoo:lenet"), data.images, data.labels, suite="none")

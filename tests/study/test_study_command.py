@@ -56,7 +56,7 @@ def test_interrupted_it_says_how_to_go_on(
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("pixelproof.cli.progress.job_progress", interrupt)
+    monkeypatch.setattr("pixelproof.jobs.progress.job_progress", interrupt)
     answer = cli("study", toml, "--data", "bundled", "--out", tmp_path / "out")
     assert answer.code == 130
     how = f"pixelproof study {toml} --data bundled --out {tmp_path / 'out'}"  # the same command again

@@ -25,7 +25,7 @@ from pixelproof.certify.layers import (
     embedding,
 )
 from pixelproof.errors import InputError
-from pixelproof.models.outputs import first_line
+from pixelproof.wording import first_line
 
 KNOWN = (
     "convolution, linear layer, batch normalisation, ReLU, maximum and average pooling, sum, concatenation, padding, "

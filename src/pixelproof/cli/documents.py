@@ -27,13 +27,13 @@ def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], Non
 
     ``header`` is shown the run before the long work.
     """
-    from pixelproof.cli.progress import job_progress
+    from pixelproof.jobs.progress import job_progress
     from pixelproof.jobs.runner import begin, carry_out
 
     with begin(job, out) as run:
         header(run)
         show_findings(run.manifest.findings)
-        with job_progress(job.label) as listener:
+        with job_progress(job.label, console) as listener:
             carry_out(run, job, listener)
         show(run)
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
-from pixelproof.models.outputs import ask, check_scores, first_line
+from pixelproof.models.outputs import ask, check_scores
+from pixelproof.wording import first_line
 
 
 class CallableClassifier:

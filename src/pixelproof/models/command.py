@@ -11,9 +11,9 @@ from torch import Tensor
 
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
-from pixelproof.models.outputs import first_line
 from pixelproof.models.sent import Pixels, Sender, png
 from pixelproof.models.spec import Given
+from pixelproof.wording import first_line
 
 
 def load(given: Given) -> "CommandClassifier":

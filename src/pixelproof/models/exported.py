@@ -12,8 +12,9 @@ from torch.export.passes import move_to_device_pass
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import file_fingerprint
-from pixelproof.models.outputs import ask, check_scores, first_line
+from pixelproof.models.outputs import ask, check_scores
 from pixelproof.models.torch_module import ModuleClassifier
+from pixelproof.wording import first_line
 
 _TRAINING_ARGUMENT = {"aten.dropout.default": 2, "aten.batch_norm.default": 5}  # where "training" stands
 

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from torch import Tensor
 
 from pixelproof.errors import ModelError
+from pixelproof.extras import needed
 from pixelproof.models.classifier import ScoreKind
-from pixelproof.models.extras import needed
-from pixelproof.models.outputs import first_line
 from pixelproof.models.sent import Pixels, Sender, png
 from pixelproof.models.spec import Given
+from pixelproof.wording import first_line
 
 #: The environment's variable that holds the token, unless ``token=NAME`` says another.
 TOKEN = "PIXELPROOF_HTTP_TOKEN"

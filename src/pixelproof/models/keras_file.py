@@ -8,11 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from pixelproof.errors import InputError, ModelError
-from pixelproof.models.extras import needed
+from pixelproof.extras import needed
 from pixelproof.models.fingerprint import file_fingerprint
-from pixelproof.models.outputs import first_line
 from pixelproof.models.spec import Given
 from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.wording import first_line
 
 
 def load(given: Given) -> TorchClassifier:

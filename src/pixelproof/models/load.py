@@ -16,10 +16,11 @@ from pixelproof.errors import InputError, ModelError
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
 from pixelproof.models.normalise import Normalisation, NormalisedClassifier, NormalisedModule
-from pixelproof.models.outputs import first_line
-from pixelproof.models.spec import Given, parsed
+from pixelproof.models.spec import Given
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.wrap import wrap_model
+from pixelproof.parameters import parsed
+from pixelproof.wording import first_line
 from pixelproof.zoo import registry
 
 SPECS = (

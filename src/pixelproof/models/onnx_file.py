@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pixelproof.errors import ModelError
+from pixelproof.extras import needed
 from pixelproof.models.classifier import ScoreKind
-from pixelproof.models.extras import needed
 from pixelproof.models.fingerprint import file_fingerprint
-from pixelproof.models.outputs import ask, check_scores, first_line
+from pixelproof.models.outputs import ask, check_scores
 from pixelproof.models.spec import Given
+from pixelproof.wording import first_line
 
 Layout = Literal["nchw", "nhwc"]
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.errors import InputError, ModelError
-
-
-def first_line(error: BaseException) -> str:
-    """The exception's type and the first line of its text."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+from pixelproof.wording import first_line
 
 
 def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from pixelproof.errors import ModelError
-from pixelproof.models.outputs import first_line
+from pixelproof.wording import first_line
 
 #: Answers that are kept, so that an image that was asked about is not sent again.
 KEPT = 1 << 16

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from torch import Tensor
 
 from pixelproof.errors import ModelError
+from pixelproof.extras import needed
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import ScoreKind
-from pixelproof.models.extras import needed
 from pixelproof.models.fingerprint import file_fingerprint
-from pixelproof.models.outputs import first_line
 from pixelproof.models.spec import Given
+from pixelproof.wording import first_line
 
 _PICKLES = (".pkl", ".pickle", ".joblib")
 

@@ -1,6 +1,5 @@
 """A model as it is typed: its name, and parameters behind it, as in ``onnx:FILE,layout=nhwc,normalise=imagenet``."""
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from pixelproof.errors import ModelError
 from pixelproof.models.normalise import STATISTICS, Normalisation
 
 Default = TypeVar("Default", float, None)
-_PARAMETER = re.compile(r",([a-z_]+)=([^,]*)$")
 #: Parameters that every kind of model has.
 COMMON = ("mean", "std", "scale", "normalise", "kind")
 
@@ -80,12 +78,3 @@ class Given:
                 f"{name}={text} in {self.spec!r} is no number; expected one, or one a channel joined by colons, as in "
                 "mean=0.485:0.456:0.406."
             ) from None
-
-
-def parsed(spec: str) -> tuple[str, dict[str, str]]:
-    """``spec`` without the parameters at its end, and these by name."""
-    parameters: dict[str, str] = {}
-    while (found := _PARAMETER.search(spec)) is not None:
-        parameters.setdefault(found[1], found[2])
-        spec = spec[: found.start()]
-    return spec, parameters

@@ -6,12 +6,12 @@ from typing import Any
 from torch import nn
 
 from pixelproof.errors import ModelError
-from pixelproof.models.extras import needed
+from pixelproof.extras import needed
 from pixelproof.models.normalise import Normalisation, NormalisedModule
-from pixelproof.models.outputs import first_line
 from pixelproof.models.spec import Given
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.weights import load_weights
+from pixelproof.wording import first_line
 
 
 def load(given: Given) -> TorchClassifier:

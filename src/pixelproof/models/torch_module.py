@@ -13,7 +13,8 @@ from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import module_fingerprint
 from pixelproof.models.folded import folded
-from pixelproof.models.outputs import ask, check_scores, first_line
+from pixelproof.models.outputs import ask, check_scores
+from pixelproof.wording import first_line
 
 
 class ModuleClassifier:

@@ -6,12 +6,12 @@ from typing import Any
 from torch import nn
 
 from pixelproof.errors import ModelError
-from pixelproof.models.extras import needed
+from pixelproof.extras import needed
 from pixelproof.models.normalise import STATISTICS, Normalisation, NormalisedModule
-from pixelproof.models.outputs import first_line
 from pixelproof.models.spec import Given
 from pixelproof.models.timm_name import class_count, fill
 from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.wording import first_line
 
 
 def load(given: Given) -> TorchClassifier:

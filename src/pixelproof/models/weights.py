@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pixelproof.errors import ModelError
-from pixelproof.models.outputs import first_line
+from pixelproof.wording import first_line
 
 #: Where training scripts put the weights.
 _ENTRIES = ("state_dict", "model", "model_state_dict", "net", "network")

@@ -7,6 +7,7 @@ While it is written it is in WAL mode; a writer that closes it leaves one plain 
 import json
 import os
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from filelock import FileLock
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
+from pixelproof.files import write_whole
 from pixelproof.runs.database import FILE, LOCK, connect, connect_to_read, inode, locked, remove
 from pixelproof.runs.record import (
     FORMAT_VERSION,
@@ -131,6 +133,28 @@ class RunStore:
                 raise RunError(f"{path} is not a pixelproof run, or it is damaged ({error}).") from error
             raise
         return store
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> Self:
+        """The run in memory that ``to_bytes`` gave."""
+        connection = connect(":memory:")
+        connection.deserialize(content)
+        return cls(connection, None)
+
+    def to_bytes(self) -> bytes:
+        """The whole run as the content of its file."""
+        with tempfile.TemporaryDirectory(prefix="pixelproof-") as folder:
+            self._db.execute("VACUUM INTO ?", (str(Path(folder, FILE)),))
+            return Path(folder, FILE).read_bytes()
+
+    def copy_to(self, folder: Path) -> None:
+        """Write the whole run to ``folder``. Raises ``RunError`` where a run is already, or nothing can be written."""
+        if (folder / FILE).exists():
+            raise RunError(f"{folder} already holds a run; choose another folder.")
+        try:
+            write_whole(folder / FILE, self.to_bytes())
+        except OSError as error:
+            raise RunError(f"{folder} cannot be written ({error}); choose another folder.") from error
 
     def __enter__(self) -> Self:
         return self

@@ -24,8 +24,8 @@ from pixelproof.attacks.libraries.parse import Parameters, format_call
 from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.models.outputs import first_line
 from pixelproof.seeds import Streams
+from pixelproof.wording import first_line
 
 _NORMS: dict[object, Norm] = {inf: "linf", "inf": "linf", "Linf": "linf", 2: "l2", "L2": "l2", 1: "l1", "L1": "l1"}
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
-
-from pixelproof.cli.console import console
 
 if TYPE_CHECKING:
     from pixelproof.jobs.job import Listener
@@ -21,10 +20,11 @@ PLAIN_INTERVAL = 30.0
 
 
 @contextmanager
-def job_progress(label: str) -> Iterator[Listener]:
-    """A listener for a job: a live bar on a terminal, a plain line now and then elsewhere."""
-    if not console.is_terminal:
-        yield _plain(label)
+def job_progress(label: str, console: Console | None = None) -> Iterator[Listener]:
+    """A listener for a job: a live bar on a terminal and in a notebook, a plain line now and then elsewhere."""
+    console = Console(highlight=False) if console is None else console
+    if not (console.is_terminal or console.is_jupyter):
+        yield _plain(label, console)
         return
     columns = (
         SpinnerColumn(),
@@ -42,7 +42,7 @@ def job_progress(label: str) -> Iterator[Listener]:
         yield listen
 
 
-def _plain(label: str) -> Listener:
+def _plain(label: str, console: Console) -> Listener:
     last = time.monotonic()
 
     def listen(status: Status) -> None:

@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 from pixelproof.errors import InputError
-from pixelproof.models.outputs import first_line
+from pixelproof.wording import first_line
 
 
 def needed(package: str, extra: str, what: str) -> Any:

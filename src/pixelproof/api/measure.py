@@ -1,0 +1,372 @@
+"""``assess``, ``perturb``, ``audit``, ``clever`` and ``compare`` from Python, and ``load_run``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from pixelproof.api.result import Audit, Result
+from pixelproof.api.words import device_name, folder, limits, python_words, several, several_attacks
+from pixelproof.data.given import as_image_set
+from pixelproof.data.imageset import ImageSet
+from pixelproof.errors import InputError, ModelError
+from pixelproof.models import Classifier, ScoreKind, wrap_model
+from pixelproof.runs import RunStore
+
+# Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
+if TYPE_CHECKING:
+    from pixelproof.jobs.job import Listener
+    from pixelproof.plans.study.view import StudyView
+    from pixelproof.results.audit.claim import Claim
+    from pixelproof.results.clever import CleverResult
+    from pixelproof.results.perturb_view import PerturbView
+
+
+@python_words
+def assess(
+    model: object,
+    images: object,
+    labels: object = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    attacks: str | Sequence[str] = ("few-pixel", "threshold"),
+    levels: int | Sequence[int] = (1, 3, 5, 10),
+    samples: int | None = None,
+    preset: Literal["quick", "standard", "paper"] = "quick",
+    search: str = "auto",
+    max_queries: int | None = None,
+    give_up: bool = False,
+    minimal: int | None = None,
+    independent_levels: bool = False,
+    target: str | int = "none",
+    fitness: Literal["margin", "confidence"] = "margin",
+    certify: Literal["auto", "sweep", "bounds", "masks", "none"] | None = None,
+    certify_seconds: float = 60,
+    defence: str | None = None,
+    access: Literal["end-to-end", "adaptive", "replayed"] = "end-to-end",
+    corruption: str | None = None,
+    range: range | slice | Sequence[int] | None = None,
+    shuffle: int | None = None,
+    seed: int = 0,
+    precision: Literal["float32", "bfloat16"] = "float32",
+    device: str | torch.device = "auto",
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    listener: Listener | None = None,
+) -> Result:
+    """Assess ``model`` against few-pixel and threshold attacks; quiet, and without files unless ``out`` is given.
+
+    ``model``: a torch module, a ``Classifier`` (``pp.load_model``), or any callable from float32 N×C×H×W in [0, 1] to
+    scores N×K, whose normalisation is inside (``pp.Normalize``); ``kind`` says what the scores are where that cannot be
+    seen. ``images`` and ``labels``: whatever ``pp.as_image_set`` takes, arrays and lists of pictures with their labels,
+    or a dataset or loader that holds both. ``range``: the part of them that is considered.
+    ``attacks``: ``few-pixel`` (L0), ``threshold`` (L∞), and others by name, as ``pgd(epsilon=8)``. ``levels``: how many
+    pixels, or grey levels, may change. ``samples``: so many correctly classified images are attacked, 100 if there are.
+    ``preset`` sets the queries for one sample at one level (1,000, 10,000, or the papers'), ``max_queries`` another
+    number. ``search``, ``give_up``, ``minimal``, ``independent_levels``, ``target``, ``fitness``, ``certify``,
+    ``certify_seconds``, ``defence``, ``access``, ``corruption``, ``shuffle``, ``seed``, ``precision``: as the options
+    of ``pixelproof assess``. ``device``: ``auto``, ``cpu``, ``cuda`` or a ``torch.device``.
+    ``out``: a folder for the run; a run of the same identity found there is continued. ``progress`` shows a bar;
+    ``listener`` is told the ``Progress`` now and then. Raises ``InputError`` (``ModelError``, ``DataError``,
+    ``RunError``) with one sentence when something cannot be done.
+    """
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess import AssessJob
+    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.job import prepared
+    from pixelproof.jobs.runner import run_job
+
+    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    spec = make_spec(
+        model=f"python:{classifier.name}",
+        data="arrays",
+        attacks=several_attacks(attacks),
+        levels=several(levels),
+        samples=samples,
+        preset=preset,
+        search=search,
+        max_queries=max_queries,
+        give_up=give_up,
+        minimal=minimal,
+        independent_levels=independent_levels,
+        target=target,
+        fitness=fitness,
+        certify=certify,
+        certify_seconds=certify_seconds,
+        defence=defence,
+        access=access,
+        corruption=corruption,
+        range=limits(range),
+        shuffle=shuffle,
+        seed=seed,
+        precision=precision,
+        device=device_name(device),
+    )
+    job = AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
+    with _listening(job.label, progress, listener) as listen:
+        return Result(run_job(job, folder(out), listen))
+
+
+@python_words
+def perturb(
+    model: object,
+    images: object,
+    labels: object = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    suite: str = "all",
+    only: str | Sequence[str] = (),
+    severities: float | Sequence[float] = (1, 2, 3, 4, 5),
+    samples: int | None = None,
+    per_class: int | None = None,
+    minimal: int | None = None,
+    worst_case: int | None = None,
+    gate: float | None = None,
+    defence: str | None = None,
+    corruption: str | None = None,
+    range: range | slice | Sequence[int] | None = None,
+    shuffle: int | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    listener: Listener | None = None,
+) -> PerturbView:
+    """Measure ``model`` under common perturbations; what it returns has ``standings``, ``cells`` and the rest.
+
+    Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof perturb``. ``out``:
+    a folder for the measurements, which are continued when found there, and their page. Raises ``InputError`` with one
+    sentence when something cannot be done.
+    """
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.perturb.job import PerturbJob
+    from pixelproof.jobs.perturb.spec import PerturbSpec
+    from pixelproof.jobs.runner import run_job
+    from pixelproof.report.perturb import write_perturbations
+    from pixelproof.results.perturb_view import perturb_view
+
+    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    options = {
+        "model": f"python:{classifier.name}",
+        "data": "arrays",
+        "suite": suite,
+        "only": several(only),
+        "severities": several(severities),
+        "samples": samples,
+        "per_class": per_class,
+        "minimal": minimal,
+        "worst_case": worst_case,
+        "gate": gate,
+        "defence": defence,
+        "corruption": corruption,
+        "range": limits(range),
+        "shuffle": shuffle,
+        "seed": seed,
+        "device": device_name(device),
+    }
+    spec, place = from_options(PerturbSpec, options), folder(out)
+    job = PerturbJob(spec, defend(classifier, spec.defence), data)
+    with _listening(job.label, progress, listener) as listen, run_job(job, place, listen) as run:
+        view = perturb_view(run)
+    if place is not None:
+        write_perturbations(view, place)
+    return view
+
+
+@python_words
+def audit(
+    model: object,
+    images: object,
+    labels: object = None,
+    claim: Claim | Mapping[str, Any] | str | Path | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    preset: str = "quick",
+    only: int | Sequence[int] = (),
+    samples: int | None = None,
+    iterations: int | None = None,
+    stored: str | Sequence[str] = (),
+    defence: str | None = None,
+    range: range | slice | Sequence[int] | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    listener: Listener | None = None,
+) -> Audit:
+    """Test a ``claim`` of robustness; what it returns has ``verdict``, ``judgement``, ``answers`` and the rest.
+
+    Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof audit``. ``claim``:
+    a mapping with the keys of a claim file, or the path of one. ``out``: a folder for what is measured, which is
+    continued when found there, and for the review. Raises ``InputError`` with one sentence when something cannot be
+    done.
+    """
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.audit.job import AuditJob
+    from pixelproof.jobs.audit.spec import AuditSpec
+    from pixelproof.jobs.runner import run_job
+    from pixelproof.report.audit import write_audit
+    from pixelproof.results.audit.view import audit_view
+
+    claimed = _claim(claim)
+    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    options = {
+        "model": f"python:{classifier.name}",
+        "data": "arrays",
+        "claim": "python",
+        "preset": preset,
+        "only": several(only),
+        "samples": samples,
+        "iterations": iterations,
+        "stored": several(stored),
+        "defence": defence,
+        "range": limits(range),
+        "seed": seed,
+        "device": device_name(device),
+    }
+    spec, place = from_options(AuditSpec, options), folder(out)
+    job = AuditJob(spec, claimed, defend(classifier, spec.defence), data)
+    with _listening(job.label, progress, listener) as listen, run_job(job, place, listen) as run:
+        view = audit_view(run, Audit)
+    if place is not None:
+        write_audit(view, place)
+    return view
+
+
+@python_words
+def clever(
+    model: object,
+    images: object,
+    labels: object = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    samples: int | None = None,
+    norm: Literal["l1", "l2", "linf"] = "l2",
+    radius: float | None = None,
+    batches: int = 50,
+    batch_samples: int = 100,
+    target: str | int = "none",
+    defence: str | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    listener: Listener | None = None,
+) -> CleverResult:
+    """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score.
+
+    Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof clever``. Raises
+    ``InputError`` with one sentence when something cannot be done.
+    """
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess_spec import from_options
+    from pixelproof.jobs.clever.job import CleverJob, CleverSpec
+    from pixelproof.jobs.runner import run_job
+    from pixelproof.results.clever import clever_result
+
+    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    options = {
+        "model": f"python:{classifier.name}",
+        "data": "arrays",
+        "samples": samples,
+        "norm": norm,
+        "radius": radius,
+        "batches": batches,
+        "batch_samples": batch_samples,
+        "target": str(target),
+        "defence": defence,
+        "seed": seed,
+        "device": device_name(device),
+    }
+    spec = from_options(CleverSpec, options)
+    job = CleverJob(spec, defend(classifier, spec.defence), data)
+    with _listening(job.label, progress, listener) as listen, run_job(job, folder(out), listen) as run:
+        found: CleverResult = clever_result(run)
+    return found
+
+
+@python_words
+def compare(*runs: str | Path | Result, force: bool = False) -> StudyView:
+    """Finished runs over the same data side by side: folders, ``NAME=FOLDER`` for another name, or results with one.
+
+    With ``force`` what differs in more than the network is compared too, and the differences are kept. Raises
+    ``InputError`` where the runs cannot be compared.
+    """
+    from pixelproof.plans.compare import compare as side_by_side
+
+    return side_by_side([str(_place(each)) for each in runs], force=force)
+
+
+def load_run(path: str | Path) -> Result:
+    """The assessment in the folder ``path``. Raises ``RunError`` where there is none."""
+    run = RunStore.open(Path(path))
+    if run.manifest.job != "assess":
+        job = run.manifest.job
+        run.close()
+        raise InputError(f"{path} holds a run of pixelproof {job}; expected one of assess, so open another folder.")
+    return Result(run)
+
+
+def _place(run: str | Path | Result) -> str | Path:
+    if not isinstance(run, Result):
+        return run
+    if run.run.folder is None:
+        raise InputError("A result in memory cannot be compared; save it first, as in result.save('run').")
+    return run.run.folder
+
+
+def _opened(
+    model: object,
+    images: object,
+    labels: object,
+    class_names: Sequence[str] | None,
+    kind: ScoreKind | None,
+    name: str | None,
+    device: str | torch.device,
+) -> tuple[ImageSet, Classifier]:
+    """The data, and the model without a defence."""
+    from pixelproof.jobs.job import choose_device
+
+    if isinstance(model, str):
+        raise ModelError(f"The model is the text {model!r}; expected a model, as pp.load_model({model!r}).")
+    data = as_image_set(images, labels, class_names)
+    return data, wrap_model(model, name=name, kind=kind, device=choose_device(device_name(device)))
+
+
+@contextmanager
+def _listening(label: str, progress: bool, listener: Listener | None) -> Iterator[Listener]:
+    from pixelproof.jobs.progress import job_progress
+
+    if listener is not None:
+        yield listener
+    elif progress:
+        with job_progress(label) as shown:
+            yield shown
+    else:
+        yield lambda _: None
+
+
+def _claim(claim: Claim | Mapping[str, Any] | str | Path | None) -> Claim:
+    from pixelproof.jobs.audit.spec import read_claim
+    from pixelproof.jobs.spec_file import checked
+    from pixelproof.results.audit.claim import Claim
+
+    if claim is None:
+        raise InputError("The claim is missing; expected a mapping with the keys of a claim file, or its path.")
+    if isinstance(claim, Claim):
+        return claim
+    return checked(Claim, claim, "claim") if isinstance(claim, Mapping) else read_claim(Path(claim))

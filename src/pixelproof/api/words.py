@@ -1,0 +1,79 @@
+"""The words and the forms of Python: options without dashes, one value where several may stand."""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import torch
+
+from pixelproof.attacks.named import split
+from pixelproof.errors import InputError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+One = TypeVar("One", str, int, float)
+
+_OPTION = re.compile(r"--([a-z][a-z-]*)")
+
+
+def python_words(function: Callable[P, T]) -> Callable[P, T]:
+    """``function``, whose ``InputError``s name options as Python does, also one that nobody knows."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def called(*args: P.args, **given: P.kwargs) -> T:
+        for name in given:
+            if name not in known:
+                raise InputError(_unknown(function.__name__, name, known))
+        try:
+            return function(*args, **given)
+        except InputError as error:
+            text = _OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
+            raise type(error)(text) from error
+
+    return called
+
+
+def _unknown(function: str, name: str, known: Sequence[str]) -> str:
+    if name in ("data", "trust_code"):
+        return f"From Python there is no option {name}; hand over the model and the images themselves."
+    near = get_close_matches(name, known, 1, 0.5)
+    meant = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}."
+    return f"pp.{function} has no option {name}; {meant}"
+
+
+def several(values: One | Sequence[One]) -> tuple[One, ...]:
+    """One value, or some, as a tuple."""
+    return (values,) if isinstance(values, (str, int, float)) else tuple(values)
+
+
+def several_attacks(values: str | Sequence[str]) -> tuple[str, ...]:
+    """Attacks as a list, or as they are typed: ``few-pixel,pgd(epsilon=8)``."""
+    return tuple(split(values)) if isinstance(values, str) else tuple(values)
+
+
+def device_name(device: str | torch.device) -> str:
+    """``auto``, ``cpu`` or ``cuda``; another kind of device is said not to be known where it is used."""
+    return device.type if isinstance(device, torch.device) else device
+
+
+def limits(value: range | slice | Sequence[int] | None) -> tuple[int, int] | None:
+    """A part of the images: ``(0, 500)``, ``range(500)`` or ``slice(0, 500)``. Raises ``InputError`` for another."""
+    if value is None:
+        return None
+    if isinstance(value, (range, slice)):
+        start, stop, step = value.start or 0, value.stop, value.step or 1
+    else:
+        start, stop, step = (*value, 1) if len(value) == 2 else (0, None, 1)
+    if stop is None or step != 1:
+        raise InputError(f"range: a start and a stop were expected, as in (0, 500), not {value!r}.")
+    return int(start), int(stop)
+
+
+def folder(out: str | Path | None) -> Path | None:
+    """Where the run is kept; None: in memory."""
+    return None if out is None else Path(out)

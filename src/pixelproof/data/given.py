@@ -1,0 +1,156 @@
+"""Images and labels as people hand them over in Python, made an image set."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+
+from pixelproof.data.arrays import read_images
+from pixelproof.data.imageset import ImageSet
+from pixelproof.data.labels import read_labels
+from pixelproof.errors import DataError
+
+#: What columns of images and of labels are called, the likeliest first.
+IMAGE_COLUMNS, LABEL_COLUMNS = ("image", "img", "pixel_values", "images"), ("label", "labels", "fine_label", "target")
+
+
+def as_image_set(
+    images: object,
+    labels: object = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+) -> ImageSet:
+    """An ``ImageSet`` of what ``images`` is.
+
+    Arrays and tensors: uint8 or floats in [0, 1], N×H×W×C, N×C×H×W or grey N×H×W. A list of Pillow images or of
+    arrays, all of one size. A torch ``Dataset`` or ``DataLoader``, or a dataset of the ``datasets`` library: pairs, or
+    rows with a column of images and one of labels, which are found by their usual names or named here. An ``ImageSet``
+    comes back as it is. ``labels`` (not for datasets, which hold theirs): N class numbers, N names, or N×K with a
+    single 1 a row. ``class_names``: K names. Raises ``DataError`` with one sentence for anything else.
+    """
+    if isinstance(images, ImageSet):
+        return images
+    if isinstance(images, (str, bytes)):
+        raise DataError(f"Images are given as the text {images!r}; expected the images, as pp.load_data({images!r}).")
+    if isinstance(images, Mapping) and not isinstance(images, Sized):
+        raise DataError("Images are a mapping; expected arrays, a list of pictures, or a dataset.")
+    name = "arrays"
+    if labels is None and _is_dataset(images):
+        class_names = _names_of(images, label_column) if class_names is None else class_names
+        images, labels = _columns(images, image_column, label_column)
+        name = "dataset"
+    elif isinstance(images, (list, tuple)):
+        images = [_array(each) for each in images]
+    numbers, names = read_labels(_on_cpu(labels), class_names)
+    return ImageSet(read_images(_stacked(images)), numbers, names, name)
+
+
+def _is_dataset(images: object) -> bool:
+    listed = isinstance(images, (np.ndarray, Tensor, list, tuple))
+    return isinstance(images, (Dataset, DataLoader)) or (hasattr(images, "column_names") or not listed)
+
+
+def _columns(data: Any, image_column: str | None, label_column: str | None) -> tuple[list[Any], list[Any]]:
+    images, labels = [], []
+    for item in _items(data):
+        if isinstance(item, Mapping):
+            images.append(item[_column(item, image_column, IMAGE_COLUMNS, "images")])
+            labels.append(item[_column(item, label_column, LABEL_COLUMNS, "labels")])
+        elif isinstance(item, (tuple, list)) and len(item) == 2:
+            images.append(item[0])
+            labels.append(item[1])
+        else:
+            raise DataError(
+                f"The dataset gives a {type(item).__name__}; expected pairs of an image and its label, or rows with a "
+                "column of each."
+            )
+    if not images:
+        raise DataError("The dataset is empty; expected images with their labels.")
+    return [_array(each) for each in images], [_label(each) for each in labels]
+
+
+def _items(data: Any) -> Iterator[Any]:
+    """One image and its label after the other; of a loader in the order of its dataset, whatever it shuffles."""
+    if isinstance(data, DataLoader):
+        plain = data.collate_fn is default_collate
+        if plain and data.batch_size is not None and not isinstance(data.dataset, IterableDataset):
+            return _items(data.dataset)
+        return _of_batches(data)
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        return (data[k] for k in range(len(data)))
+    if not isinstance(data, Iterable):
+        raise DataError(f"Images are a {type(data).__name__}; expected arrays, a list of pictures, or a dataset.")
+    return iter(data)
+
+
+def _of_batches(loader: Iterable[Any]) -> Iterator[Any]:
+    for batch in loader:
+        if isinstance(batch, Mapping):
+            yield from (dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True))
+        else:
+            yield from zip(*batch, strict=True)
+
+
+def _column(item: Mapping[str, Any], named: str | None, usual: Sequence[str], what: str) -> str:
+    found = [each for each in usual if each in item] if named is None else [each for each in (named,) if each in item]
+    if not found:
+        raise DataError(
+            f"The dataset has no column {named or ' or '.join(usual)} of {what} (it has {', '.join(item)}); name it "
+            f"with {what[:-1]}_column."
+        )
+    return found[0]
+
+
+def _names_of(data: Any, label_column: str | None) -> Sequence[str] | None:
+    """The class names that a dataset knows of, as torchvision's and Hugging Face's do."""
+    data = data.dataset if isinstance(data, DataLoader) else data
+    features = getattr(data, "features", None) or {}
+    for column in LABEL_COLUMNS if label_column is None else (label_column,):
+        names = getattr(features.get(column), "names", None) if isinstance(features, Mapping) else None
+        if names:
+            return list(names)
+    classes = getattr(data, "classes", None)
+    return list(map(str, classes)) if isinstance(classes, (list, tuple)) and len(classes) > 1 else None
+
+
+def _array(image: object) -> Any:
+    """One image as an array; palettes become colours, transparent pictures are refused."""
+    if isinstance(image, Tensor):
+        return image.detach().cpu().numpy()
+    if not isinstance(image, Image.Image):
+        return np.asarray(image)
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise DataError("A picture has transparent pixels; expected opaque images, so flatten it.")
+    return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+
+
+def _stacked(images: object) -> Any:
+    """One array of a list of them, which must be of one shape."""
+    if isinstance(images, Tensor):
+        return images.detach().cpu().numpy()
+    if not isinstance(images, list):
+        return images
+    shapes = list(dict.fromkeys(each.shape for each in images))
+    if len(shapes) > 1:
+        raise DataError(
+            f"Images are of several shapes, {shapes[0]} and {shapes[1]}; expected one, so bring all to the size that "
+            "the model takes, and to grey or to colour."
+        )
+    return np.stack(images) if images else np.empty(0)
+
+
+def _label(label: object) -> Any:
+    return label.detach().cpu().numpy() if isinstance(label, Tensor) else label
+
+
+def _on_cpu(labels: object) -> object:
+    if isinstance(labels, Tensor):
+        return labels.detach().cpu().numpy()
+    if isinstance(labels, (list, tuple)):
+        return np.array([_label(each) for each in labels])
+    return labels

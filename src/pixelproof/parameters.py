@@ -1,0 +1,14 @@
+"""Parameters behind what is typed for a model or for data, as in ``folder:DIR,size=64``."""
+
+import re
+
+_PARAMETER = re.compile(r",([a-z_]+)=([^,]*)$")
+
+
+def parsed(spec: str) -> tuple[str, dict[str, str]]:
+    """``spec`` without the parameters at its end, and these by name."""
+    parameters: dict[str, str] = {}
+    while (found := _PARAMETER.search(spec)) is not None:
+        parameters.setdefault(found[1], found[2])
+        spec = spec[: found.start()]
+    return spec, parameters
