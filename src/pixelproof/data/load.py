@@ -1,6 +1,6 @@
 """Data by spec strings, as on the command line."""
 
-import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pixelproof.data.bundled import load_bundled
@@ -10,11 +10,21 @@ from pixelproof.data.idx import load_idx
 from pixelproof.data.imageset import ImageSet
 from pixelproof.data.npz import load_npz
 from pixelproof.data.pentomino import load_pentomino
+from pixelproof.data.table import load_csv
+from pixelproof.data.webdataset import load_webdataset
 from pixelproof.errors import DataError
+from pixelproof.parameters import parsed
 
-SPECS = "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR"
-
-_SIZED = re.compile(r"(.+),size=([1-9]\d*)")
+SPECS = (
+    "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE, folder:DIR, csv:FILE, webdataset:FILE or hf:NAME_OR_FOLDER"
+)
+#: Kinds of files whose pictures may be of any size, where ``size=N`` says to which they are brought.
+_SIZED: Mapping[str, Callable[[Path, int | None], ImageSet]] = {
+    "folder": load_folder,
+    "csv": load_csv,
+    "webdataset": load_webdataset,
+}
+_KINDS = ("cifar10", "idx", "pentomino", "npz", "hf", *_SIZED)
 
 
 def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
@@ -23,25 +33,48 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     ``bundled``: 1,000 CIFAR-10 test images that come with the package. ``cifar10:ROOT``: CIFAR-10's test split,
     downloaded into ROOT when it is not there and ``allow_download`` is true. ``idx:DIR``: the test split of MNIST or
     Fashion-MNIST in their official files. ``pentomino:N`` or ``pentomino:N,size=32,seed=0,channels=1``: N images made
-    here. ``npz:FILE``: arrays in one NumPy archive. ``folder:DIR``: one subfolder of images a class;
-    ``folder:DIR,size=N`` resizes their middle squares to N×N. Raises ``DataError`` when ``spec`` is unknown or the
-    data are unusable.
+    here. ``npz:FILE``: arrays in one NumPy archive. ``folder:DIR``: one subfolder of images a class. ``csv:FILE``: a
+    table with the columns path and label. ``webdataset:FILE``: pictures and labels in a tar file. These three take
+    ``,size=N``, which resizes their middle squares to N×N. ``hf:NAME_OR_FOLDER``: a dataset of the datasets library,
+    ``,split=test,image=COLUMN,label=COLUMN``. Raises ``DataError`` when ``spec`` is unknown or the data are unusable.
     """
     kind, _, place = spec.partition(":")
     if kind == "bundled" and not place:
         return load_bundled()
-    if kind not in ("cifar10", "idx", "pentomino", "npz", "folder"):
+    if kind not in _KINDS:
         raise DataError(f"Unknown data {spec!r}; expected {SPECS}, so spell it in one of these ways.")
     if not place:
         raise DataError(f"The data {spec!r} name no place or number; expected {SPECS}, so add it after the colon.")
     if kind == "pentomino":
         return load_pentomino(place)
+    if kind == "hf":
+        return _of_hugging_face(spec, *parsed(place))
+    if kind in _SIZED:
+        plain, parameters = parsed(place)
+        return _SIZED[kind](Path(plain).expanduser(), _size(spec, parameters))
     path = Path(place).expanduser()
     if kind == "cifar10":
         return load_cifar10(path, "test", allow_download=allow_download)
-    if kind == "idx":
-        return load_idx(path)
-    if kind == "npz":
-        return load_npz(path)
-    sized = _SIZED.fullmatch(str(path))
-    return load_folder(Path(sized[1]), int(sized[2])) if sized else load_folder(path)
+    return load_idx(path) if kind == "idx" else load_npz(path)
+
+
+def _size(spec: str, parameters: Mapping[str, str]) -> int | None:
+    _check(spec, parameters, ("size",))
+    if (text := parameters.get("size")) is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise DataError(f"size={text} in {spec!r} is no size; expected a whole number of pixels, as size=32.")
+    return int(text)
+
+
+def _of_hugging_face(spec: str, place: str, parameters: Mapping[str, str]) -> ImageSet:
+    from pixelproof.data.hugging_face import load_hf_dataset  # torch is read where a dataset is asked for
+
+    _check(spec, parameters, ("split", "image", "label"))
+    return load_hf_dataset(place, **parameters)
+
+
+def _check(spec: str, parameters: Mapping[str, str], known: tuple[str, ...]) -> None:
+    for name in parameters:
+        if name not in known:
+            raise DataError(f"There is no parameter {name} for {spec!r}; expected {', '.join(known)}.")

@@ -1,0 +1,49 @@
+"""``webdataset:FILE``: samples in a tar file, each some files of one name (the WebDataset convention)."""
+
+import io
+import tarfile
+from pathlib import Path
+
+from pixelproof.data.imageset import ImageSet
+from pixelproof.data.labels import read_labels
+from pixelproof.data.pictures import SUFFIXES, read_pictures
+from pixelproof.errors import DataError
+
+#: How the file with a sample's label ends.
+LABELS = ("cls", "label", "txt")
+
+
+def load_webdataset(path: Path, size: int | None = None) -> ImageSet:
+    """The pictures of a tar file in its order, at ``size`` (see ``read_pictures``).
+
+    A sample is what has one name up to its first dot: a picture, and a label in a file that ends in one of ``LABELS``,
+    a class number or a name. Raises ``DataError`` where it is no tar file, and for a sample without one of the two.
+    """
+    if not path.is_file():
+        raise DataError(f"There is no file {path}; expected a tar file of pictures and labels.")
+    samples: dict[str, dict[str, bytes]] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.isfile() else None
+                if stream is not None:
+                    folder, _, name = member.name.rpartition("/")
+                    key, _, suffix = name.partition(".")
+                    samples.setdefault(f"{folder}/{key}", {})[suffix.lower()] = stream.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a tar file ({error}); expected a whole one.") from error
+    pictures, texts = [], []
+    for key, parts in samples.items():
+        picture = next((suffix for suffix in parts if f".{suffix.rpartition('.')[2]}" in SUFFIXES), None)
+        label = next((suffix for suffix in LABELS if suffix in parts), None)
+        if picture is None or label is None:
+            raise DataError(
+                f"The sample {key.strip('/')} of {path} has {', '.join(parts)}; expected a picture "
+                f"({', '.join(SUFFIXES)}) and a label ({', '.join(LABELS)})."
+            )
+        pictures.append((f"{key.strip('/')}.{picture} of {path}", io.BytesIO(parts[picture])))
+        texts.append(parts[label].decode("utf-8", "replace").strip())
+    if not pictures:
+        raise DataError(f"{path} is empty; expected pictures and labels.")
+    labels, names = read_labels([int(each) for each in texts] if all(each.isdecimal() for each in texts) else texts)
+    return ImageSet(read_pictures(pictures, size), labels, names, path.stem)
