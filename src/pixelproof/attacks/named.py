@@ -56,7 +56,7 @@ def parse_attack(spec: str) -> Attack:
     found = _SPEC.fullmatch(text)
     if not found or found[1] not in _PLACES:
         raise InputError(_unknown(text, found[1] if found else text))
-    kind, given = _kind(found[1]), (found[2] or "").strip()
+    kind, given = attack_class(found[1]), (found[2] or "").strip()
     values = _parameters(text, given, kind) if found[1] != "worst" else {"attacks": _members(given)}
     attack: Attack = kind(**values)
     return attack
@@ -78,7 +78,8 @@ def _members(given: str) -> tuple[Attack, ...]:
     return tuple(parse_attack(part) for part in split(given, "|"))
 
 
-def _kind(name: str) -> Any:
+def attack_class(name: str) -> Any:
+    """The class of the attack called ``name``, one of ``NAMES``."""
     place, _, kind = _PLACES[name].partition(":")
     return getattr(import_module(f"pixelproof.attacks.{place}"), kind)
 

@@ -20,6 +20,7 @@ from pixelproof.cli import (
     demo,
     export,
     grid,
+    listing,
     perturb,
     report,
     resume,
@@ -90,6 +91,7 @@ app.command("thesis")(thesis.thesis)
 app.command("compare")(compare.compare)
 app.command("transfer")(transfer.transfer)
 app.command("clever")(clever.clever)
+app.command("list")(listing.list_)
 
 
 def _version(wanted: bool) -> None:

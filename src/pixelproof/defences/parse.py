@@ -22,7 +22,7 @@ from pixelproof.defences.total_variation import TotalVariation
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
 
-_STEPS: dict[str, type[Any]] = {
+STEPS: dict[str, type[Any]] = {
     "bits": BitDepth,
     "median": MedianFilter,
     "smooth": SpatialSmoothing,
@@ -31,7 +31,7 @@ _STEPS: dict[str, type[Any]] = {
     "noise": GaussianNoise,
     "thermometer": Thermometer,
 }
-_OUTPUTS: dict[str, type[Any]] = {
+OUTPUTS: dict[str, type[Any]] = {
     "round": Rounding,
     "high-confidence": HighConfidence,
     "reverse-sigmoid": ReverseSigmoid,
@@ -42,8 +42,8 @@ _SQUEEZE = ("bits(5)", "median(2)")
 _PART = re.compile(r"([\w-]+)(?:\((.*)\))?")
 _JOINT = re.compile(r"\+(?![^(]*\))")  # not the sign of an exponent
 SPECS = (
-    f"{', '.join(kind().name for kind in _STEPS.values())}, squeeze ({'+'.join(_SQUEEZE)}), of scores "
-    f"{', '.join(kind().name for kind in _OUTPUTS.values())}, around them {Masks().name}"
+    f"{', '.join(kind().name for kind in STEPS.values())}, squeeze ({'+'.join(_SQUEEZE)}), of scores "
+    f"{', '.join(kind().name for kind in OUTPUTS.values())}, around them {Masks().name}"
 )
 
 
@@ -88,15 +88,15 @@ def parse_defence(spec: str) -> Preprocessor:
     outputs: list[OutputDefence] = []
     for text in _split(spec):
         name, given = _name(text)
-        if name in _OUTPUTS:
-            outputs.append(_made(_OUTPUTS[name], text, given))
+        if name in OUTPUTS:
+            outputs.append(_made(OUTPUTS[name], text, given))
         elif outputs:
             raise InputError(
                 f"{text!r} changes images and {outputs[-1].name} scores, so it cannot come after; put defences of "
                 "scores last."
             )
         else:
-            steps.append(_made(_STEPS[name], text, given))
+            steps.append(_made(STEPS[name], text, given))
     return steps[0] if len(steps) == 1 and not outputs else Chain(tuple(steps), tuple(outputs))
 
 
@@ -114,7 +114,7 @@ def _name(text: str) -> tuple[str, str]:
         raise InputError(
             f"{text!r} stands around all other defences, as these may carry a change out of its block; put it first."
         )
-    if not found or found[1] not in {**_STEPS, **_OUTPUTS}:
+    if not found or found[1] not in {**STEPS, **OUTPUTS}:
         raise InputError(f"There is no defence {text!r}; expected {SPECS}, or several joined by +.")
     return found[1], found[2] or ""
 

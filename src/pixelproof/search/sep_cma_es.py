@@ -17,7 +17,7 @@ class SeparableState(StrategyState):
 
 
 class SeparableCMAES(EvolutionStrategy[SeparableState]):
-    """Separable CMA-ES: R. Ros, N. Hansen, A Simple Modification in CMA-ES Achieving Linear Time and
+    """CMA-ES with a diagonal covariance: R. Ros, N. Hansen, A Simple Modification in CMA-ES Achieving Linear Time and
     Space Complexity, PPSN 2008; the rest is the CMA-ES of the tutorial (arXiv 1604.00772), as in `CMAES`.
 
     dimension: n. sigma: the initial standard deviation, in the unit of x, one number or (n,). population:
