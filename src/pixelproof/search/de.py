@@ -22,7 +22,7 @@ class Members(LaneState):
 
 
 class DifferentialEvolution(LaneSearch[Members]):
-    """Differential evolution, rand/1/bin: R. Storn, K. Price, Differential Evolution, Journal of Global Optimization 11, 1997.
+    """Differential evolution, rand/1/bin: R. Storn, K. Price, Journal of Global Optimization 11, 1997.
 
     dimension: n. population: NP, at least 4. crossover: CR in [0, 1], the share of components taken from
     the mutant, one at least. differential_weight: F, one number above 0, or (low, high): dither, drawn
