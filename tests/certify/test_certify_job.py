@@ -319,5 +319,5 @@ def test_from_python():
     labels = np.array([answer(module, image) for image in images])
     result = pixelproof.assess(module, images, labels, certify="bounds", certify_seconds=30, device="cpu", **options)
     assert {each.method for each in result.run.certificates()} == {"bounds"}
-    with pytest.raises(InputError, match="--certify-seconds"):
+    with pytest.raises(InputError, match="certify_seconds"):
         pixelproof.assess(module, images, labels, certify_seconds=0, **options)

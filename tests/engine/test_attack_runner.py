@@ -142,7 +142,7 @@ def test_a_model_without_gradients_is_told_which_attacks_work(tmp_path: Path) ->
         ({"attacks": ["fgsm(epsilon=0)"]}, "above 0"),
         ({"attacks": ["fgsm(eps=8)"]}, "expected each of epsilon, norm"),
         ({"attacks": ["fgsm(norm=l7)"]}, "one of linf, l2, l1"),
-        ({"attacks": ["fgsm"], "access": "adaptive"}, "add --defence"),
+        ({"attacks": ["fgsm"], "access": "adaptive"}, "add defence"),
         ({"attacks": ["few-pixel"], "access": "replayed", "defence": "tvm"}, "attacks by name"),
     ],
 )

@@ -89,7 +89,7 @@ def test_torchvision(torchvision: object, tmp_path: Path) -> None:
         load_model("torchvision:mobilenet_v9")
 
 
-def test_hugging_face(tmp_path: Path) -> None:
+def test_hugging_face(torchvision: object, tmp_path: Path) -> None:
     """A network from a config, with an image processor of its own normalisation, from the folder it was saved in."""
     transformers = pytest.importorskip("transformers")
     config = transformers.ViTConfig(

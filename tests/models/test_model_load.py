@@ -153,7 +153,8 @@ def test_an_unknown_network_names_what_there_is():
         (":load", "Unknown model"),
         ("a b:load", "Unknown model"),
         ("net.safetensors", "load_weights"),
-        ("net.onnx", "no program"),
+        ("net.onnx", "so write onnx:net.onnx"),
+        ("net.h5", "no program"),
         ("nowhere.py:load", "no file nowhere.py"),
     ],
 )

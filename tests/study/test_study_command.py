@@ -52,7 +52,7 @@ def test_interrupted_it_says_how_to_go_on(
     cli: Cli, toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def interrupt(_: str) -> Iterator[Listener]:
+    def interrupt(*_: object, **__: object) -> Iterator[Listener]:
         raise KeyboardInterrupt
         yield
 
