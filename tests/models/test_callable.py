@@ -69,9 +69,9 @@ def test_wrong_answers(answer, words):
 
 def test_a_failing_function_is_named():
     def broken(images):
-        raise ConnectionError("no route\nto host")
+        raise ValueError("no route\nto host")
 
-    with pytest.raises(ModelError, match=r"broken failed on 4 images of shape 3×5×5 .*ConnectionError: no route;"):
+    with pytest.raises(ModelError, match=r"broken failed on 4 images of shape 3×5×5 .*ValueError: no route;"):
         wrap_model(broken).scores(IMAGES)
 
 
@@ -119,3 +119,12 @@ def test_a_module_stays_where_it_is():
 def test_what_is_no_model(model, words):
     with pytest.raises(ModelError, match=words):
         wrap_model(model)
+
+
+def test_a_refused_connection_is_not_of_the_images_shape():
+    def refused(_: Tensor) -> object:
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    with pytest.raises(ModelError, match=r"ConnectionRefusedError.*, which comes from files or the network") as told:
+        CallableClassifier(refused).scores(torch.rand(2, 3, 4, 4))
+    assert "shape" not in str(told.value)

@@ -10,7 +10,7 @@ from pixelproof.wording import first_line
 
 
 def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
-    """``call(batch)``; whatever it raises becomes a ``ModelError`` naming the batch's shape.
+    """``call(batch)``; whatever it raises becomes a ``ModelError`` with its cause and the shape.
 
     Our own errors and running out of device memory pass through unchanged.
     """
@@ -18,6 +18,11 @@ def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
         return call(batch)
     except (InputError, torch.OutOfMemoryError):
         raise
+    except (OSError, TimeoutError) as error:
+        raise ModelError(
+            f"The model {name} failed with {first_line(error)}, which comes from files or the network and not from the "
+            "images; expected it to reach what it needs, so try it alone in Python."
+        ) from error
     except Exception as error:
         n, *image = batch.shape
         raise ModelError(
