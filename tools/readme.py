@@ -369,17 +369,21 @@ def proofs() -> str:
         lines.append(
             f"| {row['claim'].partition(': images')[0]} | {row['value']:g} | {row['images']} | {seconds:.2g} |"
         )
-    found = [row for row in rows if "breakable" in row]
-    if found:
-        lines += [
-            "",
-            "| few-pixel search, th = 1 | queries | found of those that one pixel breaks |",
-            "|---|---:|---:|",
-        ]
-    for row in found:
-        about = row["claim"].partition(": few-pixel")[0]
-        lines.append(f"| {about} | {row['budget']:,} | {row['found']} of {row['breakable']} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_recall_lines([row for row in rows if "breakable" in row])])
+
+
+def _recall_lines(rows: Rows) -> list[str]:
+    """A line a network, and one over all: of the images that one pixel breaks those found, by queries."""
+    if not rows:
+        return []
+    budgets = sorted({row["budget"] for row in rows})
+    found = {(row["claim"].partition(": few-pixel")[0], row["budget"]): row for row in rows}
+    heads = " | ".join(f"found by {budget:,} queries" for budget in budgets)
+    lines = ["", f"| images that one pixel breaks | {heads} |", f"|---|{'---:|' * len(budgets)}"]
+    for about in dict.fromkeys(about for about, _ in found):
+        cells = [f"{row['found']} of {row['breakable']}" for budget in budgets if (row := found[about, budget])]
+        lines.append(f"| {about} | {' | '.join(cells)} |")
+    return lines
 
 
 def _proof_line(row: dict[str, Any], rows: Rows) -> str:
