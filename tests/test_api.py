@@ -330,3 +330,17 @@ def test_two_samples_and_39_queries_say_nothing(grey):
     (verdict,) = result.verdicts
     assert verdict.startswith("threshold th=1: undecided: ")
     assert "too few samples, few queries" in verdict
+
+
+def test_what_went_through_the_model_is_counted_whole(grey):
+    """Queries, preflight, selection and what fills batches up: no image more reaches the model."""
+    images, labels = grey
+    layer, seen = _brightness(), [0]
+
+    def counting(x: torch.Tensor) -> torch.Tensor:
+        seen[0] += len(x)
+        return layer(x)
+
+    timings = pp.assess(counting, images, labels, samples=3, levels=(1, 5), max_queries=40).run.manifest.timings
+    assert sum(value for name, value in timings.items() if name != "seconds") == seen[0]
+    assert timings["padding"] > 0

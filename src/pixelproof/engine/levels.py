@@ -23,7 +23,7 @@ from pixelproof.engine.queue import (
 )
 from pixelproof.engine.settings import AttackName, SearchSettings, Settings
 from pixelproof.models import Classifier
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import Asked, Scorer
 from pixelproof.runs.record import Record
 from pixelproof.search import Search
 from pixelproof.search.registry import SEARCHES, Problem
@@ -43,12 +43,20 @@ class Engine:
     """Runs every attack with levels of ``settings`` over samples; see ``run``.
 
     ``searcher`` answers candidates (perhaps in low precision), ``judge`` decides by ``classifier`` (always float32).
+    What goes through both is counted in ``asked``.
     """
 
-    def __init__(self, settings: Settings, classifier: Classifier, searcher: Classifier, device: torch.device) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        classifier: Classifier,
+        searcher: Classifier,
+        device: torch.device,
+        asked: Asked | None = None,
+    ) -> None:
         self.settings = settings
-        self.scorer = Scorer(searcher, settings.batch_size, device)
-        self.judge = Judge.of(classifier, device)
+        self.scorer = Scorer(searcher, settings.batch_size, device, asked)
+        self.judge = Judge.of(classifier, device, asked)
 
     @property
     def queries(self) -> int:

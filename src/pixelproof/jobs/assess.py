@@ -25,7 +25,7 @@ from pixelproof.jobs.job import Batch, Begun, Job, another_run, invalid_scores
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
-from pixelproof.models.query import Scorer, verifier
+from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
 from pixelproof.units import to_unit
 
@@ -70,7 +70,7 @@ class AssessJob(Job):
         checked = self._checked
         certification = self._certification
         selection, self._samples = select(self._selecting(), data, settings)
-        _rehearse(self.classifier, searcher, data, settings.batch_size, self.device)
+        _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
         findings = (*_of_one_class(selection, data), *certification.findings())
         planned = certification.planned()
@@ -118,7 +118,7 @@ class AssessJob(Job):
         """Let searches run, then attacks by name; then prove what none of them broke."""
         spec, some = self.spec, _some(self._samples)
         searcher = _at_precision(self.classifier, spec.precision, some)
-        self._engine = Engine(self.settings, self.classifier, searcher, self.device)
+        self._engine = Engine(self.settings, self.classifier, searcher, self.device, self.asked)
         attacked = _attacked(self.classifier, spec, some)
         self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device)
         done = _attacked_in(run)
@@ -136,7 +136,7 @@ class AssessJob(Job):
             return self.asked
         queries = self._engine.queries + self._attack_runner.queries + self._certification.queries
         back = self._attack_runner.gradient_steps
-        return {"queries": queries, **({"gradient_steps": back} if back else {}), **self.asked}
+        return {**self.asked, "queries": queries, **({"gradient_steps": back} if back else {})}
 
 
 class _Tally:
@@ -182,11 +182,13 @@ def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:
     return [Finding("one-class", "warning", text)]
 
 
-def _rehearse(classifier: Classifier, searcher: Classifier, data: ImageSet, rows: int, device: torch.device) -> None:
+def _rehearse(
+    classifier: Classifier, searcher: Classifier, data: ImageSet, rows: int, device: torch.device, asked: Asked
+) -> None:
     """Ask once in each way in which the engine will, so that what fails does so before anything is written."""
     pixels = torch.from_numpy(data.images[:1].copy()).to(device).float()
-    Scorer(searcher, rows, device)(pixels)
-    verifier(classifier, device)(pixels)
+    Scorer(searcher, rows, device, asked, "preflight")(pixels)
+    verifier(classifier, device, asked, "preflight")(pixels)
 
 
 def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:

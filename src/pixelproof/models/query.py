@@ -118,9 +118,11 @@ def classes(scores: Tensor) -> Tensor:
     return torch.where(scores.isfinite().all(1), scores.argmax(1), NO_CLASS)
 
 
-def verifier(classifier: Classifier, device: torch.device, asked: Asked | None = None) -> Scorer:
+def verifier(
+    classifier: Classifier, device: torch.device, asked: Asked | None = None, purpose: str = "queries"
+) -> Scorer:
     """What decides about claims, in batches of their own size."""
-    return Scorer(classifier, VERIFY_ROWS.get(device.type, VERIFY_ROWS_ELSEWHERE), device, asked)
+    return Scorer(classifier, VERIFY_ROWS.get(device.type, VERIFY_ROWS_ELSEWHERE), device, asked, purpose)
 
 
 @contextmanager
