@@ -14,9 +14,11 @@ from pixelproof.cli.options import without_place
 from pixelproof.errors import VerificationError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pydantic import BaseModel
 
-    from pixelproof.jobs.job import Job
+    from pixelproof.jobs.job import Job, Listener
     from pixelproof.report.figure import Figure
     from pixelproof.report.table import Table
     from pixelproof.runs import RunStore
@@ -27,15 +29,21 @@ def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], Non
 
     ``header`` is shown the run before the long work.
     """
-    from pixelproof.jobs.progress import job_progress
     from pixelproof.jobs.runner import begin, carry_out
 
     with begin(job, out) as run:
         header(run)
         show_findings(run.manifest.findings)
-        with job_progress(job.label, console) as listener:
+        with live(job.label) as listener:
             carry_out(run, job, listener)
         show(run)
+
+
+def live(label: str) -> AbstractContextManager[Listener]:
+    """The live line of a job that is called so, on what the commands print with."""
+    from pixelproof.jobs.progress import job_progress
+
+    return job_progress(label, console)
 
 
 def show(run: RunStore) -> None:

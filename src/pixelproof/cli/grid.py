@@ -1,6 +1,5 @@
 """pixelproof grid: attacks × defences × targets × models."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,22 +15,15 @@ def grid(
     trust_code: TrustCode = False,
 ) -> None:
     """Try every attack with every aim on every model behind every defence; started again, it goes on."""
-    from pixelproof.cli.console import console, noting
-    from pixelproof.cli.documents import plan_command, tell
-    from pixelproof.jobs.progress import job_progress
+    from pixelproof.cli.console import noting
+    from pixelproof.cli.documents import live, plan_command, tell
     from pixelproof.plans.grid.plan import run_grid
     from pixelproof.plans.grid.spec import read_grid
     from pixelproof.plans.grid.view import rows
     from pixelproof.report.grid import grid_summary, write_grid
     from pixelproof.results.scoreboard import write_scoreboard
 
-    view = run_grid(
-        read_grid(spec, data),
-        out,
-        trust_code=trust_code,
-        show=partial(job_progress, console=console),
-        say=noting("note"),
-    )
+    view = run_grid(read_grid(spec, data), out, trust_code=trust_code, show=live, say=noting("note"))
     attacks = {view.short[attack]: attack for attack in view.attacks}
     command = plan_command("grid", spec, out, data, trust_code)
     write_scoreboard(out, rows(view), view.runs[-1].manifest.environment, command, attacks=attacks)

@@ -1,6 +1,5 @@
 """pixelproof study: every network of a study, every table and figure."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,22 +15,15 @@ def study(
     trust_code: TrustCode = False,
 ) -> None:
     """Assess every network and defence of a study four ways and write one report; started again, it goes on."""
-    from pixelproof.cli.console import console, noting
-    from pixelproof.cli.documents import plan_command, tell
-    from pixelproof.jobs.progress import job_progress
+    from pixelproof.cli.console import noting
+    from pixelproof.cli.documents import live, plan_command, tell
     from pixelproof.plans.study.plan import run_study
     from pixelproof.plans.study.scoreboard import rows
     from pixelproof.plans.study.spec import read_study
     from pixelproof.report.study import study_summary, write_study
     from pixelproof.results.scoreboard import write_scoreboard
 
-    view = run_study(
-        read_study(spec, data),
-        out,
-        trust_code=trust_code,
-        show=partial(job_progress, console=console),
-        say=noting("missing"),
-    )
+    view = run_study(read_study(spec, data), out, trust_code=trust_code, show=live, say=noting("missing"))
     command = plan_command("study", spec, out, data, trust_code)
     write_scoreboard(out, rows(view), view.runs[-1].manifest.environment, command)
     tell((), study_summary(view), write_study(view, out))

@@ -1,7 +1,6 @@
 """pixelproof thesis: five perturbations and PGD on several data sets, beside the published figures."""
 
 import shlex
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +21,9 @@ def thesis(
 ) -> None:
     """Perturb several data sets as a thesis did and set its table beside ours; started again, it goes on."""
     from pixelproof.cli.console import console, noting
-    from pixelproof.cli.documents import tell
+    from pixelproof.cli.documents import live, tell
     from pixelproof.errors import InputError
     from pixelproof.files import slug
-    from pixelproof.jobs.progress import job_progress
     from pixelproof.plans.thesis.plan import PERTURBATIONS, run_thesis
     from pixelproof.plans.thesis.spec import read_thesis
     from pixelproof.plans.thesis.view import rows
@@ -39,9 +37,7 @@ def thesis(
     if wrong:
         raise InputError(f"--data: NAME=DATA was expected, as MNIST=idx:DIR, not {wrong[0]!r}.")
     protocol = read_thesis(spec, {name: place for name, _, place in pairs})
-    view = run_thesis(
-        protocol, out, trust_code=trust_code, show=partial(job_progress, console=console), say=noting("missing")
-    )
+    view = run_thesis(protocol, out, trust_code=trust_code, show=live, say=noting("missing"))
     for subject, perturbed in zip(view.subjects, view.perturbations, strict=True):
         write_perturbations(perturbed, out / slug(subject.name) / PERTURBATIONS)
     given = (f" --data {shlex.quote(f'{name}={without_place(place)}')}" for name, _, place in pairs)
