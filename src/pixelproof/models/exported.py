@@ -12,7 +12,7 @@ from torch.export.passes import move_to_device_pass
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import file_fingerprint
-from pixelproof.models.outputs import ask, check_scores
+from pixelproof.models.outputs import ask_in_batches
 from pixelproof.models.torch_module import ModuleClassifier
 from pixelproof.wording import first_line
 
@@ -56,15 +56,9 @@ class ExportedClassifier:
         numbers.
         """
         batch = images.detach().to(self.device, self.dtype, copy=True)
-        size = self.fixed_batch or len(batch)
         with torch.inference_mode():
-            answers = [self._answer(chunk, size) for chunk in torch.split(batch, size)]
-            return torch.cat(answers).to(images.device, torch.float32)
-
-    def _answer(self, chunk: Tensor, size: int) -> Tensor:
-        missing = size - len(chunk)
-        whole = torch.cat([chunk, chunk[:1].expand(missing, -1, -1, -1)]) if missing else chunk.contiguous()
-        return check_scores(ask(self._module, whole, self.name), size, self.name)[: len(chunk)]
+            scores = ask_in_batches(self._module, batch, self.fixed_batch, self.name)
+        return scores.to(images.device, torch.float32)
 
 
 class TorchScriptClassifier(ModuleClassifier):

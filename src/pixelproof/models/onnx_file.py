@@ -12,7 +12,7 @@ from pixelproof.errors import ModelError
 from pixelproof.extras import needed
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import file_fingerprint
-from pixelproof.models.outputs import ask, check_scores
+from pixelproof.models.outputs import ask_in_batches
 from pixelproof.models.spec import Given
 from pixelproof.wording import first_line
 
@@ -67,14 +67,8 @@ class OnnxClassifier:
         """
         ordered = images.detach().cpu()
         ordered = ordered.permute(0, 2, 3, 1) if self.layout == "nhwc" else ordered
-        size = self.fixed_batch or len(images)
-        answers = [self._answer(chunk, size) for chunk in torch.split(ordered, size)]
-        return torch.cat(answers).to(images.device, torch.float32)
-
-    def _answer(self, chunk: Tensor, size: int) -> Tensor:
-        missing = size - len(chunk)
-        whole = torch.cat([chunk, chunk[:1].expand(missing, -1, -1, -1)]) if missing else chunk
-        return check_scores(ask(self._run, whole, self.name), size, self.name)[: len(chunk)]
+        scores = ask_in_batches(self._run, ordered, self.fixed_batch, self.name)
+        return scores.to(images.device, torch.float32)
 
     def _run(self, batch: Tensor) -> Tensor:
         values: npt.NDArray[Any] = np.ascontiguousarray(batch.numpy(), self._dtype)

@@ -31,6 +31,19 @@ def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
         ) from error
 
 
+def ask_in_batches(call: Callable[[Tensor], object], images: Tensor, size: int | None, name: str) -> Tensor:
+    """Scores N×K of ``call`` about ``images`` N×…, by batches of ``size``, the last one filled up by its first image.
+
+    ``size`` None: all at once. Raises ``ModelError`` as ``ask`` and ``check_scores`` do.
+    """
+    rows, answers = size or len(images), []
+    for chunk in torch.split(images, rows):
+        missing = rows - len(chunk)
+        whole = torch.cat([chunk, chunk[:1].expand(missing, *chunk.shape[1:])]) if missing else chunk.contiguous()
+        answers.append(check_scores(ask(call, whole, name), rows, name)[: len(chunk)])
+    return torch.cat(answers)
+
+
 def check_scores(output: object, rows: int, name: str) -> Tensor:
     """``output`` itself when it is a floating tensor rows×K, K ≥ 2; else ``ModelError`` says what it is."""
     expected = f"expected scores N×K (here {rows}×K with K ≥ 2)"
