@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from pixelproof.errors import ModelError
 from pixelproof.extras import needed
-from pixelproof.models.normalise import Normalisation, NormalisedModule
+from pixelproof.models.library import library_classifier
+from pixelproof.models.normalise import Normalisation
 from pixelproof.models.spec import Given
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.wording import first_line
@@ -23,10 +24,7 @@ def load(given: Given) -> TorchClassifier:
             f"{given.place} cannot be loaded as an image classifier of transformers ({first_line(error)}); expected a "
             "name of the hub or a folder written by save_pretrained."
         ) from error
-    module: nn.Module = Logits(network.eval())
-    if given.normalisation() is None:
-        module = NormalisedModule(module, _of_processor(transformers, given))
-    return TorchClassifier(module, name=given.spec, kind="logits", device=given.device)
+    return library_classifier(given, Logits(network), lambda: _of_processor(transformers, given))
 
 
 class Logits(nn.Module):

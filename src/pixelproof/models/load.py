@@ -28,7 +28,7 @@ SPECS = (
     "timm:NAME, torchvision:NAME, hf:NAME, keras:FILE, sklearn:FILE, http(s)://ADDRESS or command:PROGRAM"
 )
 _SCRIPTS = (".pt", ".ts", ".torchscript")
-_WEIGHTS = (".bin", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".pth", ".safetensors")
+_WEIGHTS = (".bin", ".ckpt", ".h5", ".npz", ".pth", ".safetensors")
 #: By how a spec begins: the module with the adapter's ``load``. What it needs is imported when it is asked for.
 ADAPTERS = {
     "onnx": "pixelproof.models.onnx_file",
@@ -58,16 +58,13 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     """
     place, parameters = parsed(spec)
     kind, colon, name = place.partition(":")
-    is_url = kind in ("http", "https")
-    given = Given(spec, name if colon and kind in ADAPTERS and not is_url else place, parameters, device, trust_code)
-    if colon and kind in ADAPTERS:
-        if not name:
-            raise ModelError(f"{spec!r} names no model; expected {SPECS}, so add it after the colon.")
-        load: Callable[[Given], Classifier] = importlib.import_module(ADAPTERS[kind]).load
-        found = load(given)
-    else:
-        given.check()
-        found = _plain(given)
+    adapter = ADAPTERS.get(kind) if colon else None
+    if adapter is not None and not name:
+        raise ModelError(f"{spec!r} names no model; expected {SPECS}, so add it after the colon.")
+    whole = adapter is None or kind in ("http", "https")
+    given = Given(spec, place if whole else name, parameters, device, trust_code)
+    load: Callable[[Given], Classifier] = _plain if adapter is None else importlib.import_module(adapter).load
+    found = load(given)
     return _with_kind(_normalised(found, given.normalisation()), given)
 
 
@@ -90,6 +87,7 @@ def _with_kind(classifier: Classifier, given: Given) -> Classifier:
 
 def _plain(given: Given) -> Classifier:
     """A model of torch's own kinds, which need nothing else."""
+    given.check()
     spec, trust_code, device = given.place, given.trust_code, given.device
     suffix = Path(spec).suffix
     if suffix == ".pt2" or suffix in _SCRIPTS:

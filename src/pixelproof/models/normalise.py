@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -58,8 +59,12 @@ class NormalisedModule(nn.Module):
     def __init__(self, module: nn.Module, normalisation: Normalisation) -> None:
         super().__init__()
         self.module, self.scale = module, normalisation.scale
-        self.register_buffer("mean", torch.tensor(normalisation.mean)[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor(normalisation.std)[:, None, None], persistent=False)
+        first = next(
+            chain(module.parameters(), module.buffers()), None
+        )  # where the module is, its normalisation is too
+        for name in ("mean", "std"):
+            numbers = torch.tensor(getattr(normalisation, name), device=None if first is None else first.device)
+            self.register_buffer(name, numbers[:, None, None], persistent=False)
 
     def forward(self, x: Tensor) -> Any:
         scaled = x if self.scale == 1.0 else x * self.scale

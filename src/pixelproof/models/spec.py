@@ -9,6 +9,7 @@ import torch
 
 from pixelproof.errors import ModelError
 from pixelproof.models.normalise import STATISTICS, Normalisation
+from pixelproof.parameters import unknown
 
 Default = TypeVar("Default", float, None)
 #: Parameters that every kind of model has.
@@ -47,11 +48,8 @@ class Given:
 
     def check(self, *known: str) -> None:
         """Raise ``ModelError`` for a parameter that is none of ``known`` or of those that every model has."""
-        for name in self.parameters:
-            if name not in (*known, *COMMON):
-                raise ModelError(
-                    f"There is no parameter {name} for {self.spec!r}; expected {', '.join((*known, *COMMON))}."
-                )
+        if reason := unknown(self.spec, self.parameters, (*known, *COMMON)):
+            raise ModelError(reason)
 
     def normalisation(self) -> Normalisation | None:
         """What is done to images in [0, 1] before the model, where the spec says so."""
