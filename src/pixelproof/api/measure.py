@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +18,7 @@ from pixelproof.runs import RunStore
 
 # Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
 if TYPE_CHECKING:
-    from pixelproof.jobs.job import Listener
+    from pixelproof.jobs.job import Job, Listener
     from pixelproof.plans.study.view import StudyView
     from pixelproof.results.audit.claim import Claim
     from pixelproof.results.clever import CleverResult
@@ -80,12 +79,10 @@ def assess(
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import make_spec
     from pixelproof.jobs.job import prepared
-    from pixelproof.jobs.runner import run_job
 
-    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    data, classifier, shared = _opened(model, images, labels, class_names, kind, name, device)
     spec = make_spec(
-        model=f"python:{classifier.name}",
-        data="arrays",
+        **shared,
         attacks=several_attacks(attacks),
         levels=several(levels),
         samples=samples,
@@ -106,11 +103,9 @@ def assess(
         shuffle=shuffle,
         seed=seed,
         precision=precision,
-        device=device_name(device),
     )
     job = AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
-    with _listening(job.label, progress, listener) as listen:
-        return Result(run_job(job, folder(out), listen))
+    return Result(_finished(job, folder(out), progress, listener))
 
 
 @python_words
@@ -150,14 +145,12 @@ def perturb(
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import PerturbSpec
-    from pixelproof.jobs.runner import run_job
     from pixelproof.report.perturb import write_perturbations
     from pixelproof.results.perturb_view import perturb_view
 
-    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    data, classifier, shared = _opened(model, images, labels, class_names, kind, name, device)
     options = {
-        "model": f"python:{classifier.name}",
-        "data": "arrays",
+        **shared,
         "suite": suite,
         "only": several(only),
         "severities": several(severities),
@@ -171,11 +164,10 @@ def perturb(
         "range": limits(range),
         "shuffle": shuffle,
         "seed": seed,
-        "device": device_name(device),
     }
     spec, place = from_options(PerturbSpec, options), folder(out)
     job = PerturbJob(spec, defend(classifier, spec.defence), data)
-    with _listening(job.label, progress, listener) as listen, run_job(job, place, listen) as run:
+    with _finished(job, place, progress, listener) as run:
         view = perturb_view(run)
     if place is not None:
         write_perturbations(view, place)
@@ -216,15 +208,13 @@ def audit(
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.audit.job import AuditJob
     from pixelproof.jobs.audit.spec import AuditSpec
-    from pixelproof.jobs.runner import run_job
     from pixelproof.report.audit import write_audit
     from pixelproof.results.audit.view import audit_view
 
     claimed = _claim(claim)
-    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    data, classifier, shared = _opened(model, images, labels, class_names, kind, name, device)
     options = {
-        "model": f"python:{classifier.name}",
-        "data": "arrays",
+        **shared,
         "claim": "python",
         "preset": preset,
         "only": several(only),
@@ -234,11 +224,10 @@ def audit(
         "defence": defence,
         "range": limits(range),
         "seed": seed,
-        "device": device_name(device),
     }
     spec, place = from_options(AuditSpec, options), folder(out)
     job = AuditJob(spec, claimed, defend(classifier, spec.defence), data)
-    with _listening(job.label, progress, listener) as listen, run_job(job, place, listen) as run:
+    with _finished(job, place, progress, listener) as run:
         view = audit_view(run, Audit)
     if place is not None:
         write_audit(view, place)
@@ -275,13 +264,11 @@ def clever(
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.clever.job import CleverJob, CleverSpec
-    from pixelproof.jobs.runner import run_job
     from pixelproof.results.clever import clever_result
 
-    data, classifier = _opened(model, images, labels, class_names, kind, name, device)
+    data, classifier, shared = _opened(model, images, labels, class_names, kind, name, device)
     options = {
-        "model": f"python:{classifier.name}",
-        "data": "arrays",
+        **shared,
         "samples": samples,
         "norm": norm,
         "radius": radius,
@@ -290,11 +277,10 @@ def clever(
         "target": str(target),
         "defence": defence,
         "seed": seed,
-        "device": device_name(device),
     }
     spec = from_options(CleverSpec, options)
     job = CleverJob(spec, defend(classifier, spec.defence), data)
-    with _listening(job.label, progress, listener) as listen, run_job(job, folder(out), listen) as run:
+    with _finished(job, folder(out), progress, listener) as run:
         found: CleverResult = clever_result(run)
     return found
 
@@ -337,27 +323,27 @@ def _opened(
     kind: ScoreKind | None,
     name: str | None,
     device: str | torch.device,
-) -> tuple[ImageSet, Classifier]:
-    """The data, and the model without a defence."""
+) -> tuple[ImageSet, Classifier, dict[str, Any]]:
+    """The data, the model without a defence, and what a spec is told of both."""
     from pixelproof.jobs.job import choose_device
 
     if isinstance(model, str):
         raise ModelError(f"The model is the text {model!r}; expected a model, as pp.load_model({model!r}).")
     data = as_image_set(images, labels, class_names)
-    return data, wrap_model(model, name=name, kind=kind, device=choose_device(device_name(device)))
+    choice = device_name(device)
+    classifier = wrap_model(model, name=name, kind=kind, device=choose_device(choice))
+    return data, classifier, {"model": f"python:{classifier.name}", "data": "arrays", "device": choice}
 
 
-@contextmanager
-def _listening(label: str, progress: bool, listener: Listener | None) -> Iterator[Listener]:
+def _finished(job: Job, place: Path | None, progress: bool, listener: Listener | None) -> RunStore:
+    """The run of ``job``, done, with a bar where that is asked for and nobody else listens."""
     from pixelproof.jobs.progress import job_progress
+    from pixelproof.jobs.runner import run_job
 
-    if listener is not None:
-        yield listener
-    elif progress:
-        with job_progress(label) as shown:
-            yield shown
-    else:
-        yield lambda _: None
+    if listener is not None or not progress:
+        return run_job(job, place, listener or (lambda _: None))
+    with job_progress(job.label) as shown:
+        return run_job(job, place, shown)
 
 
 def _claim(claim: Claim | Mapping[str, Any] | str | Path | None) -> Claim:
