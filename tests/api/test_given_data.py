@@ -137,6 +137,7 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
     "a number": (3, None, "Images are a int; expected arrays, a list of pictures, or a dataset"),
     "an empty dataset": (TensorDataset(torch.empty(0, 3, 4, 4), torch.empty(0)), None, "The dataset is empty"),
     "a dataset without labels": (TensorDataset(torch.rand(3, 3, 4, 4)), None, "gives a tuple; expected pairs"),
+    "a mapping": ({"train": PIXELS}, None, "Images are a mapping; expected .* or one dataset"),
     "words": (np.array(["a", "b"]), [0, 1], "Images are <U1"),
 }
 

@@ -49,9 +49,9 @@ class Margins:
 
         The ReLUs count from 0; see ``Backward``.
         """
-        backward = Backward(self.graph, self.values, start, self.watch)
         if not Backward.serves(self.graph):
             return self.lowest(start, torch.zeros(1, dtype=torch.long), None)[0], []
+        backward = Backward(self.graph, self.values, start, self.watch)
         forward = Propagation(self.graph, self.values, None, self.watch, self._matrices, backward.interval)
         bounds = self._of(forward(start, torch.zeros(1, dtype=torch.long)))[0]
         rows = self.differences.view(-1, *self.values[self.graph.cut].shape[1:])

@@ -1,12 +1,12 @@
 """Images and labels as people hand them over in Python, made an image set."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 from pixelproof.data.arrays import read_images
 from pixelproof.data.imageset import ImageSet
@@ -37,22 +37,17 @@ def as_image_set(
         return images
     if isinstance(images, (str, bytes)):
         raise DataError(f"Images are given as the text {images!r}; expected the images, as pp.load_data({images!r}).")
-    if isinstance(images, Mapping) and not isinstance(images, Sized):
-        raise DataError("Images are a mapping; expected arrays, a list of pictures, or a dataset.")
+    if isinstance(images, Mapping):
+        raise DataError("Images are a mapping; expected arrays, a list of pictures, or one dataset.")
     name = "arrays"
-    if labels is None and _is_dataset(images):
+    if labels is None and not isinstance(images, (np.ndarray, Tensor, list, tuple)):
         class_names = _names_of(images, label_column) if class_names is None else class_names
         images, labels = _columns(images, image_column, label_column)
         name = "dataset"
     elif isinstance(images, (list, tuple)):
         images = [_array(each) for each in images]
-    numbers, names = read_labels(_on_cpu(labels), class_names)
+    numbers, names = read_labels(_numbers(labels), class_names)
     return ImageSet(read_images(_stacked(images)), numbers, names, name)
-
-
-def _is_dataset(images: object) -> bool:
-    listed = isinstance(images, (np.ndarray, Tensor, list, tuple))
-    return isinstance(images, (Dataset, DataLoader)) or (hasattr(images, "column_names") or not listed)
 
 
 def _columns(data: Any, image_column: str | None, label_column: str | None) -> tuple[list[Any], list[Any]]:
@@ -71,7 +66,7 @@ def _columns(data: Any, image_column: str | None, label_column: str | None) -> t
             )
     if not images:
         raise DataError("The dataset is empty; expected images with their labels.")
-    return [_array(each) for each in images], [_label(each) for each in labels]
+    return [_array(each) for each in images], labels
 
 
 def _items(data: Any) -> Iterator[Any]:
@@ -120,10 +115,8 @@ def _names_of(data: Any, label_column: str | None) -> Sequence[str] | None:
 
 def _array(image: object) -> Any:
     """One image as an array; palettes become colours, transparent pictures are refused."""
-    if isinstance(image, Tensor):
-        return image.detach().cpu().numpy()
     if not isinstance(image, Image.Image):
-        return np.asarray(image)
+        return np.asarray(_on_cpu(image))
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise DataError("A picture has transparent pixels; expected opaque images, so flatten it.")
     return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
@@ -131,10 +124,8 @@ def _array(image: object) -> Any:
 
 def _stacked(images: object) -> Any:
     """One array of a list of them, which must be of one shape."""
-    if isinstance(images, Tensor):
-        return images.detach().cpu().numpy()
     if not isinstance(images, list):
-        return images
+        return _on_cpu(images)
     shapes = list(dict.fromkeys(each.shape for each in images))
     if len(shapes) > 1:
         raise DataError(
@@ -144,13 +135,10 @@ def _stacked(images: object) -> Any:
     return np.stack(images) if images else np.empty(0)
 
 
-def _label(label: object) -> Any:
-    return label.detach().cpu().numpy() if isinstance(label, Tensor) else label
+def _numbers(labels: object) -> object:
+    """``labels`` as an array, where they are tensors or a list of them."""
+    return np.array([_on_cpu(each) for each in labels]) if isinstance(labels, (list, tuple)) else _on_cpu(labels)
 
 
-def _on_cpu(labels: object) -> object:
-    if isinstance(labels, Tensor):
-        return labels.detach().cpu().numpy()
-    if isinstance(labels, (list, tuple)):
-        return np.array([_label(each) for each in labels])
-    return labels
+def _on_cpu(values: object) -> Any:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values

@@ -38,6 +38,11 @@ def read_labels(labels: object, class_names: Sequence[str] | None = None) -> tup
     return numbers, default_class_names(numbers) if class_names is None else tuple(class_names)
 
 
+def read_texts(texts: Sequence[str]) -> tuple[Int64Array, tuple[str, ...]]:
+    """``read_labels`` of what is written in files: class numbers where all are whole numbers, else names."""
+    return read_labels([int(text) for text in texts] if all(text.isdecimal() for text in texts) else texts)
+
+
 def _of_columns(array: npt.NDArray[Any], class_names: Sequence[str] | None) -> tuple[Int64Array, tuple[str, ...]]:
     single = array.dtype.kind in "biuf" and np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all()
     if not single or array.shape[1] < 2:

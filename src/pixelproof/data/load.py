@@ -13,7 +13,7 @@ from pixelproof.data.pentomino import load_pentomino
 from pixelproof.data.table import load_csv
 from pixelproof.data.webdataset import load_webdataset
 from pixelproof.errors import DataError
-from pixelproof.parameters import parsed
+from pixelproof.parameters import parsed, unknown
 
 SPECS = (
     "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE, folder:DIR, csv:FILE, webdataset:FILE or hf:NAME_OR_FOLDER"
@@ -75,6 +75,5 @@ def _of_hugging_face(spec: str, place: str, parameters: Mapping[str, str]) -> Im
 
 
 def _check(spec: str, parameters: Mapping[str, str], known: tuple[str, ...]) -> None:
-    for name in parameters:
-        if name not in known:
-            raise DataError(f"There is no parameter {name} for {spec!r}; expected {', '.join(known)}.")
+    if reason := unknown(spec, parameters, known):
+        raise DataError(reason)

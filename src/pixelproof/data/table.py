@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from pixelproof.data.imageset import ImageSet
-from pixelproof.data.labels import read_labels
+from pixelproof.data.labels import read_texts
 from pixelproof.data.pictures import read_pictures
 from pixelproof.errors import DataError
 
@@ -35,9 +35,7 @@ def load_csv(path: Path, size: int | None = None) -> ImageSet:
     for number, place in enumerate(places, 2):
         if not place.is_file():
             raise DataError(f"Line {number} of {path} names {place}, which is not there; check its path.")
-    texts = [row[label] for row in rows]
-    numbered = all(text.isdecimal() for text in texts)
-    labels, names = read_labels([int(text) for text in texts] if numbered else texts)
+    labels, names = read_texts([row[label] for row in rows])
     return ImageSet(read_pictures(((str(each), each) for each in places), size), labels, names, path.stem)
 
 

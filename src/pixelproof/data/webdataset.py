@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 from pixelproof.data.imageset import ImageSet
-from pixelproof.data.labels import read_labels
+from pixelproof.data.labels import read_texts
 from pixelproof.data.pictures import SUFFIXES, read_pictures
 from pixelproof.errors import DataError
 
@@ -45,5 +45,5 @@ def load_webdataset(path: Path, size: int | None = None) -> ImageSet:
         texts.append(parts[label].decode("utf-8", "replace").strip())
     if not pictures:
         raise DataError(f"{path} is empty; expected pictures and labels.")
-    labels, names = read_labels([int(each) for each in texts] if all(each.isdecimal() for each in texts) else texts)
+    labels, names = read_texts(texts)
     return ImageSet(read_pictures(pictures, size), labels, names, path.stem)
