@@ -24,7 +24,9 @@ SWAPS = 0.75  # of a batch
 ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
 # The map promises nothing after this many queries, once in that many rounds no score was as low. One pixel, and more.
 ONE, MORE = (40, 1, 5.0), (150, 6, 5.5)
-# Of what is asked from then on, the share that steps are given: of one pixel while they are few, and later, when the
+# The map of one pixel is doubted after this many queries, whenever its best cell is farther than that.
+DOUBT = (100, 2.0)
+# Of what is asked of a map that is doubted or promises nothing, the share that steps are given: of one pixel while they are few, and later, when the
 # sweep is to get on; of more.
 EARLY, FEW, LATE, ALWAYS = 0.5, 500, 0.1, 0.5
 UNUSABLE = 1e30  # a margin beyond it is none
@@ -45,8 +47,8 @@ class Beside:
 class LaneModel:
     """One lane: its landscape, the sets it asked, the best of them, and the next ones.
 
-    As long as the map promises something, what it promises most is asked. Then *steps* from the best sets take turns
-    with what it promises next, and of one pixel, once its rows are full, with the *sweep*, which begins in its order.
+    As long as the map is not doubted, what it promises most is asked. Then *steps* from the best sets take turns with
+    what it promises next, and of one pixel, once its rows are full, with the *sweep*, which begins in its order.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class LaneModel:
         self.used = self.tried.sum(1)  # sums of the keys of all sets, of any size
         self.plan: Plan | Beside | None = None  # the probes to be answered next
         self.steps, self.sweep = Steps(prior, image, random), Sweep(prior)
-        self.alone = 0  # probes asked since the map promised nothing
+        self.alone = 0  # probes asked while the map was doubted
         self.scores: list[float] = []  # the best one of each plan of the present size
 
     @property
@@ -105,9 +107,18 @@ class LaneModel:
         lowest = min(self.scores[-rounds:]) if self.seasoned else 0.0
         return lowest > score and lowest > score * tail(self.landscape)
 
+    @property
+    def doubted(self) -> bool:
+        """Whether steps take turns with the map. Of one pixel early: near a success the map, which knows corner
+        colours alone, may go on promising others while the colour that breaks lies inside the cube."""
+        if self.size > 1:
+            return self.infeasible
+        count, score = DOUBT
+        return self.infeasible or (len(self.used) >= count and bool(self.scores) and self.scores[-1] > score)
+
     def beside(self) -> Beside | None:
         """What is to be asked without the map, where it is the turn of that."""
-        if not self.infeasible or self.steps.best is None:
+        if not self.doubted or self.steps.best is None:
             return None
         share = min(self.alone, FEW / EARLY) * EARLY + max(self.alone - FEW / EARLY, 0) * LATE
         if self.steps.asked > (share if self.size == 1 else self.alone * ALWAYS):
@@ -127,7 +138,7 @@ class LaneModel:
 
     def observe(self, answers: Tensor, usable: Sequence[int]) -> None:
         """Note the lowest margins of what was asked, answers (q or more, K), of which some are usable."""
-        self.alone += self.infeasible * self.probes
+        self.alone += self.doubted * self.probes
         if not usable:
             return
         lowest = answers[usable].amin(1).clamp(max=STEEP)

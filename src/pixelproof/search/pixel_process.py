@@ -39,8 +39,9 @@ class PixelProcess(LaneSearch[LaneModels]):
     success; with more pixels once, after 150, no probe of the last 6 rounds was within 5.5; both the farther the wider
     than Gaussian its own predictions turned out to miss (``pixel_trust.tail``). A lane is infeasible then, but it does
     not end by itself, for the map may be wrong. It goes on: every other round takes random steps from the best sets, of
-    colours inside the cube too (``Steps``), the others ask what the map promises next. With th = 1 steps are one round
-    in ten after the first 500 of them, and once ``capacity`` answers are in or no corner is left, a ``Sweep`` in the
+    colours inside the cube too (``Steps``), the others ask what the map promises next. With th = 1 steps begin sooner,
+    after 100 queries wherever no cell left is within 2 standard deviations of success. They are one round in ten after
+    the first 500 of them, and once ``capacity`` answers are in or no corner is left, a ``Sweep`` in the
     map's order takes its place: every position in every corner colour, then 27 and 125 colours. A lane never stalls.
 
     Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each

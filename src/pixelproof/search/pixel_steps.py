@@ -9,14 +9,16 @@ PARENTS = 20  # best sets that are changed
 STEP = 40.0  # standard deviation of a change of colour, in grey levels
 SHIFT = 1.5  # and of place, in pixels where the shorter side is 32
 #: Shares of changes of colour and of place, of a set of one pixel and of more; what is left moves it anywhere.
-ONE, MORE = (0.75, 0.25), (0.3, 0.4)
+ONE, MORE = (0.9, 0.1), (0.3, 0.4)
+CHANNEL = 0.8  # share of the changes of a lone pixel's colour that set one channel to any value
 
 
 class Steps:
     """A (μ + λ) random search of one lane from what it was told, whoever asked it.
 
     Each child is one of the 20 best sets, the least tried of them first and among these the best, with one pixel
-    changed: its colour by a Gaussian step of 40 grey levels in every channel, reflected at 0 and 255; or its place by
+    changed: its colour by a Gaussian step of 40 grey levels in every channel, reflected at 0 and 255, or, of a lone
+    pixel mostly, one channel set to any value, since what breaks is often near an edge of the cube; or its place by
     a Gaussian step of 1.5 pixels, from its own or, with its colour, from another pixel's; or both anew: anywhere, in a
     corner colour. A place that another pixel holds is not taken; then the colour steps. The random numbers are the
     lane's own.
@@ -68,7 +70,10 @@ class Steps:
         beside, anywhere = self._shifted(sets, own, uniform, normal), self._anywhere(uniform)
         moved = torch.where((kind < colour + shift)[:, None], beside, anywhere)
         free = (moved[:, None, :2] != sets[:, :, :2]).any(2).all(1) & (kind >= colour)
-        sets[row, own] = torch.where(free[:, None], moved, self._recoloured(old, normal))
+        recoloured = self._recoloured(old, normal)
+        if size == 1:
+            recoloured = self._one_channel(old, recoloured)
+        sets[row, own] = torch.where(free[:, None], moved, recoloured)
         return sets
 
     def _recoloured(self, old: Tensor, normal: Tensor) -> Tensor:
@@ -76,6 +81,14 @@ class Steps:
         value = (old[:, 2:] + STEP * normal[:, 2:]).round_().abs_()
         value = torch.where(value > 255, 510 - value, value).clamp_(0, 255)
         return torch.cat([old[:, :2], value], 1)
+
+    def _one_channel(self, old: Tensor, otherwise: Tensor) -> Tensor:
+        """(q, 2 + C): in place, with one channel of any value, or ``otherwise``."""
+        count, channels = len(old), old.shape[1] - 2
+        uniform = torch.rand(count, 3, generator=self._random, device=old.device)
+        channel = (uniform[:, :1] * channels).long().clamp(max=channels - 1)
+        changed = old.scatter(1, 2 + channel, (255 * uniform[:, 1:2]).round_())
+        return torch.where(uniform[:, 2:] < CHANNEL, changed, otherwise)
 
     def _shifted(self, sets: Tensor, own: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
         """(q, 2 + C): beside its own place, or beside another pixel of the set, with the colour that is there."""
