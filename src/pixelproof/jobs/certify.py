@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 
 from pixelproof.attacks.goal import Goal
-from pixelproof.certify.attempt import Attempt
-from pixelproof.certify.methods import METHODS, Shape, Task
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine import Sample
 from pixelproof.engine.judge import Bound, Judge
@@ -15,6 +13,8 @@ from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.job import Batch, Outcome
 from pixelproof.models import Classifier
+from pixelproof.proofs.attempt import Attempt
+from pixelproof.proofs.methods import METHODS, Shape, Task
 from pixelproof.runs import Certificate, Finding, Record, RunStore
 from pixelproof.runs.record import Constraint, by_sample, nearest
 
