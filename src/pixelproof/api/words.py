@@ -12,6 +12,7 @@ import torch
 
 from pixelproof.attacks.named import split
 from pixelproof.errors import InputError
+from pixelproof.plugins import blamed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +31,8 @@ def python_words(function: Callable[P, T]) -> Callable[P, T]:
             if name not in known:
                 raise InputError(_unknown(function.__name__, name, known))
         try:
-            return function(*args, **given)
+            with blamed():
+                return function(*args, **given)
         except InputError as error:
             text = _OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
             raise type(error)(text) from error

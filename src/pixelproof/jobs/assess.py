@@ -27,6 +27,7 @@ from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
+from pixelproof.search.registry import search_entry
 from pixelproof.units import to_unit
 
 _MANY = 10  # samples that are all of one class of several by no accident
@@ -60,6 +61,12 @@ class AssessJob(Job):
     @property
     def resolved(self) -> dict[str, Any]:
         return self.settings.as_dict()
+
+    def used(self) -> Iterator[object]:
+        yield from super().used()
+        yield from (search_entry(each.method).kind for each in self.settings.searches)
+        for each in self.settings.attacks:
+            yield from parse_attack(each.spec).parts()
 
     # Before anything is attacked.
 

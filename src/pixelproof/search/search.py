@@ -200,6 +200,9 @@ class LaneSearch(ABC, Generic[State]):
         if self._state is None:
             raise RuntimeError("ask needs at least 1 lane, 0 are held: add some first")
         candidates = self._propose(self._state)
+        expected = (self.lanes, self.population, self.dimension)
+        if candidates.shape != expected or candidates.dtype != torch.float32:
+            raise ValueError(f"candidates are {tuple(candidates.shape)} {candidates.dtype}, must be {expected} float32")
         self._asked = True
         return candidates
 
