@@ -89,8 +89,11 @@ def attack_class(name: str) -> Any:
     if theirs is not None:
         expected = f"a subclass of pixelproof.attacks.attack.Attack, a dataclass with the name {name!r},"
         return theirs.load(expected, lambda found: found if _fits(found, name) else None)
-    if name not in _PLACES:
-        return None
+    return own_class(name) if name in _PLACES else None
+
+
+def own_class(name: str) -> Any:
+    """The class of pixelproof's attack called ``name``, one of ``NAMES``."""
     place, _, kind = _PLACES[name].partition(":")
     return getattr(import_module(f"pixelproof.attacks.{place}"), kind)
 

@@ -88,14 +88,14 @@ def _data() -> Lines:
 
 
 def _attacks() -> Lines:
-    from pixelproof.attacks.named import LIBRARIES, NAMES, attack_class
+    from pixelproof.attacks.named import LIBRARIES, NAMES, attack_class, own_class
 
     levelled = [
         ("few-pixel", "At most th pixels take any colour (L0); with levels."),
         ("threshold", "Every channel value moves by at most th of 255 (L∞); with levels."),
     ]
     libraries = [(f"{name}:NAME", f"An attack of the library {name}, where it is installed.") for name in LIBRARIES]
-    own = [*levelled, *((name, _first(attack_class(name))) for name in NAMES), *libraries]
+    own = [*levelled, *((name, _first(own_class(name))) for name in NAMES), *libraries]
     return own + _theirs("attacks", attack_class)
 
 

@@ -19,7 +19,7 @@ def check_encoding(
     encoding: Encoding, constraint: Literal["few-pixel", "threshold"], threshold: int, shape: tuple[int, int, int]
 ) -> None:
     """Check ``encoding`` of images of ``shape`` (H, W, C). Raises ``ConformanceError`` where it lies."""
-    clean = to_levels(images(_LANES, shape))
+    clean = to_levels(images(_LANES, shape)).contiguous()
     lower, upper = encoding.box(clean)
     for name, bound in (("lower", lower), ("upper", upper)):
         _require_rows(f"the {name} bound", bound, encoding.dimension)
@@ -47,7 +47,7 @@ def _genomes(start: Tensor, lower: Tensor, upper: Tensor) -> list[Tensor]:
     numbers = torch.rand(_LANES, _POPULATION, start.shape[1], generator=torch.Generator().manual_seed(5))
     within = lower[:, None] + numbers * (upper - lower)[:, None]
     corners = torch.where(numbers < 0.5, lower[:, None], upper[:, None])
-    return [start[:, None].expand_as(within), within, corners, 1e4 * (numbers - 0.5)]
+    return [start[:, None].repeat(1, _POPULATION, 1), within, corners, 1e4 * (numbers - 0.5)]
 
 
 def _generators() -> list[torch.Generator]:
