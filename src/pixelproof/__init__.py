@@ -14,6 +14,7 @@ from pixelproof.version import __version__ as __version__
 if TYPE_CHECKING:
     from pixelproof.api.measure import assess as assess
     from pixelproof.api.measure import audit as audit
+    from pixelproof.api.measure import certify as certify
     from pixelproof.api.measure import clever as clever
     from pixelproof.api.measure import compare as compare
     from pixelproof.api.measure import load_run as load_run
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `pixelproof --help` does not wait for torch.
 _HOMES = {
-    "api.measure": ("assess", "audit", "clever", "compare", "load_run", "perturb"),
+    "api.measure": ("assess", "audit", "certify", "clever", "compare", "load_run", "perturb"),
     "api.result": ("Audit", "Result"),
     "data": ("ImageSet", "load_data"),
     "data.given": ("as_image_set",),

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import numpy as np
 import torch
 
 from pixelproof.attacks.named import split
@@ -46,6 +47,11 @@ def _unknown(function: str, name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, 1, 0.5)
     meant = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}."
     return f"pp.{function} has no option {name}; {meant}"
+
+
+def one_or_more(images: object, labels: object) -> tuple[object, object]:
+    """``images`` and ``labels`` as they are; one image with one label as a list of each."""
+    return ([images], [labels]) if labels is not None and np.ndim(labels) == 0 else (images, labels)  # type: ignore[arg-type]
 
 
 def several(values: One | Sequence[One]) -> tuple[One, ...]:

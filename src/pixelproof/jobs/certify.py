@@ -52,6 +52,15 @@ class Certification:
         why = "; ".join(dict.fromkeys(self._refused))
         return [Finding("not-certifiable", "info", f"There are levels at which nothing is proved: {why}.")]
 
+    def refusal(self) -> str | None:
+        """Why there is no level at which anything may be proved; None where there is one."""
+        if self.levels:
+            return None
+        if self._refused:
+            return "; ".join(dict.fromkeys(self._refused))
+        known = "; ".join(f"{method.proves} ({name})" for name, method in METHODS.items())
+        return f"what can be proved is {known}"
+
     def planned(self) -> list[list[str | int]]:
         """The levels as plain values."""
         return [[level.method, level.constraint, level.threshold] for level in self.levels]
