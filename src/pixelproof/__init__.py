@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pixelproof.api.measure import perturb as perturb
     from pixelproof.api.result import Audit as Audit
     from pixelproof.api.result import Result as Result
+    from pixelproof.api.views import Clever as Clever
+    from pixelproof.api.views import Comparison as Comparison
+    from pixelproof.api.views import Perturbations as Perturbations
     from pixelproof.data import ImageSet as ImageSet
     from pixelproof.data import load_data as load_data
     from pixelproof.data.given import as_image_set as as_image_set
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "api.measure": ("assess", "audit", "certify", "clever", "compare", "load_run", "perturb"),
     "api.result": ("Audit", "Result"),
+    "api.views": ("Clever", "Comparison", "Perturbations"),
     "data": ("ImageSet", "load_data"),
     "data.given": ("as_image_set",),
     "errors": ("DataError", "InputError", "ModelError", "PixelproofError", "RunError", "VerificationError"),

@@ -18,12 +18,10 @@ from pixelproof.runs import RunStore
 
 # Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
 if TYPE_CHECKING:
+    from pixelproof.api.views import Clever, Comparison, Perturbations
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.job import Job, Listener
-    from pixelproof.plans.study.view import StudyView
     from pixelproof.results.audit.claim import Claim
-    from pixelproof.results.clever import CleverResult
-    from pixelproof.results.perturb_view import PerturbView
 
 
 @python_words
@@ -184,13 +182,14 @@ def perturb(
     out: str | Path | None = None,
     progress: bool = False,
     listener: Listener | None = None,
-) -> PerturbView:
+) -> Perturbations:
     """Measure ``model`` under common perturbations; what it returns has ``standings``, ``cells`` and the rest.
 
     Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof perturb``. ``out``:
     a folder for the measurements, which are continued when found there, and their page. Raises ``InputError`` with one
     sentence when something cannot be done.
     """
+    from pixelproof.api.views import Perturbations, shown_as
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.perturb.job import PerturbJob
@@ -218,7 +217,7 @@ def perturb(
     spec, place = from_options(PerturbSpec, options), folder(out)
     job = PerturbJob(spec, defend(classifier, spec.defence), data)
     with _finished(job, place, progress, listener) as run:
-        view = perturb_view(run)
+        view = shown_as(Perturbations, perturb_view(run))
     if place is not None:
         write_perturbations(view, place)
     return view
@@ -305,12 +304,13 @@ def clever(
     out: str | Path | None = None,
     progress: bool = False,
     listener: Listener | None = None,
-) -> CleverResult:
+) -> Clever:
     """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score.
 
     Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof clever``. Raises
     ``InputError`` with one sentence when something cannot be done.
     """
+    from pixelproof.api.views import Clever, shown_as
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.clever.job import CleverJob, CleverSpec
@@ -331,20 +331,20 @@ def clever(
     spec = from_options(CleverSpec, options)
     job = CleverJob(spec, defend(classifier, spec.defence), data)
     with _finished(job, folder(out), progress, listener) as run:
-        found: CleverResult = clever_result(run)
-    return found
+        return shown_as(Clever, clever_result(run))
 
 
 @python_words
-def compare(*runs: str | Path | Result, force: bool = False) -> StudyView:
+def compare(*runs: str | Path | Result, force: bool = False) -> Comparison:
     """Finished runs over the same data side by side: folders, ``NAME=FOLDER`` for another name, or results with one.
 
     With ``force`` what differs in more than the network is compared too, and the differences are kept. Raises
     ``InputError`` where the runs cannot be compared.
     """
+    from pixelproof.api.views import Comparison, shown_as
     from pixelproof.plans.compare import compare as side_by_side
 
-    return side_by_side([str(_place(each)) for each in runs], force=force)
+    return shown_as(Comparison, side_by_side([str(_place(each)) for each in runs], force=force))
 
 
 def load_run(path: str | Path) -> Result:
