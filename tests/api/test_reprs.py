@@ -27,21 +27,22 @@ KINDS = {
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One of each kind, of a model and of classes with hostile names."""
     folder = tmp_path_factory.mktemp("runs")
-    of_both = {"class_names": [HOSTILE, "&<b>x", "c", "d"], "device": "cpu", "name": HOSTILE}
-    given, small = (network(), images(40), LABELS), {"levels": (1, 3, 30), "samples": 4, "max_queries": 20}
-    large = (lambda shown: network()(shown[:, :, :8, :8]), images(40).repeat(1, 1, 4, 4), LABELS)
+    of_both: dict[str, Any] = {"class_names": [HOSTILE, "&<b>x", "c", "d"], "device": "cpu", "name": HOSTILE}
+    small: dict[str, Any] = {"levels": (1, 3, 30), "samples": 4, "max_queries": 20, **of_both}
+    module, given, attacks = network(), images(40), ("few-pixel", "threshold", "fgsm", "square(queries=9)")
     for name in "ab":
-        pp.assess(*given, out=folder / name, attacks=("few-pixel", "threshold"), **small, **of_both)
+        pp.assess(module, given, LABELS, out=folder / name, **small)
     return {
-        "assess": pp.assess(
-            *given, attacks=("few-pixel", "threshold", "fgsm", "square(queries=9)"), **small, **of_both
+        "assess": pp.assess(module, given, LABELS, attacks=attacks, **small),
+        "certify": pp.certify(module, given, LABELS, samples=2, attacks="threshold", **of_both),
+        "perturb": pp.perturb(
+            lambda shown: module(shown[:, :, :8, :8]), given.repeat(1, 1, 4, 4), LABELS, samples=4, severities=(1, 5),
+            **of_both,
         ),
-        "certify": pp.certify(*given, samples=2, attacks="threshold", **of_both),
-        "perturb": pp.perturb(*large, samples=4, severities=(1, 5), **of_both),
-        "audit": pp.audit(*given, CLAIM, samples=4, iterations=3, only=(1, 2, 4), **of_both),
-        "clever": pp.clever(*given, samples=3, batches=3, batch_samples=4, **of_both),
+        "audit": pp.audit(module, given, LABELS, CLAIM, samples=4, iterations=3, only=(1, 2, 4), **of_both),
+        "clever": pp.clever(module, given, LABELS, samples=3, batches=3, batch_samples=4, **of_both),
         "compare": pp.compare(f"{HOSTILE.replace('/', '')}={folder / 'a'}", f"<i>two={folder / 'b'}", force=True),
-    }
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)

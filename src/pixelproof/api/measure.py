@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from pixelproof.api.result import Audit, Result
-from pixelproof.api.words import device_name, folder, limits, one_or_more, python_words, several, several_attacks
+from pixelproof.api.words import (
+    device_name,
+    folder,
+    limits,
+    one_or_more,
+    path_of,
+    python_words,
+    several,
+    several_attacks,
+)
 from pixelproof.data.given import as_image_set
 from pixelproof.data.imageset import ImageSet
 from pixelproof.errors import InputError, ModelError
@@ -347,9 +356,10 @@ def compare(*runs: str | Path | Result, force: bool = False) -> Comparison:
     return shown_as(Comparison, side_by_side([str(_place(each)) for each in runs], force=force))
 
 
+@python_words
 def load_run(path: str | Path) -> Result:
     """The assessment in the folder ``path``. Raises ``RunError`` where there is none."""
-    run = RunStore.open(Path(path))
+    run = RunStore.open(path_of(path, "path"))
     if run.manifest.job != "assess":
         job = run.manifest.job
         run.close()

@@ -108,7 +108,7 @@ class Result:
         from pixelproof.results.status import of_level
 
         statuses = self._view.statuses
-        if (level := of_level(statuses, NORMS.get(norm, norm), th)) is None:
+        if (level := of_level(statuses, NORMS.get(norm.lower(), norm), th)) is None:
             levels = ", ".join(f"{each.constraint} th = {each.threshold}" for each in statuses) or "none"
             raise InputError(f"There is no level {norm} th = {th} in this run; its levels are: {levels}.")
         return level

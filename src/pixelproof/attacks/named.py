@@ -5,7 +5,6 @@ Other packages bring theirs by entry points of the group ``pixelproof.attacks``.
 
 import re
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -13,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pixelproof.attacks.attack import Attack
 from pixelproof.errors import InputError
 from pixelproof.plugins import names, plugin
+from pixelproof.wording import meant
 
 #: Where each attack is; a file is read when its attack is asked for.
 _PLACES = {
@@ -105,8 +105,7 @@ def _fits(found: Any, name: str) -> bool:
 
 def _unknown(text: str, name: str) -> str:
     known = (*NAMES, *names("attacks"))
-    near = get_close_matches(name, known, 1)
-    hint = f" (is {near[0]} meant?)" if near else ""
+    hint = meant(name, ("few-pixel", "threshold", *known))
     libraries = ", ".join(f"{library}:NAME" for library in LIBRARIES)
     return f"There is no attack {text!r}{hint}; expected few-pixel, threshold, {', '.join(known)}, or {libraries}."
 

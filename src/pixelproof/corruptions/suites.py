@@ -37,6 +37,7 @@ from pixelproof.data.imageset import ImageSet, UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.plugins import names, plugin
 from pixelproof.units import to_pixels, to_unit
+from pixelproof.wording import meant
 
 _STANDARD: tuple[type[SeverityCorruption], ...] = (
     GaussianNoise,
@@ -91,7 +92,7 @@ def make(name: str, table: Table) -> Corruption:
     """The perturbation called ``name``. Raises ``InputError`` naming the known ones."""
     kind = corruption_class(name)
     if kind is None:
-        raise InputError(f"There is no perturbation {name!r}; known are {', '.join(known())}.")
+        raise InputError(f"There is no perturbation {name!r}{meant(name, known())}; known are {', '.join(known())}.")
     return kind(table=table) if issubclass(kind, SeverityCorruption) else kind()
 
 

@@ -27,6 +27,7 @@ from pixelproof.defences.total_variation import TotalVariation
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
 from pixelproof.plugins import names, plugin
+from pixelproof.wording import meant
 
 STEPS: dict[str, type[Any]] = {
     "bits": BitDepth,
@@ -143,8 +144,10 @@ def _kind(text: str) -> tuple[type[Any], str]:
         )
     kind = defence_class(found[1]) if found else None
     if not found or kind is None:
-        known = ", ".join((SPECS, *names("defences")))
-        raise InputError(f"There is no defence {text!r}; expected {known}, or several joined by +.")
+        theirs = names("defences")
+        hint = meant(text.partition("(")[0], (*STEPS, *OUTPUTS, _MASKS, "squeeze", *theirs))
+        known = ", ".join((SPECS, *theirs))
+        raise InputError(f"There is no defence {text!r}{hint}; expected {known}, or several joined by +.")
     return kind, found[2] or ""
 
 

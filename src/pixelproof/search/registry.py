@@ -19,6 +19,7 @@ from pixelproof.search.sparse_random_search import SparseRandomSearch
 from pixelproof.search.sparse_rs import SparseRS
 from pixelproof.search.square_search import SquareSearch
 from pixelproof.search.strategy import EvolutionStrategy
+from pixelproof.wording import meant
 
 Constraint = Literal["few-pixel", "threshold"]
 
@@ -99,7 +100,8 @@ def search_entry(name: str) -> Entry:
         )
         return replace(entry, build=lambda problem: _built(theirs, entry, problem))
     if name not in SEARCHES:
-        raise InputError(f"there is no search {name!r}; expected auto, {', '.join((*SEARCHES, *names('searches')))}.")
+        known = ("auto", *SEARCHES, *names("searches"))
+        raise InputError(f"there is no search {name!r}{meant(name, known)}; expected {', '.join(known)}")
     return SEARCHES[name]
 
 

@@ -15,6 +15,7 @@ from pixelproof.corruptions.thesis import RANGES
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options
 from pixelproof.jobs.spec_file import Options
 from pixelproof.plugins import names as plugin_names
+from pixelproof.wording import meant
 
 SuiteName = Literal["thesis", "imagenet-c", "cifar-c", "all"]
 #: Samples where no number is given.
@@ -63,7 +64,8 @@ class PerturbSpec(Options):
         known = (*names(self.suite), *plugin_names("corruptions"))
         unknown = [each for each in self.only if each not in known]
         if unknown:
-            raise ValueError(f"--only: the suite {self.suite} has no {unknown[0]!r}; it has {', '.join(known)}")
+            hint = meant(unknown[0], known)
+            raise ValueError(f"--only: the suite {self.suite} has no {unknown[0]!r}{hint}; it has {', '.join(known)}")
         if self.per_class is not None and self.samples is not None:
             raise ValueError("--samples and --per-class both say how many samples to take: leave one out")
         return self
