@@ -229,5 +229,5 @@ def test_an_unknown_name_lists_plugins_too(install: Install) -> None:
     install(SIGNED.replace("BODY", "return images"), {"attacks": {"signed": "Signed"}})
     with pytest.raises(pp.InputError, match=r"here is no attack 'sined' \(is signed meant\?\)"):
         assess(attacks="sined")
-    with pytest.raises(pp.InputError, match=r"^search: there is no search 'des' \\(is de meant\\?\\); expected auto, "):
+    with pytest.raises(pp.InputError, match=r"^search: there is no search 'des' \(is de meant\?\); expected auto, "):
         assess(attacks="threshold", search="des")
