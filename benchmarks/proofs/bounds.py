@@ -20,9 +20,9 @@ from benchmarks.missing import MissingError
 from benchmarks.options import Row
 from benchmarks.pictures import UInt8, correct
 from benchmarks.proofs.kept import kept
-from pixelproof.certify.bounds import prove_bounds
-from pixelproof.certify.check import check
 from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.proofs.bounds import prove_bounds
+from pixelproof.proofs.check import check
 from pixelproof.runs.record import Certificate
 from pixelproof.units import to_unit
 from pixelproof.wording import listed

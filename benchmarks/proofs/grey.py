@@ -14,9 +14,9 @@ from benchmarks.judged import at_least, at_most
 from benchmarks.options import Row
 from benchmarks.pictures import UInt8, correct
 from benchmarks.proofs.kept import kept
-from pixelproof.certify.sweep import OTHERS, sweep
 from pixelproof.models import load_model
 from pixelproof.models.query import Scorer
+from pixelproof.proofs.sweep import OTHERS, sweep
 
 NETWORK, IMAGES, BATCH = "resnet20-mnist", 10, 256
 #: Seconds for one image, so many that none is left open for want of them.

@@ -12,12 +12,12 @@ from benchmarks.judged import at_least, at_most
 from benchmarks.options import Row
 from benchmarks.pictures import Pictures, UInt8, correct
 from benchmarks.proofs.mask_attacks import Tried, climb, random_fills
-from pixelproof.certify.attempt import Attempt
-from pixelproof.certify.check_masks import check_masks
-from pixelproof.certify.masks import prove_masks
 from pixelproof.defences import MaskedClassifier, defend
 from pixelproof.models import load_model
 from pixelproof.models.query import Scorer
+from pixelproof.proofs.attempt import Attempt
+from pixelproof.proofs.check_masks import check_masks
+from pixelproof.proofs.masks import prove_masks
 from pixelproof.runs.record import Certificate
 
 CPU = torch.device("cpu")

@@ -14,12 +14,16 @@ from pixelproof.version import __version__ as __version__
 if TYPE_CHECKING:
     from pixelproof.api.measure import assess as assess
     from pixelproof.api.measure import audit as audit
+    from pixelproof.api.measure import certify as certify
     from pixelproof.api.measure import clever as clever
     from pixelproof.api.measure import compare as compare
     from pixelproof.api.measure import load_run as load_run
     from pixelproof.api.measure import perturb as perturb
     from pixelproof.api.result import Audit as Audit
     from pixelproof.api.result import Result as Result
+    from pixelproof.api.views import Clever as Clever
+    from pixelproof.api.views import Comparison as Comparison
+    from pixelproof.api.views import Perturbations as Perturbations
     from pixelproof.data import ImageSet as ImageSet
     from pixelproof.data import load_data as load_data
     from pixelproof.data.given import as_image_set as as_image_set
@@ -37,8 +41,9 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `pixelproof --help` does not wait for torch.
 _HOMES = {
-    "api.measure": ("assess", "audit", "clever", "compare", "load_run", "perturb"),
+    "api.measure": ("assess", "audit", "certify", "clever", "compare", "load_run", "perturb"),
     "api.result": ("Audit", "Result"),
+    "api.views": ("Clever", "Comparison", "Perturbations"),
     "data": ("ImageSet", "load_data"),
     "data.given": ("as_image_set",),
     "errors": ("DataError", "InputError", "ModelError", "PixelproofError", "RunError", "VerificationError"),

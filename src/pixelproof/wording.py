@@ -1,5 +1,7 @@
 """How numbers and attacks are written, everywhere: in sentences, tables, figures and the terminal."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from math import inf
 
 FEW_PIXEL = "few-pixel"
@@ -69,6 +71,12 @@ def allowance(attack: str, threshold: int) -> str:
     if attack == FEW_PIXEL:
         return plural(threshold, "pixel")
     return f"±{threshold} of 255" if attack == THRESHOLD else f"th = {threshold}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`` (is fog meant?)`` where one of ``known`` is nearly ``name``; else empty."""
+    near = get_close_matches(name, list(known), 1)
+    return f" (is {near[0]} meant?)" if near else ""
 
 
 def first_line(error: BaseException) -> str:

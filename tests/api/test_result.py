@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,39 @@ def test_values_as_people_give_them() -> None:
         pp.assess(network(), images(40), LABELS, range=slice(0, 20, 2))
     with pytest.raises(pp.ModelError, match=r"expected a model, as pp.load_model\('zoo:lenet'\)"):
         pp.assess("zoo:lenet", images(40), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "said"),
+    [
+        (pp.assess, {"attacks": 3}, r"^attacks: input should be a valid string \(given: 3\)"),
+        (pp.assess, {"attacks": "treshold"}, r"^attacks: there is no attack 'treshold' \(is threshold meant\?\)"),
+        (pp.assess, {"attacks": "few_pixel"}, r"\(is few-pixel meant\?\)"),
+        (pp.assess, {"levels": None}, r"^levels: input should be a valid integer \(given: None\)"),
+        (pp.assess, {"search": "squre"}, r"^search: there is no search 'squre' \(is square meant\?\)"),
+        (pp.assess, {"defence": "jpg"}, r"^There is no defence 'jpg' \(is jpeg meant\?\)"),
+        (pp.assess, {"corruption": "fogg(3)"}, r"^There is no perturbation 'fogg' \(is fog meant\?\)"),
+        (pp.assess, {"range": 3}, r"^range: a start and a stop were expected"),
+        (pp.assess, {"out": 3}, r"^out: a folder was expected, as in 'run', not 3\."),
+        (pp.assess, {"norm": "linf"}, r"^pp.assess has no option norm; it takes model, images"),
+        (pp.perturb, {"only": "fogg"}, r"^only: the suite all has no 'fogg' \(is fog meant\?\)"),
+    ],
+)
+def test_mistakes_are_said_in_pythons_words(function: Any, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(pp.InputError, match=said):
+        function(network(), images(4), LABELS[:4], **options)
+
+
+def test_what_is_no_folder_is_said() -> None:
+    with pytest.raises(pp.InputError, match=r"^path: a folder was expected, as in 'run', not 3\."):
+        pp.load_run(3)
+
+
+@pytest.mark.parametrize("levels", [3, [3], (3,), range(3, 4), np.array([3]), torch.tensor(3), "3"])
+def test_levels_as_people_give_them(levels: Any) -> None:
+    result = pp.assess(network(), images(40), LABELS, attacks="threshold", levels=levels, samples=1, max_queries=3)
+    assert {record.level for record in result.run.records()} == {3}
+    assert result.robust_accuracy(3, "Linf") == result.robust_accuracy(3, "linf")
 
 
 @pytest.mark.parametrize(

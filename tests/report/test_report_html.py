@@ -135,4 +135,4 @@ def test_summary_of_small_and_empty_runs(make_run: RunMaker) -> None:
 def test_notebook_fragment(make_run: RunMaker) -> None:
     page = Page(levels_html(make_run()))
     assert page.tags[0] == ("div", {"class": "pixelproof"})
-    assert len(page.all("table")) == 3
+    assert len(page.all("table")) == 2

@@ -1,4 +1,4 @@
-"""``assess``, ``perturb``, ``audit``, ``clever`` and ``compare`` from Python, and ``load_run``."""
+"""``assess``, ``certify``, ``perturb``, ``audit``, ``clever`` and ``compare`` from Python, and ``load_run``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from pixelproof.api.result import Audit, Result
-from pixelproof.api.words import device_name, folder, limits, python_words, several, several_attacks
+from pixelproof.api.words import (
+    device_name,
+    folder,
+    limits,
+    one_or_more,
+    path_of,
+    python_words,
+    several,
+    several_attacks,
+)
 from pixelproof.data.given import as_image_set
 from pixelproof.data.imageset import ImageSet
 from pixelproof.errors import InputError, ModelError
@@ -18,11 +27,10 @@ from pixelproof.runs import RunStore
 
 # Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
 if TYPE_CHECKING:
+    from pixelproof.api.views import Clever, Comparison, Perturbations
+    from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.job import Job, Listener
-    from pixelproof.plans.study.view import StudyView
     from pixelproof.results.audit.claim import Claim
-    from pixelproof.results.clever import CleverResult
-    from pixelproof.results.perturb_view import PerturbView
 
 
 @python_words
@@ -75,14 +83,9 @@ def assess(
     ``listener`` is told the ``Progress`` now and then. Raises ``InputError`` (``ModelError``, ``DataError``,
     ``RunError``) with one sentence when something cannot be done.
     """
-    from pixelproof.defences import defend
-    from pixelproof.jobs.assess import AssessJob
-    from pixelproof.jobs.assess_spec import make_spec
-    from pixelproof.jobs.job import prepared
-
-    data, classifier, shared = _opened(model, images, labels, class_names, kind, name, device)
-    spec = make_spec(
-        **shared,
+    opened = _opened(model, images, labels, class_names, kind, name, device)
+    job = _assess_job(
+        *opened,
         attacks=several_attacks(attacks),
         levels=several(levels),
         samples=samples,
@@ -104,7 +107,61 @@ def assess(
         seed=seed,
         precision=precision,
     )
-    job = AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
+    return Result(_finished(job, folder(out), progress, listener))
+
+
+@python_words
+def certify(
+    model: object,
+    images: object,
+    labels: object = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    attacks: str | Sequence[str] = ("few-pixel", "threshold"),
+    levels: int | Sequence[int] = 1,
+    samples: int | None = None,
+    max_queries: int = 100,
+    certify: Literal["auto", "sweep", "bounds", "masks"] = "auto",
+    certify_seconds: float = 60,
+    defence: str | None = None,
+    corruption: str | None = None,
+    range: range | slice | Sequence[int] | None = None,
+    shuffle: int | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    kind: ScoreKind | None = None,
+    name: str | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    listener: Listener | None = None,
+) -> Result:
+    """Prove that no image within ``levels`` of those given gets another answer; ``certificates`` are the proofs.
+
+    One image, with one label, or several. Each comes out proved, broken or open (``status``, ``verdicts``): a search of
+    ``max_queries`` goes first, as what it breaks needs no proof, then the method ``certify`` tries for up to
+    ``certify_seconds`` an image and level. Images that the model gets wrong are left out. What is common is as in
+    ``assess``, whose kind of run and result this gives, so ``pixelproof verify`` checks the certificates again. Raises
+    ``InputError`` with one sentence where nothing can be proved of such a model, images or levels.
+    """
+    if str(certify) == "none":
+        raise InputError("certify: none proves nothing; expected auto, sweep, bounds or masks, or use pp.assess.")
+    opened = _opened(model, *one_or_more(images, labels), class_names, kind, name, device)
+    job = _assess_job(
+        *opened,
+        attacks=several_attacks(attacks),
+        levels=several(levels),
+        samples=samples,
+        max_queries=max_queries,
+        certify=certify,
+        certify_seconds=certify_seconds,
+        defence=defence,
+        corruption=corruption,
+        range=limits(range),
+        shuffle=shuffle,
+        seed=seed,
+    )
+    if (why := job.certification.refusal()) is not None:
+        raise InputError(f"Nothing can be proved of {job.label} at these levels: {why}. Use pp.assess to search them.")
     return Result(_finished(job, folder(out), progress, listener))
 
 
@@ -134,13 +191,14 @@ def perturb(
     out: str | Path | None = None,
     progress: bool = False,
     listener: Listener | None = None,
-) -> PerturbView:
+) -> Perturbations:
     """Measure ``model`` under common perturbations; what it returns has ``standings``, ``cells`` and the rest.
 
     Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof perturb``. ``out``:
     a folder for the measurements, which are continued when found there, and their page. Raises ``InputError`` with one
     sentence when something cannot be done.
     """
+    from pixelproof.api.views import Perturbations, shown_as
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.perturb.job import PerturbJob
@@ -168,7 +226,7 @@ def perturb(
     spec, place = from_options(PerturbSpec, options), folder(out)
     job = PerturbJob(spec, defend(classifier, spec.defence), data)
     with _finished(job, place, progress, listener) as run:
-        view = perturb_view(run)
+        view = shown_as(Perturbations, perturb_view(run))
     if place is not None:
         write_perturbations(view, place)
     return view
@@ -255,12 +313,13 @@ def clever(
     out: str | Path | None = None,
     progress: bool = False,
     listener: Listener | None = None,
-) -> CleverResult:
+) -> Clever:
     """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score.
 
     Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof clever``. Raises
     ``InputError`` with one sentence when something cannot be done.
     """
+    from pixelproof.api.views import Clever, shown_as
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.clever.job import CleverJob, CleverSpec
@@ -281,25 +340,26 @@ def clever(
     spec = from_options(CleverSpec, options)
     job = CleverJob(spec, defend(classifier, spec.defence), data)
     with _finished(job, folder(out), progress, listener) as run:
-        found: CleverResult = clever_result(run)
-    return found
+        return shown_as(Clever, clever_result(run))
 
 
 @python_words
-def compare(*runs: str | Path | Result, force: bool = False) -> StudyView:
+def compare(*runs: str | Path | Result, force: bool = False) -> Comparison:
     """Finished runs over the same data side by side: folders, ``NAME=FOLDER`` for another name, or results with one.
 
     With ``force`` what differs in more than the network is compared too, and the differences are kept. Raises
     ``InputError`` where the runs cannot be compared.
     """
+    from pixelproof.api.views import Comparison, shown_as
     from pixelproof.plans.compare import compare as side_by_side
 
-    return side_by_side([str(_place(each)) for each in runs], force=force)
+    return shown_as(Comparison, side_by_side([str(_place(each)) for each in runs], force=force))
 
 
+@python_words
 def load_run(path: str | Path) -> Result:
     """The assessment in the folder ``path``. Raises ``RunError`` where there is none."""
-    run = RunStore.open(Path(path))
+    run = RunStore.open(path_of(path, "path"))
     if run.manifest.job != "assess":
         job = run.manifest.job
         run.close()
@@ -333,6 +393,17 @@ def _opened(
     choice = device_name(device)
     classifier = wrap_model(model, name=name, kind=kind, device=choose_device(choice))
     return data, classifier, {"model": f"python:{classifier.name}", "data": "arrays", "device": choice}
+
+
+def _assess_job(data: ImageSet, classifier: Classifier, shared: Mapping[str, Any], **options: Any) -> AssessJob:
+    """The assessment that ``options`` ask for, of what ``_opened`` gave."""
+    from pixelproof.defences import defend
+    from pixelproof.jobs.assess import AssessJob
+    from pixelproof.jobs.assess_spec import make_spec
+    from pixelproof.jobs.job import prepared
+
+    spec = make_spec(**shared, **options)
+    return AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
 
 
 def _finished(job: Job, place: Path | None, progress: bool, listener: Listener | None) -> RunStore:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.results.audit.view import AuditView
-from pixelproof.runs import Record, RunStore
+from pixelproof.runs import Certificate, Record, RunStore
 
 # Reports draw with Altair: half a second that an assessment need not wait for.
 if TYPE_CHECKING:
@@ -99,11 +99,16 @@ class Result:
         """
         return list(self._level(norm, th).images)
 
+    @property
+    def certificates(self) -> list[Certificate]:
+        """The attempts to prove, level by level and sample by sample; ``proved`` says which were successful."""
+        return self.run.certificates()
+
     def _level(self, norm: Norm, th: int) -> LevelStatus:
         from pixelproof.results.status import of_level
 
         statuses = self._view.statuses
-        if (level := of_level(statuses, NORMS.get(norm, norm), th)) is None:
+        if (level := of_level(statuses, NORMS.get(norm.lower(), norm), th)) is None:
             levels = ", ".join(f"{each.constraint} th = {each.threshold}" for each in statuses) or "none"
             raise InputError(f"There is no level {norm} th = {th} in this run; its levels are: {levels}.")
         return level

@@ -3,15 +3,18 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from pixelproof.attacks.named import split
 from pixelproof.errors import InputError
+from pixelproof.plugins import blamed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +33,8 @@ def python_words(function: Callable[P, T]) -> Callable[P, T]:
             if name not in known:
                 raise InputError(_unknown(function.__name__, name, known))
         try:
-            return function(*args, **given)
+            with blamed():
+                return function(*args, **given)
         except InputError as error:
             text = _OPTION.sub(lambda found: found[1].replace("-", "_"), str(error))
             raise type(error)(text) from error
@@ -41,19 +45,26 @@ def python_words(function: Callable[P, T]) -> Callable[P, T]:
 def _unknown(function: str, name: str, known: Sequence[str]) -> str:
     if name in ("data", "trust_code"):
         return f"From Python there is no option {name}; hand over the model and the images themselves."
-    near = get_close_matches(name, known, 1, 0.5)
+    near = get_close_matches(name, known, 1)
     meant = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}."
     return f"pp.{function} has no option {name}; {meant}"
 
 
-def several(values: One | Sequence[One]) -> tuple[One, ...]:
-    """One value, or some, as a tuple."""
-    return (values,) if isinstance(values, (str, int, float)) else tuple(values)
+def one_or_more(images: object, labels: object) -> tuple[object, object]:
+    """``images`` and ``labels`` as they are; one image with one label as a list of each."""
+    return ([images], [labels]) if labels is not None and np.ndim(labels) == 0 else (images, labels)  # type: ignore[arg-type]
 
 
-def several_attacks(values: str | Sequence[str]) -> tuple[str, ...]:
+def several(values: One | Iterable[One]) -> tuple[One, ...]:
+    """One value, or some, as a tuple; what is neither is left to the check of its option."""
+    if isinstance(values, (Tensor, np.ndarray)):
+        values = values.tolist()
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
+
+
+def several_attacks(values: str | Iterable[str]) -> tuple[str, ...]:
     """Attacks as a list, or as they are typed: ``few-pixel,pgd(epsilon=8)``."""
-    return tuple(split(values)) if isinstance(values, str) else tuple(values)
+    return tuple(split(values)) if isinstance(values, str) else several(values)
 
 
 def device_name(device: str | torch.device) -> str:
@@ -68,12 +79,20 @@ def limits(value: range | slice | Sequence[int] | None) -> tuple[int, int] | Non
     if isinstance(value, (range, slice)):
         start, stop, step = value.start or 0, value.stop, value.step or 1
     else:
-        start, stop, step = (*value, 1) if len(value) == 2 else (0, None, 1)
+        start, stop, step = (*value, 1) if isinstance(value, Sequence) and len(value) == 2 else (0, None, 1)
     if stop is None or step != 1:
         raise InputError(f"range: a start and a stop were expected, as in (0, 500), not {value!r}.")
     return int(start), int(stop)
 
 
 def folder(out: str | Path | None) -> Path | None:
-    """Where the run is kept; None: in memory."""
-    return None if out is None else Path(out)
+    """Where the run is kept; None: in memory. Raises ``InputError`` for what is no path."""
+    return None if out is None else path_of(out, "out")
+
+
+def path_of(place: str | Path, name: str) -> Path:
+    """``place``, which people give as ``name``, as a path. Raises ``InputError`` for what is none."""
+    try:
+        return Path(place)
+    except TypeError as error:
+        raise InputError(f"{name}: a folder was expected, as in 'run', not {place!r}.") from error

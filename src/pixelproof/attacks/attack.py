@@ -1,6 +1,7 @@
 """What an attack by name is: parameters, what it needs of a model, how far it may go, and one call."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import fields
 from math import isfinite
 from typing import ClassVar, Literal
@@ -50,6 +51,10 @@ class Attack(ABC):
     def version(self) -> str | None:
         """That of the library whose attack it is; part of what decides its images."""
         return None
+
+    def parts(self) -> Iterator["Attack"]:
+        """It and those that it is made of."""
+        yield self
 
     @abstractmethod
     def __call__(self, oracle: Oracle, images: Tensor, goal: Goal, streams: Streams) -> Tensor:

@@ -4,6 +4,7 @@ Croce & Hein, "Reliable evaluation of adversarial robustness with an ensemble of
 ICML 2020.
 """
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Literal
@@ -40,6 +41,11 @@ class WorstCase(Attack):
             raise InputError("worst was given attacks of several budgets; give all of them one norm and one epsilon.")
         if any(attack.together for attack in self.attacks):
             raise InputError("worst cannot hold an attack on all samples at once; run that one by itself.")
+
+    def parts(self) -> Iterator[Attack]:
+        yield self
+        for attack in self.attacks:
+            yield from attack.parts()
 
     @property
     def needs(self) -> Needs:  # type: ignore[override]  # a class variable of attacks that are not made of others

@@ -1,14 +1,18 @@
-"""Attacks by spec strings, as on the command line."""
+"""Attacks by spec strings, as on the command line.
+
+Other packages bring theirs by entry points of the group ``pixelproof.attacks``.
+"""
 
 import re
-from dataclasses import fields
-from difflib import get_close_matches
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pixelproof.attacks.attack import Attack
 from pixelproof.errors import InputError
+from pixelproof.plugins import names, plugin
+from pixelproof.wording import meant
 
 #: Where each attack is; a file is read when its attack is asked for.
 _PLACES = {
@@ -54,9 +58,10 @@ def parse_attack(spec: str) -> Attack:
 
         return library_attack(text)
     found = _SPEC.fullmatch(text)
-    if not found or found[1] not in _PLACES:
+    kind = attack_class(found[1]) if found else None
+    if not found or kind is None:
         raise InputError(_unknown(text, found[1] if found else text))
-    kind, given = attack_class(found[1]), (found[2] or "").strip()
+    given = (found[2] or "").strip()
     values = _parameters(text, given, kind) if found[1] != "worst" else {"attacks": _members(given)}
     attack: Attack = kind(**values)
     return attack
@@ -79,16 +84,30 @@ def _members(given: str) -> tuple[Attack, ...]:
 
 
 def attack_class(name: str) -> Any:
-    """The class of the attack called ``name``, one of ``NAMES``."""
+    """The class of the attack called ``name``, one of ``NAMES`` or a plug-in's; None where there is none."""
+    theirs = plugin("attacks", name, NAMES)
+    if theirs is not None:
+        expected = f"a subclass of pixelproof.attacks.attack.Attack, a dataclass with the name {name!r},"
+        return theirs.load(expected, lambda found: found if _fits(found, name) else None)
+    return own_class(name) if name in _PLACES else None
+
+
+def own_class(name: str) -> Any:
+    """The class of pixelproof's attack called ``name``, one of ``NAMES``."""
     place, _, kind = _PLACES[name].partition(":")
     return getattr(import_module(f"pixelproof.attacks.{place}"), kind)
 
 
+def _fits(found: Any, name: str) -> bool:
+    of_attacks = isinstance(found, type) and issubclass(found, Attack) and is_dataclass(found)
+    return of_attacks and getattr(found, "name", None) == name
+
+
 def _unknown(text: str, name: str) -> str:
-    near = get_close_matches(name, NAMES, 1)
-    hint = f" (is {near[0]} meant?)" if near else ""
+    known = (*NAMES, *names("attacks"))
+    hint = meant(name, ("few-pixel", "threshold", *known))
     libraries = ", ".join(f"{library}:NAME" for library in LIBRARIES)
-    return f"There is no attack {text!r}{hint}; expected few-pixel, threshold, {', '.join(NAMES)}, or {libraries}."
+    return f"There is no attack {text!r}{hint}; expected few-pixel, threshold, {', '.join(known)}, or {libraries}."
 
 
 def _parameters(text: str, given: str, kind: type[Attack]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from pixelproof.cli import (
 )
 from pixelproof.cli.console import errors, fail
 from pixelproof.errors import InputError, PixelproofError
+from pixelproof.plugins import blamed
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # names and numbers of glibc's mallopt(3)
 
@@ -114,7 +115,8 @@ def main() -> None:
     """
     keep_freed_memory()
     try:
-        app()
+        with blamed():
+            app()
     except InputError as error:
         sys.exit(fail(str(error), 2))
     except PixelproofError as error:

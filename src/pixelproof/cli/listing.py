@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pixelproof.errors import InputError
+from pixelproof.plugins import Kind, plugins
 
 #: Where a sentence ends, and where the names of authors begin.
 _END, _AUTHORS = re.compile(r"\. (?=[A-Z][a-z])"), re.compile(r": [A-Z]\. .*")
@@ -29,6 +30,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps({name: dict(lines) for name, lines in found.items()}, indent=1, ensure_ascii=False))
         return
+    from rich.markup import escape
     from rich.table import Table
 
     from pixelproof.cli.console import console
@@ -38,7 +40,7 @@ def list_(
         table.add_column(no_wrap=True, style="bold")
         table.add_column()
         for typed, sentence in lines:
-            table.add_row(typed, sentence)
+            table.add_row(escape(typed), escape(sentence))
         console.print(table)
 
 
@@ -86,36 +88,50 @@ def _data() -> Lines:
 
 
 def _attacks() -> Lines:
-    from pixelproof.attacks.named import LIBRARIES, NAMES, attack_class
+    from pixelproof.attacks.named import LIBRARIES, NAMES, attack_class, own_class
 
     levelled = [
         ("few-pixel", "At most th pixels take any colour (L0); with levels."),
         ("threshold", "Every channel value moves by at most th of 255 (L∞); with levels."),
     ]
     libraries = [(f"{name}:NAME", f"An attack of the library {name}, where it is installed.") for name in LIBRARIES]
-    return [*levelled, *((name, _first(attack_class(name))) for name in NAMES), *libraries]
+    own = [*levelled, *((name, _first(own_class(name))) for name in NAMES), *libraries]
+    return own + _theirs("attacks", attack_class)
 
 
 def _searches() -> Lines:
-    from pixelproof.search.registry import SEARCHES
+    from pixelproof.search.registry import SEARCHES, search_entry
 
-    return [
+    own = [
         (name, f"{_first(entry.kind)}{f' ({entry.constraint})' if entry.constraint else ''}")
         for name, entry in SEARCHES.items()
     ]
+    return own + _theirs("searches", lambda name: search_entry(name).kind)
 
 
 def _defences() -> Lines:
     from pixelproof.defences.masked import MaskedClassifier
-    from pixelproof.defences.parse import OUTPUTS, STEPS
+    from pixelproof.defences.parse import OUTPUTS, STEPS, defence_class
 
-    return [(name, _first(kind)) for name, kind in {"masks": MaskedClassifier, **STEPS, **OUTPUTS}.items()]
+    own = [(name, _first(kind)) for name, kind in {"masks": MaskedClassifier, **STEPS, **OUTPUTS}.items()]
+    return own + _theirs("defences", defence_class)
 
 
 def _corruptions() -> Lines:
-    from pixelproof.corruptions.suites import PERTURBATIONS
+    from pixelproof.corruptions.suites import PERTURBATIONS, corruption_class
 
-    return [(name, _first(kind)) for name, kind in PERTURBATIONS.items()]
+    return [(name, _first(kind)) for name, kind in PERTURBATIONS.items()] + _theirs("corruptions", corruption_class)
+
+
+def _theirs(kind: Kind, load: Callable[[str], object]) -> Lines:
+    """What plug-ins bring, each with its package, or why it cannot be used."""
+    lines = []
+    for each in plugins(kind):
+        try:
+            lines.append((each.name, f"{_first(load(each.name))} From {each}."))
+        except InputError as error:
+            lines.append((each.name, f"Refused: {error}"))
+    return lines
 
 
 _KINDS: dict[str, Callable[[], Lines]] = {

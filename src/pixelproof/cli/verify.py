@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_code: TrustCode = False) -> None:
     """Compute every claim of a run again from its stored images and the model."""
-    from pixelproof.certify.check import check as check_certificate
     from pixelproof.cli.console import console
     from pixelproof.jobs.job import choose_device
     from pixelproof.jobs.open import open_data, open_model, spec_of
     from pixelproof.jobs.transfer import TransferSpec
     from pixelproof.models import settle_kind
     from pixelproof.models.query import predictor
+    from pixelproof.proofs.check import check as check_certificate
     from pixelproof.runs import RunStore
     from pixelproof.runs.verify import verify as check
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from pixelproof.errors import InputError
@@ -35,6 +36,8 @@ class Corruption(ABC):
         self.require(images.shape[1], images.shape[2], images.shape[3])
         self.check(strength)
         changed = images if strength == self.none else self._changed(images, strength, seed)
+        if changed.shape != images.shape or changed.dtype != torch.float32:
+            raise ValueError(f"{tuple(changed.shape)} {changed.dtype} was made of {tuple(images.shape)} float32")
         return to_8_bit(changed)
 
     @classmethod

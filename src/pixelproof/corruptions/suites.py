@@ -1,7 +1,11 @@
-"""All perturbations by name: the 19 corruptions of Hendrycks & Dietterich in their order, and the thesis's five."""
+"""All perturbations by name: the 19 corruptions of Hendrycks & Dietterich in their order, and the thesis's five.
+
+Other packages bring theirs by entry points of the group ``pixelproof.corruptions``.
+"""
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +35,9 @@ from pixelproof.corruptions.thesis import Jitter, LogitBrightness, LogitContrast
 from pixelproof.corruptions.zoom_blur import ZoomBlur
 from pixelproof.data.imageset import ImageSet, UInt8Array
 from pixelproof.errors import InputError
+from pixelproof.plugins import names, plugin
 from pixelproof.units import to_pixels, to_unit
+from pixelproof.wording import meant
 
 _STANDARD: tuple[type[SeverityCorruption], ...] = (
     GaussianNoise,
@@ -64,7 +70,7 @@ PERTURBATIONS: dict[str, type[Corruption]] = {**THESIS, **CORRUPTIONS}
 
 #: Images up to this height and width are taken for CIFAR's where nothing says which table to use.
 LARGEST_CIFAR = 64
-_PART = re.compile(r"([a-z-]+)\((-?[\d.]+)\)")
+_PART = re.compile(r"([a-z][a-z0-9-]*)\((-?[\d.]+)\)")
 #: Float32 values (32 MiB) that a batch may fill.
 _VALUES = 1 << 23
 
@@ -84,10 +90,29 @@ def table_for(shape: tuple[int, int, int]) -> Table:
 
 def make(name: str, table: Table) -> Corruption:
     """The perturbation called ``name``. Raises ``InputError`` naming the known ones."""
-    if name not in PERTURBATIONS:
-        raise InputError(f"There is no perturbation {name!r}; known are {', '.join(PERTURBATIONS)}.")
-    kind = PERTURBATIONS[name]
+    kind = corruption_class(name)
+    if kind is None:
+        raise InputError(f"There is no perturbation {name!r}{meant(name, known())}; known are {', '.join(known())}.")
     return kind(table=table) if issubclass(kind, SeverityCorruption) else kind()
+
+
+def known() -> tuple[str, ...]:
+    """The names of all perturbations, pixelproof's and plug-ins'."""
+    return (*PERTURBATIONS, *names("corruptions"))
+
+
+def corruption_class(name: str) -> type[Corruption] | None:
+    """The class of the perturbation called ``name``, pixelproof's or a plug-in's; None where there is none."""
+    theirs = plugin("corruptions", name, PERTURBATIONS)
+    if theirs is None:
+        return PERTURBATIONS.get(name)
+    expected = f"a subclass of pixelproof.corruptions.corruption.Corruption with the name {name!r}"
+    found: type[Corruption] = theirs.load(expected, lambda found: found if _fits(found, name) else None)
+    return found
+
+
+def _fits(found: Any, name: str) -> bool:
+    return isinstance(found, type) and issubclass(found, Corruption) and getattr(found, "name", None) == name
 
 
 def parse_perturbations(spec: str, shape: tuple[int, int, int]) -> list[Perturbation]:
@@ -98,7 +123,7 @@ def parse_perturbations(spec: str, shape: tuple[int, int, int]) -> list[Perturba
         if match is None:
             raise InputError(
                 f"A perturbation is spelled NAME(STRENGTH), as fog(3) or rotation(20), not {part!r}; known are "
-                f"{', '.join(PERTURBATIONS)}."
+                f"{', '.join(known())}."
             )
         corruption, strength = make(match[1], table_for(shape)), float(match[2])
         corruption.require(shape[2], *shape[:2])

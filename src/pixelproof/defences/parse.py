@@ -1,7 +1,12 @@
-"""Defences by spec strings, as on the command line."""
+"""Defences by spec strings, as on the command line.
+
+Other packages bring theirs by entry points of the group ``pixelproof.defences``: of images, or, where their call takes
+``probabilities`` first, of scores.
+"""
 
 import re
-from dataclasses import fields
+from dataclasses import MISSING, fields, is_dataclass
+from inspect import signature
 from typing import Any
 
 from pixelproof.defences.feature_squeezing import BitDepth, MedianFilter
@@ -21,6 +26,8 @@ from pixelproof.defences.thermometer import Thermometer
 from pixelproof.defences.total_variation import TotalVariation
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
+from pixelproof.plugins import names, plugin
+from pixelproof.wording import meant
 
 STEPS: dict[str, type[Any]] = {
     "bits": BitDepth,
@@ -87,16 +94,16 @@ def parse_defence(spec: str) -> Preprocessor:
     steps: list[Preprocessor] = []
     outputs: list[OutputDefence] = []
     for text in _split(spec):
-        name, given = _name(text)
-        if name in OUTPUTS:
-            outputs.append(_made(OUTPUTS[name], text, given))
+        kind, given = _kind(text)
+        if _of_scores(kind):
+            outputs.append(_made(kind, text, given))
         elif outputs:
             raise InputError(
                 f"{text!r} changes images and {outputs[-1].name} scores, so it cannot come after; put defences of "
                 "scores last."
             )
         else:
-            steps.append(_made(STEPS[name], text, given))
+            steps.append(_made(kind, text, given))
     return steps[0] if len(steps) == 1 and not outputs else Chain(tuple(steps), tuple(outputs))
 
 
@@ -107,16 +114,41 @@ def _split(spec: str) -> list[str]:
     return texts
 
 
-def _name(text: str) -> tuple[str, str]:
-    """The name in ``text``, and what stands in parentheses."""
+def defence_class(name: str) -> Any:
+    """The class of the defence called ``name``, pixelproof's or a plug-in's; None where there is none."""
+    own = {**STEPS, **OUTPUTS}
+    theirs = plugin("defences", name, (*own, _MASKS, "squeeze"))
+    if theirs is None:
+        return own.get(name)
+    expected = "a dataclass with name, spec, differentiable and a default for each parameter"
+    return theirs.load(expected, lambda found: found if _fits(found) else None)
+
+
+def _fits(found: Any) -> bool:
+    with_defaults = is_dataclass(found) and all(field.default is not MISSING for field in fields(found))
+    said = all(hasattr(found, each) for each in ("name", "spec", "differentiable"))
+    return isinstance(found, type) and with_defaults and said and hasattr(found, "__call__")  # noqa: B004  # its objects
+
+
+def _of_scores(kind: type[Any]) -> bool:
+    """Whether it changes probabilities, and not images: its call takes both."""
+    return "probabilities" in signature(kind.__call__).parameters
+
+
+def _kind(text: str) -> tuple[type[Any], str]:
+    """The class of what is named in ``text``, and what stands in parentheses."""
     found = _PART.fullmatch(text)
     if found and found[1] == _MASKS:
         raise InputError(
             f"{text!r} stands around all other defences, as these may carry a change out of its block; put it first."
         )
-    if not found or found[1] not in {**STEPS, **OUTPUTS}:
-        raise InputError(f"There is no defence {text!r}; expected {SPECS}, or several joined by +.")
-    return found[1], found[2] or ""
+    kind = defence_class(found[1]) if found else None
+    if not found or kind is None:
+        theirs = names("defences")
+        hint = meant(text.partition("(")[0], (*STEPS, *OUTPUTS, _MASKS, "squeeze", *theirs))
+        known = ", ".join((SPECS, *theirs))
+        raise InputError(f"There is no defence {text!r}{hint}; expected {known}, or several joined by +.")
+    return kind, found[2] or ""
 
 
 def _made(kind: type[Any], text: str, given: str) -> Any:

@@ -112,7 +112,7 @@ class AttackRunner:
         begun = time.perf_counter()
         oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
         clean, goal = self._images(cohort), _goal(cohort, self.device)
-        found = attack(oracle, clean, goal, self._streams(attack, cohort)).detach()
+        found = attack(oracle, clean, goal, self._streams(attack, cohort))
         pixels = to_levels(project_and_quantise(attack, found, clean))
         verdict = self.judge(pixels, to_levels(clean), goal, Bound.of(attack))
         self.gradient_steps += int(oracle.gradient_steps.sum())

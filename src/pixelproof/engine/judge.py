@@ -105,8 +105,10 @@ def project_and_quantise(attack: Attack, found: Tensor, clean: Tensor) -> Tensor
 
     All are N×C×H×W in [0, 1]. Raises ``ValueError`` where there is not one image for each clean one.
     """
-    if found.shape != clean.shape:
-        raise ValueError(f"{attack.spec} returned {tuple(found.shape)} where {tuple(clean.shape)} was expected.")
+    if not isinstance(found, Tensor) or found.shape != clean.shape or found.dtype != clean.dtype:
+        shown = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
+        raise ValueError(f"{attack.spec} returned {shown} where {tuple(clean.shape)} {clean.dtype} was expected.")
+    found = found.detach()
     found = torch.where(found.isfinite().flatten(1).all(1)[:, None, None, None], found, clean).clamp(0, 1)
     return to_8_bit(found) if attack.ball is None else attack.ball.to_8_bit(found, clean)
 

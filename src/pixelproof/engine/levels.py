@@ -26,7 +26,7 @@ from pixelproof.models import Classifier
 from pixelproof.models.query import Asked, Scorer
 from pixelproof.runs.record import Record
 from pixelproof.search import Search
-from pixelproof.search.registry import SEARCHES, Problem
+from pixelproof.search.registry import Problem, search_entry
 
 #: Batches that lanes are started for: enough that what a round costs beside the model weighs little, few enough that a
 #: run that is killed loses little.
@@ -151,7 +151,7 @@ def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search
     """The optimiser that ``settings`` names, for images of ``shape`` (height, width, channels)."""
     dimension = make_encoding(settings.constraint, settings.threshold, shape).dimension
     numbers = settings.population, settings.sigma, settings.differential_weight
-    return SEARCHES[settings.method].build(Problem(dimension, settings.threshold, shape, *numbers))
+    return search_entry(settings.method).build(Problem(dimension, settings.threshold, shape, *numbers))
 
 
 def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from pixelproof.search.registry import SEARCHES, Constraint
+from pixelproof.search.registry import Constraint
 
 AttackName = Constraint
-if TYPE_CHECKING:
-    SearchName = str
-else:
-    SearchName = Literal[tuple(SEARCHES)]
+SearchName = str  # in the registry of searches, or a plug-in's
 FitnessChoice = Literal["margin", "confidence"]
 Access = Literal["end-to-end", "replayed", "adaptive"]
 Precision = Literal["float32", "bfloat16"]

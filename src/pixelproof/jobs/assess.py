@@ -27,6 +27,7 @@ from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
+from pixelproof.search.registry import search_entry
 from pixelproof.units import to_unit
 
 _MANY = 10  # samples that are all of one class of several by no accident
@@ -61,6 +62,12 @@ class AssessJob(Job):
     def resolved(self) -> dict[str, Any]:
         return self.settings.as_dict()
 
+    def used(self) -> Iterator[object]:
+        yield from super().used()
+        yield from (search_entry(each.method).kind for each in self.settings.searches)
+        for each in self.settings.attacks:
+            yield from parse_attack(each.spec).parts()
+
     # Before anything is attacked.
 
     def begin(self) -> Begun:
@@ -68,7 +75,7 @@ class AssessJob(Job):
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
         checked = self._checked
-        certification = self._certification
+        certification = self.certification
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
@@ -89,7 +96,7 @@ class AssessJob(Job):
         return Scorer(self.classifier, self.settings.batch_size, self.device, self.asked, "selection")
 
     @cached_property
-    def _certification(self) -> Certification:
+    def certification(self) -> Certification:
         return Certification(self.settings, self.classifier, self.card.shape, self.device)
 
     @cached_property
@@ -100,7 +107,7 @@ class AssessJob(Job):
     # The work.
 
     def total(self, run: RunStore) -> tuple[float, float]:
-        proofs = self._certification.steps(run.manifest.selection.samples)
+        proofs = self.certification.steps(run.manifest.selection.samples)
         attacked = len(self._samples) * (len(self.settings.searches) + len(self.settings.attacks))
         return len(_attacked_in(run)) + len(run.steps().intersection(proofs)), attacked + len(proofs)
 
@@ -112,7 +119,7 @@ class AssessJob(Job):
         done = {key_of(record) for record in _attacked_in(run)}
         wanted = steps(self.settings, samples)
         attacks = [step for step, keys in wanted.items() if not done.issuperset(keys)]
-        return attacks + [step for step in self._certification.steps(samples) if step not in through]
+        return attacks + [step for step in self.certification.steps(samples) if step not in through]
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """Let searches run, then attacks by name; then prove what none of them broke."""
@@ -125,7 +132,7 @@ class AssessJob(Job):
         tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
         parts = (each.run(self._samples, done, steps) for each in (self._engine, self._attack_runner))
         yield from map(tally.add, chain.from_iterable(parts))
-        yield from self._certification.run(self._samples, steps, run)
+        yield from self.certification.run(self._samples, steps, run)
 
     def findings(self) -> list[Finding]:
         invalid = sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
@@ -134,7 +141,7 @@ class AssessJob(Job):
     def counts(self) -> Mapping[str, float]:
         if self._engine is None or self._attack_runner is None:
             return self.asked
-        queries = self._engine.queries + self._attack_runner.queries + self._certification.queries
+        queries = self._engine.queries + self._attack_runner.queries + self.certification.queries
         back = self._attack_runner.gradient_steps
         return {**self.asked, "queries": queries, **({"gradient_steps": back} if back else {})}
 

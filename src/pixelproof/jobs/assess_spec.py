@@ -20,7 +20,7 @@ from pixelproof.engine.settings import (
 )
 from pixelproof.errors import InputError
 from pixelproof.results.budgets import QUICK, STANDARD, papers_budget, papers_population
-from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES
+from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES, search_entry
 
 PresetName = Literal["quick", "standard", "paper"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -42,7 +42,7 @@ SPARSE_RS_PIXELS = 13
 if TYPE_CHECKING:
     SearchChoice = str
 else:
-    SearchChoice = Literal["auto", SearchName]
+    SearchChoice = Literal["auto", *SEARCHES] | str  # a plug-in's too
 
 
 class AssessSpec(BaseModel):
@@ -74,6 +74,13 @@ class AssessSpec(BaseModel):
     device: DeviceChoice = "auto"
     precision: Precision = "float32"
     trust_code: bool = False
+
+    @field_validator("search")
+    @classmethod
+    def _search(cls, search: str) -> str:
+        if search != "auto":
+            search_entry(search)
+        return search
 
     @field_validator("levels")
     @classmethod
@@ -107,7 +114,7 @@ class AssessSpec(BaseModel):
 
     @model_validator(mode="after")
     def _search_of_attack(self) -> AssessSpec:
-        of = None if self.search == "auto" else SEARCHES[self.search].constraint
+        of = None if self.search == "auto" else search_entry(self.search).constraint
         if of is not None and set(self.levelled) != {of}:
             raise ValueError(f"--search {self.search} is of the {of} attack alone: add --attacks {of}")
         return self
@@ -125,7 +132,7 @@ class AssessSpec(BaseModel):
     def _search_of_minimal(self) -> AssessSpec:
         if self.minimal is None:
             return self
-        seeks = self.search == "auto" or SEARCHES[self.search].takes_limits
+        seeks = self.search == "auto" or search_entry(self.search).takes_limits
         if not seeks or self.preset == "paper":
             raise ValueError(
                 "--minimal: smallest thresholds are sought by the searches of --search auto alone, at the presets "
@@ -243,13 +250,13 @@ def _search_settings(
 ) -> SearchSettings:
     search = _search_name(spec, attack, threshold, shape)
     # Vargas & Kotyan (2019), table I: σ = 31.75 for few-pixel, th/4 for threshold.
-    sigma = (31.75 if attack == "few-pixel" else threshold / 4) if SEARCHES[search].evolves else None
+    sigma = (31.75 if attack == "few-pixel" else threshold / 4) if search_entry(search).evolves else None
     population = _de_population(spec.preset, attack) if search == "de" else None
     weight = DIFFERENTIAL_WEIGHT if search == "de" else None
     budget = spec.max_queries or _budget(spec.preset, attack, search)
-    cohort = COHORT if SEARCHES[search].learns_together else 1
+    cohort = COHORT if search_entry(search).learns_together else 1
     minimal = spec.minimal is not None
-    if minimal and not SEARCHES[search].takes_limits:
+    if minimal and not search_entry(search).takes_limits:
         raise InputError(
             f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
             f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."

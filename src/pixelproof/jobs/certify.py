@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 
 from pixelproof.attacks.goal import Goal
-from pixelproof.certify.attempt import Attempt
-from pixelproof.certify.methods import METHODS, Shape, Task
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine import Sample
 from pixelproof.engine.judge import Bound, Judge
@@ -15,6 +13,8 @@ from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.job import Batch, Outcome
 from pixelproof.models import Classifier
+from pixelproof.proofs.attempt import Attempt
+from pixelproof.proofs.methods import METHODS, Shape, Task
 from pixelproof.runs import Certificate, Finding, Record, RunStore
 from pixelproof.runs.record import Constraint, by_sample, nearest
 
@@ -51,6 +51,15 @@ class Certification:
             return []
         why = "; ".join(dict.fromkeys(self._refused))
         return [Finding("not-certifiable", "info", f"There are levels at which nothing is proved: {why}.")]
+
+    def refusal(self) -> str | None:
+        """Why there is no level at which anything may be proved; None where there is one."""
+        if self.levels:
+            return None
+        if self._refused:
+            return "; ".join(dict.fromkeys(self._refused))
+        known = "; ".join(f"{method.proves} ({name})" for name, method in METHODS.items())
+        return f"what can be proved is {known}"
 
     def planned(self) -> list[list[str | int]]:
         """The levels as plain values."""

@@ -5,7 +5,7 @@ records go to only to read what is done already.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -13,13 +13,15 @@ from typing import Any, ClassVar, Protocol
 import torch
 from pydantic import BaseModel
 
-from pixelproof.corruptions.suites import perturbed
+from pixelproof.corruptions.suites import parse_perturbations, perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
-from pixelproof.defences import MaskedClassifier
+from pixelproof.defences import MaskedClassifier, PreprocessedClassifier
+from pixelproof.defences.preprocessor import parts
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.preflight import Preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import Asked
+from pixelproof.plugins import versions
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.environment import environment
 from pixelproof.runs.identity import run_identity
@@ -89,11 +91,23 @@ class Job(ABC):
     def resolved(self) -> dict[str, Any]:
         """What decides the result beside model and data, as plain values: what the identity hashes."""
 
+    def used(self) -> Iterable[object]:
+        """What has a part in the result and may be a plug-in's: here the defence, and what happens to the images."""
+        yield from _defences(self.classifier)
+        if (corruption := getattr(self.spec, "corruption", None)) is not None:
+            yield from (step.corruption for step in parse_perturbations(corruption, self.card.shape))
+
+    @property
+    def _hashed(self) -> dict[str, Any]:
+        """What is resolved, and the packages of plug-ins that have a part in it, with their versions."""
+        plugins = versions(self.used())
+        return {**self.resolved, "plugins": plugins} if plugins else self.resolved
+
     @property
     def identity(self) -> str:
         """The hash of what changes the result; a kind of scores that nobody gave is settled before."""
         model = self.classifier
-        return run_identity(self.kind, self.resolved, model.fingerprint, model.kind, self.card.sha256)
+        return run_identity(self.kind, self._hashed, model.fingerprint, model.kind, self.card.sha256)
 
     @abstractmethod
     def begin(self) -> Begun:
@@ -113,7 +127,7 @@ class Job(ABC):
             identity=self.identity,
             status="running",
             spec=self.spec.model_dump(mode="json"),
-            settings=self.resolved,
+            settings=self._hashed,
             model=ModelCard(model.name, model.kind, model.fingerprint, checked, right),
             data=self.card if looked is None else _named(self.card, looked.classes),
             selection=selection,
@@ -150,6 +164,15 @@ class Job(ABC):
         """``masked``: the images that a masked model asked about, many for each of its answers; else nothing."""
         found = _masked(self.classifier)
         return {} if found is None else {"masked": found - (self._masked_before or 0)}
+
+
+def _defences(classifier: Classifier) -> Iterator[object]:
+    """All that stands before and after the model."""
+    while isinstance(classifier, (MaskedClassifier, PreprocessedClassifier)):
+        if isinstance(classifier, PreprocessedClassifier):
+            for some in parts(classifier.preprocessor):
+                yield from some
+        classifier = classifier.classifier
 
 
 def _masked(classifier: Classifier) -> int | None:

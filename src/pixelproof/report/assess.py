@@ -314,11 +314,16 @@ def _verify(view: View) -> Section:
 
 def terminal_tables(run: RunStore) -> list[RichTable]:
     """A table for each attack of ``run``, its verdicts below it; then those of minimal thresholds and by name."""
-    view = read(run)
-    found = [terminal_table(_short_levels(view, attack), wrapped="verdict") for attack in view.attacks]
+    wrapped = {"levels": "verdict", "attempts": "attack"}
+    return [terminal_table(table, wrapped.get(table.name, "")) for table in _short_tables(read(run))]
+
+
+def _short_tables(view: View) -> list[Table]:
+    """All that there is to say, in tables that are narrow enough for a terminal and for a notebook's output cell."""
+    found = [_short_levels(view, attack) for attack in view.attacks]
     if view.minimal and view.minimal_thresholds:
-        found.append(terminal_table(_short_minimal(view)))
-    return [*found, terminal_table(_short_attempts(view), wrapped="attack")] if view.attempts else found
+        found.append(_short_minimal(view))
+    return [*found, _short_attempts(view)] if view.attempts else found
 
 
 def _short_levels(view: View, attack: str) -> Table:
@@ -391,9 +396,8 @@ def _short_attempt(row: AttemptRow) -> tuple[Cell, ...]:
 
 
 def levels_html(run: RunStore) -> str:
-    """A heading line, findings and a level table for each attack, for a notebook's output cell."""
+    """A heading line, findings and the tables of the terminal, for a notebook's output cell."""
     view, m = read(run), run.manifest
     heading = f"{m.model.name} on {m.data.name}, run {m.identity[:12]}{'' if view.finished else ', unfinished'}"
     findings = [Markup("<b>{}</b> {}: {}").format(f.severity, f.name, f.message) for f in m.findings]
-    levels = [tables.level_table(view, attack) for attack in view.attacks]
-    return fragment(heading, findings, [status_table(view), *(table for table in levels if table.rows)])
+    return fragment(heading, findings, _short_tables(view))

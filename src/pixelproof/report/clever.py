@@ -97,7 +97,7 @@ def _meaningless(result: CleverResult) -> list[str]:
 def _convergence(result: CleverResult, count: int, before: float) -> str:
     after = fmean(result.meaningful)
     change = abs(after - before) / before if before else 0.0
-    verdict = "settled" if change <= _SETTLED else "not settled; use more --batches"
+    verdict = "settled" if change <= _SETTLED else "not settled; use more batches"
     return (
         f"Convergence: the mean was {decimal(before)} after {count} of {result.batches} batches and is "
         f"{decimal(after)} after all, {100 * change:.1f} % apart: {verdict}."

@@ -8,8 +8,11 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from pixelproof.report.section import Contents
 from pixelproof.report.table import Column, Table
 
+#: Rows of a table that an output cell shows at first sight.
+_ROWS = 12
 _UNBROKEN = "\u00a0%"
 _STYLES = {  # of verdicts, by how they begin
     "broken": "red",
@@ -22,7 +25,12 @@ _STYLES = {  # of verdicts, by how they begin
     "warning": "yellow",
 }
 _FRAGMENT = """<style>
-.pixelproof table {border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular-nums}
+.pixelproof {max-width: 900px; --bad: #b3261e; --good: #1d6b33; --open: #855300}
+@media (prefers-color-scheme: dark) {.pixelproof {--bad: #ff8a80; --good: #7bd492; --open: #f0b44c}}
+[data-jp-theme-light="true"] .pixelproof, .vscode-light .pixelproof {--bad: #b3261e; --good: #1d6b33; --open: #855300}
+[data-jp-theme-light="false"] .pixelproof, .vscode-dark .pixelproof {--bad: #ff8a80; --good: #7bd492; --open: #f0b44c}
+.pixelproof p {margin: .3em 0}
+.pixelproof table {font-size: inherit; border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular-nums}
 .pixelproof caption {text-align: left; font-weight: 600; padding: .3em 0}
 .pixelproof th, .pixelproof td {padding: .2em .6em; text-align: left; vertical-align: top}
 .pixelproof th, .pixelproof .number, .pixelproof .verdict {white-space: nowrap}
@@ -30,7 +38,7 @@ _FRAGMENT = """<style>
 .pixelproof .group {text-align: center}
 .pixelproof .number, .pixelproof tbody th {text-align: right}
 .pixelproof .scroll {overflow-x: auto}
-.pixelproof .bad {color: #c0362c} .pixelproof .good {color: #2e8540} .pixelproof .open {color: #a66a00}
+.pixelproof .bad {color: var(--bad)} .pixelproof .good {color: var(--good)} .pixelproof .open {color: var(--open)}
 .pixelproof .note {margin: .2em 0; opacity: .8}
 </style>"""
 
@@ -83,5 +91,5 @@ def _style(column: Column, text: str, styles: Mapping[str, str]) -> str:
 def fragment(heading: str | Markup, sentences: Iterable[str | Markup], tables: Iterable[Table]) -> str:
     """A heading, sentences and tables; escaped, and styled only inside their own ``div``."""
     said = Markup("").join(Markup("<p>{}</p>").format(text) for text in (heading, *sentences))
-    shown = Markup("").join(table.html() for table in tables)
+    shown = Markup("").join(Contents([table]).folded(table.name, _ROWS) for table in tables)
     return str(Markup('<div class="pixelproof">{}{}{}</div>').format(Markup(_FRAGMENT), said, shown))

@@ -1,9 +1,14 @@
-"""Every search by its name: for which constraint it is and how it is built. A new one is its file and a line here."""
+"""Every search by its name: for which constraint it is and how it is built. A new one is its file and a line here.
+
+Other packages bring theirs as an ``Entry`` by entry points of the group ``pixelproof.searches``.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from pixelproof.errors import InputError
+from pixelproof.plugins import Plugin, names, plugin
 from pixelproof.search.cma_es import CMAES
 from pixelproof.search.de import DifferentialEvolution
 from pixelproof.search.gradient_regression import GradientRegression
@@ -14,6 +19,7 @@ from pixelproof.search.sparse_random_search import SparseRandomSearch
 from pixelproof.search.sparse_rs import SparseRS
 from pixelproof.search.square_search import SquareSearch
 from pixelproof.search.strategy import EvolutionStrategy
+from pixelproof.wording import meant
 
 Constraint = Literal["few-pixel", "threshold"]
 
@@ -83,3 +89,24 @@ SEARCHES: dict[str, Entry] = {
     "cma-es": Entry(CMAES, lambda p: CMAES(p.dimension, p.sigma or 1.0, p.population)),
     "sep-cma-es": Entry(SeparableCMAES, lambda p: SeparableCMAES(p.dimension, p.sigma or 1.0, p.population)),
 }
+
+
+def search_entry(name: str) -> Entry:
+    """The search called ``name``, pixelproof's or a plug-in's. Raises ``InputError`` naming the known ones."""
+    theirs = plugin("searches", name, SEARCHES)
+    if theirs is not None:
+        entry: Entry = theirs.load(
+            "an Entry of pixelproof.search.registry", lambda e: e.kind if isinstance(e, Entry) else None
+        )
+        return replace(entry, build=lambda problem: _built(theirs, entry, problem))
+    if name not in SEARCHES:
+        known = ("auto", *SEARCHES, *names("searches"))
+        raise InputError(f"there is no search {name!r}{meant(name, known)}; expected {', '.join(known)}")
+    return SEARCHES[name]
+
+
+def _built(theirs: Plugin, entry: Entry, problem: Problem) -> Search:
+    search = entry.build(problem)
+    if not isinstance(search, entry.kind) or search.dimension != problem.dimension:
+        raise theirs.fault(f"built {search!r} where a {entry.kind.__name__} of dimension {problem.dimension} was due")
+    return search

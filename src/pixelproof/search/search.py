@@ -199,7 +199,10 @@ class LaneSearch(ABC, Generic[State]):
             raise RuntimeError("ask was called 2 times for 0 tells: tell the fitness of the last ask first")
         if self._state is None:
             raise RuntimeError("ask needs at least 1 lane, 0 are held: add some first")
-        candidates = self._propose(self._state)
+        candidates = self._propose(self._state).contiguous()
+        expected = (self.lanes, self.population, self.dimension)
+        if candidates.shape != expected or candidates.dtype != torch.float32:
+            raise ValueError(f"candidates are {tuple(candidates.shape)} {candidates.dtype}, must be {expected} float32")
         self._asked = True
         return candidates
 

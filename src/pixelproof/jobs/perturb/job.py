@@ -50,6 +50,10 @@ class PerturbJob(Job):
         options = self.spec.model_dump(mode="json", exclude=_FREE)
         return {**options, "settings": settings, "device": self.device.type}
 
+    def used(self) -> Iterator[object]:
+        yield from super().used()
+        yield from (each.corruption for each in self.settings)
+
     # Before anything is measured.
 
     def begin(self) -> Begun:

@@ -9,10 +9,13 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from pixelproof.corruptions.corruption import Corruption
+from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.corruptions.suites import CORRUPTIONS, PERTURBATIONS, THESIS, make, table_for
 from pixelproof.corruptions.thesis import RANGES
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options
 from pixelproof.jobs.spec_file import Options
+from pixelproof.plugins import names as plugin_names
+from pixelproof.wording import meant
 
 SuiteName = Literal["thesis", "imagenet-c", "cifar-c", "all"]
 #: Samples where no number is given.
@@ -39,7 +42,7 @@ class PerturbSpec(Options):
     per_class: int | None = Field(default=None, ge=1)  # as many of every class, in place of ``samples``
     shuffle: int | None = Field(default=None, ge=0)
     suite: SuiteName = "all"
-    only: tuple[str, ...] = ()  # of the suite; empty: all
+    only: tuple[str, ...] = ()  # of the suite, and of plug-ins; empty: all of the suite
     severities: tuple[float, ...] = (1, 2, 3, 4, 5)
     minimal: int | None = Field(default=None, ge=1, le=1000)  # even steps in which each least strength is sought
     worst_case: int | None = Field(default=None, ge=1)  # random turns, shifts and lights tried on each sample
@@ -58,10 +61,11 @@ class PerturbSpec(Options):
 
     @model_validator(mode="after")
     def _known(self) -> PerturbSpec:
-        known = names(self.suite)
+        known = (*names(self.suite), *plugin_names("corruptions"))
         unknown = [each for each in self.only if each not in known]
         if unknown:
-            raise ValueError(f"--only: the suite {self.suite} has no {unknown[0]!r}; it has {', '.join(known)}")
+            hint = meant(unknown[0], known)
+            raise ValueError(f"--only: the suite {self.suite} has no {unknown[0]!r}{hint}; it has {', '.join(known)}")
         if self.per_class is not None and self.samples is not None:
             raise ValueError("--samples and --per-class both say how many samples to take: leave one out")
         return self
@@ -76,8 +80,15 @@ class PerturbSpec(Options):
         for name in self.only or names(self.suite):
             corruption = make(name, table)
             corruption.require(shape[2], *shape[:2])
-            found.append(Setting(corruption, of_thesis.get(name, self.severities)))
+            found.append(Setting(corruption, of_thesis.get(name) or self._strengths(corruption)))
         return found
+
+    def _strengths(self, corruption: Corruption) -> tuple[float, ...]:
+        """The severities; of one in another unit so many fifths of the way to each of its ends."""
+        if isinstance(corruption, SeverityCorruption):
+            return self.severities
+        none = corruption.none
+        return tuple(none + (end - none) * part / 5 for end in corruption.ends for part in self.severities)
 
 
 def beside(spec: AssessSpec) -> PerturbSpec:
