@@ -127,7 +127,7 @@ def test_a_function_is_normalised_too() -> None:
         (",normalise=cifar", "normalise=cifar in .* is not known; expected imagenet, cifar10, half"),
         (",normalise=imagenet,mean=0.5", "gives both normalise and mean"),
         (",layout=chw", "layout=chw in .* is not known; expected one of nchw, nhwc"),
-        (",size=3", "There is no parameter size for .*; expected layout, mean, std, scale, normalise, kind"),
+        (",size=3", "There is no parameter size for .*; expected layout, mean, std, scale, normalise, kind, classes"),
         (",kind=scores", "kind=scores in .* is not known; expected one of logits, probabilities, labels"),
     ],
 )

@@ -194,12 +194,12 @@ def test_equal_images_are_asked_about_once() -> None:
 
     sender = Sender(send, "counting", batch=2)
     batch = torch.cat([images(3), images(3)])
-    first = sender.scores(batch)
-    assert torch.equal(first, sender.scores(batch))
+    first = sender.answers(batch)
+    assert torch.equal(first, sender.answers(batch))
     assert asked == [2, 1]
     assert torch.equal(first[:3], first[3:])
     with pytest.raises(ModelError, match="are no whole grey levels"):
-        sender.scores(images(1) * 0.77)
+        sender.answers(images(1) * 0.77)
 
 
 def test_numbers_of_parameters_are_checked() -> None:

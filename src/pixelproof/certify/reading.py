@@ -58,6 +58,11 @@ def read_module(module: nn.Module, shape: tuple[int, int, int]) -> Graph:
             f"The network {type(module).__name__} cannot be bounded, as torch.fx cannot trace it "
             f"({first_line(error)}); expected a forward pass without branches on values."
         ) from error
+    if expected.ndim != 2 or expected.shape[1] < 2:
+        raise Unprovable(
+            f"The network {type(module).__name__} cannot be bounded, as it answers with one number an image; expected "
+            "a score for each class."
+        )
     with torch.no_grad():
         graph = _Reader(traced, example).graph()
         found = graph(example)

@@ -18,7 +18,7 @@ from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
 from pixelproof.defences import MaskedClassifier
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.preflight import Preflight
-from pixelproof.models import Classifier
+from pixelproof.models import Classifier, settle_classes
 from pixelproof.models.query import Asked
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.environment import environment
@@ -83,6 +83,7 @@ class Job(ABC):
         self.asked = Asked()  # what went through the model in this sitting
         self._masked_before = _masked(classifier)
         self.card = data if isinstance(data, DataCard) else _card(data)
+        settle_classes(classifier, len(self.card.class_names))
 
     @property
     @abstractmethod

@@ -16,6 +16,7 @@ from pixelproof.errors import InputError, ModelError
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
 from pixelproof.models.normalise import Normalisation, NormalisedClassifier, NormalisedModule
+from pixelproof.models.scores import settle_classes
 from pixelproof.models.spec import Given
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.wrap import wrap_model
@@ -52,9 +53,9 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     ``hf:NAME`` (a hub's name or a folder), ``keras:FILE``, ``sklearn:FILE``, ``http://…``, ``https://…``,
     ``command:PROGRAM ARGUMENT …``: see the ``load`` of the adapter of that name. Parameters
     may follow, each after a comma: ``normalise=imagenet``, ``mean=0.5``, ``std=0.2:0.2:0.3``, ``scale=255``,
-    ``kind=logits``, and an adapter's own. Files that can run code while loading (Python files, and both kinds of
-    programs, whose loaders unpickle) need ``trust_code``. Raises ``ModelError`` when ``spec`` is unknown or the model
-    unusable, and ``InputError`` where a package is missing.
+    ``kind=logits``, ``classes=10`` (of a model that answers with class numbers), and an adapter's own. Files that can
+    run code while loading (Python files, and both kinds of programs, whose loaders unpickle) need ``trust_code``.
+    Raises ``ModelError`` when ``spec`` is unknown or the model unusable, and ``InputError`` where a package is missing.
     """
     place, parameters = parsed(spec)
     kind, colon, name = place.partition(":")
@@ -65,7 +66,7 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     given = Given(spec, place if whole else name, parameters, device, trust_code)
     load: Callable[[Given], Classifier] = _plain if adapter is None else importlib.import_module(adapter).load
     found = load(given)
-    return _with_kind(_normalised(found, given.normalisation()), given)
+    return _described(_normalised(found, given.normalisation()), given)
 
 
 def _normalised(classifier: Classifier, normalisation: Normalisation | None) -> Classifier:
@@ -77,11 +78,13 @@ def _normalised(classifier: Classifier, normalisation: Normalisation | None) -> 
     return NormalisedClassifier(classifier, normalisation)
 
 
-def _with_kind(classifier: Classifier, given: Given) -> Classifier:
+def _described(classifier: Classifier, given: Given) -> Classifier:
     if "kind" in given.parameters:
         kinds = get_args(ScoreKind)
         classifier.kind = given.choose("kind", kinds, kinds[0])  # type: ignore[assignment]
         classifier.kind_given = True  # type: ignore[attr-defined]
+    if (classes := given.number("classes", None, whole=True)) is not None:
+        settle_classes(classifier, int(classes))
     return classifier
 
 
