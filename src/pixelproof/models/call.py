@@ -37,7 +37,7 @@ class CallableClassifier(Adapter):
     ) -> None:
         super().__init__(name or str(getattr(function, "__name__", type(function).__name__)), kind)
         self.function = function
-        self.fingerprint = fingerprint or _fingerprint(function)
+        self.fingerprint = fingerprint or callable_fingerprint(function)
 
     def __repr__(self) -> str:
         return f"CallableClassifier({self.name!r}, kind={self.kind!r})"
@@ -57,7 +57,7 @@ class CallableClassifier(Adapter):
         """``output`` as a tensor where it is an array or lists of numbers."""
         if isinstance(output, list):
             try:
-                output = np.array([row.tolist() if isinstance(row, Tensor) else row for row in output])
+                output = np.array([row.detach().cpu().numpy() if isinstance(row, Tensor) else row for row in output])
             except (ValueError, TypeError) as error:
                 raise ModelError(
                     f"The model {self.name} returned lists that are no N×K numbers ({first_line(error)}); "
@@ -75,7 +75,8 @@ class CallableClassifier(Adapter):
         return output
 
 
-def _fingerprint(function: Callable[[Tensor], object]) -> str:
+def callable_fingerprint(function: Callable[..., object]) -> str:
+    """A hash of the name and, where there is one to read, the source of ``function`` or its class."""
     shown = function if hasattr(function, "__qualname__") else type(function)
     name = getattr(shown, "__qualname__", type(function).__qualname__)  # not its module: the file may move
     try:
