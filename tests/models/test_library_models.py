@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +20,6 @@ from pixelproof.models.sklearn_file import estimator_classifier
 pytestmark = pytest.mark.slow
 
 IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
-
-
-@pytest.fixture(scope="module")
-def torchvision() -> object:
-    """torchvision beside a torch without CUDA: its wheel lacks two operators then, which nothing here calls."""
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torchvision
-        except RuntimeError:
-            library = torch.library.Library("torchvision", "DEF")
-            for name in ("nms", "qnms"):
-                library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            import torchvision
-
-            torchvision.declared = library  # kept as long as the module is
-    return torchvision
 
 
 def pictures(count: int, size: int, channels: int = 3) -> Tensor:

@@ -19,7 +19,8 @@ class CallableClassifier(Adapter):
     """Scores from ``function(images)``.
 
     The function always gets one thing: a fresh contiguous ``torch.Tensor`` on the CPU, float32 N×C×H×W in [0,
-    1] (``images.numpy()`` is the NumPy array, without a copy), and is called without gradients. It returns
+    1] (``images.numpy()`` is the NumPy array, without a copy; a jitted function of JAX, which takes no tensors, gets
+    that), and is called without gradients. It returns
     scores N×K, N class numbers, or one logit or probability an image (``Adapter.as_scores``), as a tensor, a NumPy or
     JAX array, or lists. The fingerprint hashes the function's name and source, a stand-in: what the function reaches
     (weights, a remote service) is not seen. Give ``fingerprint`` where something better is known.
@@ -29,7 +30,7 @@ class CallableClassifier(Adapter):
 
     def __init__(
         self,
-        function: Callable[[Tensor], object],
+        function: Callable[..., object],
         *,
         name: str | None = None,
         kind: ScoreKind | None = None,
@@ -48,8 +49,9 @@ class CallableClassifier(Adapter):
         Raises ``ModelError`` when the function fails or answers with anything but N×K numbers.
         """
         batch = torch.empty(images.shape, dtype=torch.float32).copy_(images.detach())
+        call = (lambda batch: self.function(batch.numpy())) if _is_jitted(self.function) else self.function
         with torch.no_grad():
-            output = ask(self.function, batch, self.name)
+            output = ask(call, batch, self.name)
         scores = self.as_scores(self._tensor(output), len(images))
         return scores.detach().to(images.device, torch.float32)
 
@@ -73,6 +75,10 @@ class CallableClassifier(Adapter):
                 )
             output = torch.from_numpy(np.array(output, np.float32 if output.dtype.kind == "f" else np.int64))
         return output
+
+
+def _is_jitted(function: object) -> bool:
+    return type(function).__module__.partition(".")[0] == "jaxlib"
 
 
 def callable_fingerprint(function: Callable[..., object]) -> str:
