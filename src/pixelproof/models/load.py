@@ -8,10 +8,10 @@ from typing import get_args
 import torch
 
 from pixelproof.errors import ModelError
+from pixelproof.models.adapter import settle_classes
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
 from pixelproof.models.normalise import Normalisation, NormalisedClassifier, NormalisedModule
-from pixelproof.models.scores import settle_classes
 from pixelproof.models.spec import Given
 from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.user_code import built, check_trust

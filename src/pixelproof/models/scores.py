@@ -60,15 +60,6 @@ def probabilities(scores: Tensor, kind: ScoreKind) -> Tensor:
     return torch.softmax(scores.double(), 1) if kind == "logits" else scores.double()
 
 
-def settle_classes(classifier: object, classes: int) -> None:
-    """Tell an adapter, also behind defences, that there are K ``classes``, unless it knows; see ``Adapter``."""
-    inner: object | None = classifier
-    while inner is not None:
-        if getattr(inner, "classes", 0) is None:
-            inner.classes = classes  # type: ignore[attr-defined]
-        inner = getattr(inner, "classifier", None)
-
-
 def settle_kind(classifier: HasKind, kind: ScoreKind) -> None:
     """Tell an adapter whose kind nobody gave that it is ``kind``, as an earlier run found out."""
     if not getattr(classifier, "kind_given", True):
