@@ -114,8 +114,6 @@ def test_one_logit_is_assessed_as_two_scores() -> None:
     assert exact(pp.assess(Logit(), PIXELS, labels, **{**FEW, "attacks": ("threshold", "pgd")})) == expected
     likely = pp.assess(binary, PIXELS, labels, **FEW)
     assert likely.run.manifest.model.kind == "probabilities"
-    with pytest.raises(InputError, match="cannot be bounded, as it answers with one number an image"):
-        pp.assess(Logit(), PIXELS, labels, attacks="threshold", certify="bounds")
 
 
 def test_what_the_first_answer_was_taken_for_holds_for_all() -> None:

@@ -70,6 +70,8 @@ class Network:
             for node in self._traced.graph.nodes:
                 self._add(node, pixels)
             _check_same(self.scores, exact(pixels.clone()))
+        if self.scores.ndim != 1 or len(self.scores) < 2:  # no other class, so that everything would be proved
+            raise UncheckableError("its answer is no row of scores, one a class")
 
     @property
     def scores(self) -> Tensor:

@@ -58,11 +58,6 @@ def read_module(module: nn.Module, shape: tuple[int, int, int]) -> Graph:
             f"The network {type(module).__name__} cannot be bounded, as torch.fx cannot trace it "
             f"({first_line(error)}); expected a forward pass without branches on values."
         ) from error
-    if expected.ndim != 2 or expected.shape[1] < 2:
-        raise Unprovable(
-            f"The network {type(module).__name__} cannot be bounded, as it answers with one number an image; expected "
-            "a score for each class."
-        )
     with torch.no_grad():
         graph = _Reader(traced, example).graph()
         found = graph(example)
@@ -72,6 +67,10 @@ def read_module(module: nn.Module, shape: tuple[int, int, int]) -> Graph:
             "expected one in which no value changes in place."
         )
     return graph
+
+
+def _is_table(scores: Tensor) -> bool:
+    return scores.ndim == 2 and scores.shape[1] > 1
 
 
 def _close(expected: Tensor, found: Tensor) -> bool:
@@ -120,8 +119,10 @@ class _Reader:
         raise AssertionError("a traced graph ends with its output")
 
     def _finished(self, answer: object) -> Graph:
-        if not isinstance(answer, fx.Node) or answer not in self.numbers or self.values[answer].ndim != 2:
-            raise Unprovable("The network cannot be bounded, as its answer is no table of scores; expected N×K.")
+        if not isinstance(answer, fx.Node) or answer not in self.numbers or not _is_table(self.values[answer]):
+            raise Unprovable(
+                "The network cannot be bounded, as its answer is no table of scores; expected N×K, K at least 2."
+            )
         if self.numbers[answer] < len(self.nodes):  # what comes after it is not used
             self.nodes = self.nodes[: self.numbers[answer]]
         return Graph(tuple(self.nodes))
