@@ -175,7 +175,7 @@ def test_what_is_not_known_is_refused_by_name(layer, named):
 
 def test_one_number_an_image_is_refused():
     """Without another class everything would be proved."""
-    with pytest.raises(UncheckableError, match="no row of scores, one a class"):
+    with pytest.raises(UncheckableError, match="something else than one row of scores"):
         Network(nn.Sequential(nn.Flatten(), nn.Linear(12, 1)), random_image((2, 2, 3)))
 
 
