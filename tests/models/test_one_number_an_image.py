@@ -17,6 +17,7 @@ from model_server import serving
 from pixelproof.errors import InputError, ModelError
 from pixelproof.models import TorchClassifier, load_model, settle_classes, wrap_model
 from pixelproof.models.sent import rows_of
+from tiny_run import Cli
 
 BATCH = images(12, seed=3)
 PIXELS = (BATCH * 255).round().byte().permute(0, 2, 3, 1).numpy()
@@ -150,6 +151,30 @@ def test_a_run_of_labels_alone_is_resumed_alike(tmp_path: Path) -> None:
     limits = {**FEW, "attacks": ("threshold",), "out": tmp_path}
     once = exact(pp.assess(answer, PIXELS, CLASS.numpy(), **limits))
     assert exact(pp.assess(answer, PIXELS, CLASS.numpy(), **limits)) == once
+
+
+@pytest.mark.slow
+def test_labels_alone_from_the_command_line_are_verified_too(cli: Cli, tmp_path: Path) -> None:
+    file, data, out = tmp_path / "mine.py", tmp_path / "data.npz", tmp_path / "run"
+    file.write_text("def load():\n    return lambda images: (images.mean((1, 2, 3)) > 0.5).int()\n")
+    np.savez(data, images=PIXELS, labels=(BATCH.mean((1, 2, 3)) > 0.5).int().numpy())
+    model = ("--model", f"{file}:load", "--trust-code", "--data", f"npz:{data}", "--samples", 3)
+    run = cli(
+        "assess",
+        *model,
+        "--attacks",
+        "boundary(queries=60),threshold",
+        "--levels",
+        20,
+        "--max-queries",
+        40,
+        "--out",
+        out,
+    )
+    assert run.code == 0, run.err
+    assert "labels alone" in " ".join(run.out.split())
+    verified = cli("verify", out, "--trust-code")
+    assert (verified.code, "verified" in verified.out) == (0, True), verified.err
 
 
 @pytest.mark.slow
