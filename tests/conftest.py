@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +52,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_copy(finished: Path, tmp_path: Path) -> Path:
     """The folder of a finished run of one's own."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> object:
+    """torchvision beside a torch without CUDA: its wheel lacks two operators then, which nothing here calls."""
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            import torchvision
+        except RuntimeError:
+            library = torch.library.Library("torchvision", "DEF")
+            for name in ("nms", "qnms"):
+                library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            import torchvision
+
+            torchvision.declared = library  # kept as long as the module is
+    return torchvision

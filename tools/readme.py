@@ -6,6 +6,7 @@ A block stands between `<!-- results:NAME -->` and `<!-- end -->`. With --check 
 where README and results disagree.
 """
 
+import ast
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ README = ROOT / "README.md"
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
 ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
 NORMS = {"few-pixel": "L0", "threshold": "L∞"}
+EXAMPLES = ROOT / "examples" / "models"
 LEVEL = re.compile(r"(?P<preset>\w+): (?P<attack>\S+) by (?P<search>\S+), th = (?P<th>\d+)")
 
 Rows = list[dict[str, Any]]
@@ -95,6 +97,31 @@ def zoo() -> str:
         lines.append(f"| {card['name']} | {card['parameters']:,} | {own} | {command} |")
         remarks += [f"\n{card['name']}: {card['remark']}"] if card.get("remark") else []
     return "\n".join([*lines, *remarks])
+
+
+def models() -> str:
+    """The examples of models: what is handed over, and the lines of glue before that."""
+    lines = ["| example | the model | lines of glue |", "|---|---|---:|"]
+    for path in sorted(EXAMPLES.glob("*.py")):
+        source = path.read_text("utf-8")
+        if (model := assessed_in(source)) is not None:
+            lines.append(f"| [`{path.name}`](examples/models/{path.name}) | `{model}` | {glue_lines(source)} |")
+    return "\n".join(lines)
+
+
+def assessed_in(source: str) -> str | None:
+    """What a script hands to ``pp.assess`` in its last statement, which prints the answer; None where it does not."""
+    match ast.parse(source).body[-1]:
+        case ast.Expr(ast.Call(ast.Name("print"), [ast.Call(ast.Attribute(ast.Name("pp"), "assess"), [model, *_])])):
+            return ast.unparse(model)
+    return None
+
+
+def glue_lines(source: str) -> int:
+    """Lines of statements of a script but its docstring, imports, and the one that prints what ``pp.assess`` found."""
+    _, *body = ast.parse(source).body
+    own = [each for each in body if not isinstance(each, (ast.Import, ast.ImportFrom))]
+    return sum((each.end_lineno or each.lineno) - each.lineno + 1 for each in own[:-1])
 
 
 def measured() -> dict[str, Any]:
@@ -405,6 +432,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "paper": paper,
     "bench": bench,
     "targets": targets,
+    "models": models,
     "zoo": zoo,
     "study": study,
     "transfer": transfer,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pixelproof.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from pixelproof.api.maite_metric import MaiteMetric as MaiteMetric
     from pixelproof.api.measure import assess as assess
     from pixelproof.api.measure import audit as audit
     from pixelproof.api.measure import certify as certify
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 # Imported on first use, so that `pixelproof --help` does not wait for torch.
 _HOMES = {
+    "api.maite_metric": ("MaiteMetric",),
     "api.measure": ("assess", "audit", "certify", "clever", "compare", "load_run", "perturb"),
     "api.result": ("Audit", "Result"),
     "api.views": ("Clever", "Comparison", "Perturbations"),

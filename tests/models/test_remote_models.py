@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,6 @@ from pixelproof.models.sent import Sender
 
 pytestmark = [pytest.mark.slow]
 
-PROGRAM = """
-import sys
-import numpy, torch
-from PIL import Image
-sys.path.insert(0, {tests!r})
-from model_files import network
-files = [numpy.asarray(Image.open(file)) for file in sys.argv[1:]]
-batch = torch.from_numpy(numpy.stack(files)).permute(0, 3, 1, 2).float() / 255
-torch.set_num_threads(1)
-with torch.inference_mode():
-    for row in network()(batch).double().tolist():
-        print(*row)
-"""
-
 
 @pytest.fixture(autouse=True)
 def http_client() -> None:
@@ -42,25 +27,18 @@ def http_client() -> None:
     pytest.importorskip("stamina")
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> str:
-    program = tmp_path / "classify.py"
-    program.write_text(PROGRAM.format(tests=str(Path(__file__).parent.parent)))
-    return f"command:{sys.executable} {program}"
-
-
-def records(model: object, budget: int = 80) -> tuple[list[Any], np.ndarray]:
+def records(model: object) -> tuple[list[Any], np.ndarray]:
     """Of a small assessment: all that is exact, and the margins and confidences."""
     pixels = (images(6, seed=3) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     labels = network()(images(6, seed=3)).argmax(1).numpy()
-    limits: dict[str, Any] = {"attacks": ("few-pixel",), "levels": (1, 5), "search": "de", "max_queries": budget}
+    limits: dict[str, Any] = {"attacks": ("few-pixel",), "levels": (1, 5), "search": "de", "max_queries": 80}
     found = pp.assess(model, pixels, labels, **limits).run.records()
     exact = [replace(each, margin=0.0, confidence=0.0, clean_confidence=0.0, seconds=0.0) for each in found]
     return exact, np.array([(each.margin, each.confidence, each.clean_confidence) for each in found])
 
 
-def same_records(model: object, budget: int = 80) -> None:
-    (exact, near), (found, close) = records(network(), budget), records(model, budget)
+def same_records(model: object) -> None:
+    (exact, near), (found, close) = records(network()), records(model)
     assert found == exact
     assert np.allclose(near, close, atol=1e-4)
 
@@ -143,10 +121,6 @@ def test_a_limit_and_a_rate_are_kept() -> None:
         assert sum(served.answered.values()) == 5
 
 
-def test_a_command_gives_the_same_records(command: str) -> None:
-    same_records(load_model(command, trust_code=True), budget=24)
-
-
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
@@ -194,12 +168,12 @@ def test_equal_images_are_asked_about_once() -> None:
 
     sender = Sender(send, "counting", batch=2)
     batch = torch.cat([images(3), images(3)])
-    first = sender.scores(batch)
-    assert torch.equal(first, sender.scores(batch))
+    first = sender.answers(batch)
+    assert torch.equal(first, sender.answers(batch))
     assert asked == [2, 1]
     assert torch.equal(first[:3], first[3:])
     with pytest.raises(ModelError, match="are no whole grey levels"):
-        sender.scores(images(1) * 0.77)
+        sender.answers(images(1) * 0.77)
 
 
 def test_numbers_of_parameters_are_checked() -> None:

@@ -182,14 +182,11 @@ def test_lazy_weights_are_refused():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda x: x.flatten(1).sum(1), r"shape 2;.*2×K"),
         (lambda x: x, r"shape 2×3×8×8"),
-        (lambda x: x.flatten(1)[:, :1], r"shape 2×1;"),
         (lambda x: x.flatten(1)[:1, :4], r"shape 1×4;"),
         (lambda x: x.sum(), "single number"),
         (lambda x: (x.flatten(1), x), "returned a tuple.*logits tensor"),
         (lambda x: {"logits": x.flatten(1)}, "returned a dict.*logits tensor"),
-        (lambda x: x.flatten(1).long(), "int64"),
         (lambda x: None, "NoneType"),
     ],
 )

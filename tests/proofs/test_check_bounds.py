@@ -173,6 +173,12 @@ def test_what_is_not_known_is_refused_by_name(layer, named):
         Network(_Strange(layer), random_image((2, 2, 3)))
 
 
+def test_one_number_an_image_is_refused():
+    """Without another class everything would be proved."""
+    with pytest.raises(UncheckableError, match="something else than one row of scores"):
+        Network(nn.Sequential(nn.Flatten(), nn.Linear(12, 1)), random_image((2, 2, 3)))
+
+
 def test_a_relu_that_overwrites_what_is_read_again_is_noticed():
     class Overwrites(nn.Module):
         def __init__(self) -> None:

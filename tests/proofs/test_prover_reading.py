@@ -105,6 +105,7 @@ class WithConstant(nn.Module):
         (Divided(), "The layer truediv cannot"),
         (WithConstant(), "The layer cat cannot"),
         (nn.Identity(), "no table of scores"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE[0] * SIZE[1], 1)), "no table of scores"),
     ],
 )
 def test_what_else_cannot_be_bounded(network, why):

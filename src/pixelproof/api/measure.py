@@ -69,10 +69,11 @@ def assess(
 ) -> Result:
     """Assess ``model`` against few-pixel and threshold attacks; quiet, and without files unless ``out`` is given.
 
-    ``model``: a torch module, a ``Classifier`` (``pp.load_model``), or any callable from float32 N×C×H×W in [0, 1] to
-    scores N×K, whose normalisation is inside (``pp.Normalize``); ``kind`` says what the scores are where that cannot be
-    seen. ``images`` and ``labels``: whatever ``pp.as_image_set`` takes, arrays and lists of pictures with their labels,
-    or a dataset or loader that holds both. ``range``: the part of them that is considered.
+    ``model``: a torch module, a ``Classifier`` (``pp.load_model``), a model of MAITE's, or any callable from float32
+    N×C×H×W in [0, 1] to scores N×K, class numbers N, or one logit or probability an image; normalisation is inside
+    (``pp.Normalize``); ``kind`` says what the scores are where that cannot be seen. ``images`` and ``labels``: whatever
+    ``pp.as_image_set`` takes, arrays and lists of pictures with their labels, or a dataset or loader that holds both.
+    ``range``: the part of them that is considered.
     ``attacks``: ``few-pixel`` (L0), ``threshold`` (L∞), and others by name, as ``pgd(epsilon=8)``. ``levels``: how many
     pixels, or grey levels, may change. ``samples``: so many correctly classified images are attacked, 100 if there are.
     ``preset`` sets the queries for one sample at one level (1,000, 10,000, or the papers'), ``max_queries`` another

@@ -111,10 +111,9 @@ class Oracle:
         return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0) if self.finite else gradient
 
     def _blind(self) -> InputError:
-        return InputError(
-            f"The model {self.classifier.name} gives no gradients; use few-pixel or threshold, or an attack on scores "
-            "(square, nes, zoo) or on labels (boundary, hop-skip-jump)."
-        )
+        others = "few-pixel or threshold, or an attack on scores (square, nes, zoo) or on labels"
+        use = "an attack on labels" if self.classifier.kind == "labels" else others
+        return InputError(f"The model {self.classifier.name} gives no gradients; use {use} (boundary, hop-skip-jump).")
 
     def _count(self, counter: Tensor, rows: Tensor, times: int = 1) -> None:
         counter.index_add_(0, rows.cpu(), torch.full((len(rows),), times * self._calls))

@@ -56,6 +56,7 @@ _MODELS: Lines = [
     ("hf:NAME_OR_FOLDER", "An image classifier of transformers with its processor's normalisation."),
     ("keras:FILE", "A Keras model, on torch."),
     ("sklearn:FILE", "A scikit-learn classifier of flattened images."),
+    ("maite:MODULE:OBJECT", "An image classifier of MAITE's protocols."),
     ("http(s)://ADDRESS", "A server that is sent pictures and answers with scores."),
     ("command:PROGRAM", "A program that is given PNG files and prints their scores."),
 ]

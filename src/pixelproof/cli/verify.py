@@ -21,7 +21,7 @@ def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_cod
     from pixelproof.jobs.job import choose_device
     from pixelproof.jobs.open import open_data, open_model, spec_of
     from pixelproof.jobs.transfer import TransferSpec
-    from pixelproof.models import settle_kind
+    from pixelproof.models import settle_classes, settle_kind
     from pixelproof.models.query import predictor
     from pixelproof.proofs.check import check as check_certificate
     from pixelproof.runs import RunStore
@@ -33,6 +33,7 @@ def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_cod
             spec = spec.model_copy(update={"device": "auto"})
         classifier = open_model(spec)
         settle_kind(classifier, store.manifest.model.kind)
+        settle_classes(classifier, len(store.manifest.data.class_names))
         try:
             images = None if isinstance(spec, TransferSpec) else open_data(spec)
         except DataError:

@@ -1,6 +1,7 @@
 """Images and labels as people hand them over in Python, made an image set."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,10 @@ def as_image_set(
 
     Arrays and tensors: uint8 or floats in [0, 1], N×H×W×C, N×C×H×W or grey N×H×W. A list of Pillow images or of
     arrays, all of one size. A torch ``Dataset`` or ``DataLoader``, or a dataset of the ``datasets`` library: pairs, or
-    rows with a column of images and one of labels, which are found by their usual names or named here. An ``ImageSet``
-    comes back as it is. ``labels`` (not for datasets, which hold theirs): N class numbers, N names, or N×K with a
-    single 1 a row. ``class_names``: K names. Raises ``DataError`` with one sentence for anything else.
+    rows with a column of images and one of labels, which are found by their usual names or named here. A ``Dataset``
+    or ``DataLoader`` of MAITE's image classification protocols. An ``ImageSet`` comes back as it is. ``labels`` (not
+    for datasets, which hold theirs): N class numbers, N names, or N×K with a single 1 a row. ``class_names``: K names.
+    Raises ``DataError`` with one sentence for anything else.
     """
     if isinstance(images, ImageSet):
         return images
@@ -41,7 +43,7 @@ def as_image_set(
         raise DataError("Images are a mapping; expected arrays, a list of pictures, or one dataset.")
     name = "arrays"
     if labels is None and not isinstance(images, (np.ndarray, Tensor, list, tuple)):
-        class_names = _names_of(images, label_column) if class_names is None else class_names
+        class_names = class_names_of(images, label_column) if class_names is None else class_names
         images, labels = _columns(images, image_column, label_column)
         name = "dataset"
     elif isinstance(images, (list, tuple)):
@@ -56,7 +58,7 @@ def _columns(data: Any, image_column: str | None, label_column: str | None) -> t
         if isinstance(item, Mapping):
             images.append(item[_column(item, image_column, IMAGE_COLUMNS, "images")])
             labels.append(item[_column(item, label_column, LABEL_COLUMNS, "labels")])
-        elif isinstance(item, (tuple, list)) and len(item) == 2:
+        elif isinstance(item, (tuple, list)) and (len(item) == 2 or _is_maite_datum(item)):
             images.append(item[0])
             labels.append(item[1])
         else:
@@ -80,7 +82,19 @@ def _items(data: Any) -> Iterator[Any]:
         return (data[k] for k in range(len(data)))
     if not isinstance(data, Iterable):
         raise DataError(f"Images are a {type(data).__name__}; expected arrays, a list of pictures, or a dataset.")
-    return iter(data)
+    return chain.from_iterable(map(_data_of, data))
+
+
+def _is_maite_datum(item: Sequence[Any]) -> bool:
+    """Whether it is an image, its target and its metadata, as MAITE's datasets give them."""
+    return len(item) == 3 and isinstance(item[2], Mapping)
+
+
+def _data_of(item: Any) -> Iterable[Any]:
+    """The data in one item of a loader: those of a batch where it is one of MAITE's, with a sequence of metadata."""
+    triple = isinstance(item, (tuple, list)) and len(item) == 3 and isinstance(item[2], (tuple, list))
+    batch = triple and all(isinstance(each, Mapping) for each in item[2])
+    return zip(*item, strict=True) if batch else (item,)
 
 
 def _of_batches(loader: Iterable[Any]) -> Iterator[Any]:
@@ -101,14 +115,17 @@ def _column(item: Mapping[str, Any], named: str | None, usual: Sequence[str], wh
     return found[0]
 
 
-def _names_of(data: Any, label_column: str | None) -> Sequence[str] | None:
-    """The class names that a dataset knows of, as torchvision's and Hugging Face's do."""
+def class_names_of(data: Any, label_column: str | None = None) -> Sequence[str] | None:
+    """The class names that a dataset knows of, as torchvision's, Hugging Face's and MAITE's do; None: none."""
     data = data.dataset if isinstance(data, DataLoader) else data
     features = getattr(data, "features", None) or {}
     for column in LABEL_COLUMNS if label_column is None else (label_column,):
         names = getattr(features.get(column), "names", None) if isinstance(features, Mapping) else None
         if names:
             return list(names)
+    metadata = getattr(data, "metadata", None)  # MAITE's
+    if isinstance(metadata, Mapping) and (by_number := metadata.get("index2label")):
+        return [str(by_number.get(k, f"class {k}")) for k in range(max(by_number) + 1)]
     classes = getattr(data, "classes", None)
     return list(map(str, classes)) if isinstance(classes, (list, tuple)) and len(classes) > 1 else None
 

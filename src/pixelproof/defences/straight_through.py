@@ -42,6 +42,7 @@ def straight_through(classifier: Classifier, images: Tensor) -> StraightThrough:
         return StraightThrough(classifier, (), ())
     kind = classifier.kind if classifier.kind_given else None
     found = TorchClassifier(module, name=classifier.name, kind=kind)
+    found.classes = classifier.classes
     for each in module.modules():
         each.training = False
     passed, stuck = _pass(module, _inputs(found, images))

@@ -223,8 +223,15 @@ def _attacked(classifier: Classifier, spec: AssessSpec, images: Tensor | None = 
 
 
 def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device: torch.device) -> None:
-    """Raise ``InputError`` when an attack by name needs gradients that the model does not give."""
-    names = [each.spec for each in settings.attacks if parse_attack(each.spec).needs == "gradients"]
+    """Raise ``InputError`` when an attack by name needs scores or gradients that the model does not give."""
+    needs = {each.spec: parse_attack(each.spec).needs for each in settings.attacks}
+    climbing = [spec for spec, needed in needs.items() if needed == "scores"]
+    if climbing and attacked.kind == "labels":
+        raise InputError(
+            f"{climbing[0]} needs scores, but the model {attacked.name} answers with labels alone; use boundary or "
+            "hop-skip-jump, which need no more."
+        )
+    names = [spec for spec, needed in needs.items() if needed == "gradients"]
     if names:
         image = to_unit(torch.from_numpy(data.images[:1].copy()).to(device))
         rows = torch.zeros(1, dtype=torch.int64, device=device)

@@ -19,7 +19,7 @@ from pixelproof.defences import MaskedClassifier, PreprocessedClassifier
 from pixelproof.defences.preprocessor import parts
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.preflight import Preflight
-from pixelproof.models import Classifier
+from pixelproof.models import Classifier, settle_classes
 from pixelproof.models.query import Asked
 from pixelproof.plugins import versions
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
@@ -85,6 +85,7 @@ class Job(ABC):
         self.asked = Asked()  # what went through the model in this sitting
         self._masked_before = _masked(classifier)
         self.card = data if isinstance(data, DataCard) else _card(data)
+        settle_classes(classifier, len(self.card.class_names))
 
     @property
     @abstractmethod

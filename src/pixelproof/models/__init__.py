@@ -1,5 +1,6 @@
 """Models: the one protocol they are asked through, and the adapters that bring others to it."""
 
+from pixelproof.models.adapter import settle_classes
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.exported import ExportedClassifier, TorchScriptClassifier
@@ -24,6 +25,7 @@ __all__ = [
     "log_scores",
     "probabilities",
     "resolve_kind",
+    "settle_classes",
     "settle_kind",
     "wrap_model",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pixelproof.errors import ModelError
+from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.sent import Pixels, Sender, png
 from pixelproof.models.spec import Given
@@ -30,11 +31,12 @@ def load(given: Given) -> "CommandClassifier":
     return CommandClassifier(given.place, batch=batch, timeout=timeout)
 
 
-class CommandClassifier:
+class CommandClassifier(Adapter):
     """Scores that a program prints: it gets paths of PNG files as its last arguments, and prints a line for each.
 
-    A line holds the scores of all classes, with blanks or commas between them. Equal images are shown once. The
-    fingerprint is of the command, a stand-in. Raises ``ModelError`` where the command cannot be read or run.
+    A line holds the scores of all classes, with blanks or commas between them, or one number (``Adapter.as_scores``).
+    Equal images are shown once. The fingerprint is of the command, a stand-in. Raises ``ModelError`` where the command
+    cannot be read or run.
     """
 
     differentiable = False
@@ -55,9 +57,8 @@ class CommandClassifier:
             raise ModelError(f"The command {command!r} cannot be read ({error}); expected closed quotes.") from error
         if not self._words:
             raise ModelError("command: names no program; expected command:PROGRAM ARGUMENT ….")
-        self.name, self._timeout = name or f"command:{command}", timeout
-        self.kind: ScoreKind = kind or "logits"
-        self.kind_given = kind is not None
+        super().__init__(name or f"command:{command}", kind)
+        self._timeout = timeout
         self.fingerprint = hashlib.sha256(f"command\n{command}".encode()).hexdigest()
         self._sender = Sender(self._run, self.name, batch)
 
@@ -66,7 +67,7 @@ class CommandClassifier:
 
         Raises ``ModelError`` when the program fails, takes too long, or prints anything but N lines of numbers.
         """
-        return self._sender.scores(images)
+        return self.as_scores(self._sender.answers(images), len(images))
 
     def _run(self, images: Sequence[Pixels]) -> object:
         with tempfile.TemporaryDirectory(prefix="pixelproof-") as folder:

@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 from torch.export.passes import move_to_device_pass
 
 from pixelproof.errors import ModelError
+from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import file_fingerprint
 from pixelproof.models.outputs import ask_in_batches
@@ -19,7 +20,7 @@ from pixelproof.wording import first_line
 _TRAINING_ARGUMENT = {"aten.dropout.default": 2, "aten.batch_norm.default": 5}  # where "training" stands
 
 
-class ExportedClassifier:
+class ExportedClassifier(Adapter):
     """Scores from a torch.export program of one input, images N×C×H×W, and one output N×K.
 
     A program exported for a fixed number of images is fed chunks of just that many, the last one filled up by
@@ -39,9 +40,7 @@ class ExportedClassifier:
     ) -> None:
         program = _load_program(path)
         _check_evaluating(program, path)
-        self.name = name or path.stem
-        self.kind: ScoreKind = kind or "logits"
-        self.kind_given = kind is not None
+        super().__init__(name or path.stem, kind)
         self.fingerprint = file_fingerprint(path)
         self.fixed_batch, self.dtype = _input(program, path)
         self.device = device or torch.device("cpu")
@@ -57,7 +56,7 @@ class ExportedClassifier:
         """
         batch = images.detach().to(self.device, self.dtype, copy=True)
         with torch.inference_mode():
-            scores = ask_in_batches(self._module, batch, self.fixed_batch, self.name)
+            scores = ask_in_batches(self._module, batch, self.fixed_batch, self)
         return scores.to(images.device, torch.float32)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pixelproof.errors import ModelError
 from pixelproof.extras import needed
+from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.sent import Pixels, Sender, png
 from pixelproof.models.spec import Given
@@ -53,7 +54,7 @@ def load(given: Given) -> "HttpClassifier":
     )
 
 
-class HttpClassifier:
+class HttpClassifier(Adapter):
     """Scores that a server answers with; equal images are sent once. See ``load`` for what the parameters mean.
 
     The fingerprint is of the address and of how it is asked, a stand-in: what answers there may change. Raises
@@ -86,9 +87,8 @@ class HttpClassifier:
                 f"The address of {parts.hostname} holds a name or a password, which would be stored with the run; "
                 f"expected none, so put a token into the environment variable {token}."
             )
-        self.name, self._url = name or url, url
-        self.kind: ScoreKind = kind or "logits"
-        self.kind_given = kind is not None
+        super().__init__(name or url, kind)
+        self._url = url
         self._httpx, self._stamina = needed("httpx", "http", url), needed("stamina", "http", url)
         logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are no news to people
         self._send, self._encoding, self._field, self._read = send, encoding, field, read
@@ -105,7 +105,7 @@ class HttpClassifier:
         Raises ``ModelError`` when the server cannot be reached after all retries, refuses, or answers with anything
         but N rows of numbers, and when the limit of images is used up.
         """
-        return self._sender.scores(images)
+        return self.as_scores(self._sender.answers(images), len(images))
 
     def _post(self, images: Sequence[Pixels]) -> object:
         if self._limit is not None and self._sender.sent + len(images) > self._limit:

@@ -81,10 +81,24 @@ class NormalisedClassifier:
     def __init__(self, classifier: Classifier, normalisation: Normalisation) -> None:
         self.classifier, self.normalisation = classifier, normalisation
         self.name, self.differentiable = classifier.name, classifier.differentiable
-        self.kind: ScoreKind = classifier.kind
-        self.kind_given: bool = getattr(classifier, "kind_given", True)
         text = f"{classifier.fingerprint}\n{normalisation}"
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def kind(self) -> ScoreKind:
+        return self.classifier.kind
+
+    @kind.setter
+    def kind(self, kind: ScoreKind) -> None:
+        self.classifier.kind = kind
+
+    @property
+    def kind_given(self) -> bool:
+        return getattr(self.classifier, "kind_given", True)
+
+    @kind_given.setter
+    def kind_given(self, given: bool) -> None:
+        self.classifier.kind_given = given  # type: ignore[attr-defined]
 
     def scores(self, images: Tensor) -> Tensor:
         """Scores float32 N×K of ``images``, float32 N×C×H×W in [0, 1]."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pixelproof.errors import ModelError
 from pixelproof.extras import needed
+from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import file_fingerprint
 from pixelproof.models.outputs import ask_in_batches
@@ -18,6 +19,7 @@ from pixelproof.wording import first_line
 
 Layout = Literal["nchw", "nhwc"]
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
+_WHOLE = ("tensor(int64)", "tensor(int32)")
 _CHANNELS = (1, 3, 4)
 
 
@@ -28,8 +30,8 @@ def load(given: Given) -> "OnnxClassifier":
     return OnnxClassifier(Path(given.place).expanduser(), layout=layout, device=given.device)  # type: ignore[arg-type]
 
 
-class OnnxClassifier:
-    """Scores from an ONNX graph of one input, images, whose first output of numbers N×K are the scores.
+class OnnxClassifier(Adapter):
+    """Scores from an ONNX graph of one input, images, whose first output of numbers N×K (or N) are the scores.
 
     A graph made for a fixed number of images is fed just that many, the last ones filled up by repeating the first;
     ``fixed_batch`` is that number, or None. ``layout``: the order of its input's axes. The fingerprint is the hash of
@@ -49,10 +51,8 @@ class OnnxClassifier:
     ) -> None:
         if not path.is_file():
             raise ModelError(f"There is no file {path}; expected an ONNX file, so check its path.")
+        super().__init__(name or path.name, kind)
         self._session = _session(path, device)
-        self.name = name or path.name
-        self.kind: ScoreKind = kind or "logits"
-        self.kind_given = kind is not None
         self.fingerprint = file_fingerprint(path)
         entry = _sole_input(self._session, path)
         self._input, self._dtype = entry.name, _DTYPES[entry.type]
@@ -67,7 +67,7 @@ class OnnxClassifier:
         """
         ordered = images.detach().cpu()
         ordered = ordered.permute(0, 2, 3, 1) if self.layout == "nhwc" else ordered
-        scores = ask_in_batches(self._run, ordered, self.fixed_batch, self.name)
+        scores = ask_in_batches(self._run, ordered, self.fixed_batch, self)
         return scores.to(images.device, torch.float32)
 
     def _run(self, batch: Tensor) -> Tensor:
@@ -117,11 +117,12 @@ def _layout(shape: list[Any], path: Path) -> Layout:
 
 
 def _scores_output(session: Any, path: Path) -> str:
-    """The first output of floats N×K: a graph may give labels beside them."""
+    """The first output of floats N×K, as a graph may give labels beside them; else the first of one number an image."""
     outputs = session.get_outputs()
-    for each in outputs:
-        if each.type in _DTYPES and len(each.shape) == 2:
-            return str(each.name)
+    for types, axes in ((_DTYPES, 2), (_DTYPES, 1), (_WHOLE, 1), (_WHOLE, 2)):
+        for each in outputs:
+            if each.type in types and len(each.shape) == axes:
+                return str(each.name)
     shown = ", ".join(f"{each.name} {each.type} {each.shape}" for each in outputs)
     raise ModelError(
         f"{path} gives {shown}; expected scores N×K, so export the graph with such an output (for scikit-learn without "

@@ -1,6 +1,7 @@
 """Asking somebody's code for scores, and saying plainly what is wrong with the answer."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -31,16 +32,25 @@ def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
         ) from error
 
 
-def ask_in_batches(call: Callable[[Tensor], object], images: Tensor, size: int | None, name: str) -> Tensor:
-    """Scores N×K of ``call`` about ``images`` N×…, by batches of ``size``, the last one filled up by its first image.
+class Reader(Protocol):
+    """What has a name, and makes scores N×K of an answer."""
 
-    ``size`` None: all at once. Raises ``ModelError`` as ``ask`` and ``check_scores`` do.
+    name: str
+
+    def as_scores(self, output: object, rows: int) -> Tensor: ...
+
+
+def ask_in_batches(call: Callable[[Tensor], object], images: Tensor, size: int | None, reader: Reader) -> Tensor:
+    """What ``reader`` reads, N×K, of ``call`` about ``images`` N×…, by batches of ``size``.
+
+    The last batch is filled up by its first image. ``size`` None: all at once. Raises ``ModelError`` as ``ask`` and
+    ``reader.as_scores`` do.
     """
     rows, answers = size or len(images), []
     for chunk in torch.split(images, rows):
         missing = rows - len(chunk)
         whole = torch.cat([chunk, chunk[:1].expand(missing, *chunk.shape[1:])]) if missing else chunk.contiguous()
-        answers.append(check_scores(ask(call, whole, name), rows, name)[: len(chunk)])
+        answers.append(reader.as_scores(ask(call, whole, reader.name), rows)[: len(chunk)])
     return torch.cat(answers)
 
 

@@ -56,8 +56,8 @@ class Sender:
         self._known: OrderedDict[bytes, Tensor] = OrderedDict()
         self.sent = 0
 
-    def scores(self, images: Tensor) -> Tensor:
-        """Scores float32 N×K of ``images``, float32 N×C×H×W in [0, 1]."""
+    def answers(self, images: Tensor) -> Tensor:
+        """Numbers N×k, k at least 1, about ``images``, float32 N×C×H×W in [0, 1]."""
         pixels = as_pixels(images, self._name)
         keys = [hashlib.sha256(str(each.shape).encode() + each.tobytes()).digest() for each in pixels]
         fresh = list({key: image for key, image in zip(keys, pixels, strict=True) if key not in self._known}.items())
@@ -76,15 +76,19 @@ class Sender:
 
 
 def rows_of(answer: object, count: int, name: str) -> Tensor:
-    """The numbers that came back, float32 ``count``×K. Raises ``ModelError`` where they are no such rows."""
-    expected = f"expected {count} rows of as many numbers, one a class"
+    """The numbers that came back, ``count``×k, whole or float32. Raises ``ModelError`` where they are no such rows."""
+    expected = f"expected {count} rows of as many numbers, one a class, or one number an image"
     try:
-        rows = torch.tensor(np.array(answer, np.float64), dtype=torch.float32)
+        numbers = np.array(answer)
+        if numbers.dtype.kind == "U":
+            numbers = numbers.astype(np.int64 if np.char.isdecimal(numbers).all() else np.float64)
+        rows = torch.tensor(numbers, dtype=torch.int64 if numbers.dtype.kind in "iub" else torch.float32)
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"The model {name} answered with what is no scores ({first_line(error)}); {expected}."
         ) from error
-    if rows.ndim != 2 or len(rows) != count or rows.shape[1] < 2:
+    rows = rows[:, None] if rows.ndim == 1 else rows
+    if rows.ndim != 2 or len(rows) != count or not rows.shape[1]:
         shape = "×".join(map(str, rows.shape)) or "a single number"
         raise ModelError(f"The model {name} answered {count} images with {shape}; {expected}.")
     return rows

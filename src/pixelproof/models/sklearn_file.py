@@ -49,8 +49,7 @@ def estimator_classifier(estimator: Any, name: str, fingerprint: str | None = No
         answer = np.asarray(call(flat))
         if method == "predict":
             answer = (answer[:, None] == np.asarray(classes)).astype(np.float64)
-        two: npt.NDArray[np.float64] = np.stack([-answer, answer], 1) if answer.ndim == 1 else answer
-        return two
+        return answer
 
     return CallableClassifier(scores, name=name, kind=kind, fingerprint=fingerprint)
 

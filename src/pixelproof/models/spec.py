@@ -13,7 +13,7 @@ from pixelproof.parameters import unknown
 
 Default = TypeVar("Default", float, None)
 #: Parameters that every kind of model has.
-COMMON = ("mean", "std", "scale", "normalise", "kind")
+COMMON = ("mean", "std", "scale", "normalise", "kind", "classes")
 
 
 @dataclass(frozen=True)

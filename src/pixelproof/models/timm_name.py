@@ -13,7 +13,7 @@ from pixelproof.wording import first_line
 
 def load(given: Given) -> TorchClassifier:
     """``timm:NAME``, its published weights fetched by timm, or those of ``weights=FILE``; ``classes=K``."""
-    given.check("weights", "classes")
+    given.check("weights")
     timm = needed("timm", "timm", given.spec)
     options = class_count(given)
     try:

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from pixelproof.errors import ModelError
+from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import module_fingerprint
 from pixelproof.models.folded import folded
-from pixelproof.models.outputs import ask, check_scores
+from pixelproof.models.outputs import ask
 from pixelproof.wording import first_line
 
 
-class ModuleClassifier:
+class ModuleClassifier(Adapter):
     """Scores from a module that maps images N×C×H×W in [0, 1] to N×K.
 
     The module answers in evaluation mode whatever mode it is in, and every submodule's mode is put back after each
@@ -38,10 +39,8 @@ class ModuleClassifier:
         differentiable: bool = True,
         fingerprint: str | None = None,
     ) -> None:
+        super().__init__(name or type(module).__name__, kind)
         self.module = _on_device(module, device)
-        self.name = name or type(module).__name__
-        self.kind: ScoreKind = kind or "logits"
-        self.kind_given = kind is not None
         self.differentiable = differentiable
         self.was_training = any(each.training for each in module.modules())
         self.fingerprint = fingerprint or module_fingerprint(module)
@@ -76,7 +75,7 @@ class ModuleClassifier:
             # A network that flattens by view() needs the plain layout; it gets it from now on.
             self.memory_format = torch.contiguous_format
             return self._scores(images)
-        return check_scores(output, len(images), self.name).to(images.device, torch.float32)
+        return self.as_scores(output, len(images)).to(images.device, torch.float32)
 
 
 class TorchClassifier(ModuleClassifier):
@@ -98,6 +97,7 @@ class TorchClassifier(ModuleClassifier):
         kind = self.kind if self.kind_given else None
         twin = TorchClassifier(module, name=self.name, kind=kind, differentiable=self.differentiable)
         twin.dtype, twin.was_training, twin.memory_format = dtype, self.was_training, self.memory_format
+        twin.classes = self.classes
         return twin
 
 

@@ -15,7 +15,7 @@ from pixelproof.wording import first_line
 
 def load(given: Given) -> TorchClassifier:
     """``torchvision:NAME``, its best published weights fetched by torchvision; ``weights=FILE`` and ``classes=K``."""
-    given.check("weights", "classes")
+    given.check("weights")
     models = needed("torchvision.models", "torchvision", given.spec)
     options = class_count(given)
     try:

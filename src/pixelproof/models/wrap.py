@@ -6,6 +6,7 @@ from torch import nn
 from pixelproof.errors import ModelError
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier, ScoreKind
+from pixelproof.models.maite_object import is_maite_model, maite_classifier
 from pixelproof.models.torch_module import TorchClassifier
 
 _EXPECTED = "expected a torch module, a Classifier, or a function from images N×C×H×W in [0, 1] to scores N×K"
@@ -18,7 +19,7 @@ def wrap_model(
     kind: ScoreKind | None = None,
     device: torch.device | None = None,
 ) -> Classifier:
-    """``model`` as a ``Classifier``: a torch module, a callable, or a classifier (returned as it is).
+    """``model`` as a ``Classifier``: a torch module, a MAITE model, a callable, or a classifier (returned as it is).
 
     ``kind`` says what the scores are; when ``None`` it is detected at the preflight. ``device`` is where a
     module shall compute (a copy goes there when it is elsewhere); by default it stays where it is. Raises
@@ -30,6 +31,8 @@ def wrap_model(
         return model
     if isinstance(model, nn.Module):
         return TorchClassifier(model, name=name, kind=kind, device=device)
+    if is_maite_model(model):
+        return maite_classifier(model, name, kind)
     if callable(model):
         return CallableClassifier(model, name=name, kind=kind)
     raise ModelError(f"A {type(model).__name__} is no model; {_EXPECTED}.")

@@ -69,6 +69,10 @@ def read_module(module: nn.Module, shape: tuple[int, int, int]) -> Graph:
     return graph
 
 
+def _is_table(scores: Tensor) -> bool:
+    return scores.ndim == 2 and scores.shape[1] > 1
+
+
 def _close(expected: Tensor, found: Tensor) -> bool:
     return bool((expected - found).abs().max() <= TOLERANCE * max(1.0, float(expected.abs().max())))
 
@@ -115,8 +119,10 @@ class _Reader:
         raise AssertionError("a traced graph ends with its output")
 
     def _finished(self, answer: object) -> Graph:
-        if not isinstance(answer, fx.Node) or answer not in self.numbers or self.values[answer].ndim != 2:
-            raise Unprovable("The network cannot be bounded, as its answer is no table of scores; expected N×K.")
+        if not isinstance(answer, fx.Node) or answer not in self.numbers or not _is_table(self.values[answer]):
+            raise Unprovable(
+                "The network cannot be bounded, as its answer is no table of scores; expected N×K, K at least 2."
+            )
         if self.numbers[answer] < len(self.nodes):  # what comes after it is not used
             self.nodes = self.nodes[: self.numbers[answer]]
         return Graph(tuple(self.nodes))

@@ -250,4 +250,6 @@ def _unchanged(classifier: Classifier) -> Classifier | None:
     except Exception:  # whatever a stranger's module raises when it is copied, or there is none
         return None
     weight = next(module.parameters(), torch.empty(0))
-    return CallableClassifier(lambda images: module(images.to(weight.device, weight.dtype)), kind=classifier.kind)
+    found = CallableClassifier(lambda images: module(images.to(weight.device, weight.dtype)), kind=classifier.kind)
+    found.classes = classifier.classes  # type: ignore[attr-defined]
+    return found
