@@ -46,7 +46,8 @@ class AssessJob(Job):
     def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, card: DataCard | None = None) -> None:
         super().__init__(classifier.name, spec, classifier, card or data, spec.device)
         self.data = data
-        self.settings = resolve(spec, data.shape, self.device.type)
+        fixed = getattr(classifier, "fixed_batch", None)
+        self.settings = resolve(spec, data.shape, self.device.type, self.card.images, fixed)
         self._samples: list[Sample] = []
         self._engine: Engine | None = None
         self._attack_runner: AttackRunner | None = None
