@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from pixelproof.errors import ModelError
+from pixelproof.errors import ModelError, ModelMemoryError
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import module_fingerprint
 from pixelproof.models.folded import folded
@@ -70,6 +70,8 @@ class ModuleClassifier:
         try:
             with _evaluating(self.module):
                 output = ask(self.module, batch, self.name)
+        except ModelMemoryError:  # in no layout would there be more room
+            raise
         except ModelError:
             if self.memory_format is torch.contiguous_format:
                 raise
