@@ -35,7 +35,7 @@ def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], Non
     with begin(job, out) as run:
         header(run)
         show_findings(run.manifest.findings)
-        left = job.cost(run)
+        left, sittings = job.cost(run), " in all sittings" if run.manifest.timings else ""
         if left is not None and left.queries:
             console.print(
                 f"to ask: {cost_line(left, job.images_per_second or speed_of(run.manifest.timings))}", soft_wrap=True
@@ -43,7 +43,7 @@ def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], Non
         with live(job.label) as listener:
             carry_out(run, job, listener)
         if left is not None:
-            console.print(f"asked: {spent_line(run.manifest.timings)}", soft_wrap=True)
+            console.print(f"asked{sittings}: {spent_line(run.manifest.timings)}", soft_wrap=True)
         show(run)
 
 

@@ -99,11 +99,10 @@ class AssessJob(Job):
     def take_up(self, run: RunStore) -> None:
         """Find the samples of ``run`` again, in its own clean images."""
         manifest = run.manifest
-        if (
-            self.data.content_hash == manifest.data.sha256
-            and self._preflight(manifest.model.checked).right != manifest.model.right
-        ):
-            raise another_run(run.folder)  # of a model whose code has changed unseen
+        if self.data.content_hash == manifest.data.sha256:
+            looked, before = self._preflight(), manifest.model
+            if looked.checked == before.checked and looked.right != before.right:
+                raise another_run(run.folder)  # of a model whose code has changed unseen
         varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
         self._samples = restore(self._selecting(), _clean_set(run, manifest), self.settings, manifest.selection, varies)
 
@@ -114,15 +113,14 @@ class AssessJob(Job):
     def _certification(self) -> Certification:
         return Certification(self.settings, self.classifier, self.card.shape, self.device, self.asked)
 
-    def _preflight(self, limit: int | None = None) -> Preflight:
-        """Of up to ``limit`` images; None: as many as befits the queries planned."""
+    def _preflight(self) -> Preflight:
         settings, samples = self.settings, min(self.spec.samples or DEFAULT_SAMPLES, self.card.images)
         return preflight(
             self.classifier,
             self.data,
             batch_size=settings.batch_size,
             device=self.device,
-            limit=limit or limit_for(planned_queries(settings.searches, settings.attacks, samples)),
+            limit=limit_for(planned_queries(settings.searches, settings.attacks, samples)),
             asked=self.asked,
         )
 

@@ -27,8 +27,7 @@ def cost_line(cost: Cost, images_per_second: float) -> str:
     if not images_per_second:
         return f"{text}."
     seconds = timedelta(seconds=round(cost.queries / images_per_second))
-    of = "for the queries that are known" if besides else "for all"
-    return f"{text}; the model answers about {_speed(images_per_second)}, so {of} it takes up to {seconds}."
+    return f"{text}; at about {_speed(images_per_second)} the model alone takes {seconds} for {count(cost.queries)}."
 
 
 def spent_line(timings: Mapping[str, float]) -> str:
