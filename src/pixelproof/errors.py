@@ -3,7 +3,6 @@
 PixelproofError
 ├── InputError      the user asked for something that cannot be done: exit code 2, one sentence
 │   ├── ModelError  the model cannot be built, or does not answer as a classifier does
-│   │   └── ModelMemoryError  so many images at once do not fit into its memory
 │   ├── DataError   the images or labels cannot be used
 │   └── RunError    the run folder cannot be used (another run's, too new, damaged)
 └── VerificationError  a stored claim does not hold any more: exit code 1
@@ -12,7 +11,7 @@ PixelproofError
 import re
 
 _MEMORY = re.compile(
-    "out of memory|can't allocate memory|not enough memory|failed to allocate memory|bad_alloc", re.IGNORECASE
+    "out ?of ?memory|can't allocate memory|not enough memory|failed to allocate memory|bad_alloc", re.IGNORECASE
 )
 
 
@@ -26,10 +25,6 @@ class InputError(PixelproofError, ValueError):
 
 class ModelError(InputError):
     """The model cannot be built, or does not answer as a classifier does."""
-
-
-class ModelMemoryError(ModelError):
-    """The memory does not suffice for the images of one call of the model."""
 
 
 class DataError(InputError):
@@ -46,4 +41,4 @@ class VerificationError(PixelproofError):
 
 def is_memory_error(error: BaseException) -> bool:
     """Whether ``error`` says that the memory, of whatever device, does not suffice."""
-    return isinstance(error, MemoryError) or (isinstance(error, Exception) and bool(_MEMORY.search(str(error))))
+    return isinstance(error, MemoryError) or bool(_MEMORY.search(f"{type(error).__name__}: {error}"))

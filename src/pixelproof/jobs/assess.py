@@ -20,7 +20,7 @@ from pixelproof.defences import MaskedClassifier, PreprocessedClassifier, make_a
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import Key, key_of
 from pixelproof.engine.settings import Settings
-from pixelproof.errors import InputError, ModelMemoryError
+from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, LEAST_BATCH, AssessSpec, planned_queries, resolve
 from pixelproof.jobs.certify import Certification
 from pixelproof.jobs.cost import Cost
@@ -28,6 +28,7 @@ from pixelproof.jobs.job import Batch, Begun, Job, another_run, invalid_scores
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
+from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
 from pixelproof.units import to_unit

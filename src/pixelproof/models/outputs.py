@@ -5,8 +5,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from pixelproof.errors import InputError, ModelError, ModelMemoryError, is_memory_error
+from pixelproof.errors import InputError, ModelError, is_memory_error
 from pixelproof.wording import first_line
+
+
+class ModelMemoryError(ModelError):
+    """The memory does not suffice for the images of one call of the model."""
 
 
 def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from pixelproof.errors import ModelError, ModelMemoryError
+from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import module_fingerprint
 from pixelproof.models.folded import folded
-from pixelproof.models.outputs import ask, check_scores
+from pixelproof.models.outputs import ModelMemoryError, ask, check_scores
 from pixelproof.wording import first_line
 
 
