@@ -16,10 +16,9 @@ from benchmarks.missing import MissingError
 from benchmarks.pictures import Pictures
 from pixelproof.data import ImageSet
 from pixelproof.jobs.assess import AssessJob
-from pixelproof.jobs.assess_spec import SearchChoice, make_spec
+from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, SearchChoice, make_spec
 from pixelproof.jobs.job import choose_device
 from pixelproof.jobs.runner import begin, carry_out
-from pixelproof.jobs.selection import DEFAULT_SAMPLES
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
 

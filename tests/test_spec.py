@@ -174,10 +174,30 @@ def test_a_class_number_may_be_a_number():
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cuda"])
-def test_the_batch_depends_on_the_kind_of_device_only(kind):
+def test_the_batch_is_that_of_the_device_where_there_is_enough_to_ask(kind):
     a, b = (resolve(make_spec(model="m", data="d", seed=seed), CIFAR, kind) for seed in (0, 1))
     assert a.batch_size == b.batch_size == {"cpu": 64, "cuda": 1024}[kind]
     assert replace(a, seed=1) == b
+
+
+@pytest.mark.parametrize(
+    ("shape", "images", "fixed", "options", "rows"),
+    [
+        ((96, 96, 3), 100, None, {}, 8),
+        ((224, 224, 3), 100, None, {}, 4),
+        (CIFAR, 6, None, {"samples": 2, "max_queries": 40, "levels": [1], "attacks": ["threshold"]}, 4),
+        (CIFAR, 6, None, {"max_queries": 40}, 32),  # six samples, which are all there are, at eight levels
+        (CIFAR, 6, None, {"samples": 2, "attacks": ["pgd"]}, 4),
+        (CIFAR, 100, None, {"attacks": ["pgd"]}, 64),
+        (CIFAR, 100, 1, {}, 64),  # of which the model takes each alone
+        (CIFAR, 100, 10, {}, 60),
+        (CIFAR, 100, 256, {}, 256),
+        ((224, 224, 3), 6, None, {"batch_size": 50}, 50),
+    ],
+)
+def test_large_images_and_few_queries_have_small_batches(shape, images, fixed, options, rows):
+    spec = make_spec(model="m", data="d", **options)
+    assert resolve(spec, shape, "cpu", images, fixed).batch_size == rows
 
 
 @pytest.mark.parametrize(

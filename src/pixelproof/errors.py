@@ -8,6 +8,12 @@ PixelproofError
 └── VerificationError  a stored claim does not hold any more: exit code 1
 """
 
+import re
+
+_MEMORY = re.compile(
+    "out ?of ?memory|can't allocate memory|not enough memory|failed to allocate memory|bad_alloc", re.IGNORECASE
+)
+
 
 class PixelproofError(Exception):
     """The root of the tree; its text is one sentence written for a person."""
@@ -31,3 +37,8 @@ class RunError(InputError):
 
 class VerificationError(PixelproofError):
     """A claim that a run makes does not hold when it is computed again."""
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether ``error`` says that the memory, of whatever device, does not suffice."""
+    return isinstance(error, MemoryError) or bool(_MEMORY.search(f"{type(error).__name__}: {error}"))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pixelproof.data import ImageSet
 from pixelproof.engine import Outcome
+from pixelproof.models.query import VERIFY_ROWS
 from watched import Attack, Attacked, Watched, labelled_by, small_network
 
 SHAPE = (6, 5, 3)
@@ -248,7 +249,9 @@ def test_a_claim_that_does_not_stand_is_no_threshold(attack: Attack, network: Ne
     liar = Watched(lambda images: torch.randn(len(images), 4, generator=torch.Generator().manual_seed(0)))
     done = attack(Watched(network), data, searcher=liar, **{**BOTH, "max_queries": 80})
     check_records(done, data, network, 127, 80)
-    stubborn = Watched(lambda images: network(images) if len(images) < 64 else torch.full((len(images), 4), torch.nan))
+    stubborn = Watched(
+        lambda images: network(images) if len(images) == VERIFY_ROWS["cpu"] else torch.full((len(images), 4), torch.nan)
+    )
     blind = attack(Watched(network), data, searcher=stubborn, **{**BOTH, "max_queries": 80})
     assert not any(record.success for record in blind.records)
     check_records(blind, data, network, 127, 80)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pixelproof.errors import ModelError
 from pixelproof.models import Classifier, TorchClassifier, wrap_model
+from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.zoo.registry import ZOO
 
 torch.set_num_threads(1)
@@ -202,9 +203,14 @@ def test_wrong_input_names_the_image_and_the_modules_own_words():
     assert "\n" not in str(caught.value)
 
 
-def test_out_of_memory_passes_through():
+def test_out_of_memory_is_said_to_be_so_and_not_tried_again_in_another_layout():
+    calls = 0
+
     def fail(x: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
         raise torch.OutOfMemoryError
 
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(ModelMemoryError, match="ran out of memory on 2 images"):
         TorchClassifier(Answering(fail)).scores(_images(2))
+    assert calls == 1

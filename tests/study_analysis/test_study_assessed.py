@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pixelproof.errors import InputError
-from pixelproof.jobs.selection import DEFAULT_SAMPLES
+from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES
 from pixelproof.results.intervals import Rate
 from pixelproof.results.study import Assessed, comparable, comparable_study, in_role, level_runs, one_each
 from pixelproof.results.study.comparable import _DEFAULT_SAMPLES

@@ -61,6 +61,7 @@ def assess(
     seed: int = 0,
     precision: Literal["float32", "bfloat16"] = "float32",
     device: str | torch.device = "auto",
+    batch_size: int | None = None,
     kind: ScoreKind | None = None,
     name: str | None = None,
     out: str | Path | None = None,
@@ -80,6 +81,7 @@ def assess(
     number. ``search``, ``give_up``, ``minimal``, ``independent_levels``, ``target``, ``fitness``, ``certify``,
     ``certify_seconds``, ``defence``, ``access``, ``corruption``, ``shuffle``, ``seed``, ``precision``: as the options
     of ``pixelproof assess``. ``device``: ``auto``, ``cpu``, ``cuda`` or a ``torch.device``.
+    ``batch_size``: images through the model at once; the last bits of scores depend on it.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``progress`` shows a bar;
     ``listener`` is told the ``Progress`` now and then. Raises ``InputError`` (``ModelError``, ``DataError``,
     ``RunError``) with one sentence when something cannot be done.
@@ -107,6 +109,7 @@ def assess(
         shuffle=shuffle,
         seed=seed,
         precision=precision,
+        batch_size=batch_size,
     )
     return Result(_finished(job, folder(out), progress, listener))
 

@@ -1,7 +1,6 @@
 """Puts the commands together and turns errors into one sentence and an exit code."""
 
 import ctypes
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -31,7 +30,7 @@ from pixelproof.cli import (
     verify,
 )
 from pixelproof.cli.console import errors, fail
-from pixelproof.errors import InputError, PixelproofError
+from pixelproof.errors import InputError, PixelproofError, is_memory_error
 from pixelproof.plugins import blamed
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # names and numbers of glibc's mallopt(3)
@@ -51,9 +50,6 @@ def keep_freed_memory() -> None:
         mallopt(_MMAP_THRESHOLD, 32 << 20)
         mallopt(_TRIM_THRESHOLD, (2 << 30) - 1)
         mallopt(_TOP_PAD, 64 << 20)
-
-
-_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory")  # as torch says it
 
 
 class _InterruptedError(Exception):
@@ -124,9 +120,12 @@ def main() -> None:
     except OSError as error:  # a folder that cannot be written, a full disk, a file that went away
         sys.exit(fail(f"{error}.", 2))
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not _MEMORY.search(str(error)):
+        if not is_memory_error(error):
             raise
-        text = "The memory does not suffice; use smaller images, a smaller model, another --device, or fewer --levels."
+        text = (
+            "The memory does not suffice; use a smaller --batch-size, smaller images, a smaller model, another "
+            "--device, or fewer --levels."
+        )
         sys.exit(fail(text, 2))
     except _InterruptedError as error:
         cause = error.__cause__

@@ -93,6 +93,10 @@ def assess(
     shuffle: Shuffle = None,
     seed: Annotated[int, typer.Option(help="Seed of all searches.")] = 0,
     device: Device = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images through the model at once.", show_default="by device, image size and queries"),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="float32, or bfloat16 to search faster; float32 always verifies.")
     ] = "float32",

@@ -27,15 +27,23 @@ if TYPE_CHECKING:
 def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], None] = lambda _: None) -> None:
     """Do what is left of ``job`` in ``out`` (None: in memory), then show what it found and write its documents there.
 
-    ``header`` is shown the run before the long work.
+    ``header`` is shown the run before the long work. What the work will cost is said before it, what it did after.
     """
+    from pixelproof.jobs.cost import cost_line, speed_of, spent_line
     from pixelproof.jobs.runner import begin, carry_out
 
     with begin(job, out) as run:
         header(run)
         show_findings(run.manifest.findings)
+        left, sittings = job.cost(run), " in all sittings" if run.manifest.timings else ""
+        if left is not None and left.queries:
+            console.print(
+                f"to ask: {cost_line(left, job.images_per_second or speed_of(run.manifest.timings))}", soft_wrap=True
+            )
         with live(job.label) as listener:
             carry_out(run, job, listener)
+        if left is not None:
+            console.print(f"asked{sittings}: {spent_line(run.manifest.timings)}", soft_wrap=True)
         show(run)
 
 

@@ -19,6 +19,7 @@ from pixelproof.engine.lanes import Outcome, Sample
 from pixelproof.engine.queue import Round, attacked_at_once, cohorts, key_of, step_key
 from pixelproof.engine.settings import Settings
 from pixelproof.models import Classifier
+from pixelproof.models.query import Asked
 from pixelproof.runs.record import Record
 from pixelproof.seeds import Streams, stream
 from pixelproof.units import to_levels, to_unit
@@ -68,12 +69,19 @@ class AttackRunner:
     """Runs every attack by name of ``settings`` over samples; see ``run``.
 
     ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``judge`` decides by
-    ``classifier``.
+    ``classifier``. What fills the judge's batches up is counted in ``asked``.
     """
 
-    def __init__(self, settings: Settings, classifier: Classifier, attacked: Classifier, device: torch.device) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        classifier: Classifier,
+        attacked: Classifier,
+        device: torch.device,
+        asked: Asked | None = None,
+    ) -> None:
         self.settings, self.attacked, self.device = settings, attacked, device
-        self.judge = Judge.of(classifier, device)
+        self.judge = Judge.of(classifier, device, asked)
         self.gradient_steps = 0
         self._queries = 0
 

@@ -28,9 +28,9 @@ from pixelproof.runs.record import Record
 from pixelproof.search import Search
 from pixelproof.search.registry import Problem, search_entry
 
-#: Batches that lanes are started for: enough that what a round costs beside the model weighs little, few enough that a
-#: run that is killed loses little.
-BATCHES_IN_FLIGHT = 8
+#: Batches, and candidates at least, that lanes are started for: enough that what a round costs beside the model weighs
+#: little, few enough that a run that is killed loses little.
+BATCHES_IN_FLIGHT, ROWS_IN_FLIGHT = 8, 512
 
 #: Lanes of one level that take turns: a batch is full as long as one has candidates for what the other leaves open.
 TURNS = 2
@@ -77,7 +77,8 @@ class Engine:
         inherit. Samples of a cohort climb together. Outcomes of one round belong into one transaction.
         """
         shape = samples[0].pixels.shape if samples else (1, 1, 1)
-        capacity = min(BATCHES_IN_FLIGHT * self.settings.batch_size, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
+        rows = max(ROWS_IN_FLIGHT, BATCHES_IN_FLIGHT * self.settings.batch_size)
+        capacity = min(rows, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
         levels = [self._level(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
         known = {key_of(record): record for record in done if record.levelled}
         self._enqueue(levels, samples, known, steps)

@@ -55,7 +55,7 @@ class Settings:
     seed: int
     precision: Precision
     device: str  # the kind of device: results are equal bit for bit on one kind only
-    batch_size: int
+    batch_size: int  # rows of a call of the model, whatever goes through it
     samples: int | None
     shuffle: int | None
     certify: CertifyChoice = "none"  # what is proved of samples that no search broke

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -16,15 +18,17 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet
 from pixelproof.defences import MaskedClassifier, PreprocessedClassifier, make_adaptive, undefended
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
-from pixelproof.engine.queue import key_of
+from pixelproof.engine.queue import Key, key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess_spec import AssessSpec, resolve
+from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, LEAST_BATCH, AssessSpec, planned_queries, resolve
 from pixelproof.jobs.certify import Certification
+from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.job import Batch, Begun, Job, another_run, invalid_scores
-from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, preflight
+from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
+from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
 from pixelproof.search.registry import search_entry
@@ -47,7 +51,8 @@ class AssessJob(Job):
     def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, card: DataCard | None = None) -> None:
         super().__init__(classifier.name, spec, classifier, card or data, spec.device)
         self.data = data
-        self.settings = resolve(spec, data.shape, self.device.type)
+        fixed = getattr(classifier, "fixed_batch", None)
+        self.settings = resolve(spec, data.shape, self.device.type, self.card.images, fixed)
         self._samples: list[Sample] = []
         self._engine: Engine | None = None
         self._attack_runner: AttackRunner | None = None
@@ -72,23 +77,41 @@ class AssessJob(Job):
 
     def begin(self) -> Begun:
         """Check everything and select the samples. Raises ``InputError`` for anything the user must put right."""
+        most = self.settings.batch_size
+        while True:
+            try:
+                return self._begun(most)
+            except ModelMemoryError:
+                if self.spec.batch_size is not None or self.settings.batch_size <= LEAST_BATCH:
+                    raise
+                self.settings = replace(self.settings, batch_size=self.settings.batch_size // 2)
+
+    def _begun(self, most: int) -> Begun:
+        """The new run, whose batch would have been of ``most`` images with memory enough."""
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
-        checked = self._checked
+        checked = self._preflight()
         certification = self.certification
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
-        findings = (*_of_one_class(selection, data), *certification.findings())
+        certification = self.certification
+        findings = (*_smaller(settings.batch_size, most), *_of_one_class(selection, data), *certification.findings())
         planned = certification.planned()
         manifest = self.manifest(checked, selection, findings, **({"certify": planned} if planned else {}))
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
 
+    def keep_batch(self, batch_size: int) -> None:
+        if self.spec.batch_size is None:
+            self.settings = replace(self.settings, batch_size=batch_size)
+
     def take_up(self, run: RunStore) -> None:
         """Find the samples of ``run`` again, in its own clean images."""
         manifest = run.manifest
-        if self.data.content_hash == manifest.data.sha256 and self._checked.right != manifest.model.right:
-            raise another_run(run.folder)  # of a model whose code has changed unseen
+        if self.data.content_hash == manifest.data.sha256:
+            looked, before = self._preflight(), manifest.model
+            if looked.checked == before.checked and looked.right != before.right:
+                raise another_run(run.folder)  # of a model whose code has changed unseen
         varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
         self._samples = restore(self._selecting(), _clean_set(run, manifest), self.settings, manifest.selection, varies)
 
@@ -97,12 +120,18 @@ class AssessJob(Job):
 
     @cached_property
     def certification(self) -> Certification:
-        return Certification(self.settings, self.classifier, self.card.shape, self.device)
+        return Certification(self.settings, self.classifier, self.card.shape, self.device, self.asked)
 
-    @cached_property
-    def _checked(self) -> Preflight:
-        size = self.settings.batch_size
-        return preflight(self.classifier, self.data, batch_size=size, device=self.device, asked=self.asked)
+    def _preflight(self) -> Preflight:
+        settings, samples = self.settings, min(self.spec.samples or DEFAULT_SAMPLES, self.card.images)
+        return preflight(
+            self.classifier,
+            self.data,
+            batch_size=settings.batch_size,
+            device=self.device,
+            limit=limit_for(planned_queries(settings.searches, settings.attacks, samples)),
+            asked=self.asked,
+        )
 
     # The work.
 
@@ -121,13 +150,33 @@ class AssessJob(Job):
         attacks = [step for step, keys in wanted.items() if not done.issuperset(keys)]
         return attacks + [step for step in self.certification.steps(samples) if step not in through]
 
+    def cost(self, run: RunStore) -> Cost:
+        """The budgets of the searches that are left; what attacks by name and proofs ask is known only afterwards."""
+        done = {key_of(record) for record in _attacked_in(run)}
+        budgets: dict[tuple[str, float | None], int] = {
+            (search.constraint, search.threshold): search.max_queries for search in self.settings.searches
+        }
+        left, planned, queries = self.left(run), steps(self.settings, run.manifest.selection.samples), 0
+        for step in left:
+            levels: defaultdict[tuple[str, float | None], list[Key]] = defaultdict(list)
+            for key in planned.get(step, ()):
+                levels[key[1], key[2]].append(key)
+            # What misses a record of a level does that level again as a whole.
+            queries += sum(
+                budgets.get(level, 0) * len(keys) for level, keys in levels.items() if not done.issuperset(keys)
+            )
+        besides = [each.method for each in self.settings.attacks if any(step.startswith(each.spec) for step in left)]
+        if any(step not in planned for step in left):
+            besides.append("the proofs")
+        return Cost(queries, self.settings.batch_size, besides)
+
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """Let searches run, then attacks by name; then prove what none of them broke."""
         spec, some = self.spec, _some(self._samples)
         searcher = _at_precision(self.classifier, spec.precision, some)
         self._engine = Engine(self.settings, self.classifier, searcher, self.device, self.asked)
         attacked = _attacked(self.classifier, spec, some)
-        self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device)
+        self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device, self.asked)
         done = _attacked_in(run)
         tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
         parts = (each.run(self._samples, done, steps) for each in (self._engine, self._attack_runner))
@@ -187,6 +236,15 @@ def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:
         else f"All {samples} samples are of one class, {name}, as they come in file order; use --shuffle SEED."
     )
     return [Finding("one-class", "warning", text)]
+
+
+def _smaller(batch_size: int, most: int) -> list[Finding]:
+    """A warning where a batch of ``most`` images did not fit into the memory."""
+    text = (
+        f"The model ran out of memory on {most} images at once; this run asks about {batch_size} at once, and the last "
+        f"bits of its scores may differ from those of a run with {most}."
+    )
+    return [Finding("smaller-batches", "warning", text)] if batch_size < most else []
 
 
 def _rehearse(

@@ -13,6 +13,7 @@ from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.job import Batch, Outcome
 from pixelproof.models import Classifier
+from pixelproof.models.query import Asked
 from pixelproof.proofs.attempt import Attempt
 from pixelproof.proofs.methods import METHODS, Shape, Task
 from pixelproof.runs import Certificate, Finding, Record, RunStore
@@ -38,9 +39,11 @@ class Certification:
     Raises ``InputError`` where a method was asked for by name and can prove nothing.
     """
 
-    def __init__(self, settings: Settings, classifier: Classifier, shape: Shape, device: torch.device) -> None:
-        self._settings, self._classifier, self._device = settings, classifier, device
-        self._judge = Judge.of(classifier, device)
+    def __init__(
+        self, settings: Settings, classifier: Classifier, shape: Shape, device: torch.device, asked: Asked | None = None
+    ) -> None:
+        self._settings, self._classifier, self._device, self._asked = settings, classifier, device, asked
+        self._judge = Judge.of(classifier, device, asked)
         self._proved = 0  # queries of attempts
         searched = sorted({(s.constraint, s.threshold) for s in settings.searches})
         self.levels, self._refused = _levels(settings.certify, classifier, shape, searched)
@@ -114,7 +117,9 @@ class Certification:
         settings = self._settings
         assert settings.certify_seconds is not None  # as there are levels
         limits = level.constraint, level.threshold, settings.certify_seconds
-        task = Task(self._classifier, self._device, settings.batch_size, sample.pixels, sample.label, *limits)
+        task = Task(
+            self._classifier, self._device, settings.batch_size, sample.pixels, sample.label, *limits, self._asked
+        )
         attempt = METHODS[level.method].prove(task)
         self._proved += attempt.queries
         if attempt.found is None:

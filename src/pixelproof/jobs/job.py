@@ -18,6 +18,7 @@ from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
 from pixelproof.defences import MaskedClassifier, PreprocessedClassifier
 from pixelproof.defences.preprocessor import parts
 from pixelproof.errors import InputError, RunError
+from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.preflight import Preflight
 from pixelproof.models import Classifier, settle_classes
 from pixelproof.models.query import Asked
@@ -83,6 +84,7 @@ class Job(ABC):
         self.label, self.spec, self.classifier = label, spec, classifier  # the label is what people see while it runs
         self.device = choose_device(device)
         self.asked = Asked()  # what went through the model in this sitting
+        self.images_per_second = 0.0  # of the model, as the preflight found it; 0 before
         self._masked_before = _masked(classifier)
         self.card = data if isinstance(data, DataCard) else _card(data)
         settle_classes(classifier, len(self.card.class_names))
@@ -123,6 +125,7 @@ class Job(ABC):
         """
         model = self.classifier
         checked, right = (0, 0) if looked is None else (looked.checked, looked.right)
+        self.images_per_second = 0.0 if looked is None else looked.images_per_second
         return Manifest(
             job=self.kind,
             identity=self.identity,
@@ -137,6 +140,9 @@ class Job(ABC):
             details=details,
         )
 
+    def keep_batch(self, batch_size: int) -> None:  # noqa: B027  # most have a batch that nothing changes
+        """Ask so many images at once, as the run that is gone on with, where no other number was given."""
+
     def take_up(self, run: RunStore) -> None:  # noqa: B027  # most keep nothing between sittings but the run
         """Go on with ``run``, which has this job's identity. Raises ``RunError`` when that cannot be."""
 
@@ -148,6 +154,10 @@ class Job(ABC):
     def total(self, run: RunStore) -> tuple[float, float]:
         """How much is done in ``run``, and how much there is to do."""
         return len(run.steps()), len(run.manifest.details["steps"])
+
+    def cost(self, run: RunStore) -> Cost | None:
+        """What is left to do in ``run`` costs; None where that cannot be known before."""
+        return None
 
     @abstractmethod
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:

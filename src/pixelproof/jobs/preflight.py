@@ -1,5 +1,6 @@
 """Before anything is attacked: is the model wired up right?"""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array, all_class
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.probes import Probe, probes_for
-from pixelproof.models.query import Asked, ask
+from pixelproof.models.query import Asked, ask_whole
 from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
 from pixelproof.models.sent import takes_pictures_only
 from pixelproof.runs.record import Finding
@@ -21,6 +22,8 @@ from pixelproof.units import to_unit
 
 SIGNIFICANCE = 0.01  # of the tests against chance and of one value range against another
 FEW_IMAGES = 20  # below this an accuracy at chance is a warning, not a refusal
+MOST_IMAGES = 1000  # looked at, of a model that is quick
+PATIENCE = 60.0  # seconds after which a slow model is asked about no more than few images
 PROBED = 256  # images that other value ranges are tried on
 CLEARLY_BETTER = 0.2  # by how much another value range must raise the accuracy
 SATURATED_SHARE = 0.1
@@ -44,6 +47,12 @@ class Preflight:
     checked: int
     right: int
     classes: int
+    images_per_second: float  # of the model, with whole batches; 0 where no time was measured
+
+
+def limit_for(queries: int) -> int:
+    """Images that a preflight may ask about before so many ``queries``: a tenth of them, never too few to judge by."""
+    return min(MOST_IMAGES, max(FEW_IMAGES, queries // 10))
 
 
 def preflight(
@@ -53,12 +62,13 @@ def preflight(
     batch_size: int,
     device: torch.device,
     gate: float = 0.9,
-    limit: int = 1000,
+    limit: int = MOST_IMAGES,
     refuse_chance: bool = True,
     asked: Asked | None = None,
 ) -> Preflight:
     """Look for wrong wiring: ask ``classifier`` about up to ``limit`` images, spread evenly over the set.
 
+    A slow model is asked about fewer: at least ``FEW_IMAGES``, and no more once ``PATIENCE`` seconds have gone by.
     ``gate`` is the accuracy (0 to 1) below which a warning is given. A kind of scores nobody gave is settled
     here; what goes through the model is counted in ``asked``. Raises ``ModelError`` when the scores are not finite,
     count too few classes, are the same for every image, are not of the kind declared, or, unless ``refuse_chance`` is
@@ -69,14 +79,16 @@ def preflight(
     hint = check.value_range()
     if refuse_chance:
         check.refuse_chance(hint)
+    in_order = check.places.argsort()
     found = (*check.about_model(), *check.about_accuracy(gate), *([hint] if hint else []))
     return Preflight(
         findings=found,
-        predictions=check.predictions,
-        confidences=check.confidences,
+        predictions=check.predictions[in_order],
+        confidences=check.confidences[in_order],
         checked=check.checked,
         right=check.right,
         classes=check.classes,
+        images_per_second=check.images_per_second,
     )
 
 
@@ -94,12 +106,13 @@ class _Check:
     ) -> None:
         self.classifier, self.data, self.batch_size, self.device = classifier, data, batch_size, device
         self.asked = asked
-        self.checked = min(max(1, limit), len(data))
-        # Spread over the set, which is often sorted by class.
-        where = np.linspace(0, len(data) - 1, self.checked).astype(np.int64)
-        self.images, self.labels = data.images[where], data.labels[where]
         self.raw_dtypes: set[torch.dtype] = set()
-        self.scores = self._ask(self.images)
+        self._begun, self.images_per_second = time.perf_counter(), 0.0
+        planned = _spread(min(max(1, limit), len(data)), len(data))
+        self.scores = self._look(data, planned)
+        self.checked = len(self.scores)
+        self.places = planned[: self.checked]
+        self.images, self.labels = data.images[self.places], data.labels[self.places]
         self.classes = self.scores.shape[1]
         self.kind = resolve_kind(classifier, self.scores)
         self.predictions: Int64Array = self.scores.argmax(1).numpy()
@@ -114,14 +127,30 @@ class _Check:
     def _of_true_class(self, values: Tensor) -> Tensor:
         return values.gather(1, torch.tensor(self.labels)[:, None]).squeeze(1)
 
-    def _ask(self, images: UInt8Array, probe: Probe | None = None) -> Tensor:
-        """Scores on the CPU, asked for in whole batches; the last is filled up by repetition."""
-        answers = [self._call(batch, probe)[:rows] for batch, rows in _batches(images, self.batch_size)]
+    @property
+    def _slow(self) -> bool:
+        return time.perf_counter() - self._begun > PATIENCE
+
+    def _look(self, data: ImageSet, where: Int64Array) -> Tensor:
+        """The scores of the images ``where``, or of the first of them where the model is slow; and how fast it is."""
+        answers: list[Tensor] = []
+        done, before, seconds = 0, 0, 0.0
+        while done < len(where) and (done < FEW_IMAGES or not self._slow):
+            begun = time.perf_counter()
+            answers.append(self._call(_batch(data.images[where[done : done + self.batch_size]])))
+            before, done, seconds = done, done + len(answers[-1]), time.perf_counter() - begun
+        self.images_per_second = (done - before) / seconds if seconds else 0.0
         return torch.cat(answers)
+
+    def _ask(self, images: UInt8Array, probe: Probe) -> Tensor:
+        """Scores on the CPU of ``images`` that ``probe`` changes."""
+        starts = range(0, len(images), self.batch_size)
+        return torch.cat([self._call(_batch(images[start : start + self.batch_size]), probe) for start in starts])
 
     def _call(self, batch: Tensor, probe: Probe | None = None) -> Tensor:
         batch = batch.to(self.device)
-        scores = ask(self.classifier, probe.change(batch) if probe else batch, self.asked, "preflight")
+        batch = probe.change(batch) if probe else batch
+        scores = ask_whole(self.classifier, batch, self.batch_size, self.asked, "preflight")
         self.raw_dtypes.add(scores.dtype)
         return scores.detach().cpu()
 
@@ -228,17 +257,16 @@ class _Check:
 
     def _about_repetition(self) -> Iterator[Finding]:
         """The same batch twice, and the same images in other places."""
-        batch, rows = next(_batches(self.images, self.batch_size))
-        again = self._call(batch)
-        first = self.scores[:rows]
-        if not torch.equal(first, again[:rows]):
+        batch = _batch(self.images[: self.batch_size])
+        again, first = self._call(batch), self.scores[: len(batch)]
+        if not torch.equal(first, again):
             yield _warning(
                 RANDOM_OUTPUT,
                 "The model answered the same batch twice differently (by up to "
-                f"{_difference(first, again[:rows]):.2g}); success at one call may be failure at the next, "
+                f"{_difference(first, again):.2g}); success at one call may be failure at the next, "
                 "so make it deterministic.",
             )
-        elif self.batch_size > 1:
+        elif len(batch) > 1:
             moved = self._call(batch.roll(1, 0)).roll(-1, 0)
             scale = float(again.abs().max())
             if _difference(again, moved) > BATCH_TOLERANCE * max(scale, 1e-30):
@@ -282,7 +310,8 @@ class _Check:
 
     def value_range(self) -> Finding | None:
         """The change of value range that raises the accuracy most, if one raises it clearly."""
-        images, labels = self.images[:PROBED], self.labels[:PROBED]
+        probed = FEW_IMAGES if self._slow else PROBED
+        images, labels = self.images[:probed], self.labels[:probed]
         plain = self.predictions[: len(images)] == labels
         if plain.mean() + CLEARLY_BETTER > 1:
             return None
@@ -299,12 +328,16 @@ class _Check:
         return best[1] if best else None
 
 
-def _batches(images: UInt8Array, size: int) -> Iterator[tuple[Tensor, int]]:
-    """Batches float32 size×C×H×W in [0, 1] in order, and how many of their rows are not repetition."""
-    for start in range(0, len(images), size):
-        chunk = images[start : start + size]
-        rows = np.arange(size) % len(chunk)
-        yield to_unit(torch.from_numpy(chunk[rows])), len(chunk)
+def _spread(count: int, images: int) -> Int64Array:
+    """``count`` positions below ``images``, spread evenly, as sets are often sorted by class; mixed, so that the first
+    few are spread too."""
+    even = np.linspace(0, images - 1, count).astype(np.int64)
+    return np.random.default_rng(0).permutation(even)
+
+
+def _batch(images: UInt8Array) -> Tensor:
+    """Images N×H×W×C as float32 N×C×H×W in [0, 1]."""
+    return to_unit(torch.from_numpy(np.ascontiguousarray(images)))
 
 
 def _clearly_better(plain: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> bool:

@@ -44,6 +44,8 @@ def begin(job: Job, out: Path | None) -> RunStore:
     with RunStore.open(out) as run:
         manifest = run.manifest
         settle_kind(job.classifier, manifest.model.kind)
+        if "batch_size" in manifest.settings:
+            job.keep_batch(manifest.settings["batch_size"])
         _check_same(out, manifest, job)
         finished = manifest.status == "finished" and not job.left(run)
     run = RunStore.open(out, write=not finished)

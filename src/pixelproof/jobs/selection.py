@@ -9,12 +9,10 @@ from pixelproof.data.order import consideration_order
 from pixelproof.engine import Sample
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
+from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES
 from pixelproof.models.query import Scorer, classes
 from pixelproof.runs import Selection
 from pixelproof.seeds import stream
-
-#: Samples attacked where no number is given, as in the papers.
-DEFAULT_SAMPLES = 100
 
 
 def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selection, list[Sample]]:

@@ -6,18 +6,22 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pixelproof.errors import InputError, ModelError
+from pixelproof.errors import InputError, ModelError, is_memory_error
 from pixelproof.wording import first_line
+
+
+class ModelMemoryError(ModelError):
+    """The memory does not suffice for the images of one call of the model."""
 
 
 def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
     """``call(batch)``; whatever it raises becomes a ``ModelError`` with its cause and the shape.
 
-    Our own errors and running out of device memory pass through unchanged.
+    Our own errors pass through unchanged; running out of memory becomes a ``ModelMemoryError``.
     """
     try:
         return call(batch)
-    except (InputError, torch.OutOfMemoryError):
+    except InputError:
         raise
     except (OSError, TimeoutError) as error:
         raise ModelError(
@@ -26,6 +30,11 @@ def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
         ) from error
     except Exception as error:
         n, *image = batch.shape
+        if is_memory_error(error):
+            raise ModelMemoryError(
+                f"The model {name} ran out of memory on {n} images of shape {'×'.join(map(str, image))} at once; "
+                "expected room for them, so give a smaller --batch-size, smaller images or another --device."
+            ) from error
         raise ModelError(
             f"The model {name} failed on {n} images of shape {'×'.join(map(str, image))} (C×H×W, values in "
             f"[0, 1]) with {first_line(error)}; check that the model is made for images of this shape."

@@ -46,8 +46,13 @@ def ask(classifier: Classifier, images: Tensor, asked: Asked | None = None, purp
 def ask_whole(
     classifier: Classifier, images: Tensor, rows: int, asked: Asked | None = None, purpose: str = "queries"
 ) -> Tensor:
-    """``ask`` about at most ``rows`` images as a call of exactly so many, the last repeated, counted as ``padding``."""
-    missing = rows - len(images)
+    """``ask`` about at most ``rows`` images as a call of exactly so many, the last repeated, counted as ``padding``.
+
+    A classifier with a ``fixed_batch`` computes just so many at once whatever it is given, so it is given whole ones of
+    these and no more: with a batch of 1 there is no padding.
+    """
+    fixed = getattr(classifier, "fixed_batch", None)
+    missing = -len(images) % fixed if fixed else rows - len(images)
     whole = torch.cat([images, images[-1:].expand(missing, *images.shape[1:])]) if missing else images
     scores = ask(classifier, whole)[: len(images)]
     if asked is not None:
@@ -65,7 +70,7 @@ class Scorer:
 
     On a CPU the last bits of a score depend on the size of the batch, but not on an image's place in it nor
     on its neighbours; so every call has ``batch_size`` rows, the last ones repeated where there is too little
-    to ask. What goes through is counted in ``asked`` under ``purpose``, beside what others count there.
+    to ask (``ask_whole``). What goes through is counted in ``asked`` under ``purpose``, beside what others count there.
     """
 
     def __init__(

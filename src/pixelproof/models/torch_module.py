@@ -14,7 +14,7 @@ from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.fingerprint import module_fingerprint
 from pixelproof.models.folded import folded
-from pixelproof.models.outputs import ask
+from pixelproof.models.outputs import ModelMemoryError, ask
 from pixelproof.wording import first_line
 
 
@@ -69,6 +69,8 @@ class ModuleClassifier(Adapter):
         try:
             with _evaluating(self.module):
                 output = ask(self.module, batch, self.name)
+        except ModelMemoryError:  # in no layout would there be more room
+            raise
         except ModelError:
             if self.memory_format is torch.contiguous_format:
                 raise

@@ -8,7 +8,7 @@ import torch
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.defences import MaskedClassifier
 from pixelproof.models import Classifier, TorchClassifier
-from pixelproof.models.query import Scorer
+from pixelproof.models.query import Asked, Scorer
 from pixelproof.proofs.attempt import Attempt
 from pixelproof.runs.record import Constraint
 
@@ -27,6 +27,7 @@ class Task:
     constraint: Constraint
     threshold: int
     seconds: float
+    asked: Asked | None = None  # where it is counted what goes through the model
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _refuse_sweep(_: Classifier, shape: Shape) -> str | None:
 def _sweep(task: Task) -> Attempt:
     from pixelproof.proofs.sweep import sweep
 
-    scorer = Scorer(task.classifier, task.batch_size, task.device)
+    scorer = Scorer(task.classifier, task.batch_size, task.device, task.asked)
     return sweep(scorer, task.image, task.label, task.seconds)
 
 

@@ -26,8 +26,8 @@ ALONE, CROWD, CROWDING, SWAP = 0.09, 0.08, 1.35, 0.4
 ONE, MORE = (40, 1, 5.0), (150, 6, 5.5)
 # The map of one pixel is doubted after this many queries, whenever its best cell is farther than that.
 DOUBT = (100, 2.0)
-# Of what is asked of a map that is doubted or promises nothing, the share that steps are given: of one pixel while they are few, and later, when the
-# sweep is to get on; of more.
+# Of what is asked of a map that is doubted or promises nothing, the share that steps are given: of one pixel while they
+# are few, and later, when the sweep is to get on; of more.
 EARLY, FEW, LATE, ALWAYS = 0.5, 500, 0.1, 0.5
 UNUSABLE = 1e30  # a margin beyond it is none
 STEEP = 1e4  # margins are cut here

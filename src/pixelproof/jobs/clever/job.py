@@ -16,6 +16,7 @@ from pixelproof.engine import Sample
 from pixelproof.errors import RunError
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options, resolve
 from pixelproof.jobs.clever.score import CleverScore, check_numbers, clever_by_parts, default_radius
+from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.job import Batch, Begun, Job
 from pixelproof.jobs.preflight import preflight
 from pixelproof.jobs.selection import select
@@ -111,6 +112,12 @@ class CleverJob(Job):
 
     def total(self, run: RunStore) -> tuple[float, float]:
         return len(run.of(CleverRecord)), len(run.manifest.selection.samples)
+
+    def cost(self, run: RunStore) -> Cost:
+        """Every sample once, and at all its points, each of which has backward passes too."""
+        cohorts = [self._samples[int(step.removeprefix("samples ")) :][:COHORT] for step in self.left(run)]
+        points = 1 + self.spec.batches * self.spec.batch_samples
+        return Cost(points * sum(map(len, cohorts)), self.settings.batch_size)
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         """A cohort a step; how far it goes is told after every batch of points."""

@@ -15,10 +15,11 @@ from pixelproof.data import ImageSet
 from pixelproof.data.imageset import Int64Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
+from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores, prepared
 from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
-from pixelproof.jobs.preflight import preflight
+from pixelproof.jobs.preflight import limit_for, preflight
 from pixelproof.models import Classifier
 from pixelproof.models.query import verifier
 from pixelproof.results.intervals import Rate
@@ -59,8 +60,15 @@ class PerturbJob(Job):
     def begin(self) -> Begun:
         """Look at the model and choose the samples. Raises ``InputError`` for what the user must put right."""
         model, data = self.classifier, self.data
-        found = preflight(model, data, batch_size=self._scorer.batch_size, device=self.device, asked=self.asked)
         chosen = self._chosen
+        found = preflight(
+            model,
+            data,
+            batch_size=self._scorer.batch_size,
+            device=self.device,
+            limit=limit_for(len(self._steps) * len(chosen)),
+            asked=self.asked,
+        )
         clean = self._clean
         right = Rate(sum(a == b for a, b in zip(clean, chosen.labels.tolist(), strict=True)), len(chosen))
         _check_gate(self.spec.gate, right)
@@ -131,6 +139,13 @@ class PerturbJob(Job):
         if (candidates := self.spec.worst_case) is not None:
             steps["worst case"] = partial(self._worst_case, candidates)
         return steps
+
+    def cost(self, run: RunStore) -> Cost:
+        """Every sample as it is, and what each step left asks at most."""
+        chosen, right = len(self._chosen), len(run.manifest.selection.samples)
+        most = {"towards": right * (self.spec.minimal or 0), "worst": chosen * (2 + (self.spec.worst_case or 0))}
+        left = [most.get(step.split()[-2], chosen) for step in self.left(run)]
+        return Cost(chosen + sum(left) if left else 0, self._scorer.batch_size)
 
     def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
         for step in steps:

@@ -12,7 +12,7 @@ from pixelproof.errors import InputError
 from pixelproof.results.study.assessed import ROLES, Assessed, Plan, Role, in_role
 from pixelproof.wording import attack_name, listed, plural, search_name
 
-_DEFAULT_SAMPLES = 100  # taken where no number was asked for; ``pixelproof.jobs.selection`` has it, but imports torch
+_DEFAULT_SAMPLES = 100  # taken where no number was asked for; ``pixelproof.jobs.assess_spec`` has it, a room above
 
 
 @dataclass(frozen=True)
