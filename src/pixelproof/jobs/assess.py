@@ -91,7 +91,6 @@ class AssessJob(Job):
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
         checked = self._preflight()
-        certification = self.certification
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
