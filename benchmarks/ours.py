@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -16,11 +16,12 @@ from benchmarks.missing import MissingError
 from benchmarks.pictures import Pictures
 from pixelproof.data import ImageSet
 from pixelproof.jobs.assess import AssessJob
-from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, SearchChoice, make_spec
+from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, make_spec
 from pixelproof.jobs.job import choose_device
 from pixelproof.jobs.runner import begin, carry_out
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
+from pixelproof.search.registry import SEARCHES
 
 #: The model-free search that stands for the published best of each attack.
 MODEL_FREE = {"few-pixel": "sparse-random", "threshold": "square"}
@@ -84,7 +85,7 @@ class Own:
 
 def need(search: str) -> str:
     """``search`` itself. Raises ``MissingError`` where this version has none of that name."""
-    if search not in get_args(SearchChoice):
+    if search not in ("auto", *SEARCHES):
         raise MissingError(f"This version of pixelproof has no search called {search}.")
     return search
 

@@ -10,7 +10,7 @@ STEP = 40.0  # standard deviation of a change of colour, in grey levels
 SHIFT = 1.5  # and of place, in pixels where the shorter side is 32
 #: Shares of changes of colour and of place, of a set of one pixel and of more; what is left moves it anywhere.
 ONE, MORE = (0.9, 0.1), (0.3, 0.4)
-CHANNEL = 0.8  # share of the changes of a lone pixel's colour that set one channel to any value
+CHANNEL = 0.33  # share of the changes of a lone pixel's colour that set one channel to any value
 
 
 class Steps:
@@ -18,7 +18,7 @@ class Steps:
 
     Each child is one of the 20 best sets, the least tried of them first and among these the best, with one pixel
     changed: its colour by a Gaussian step of 40 grey levels in every channel, reflected at 0 and 255, or, of a lone
-    pixel mostly, one channel set to any value, since what breaks is often near an edge of the cube; or its place by
+    pixel at times, one channel set to any value, since what breaks is often near an edge of the cube; or its place by
     a Gaussian step of 1.5 pixels, from its own or, with its colour, from another pixel's; or both anew: anywhere, in a
     corner colour. A place that another pixel holds is not taken; then the colour steps. The random numbers are the
     lane's own.
