@@ -4,7 +4,9 @@ Other packages bring theirs by entry points of the group ``pixelproof.corruption
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,7 @@ from pixelproof.corruptions.speckle_noise import SpeckleNoise
 from pixelproof.corruptions.thesis import Jitter, LogitBrightness, LogitContrast, RgbRandomise, Rotation
 from pixelproof.corruptions.zoom_blur import ZoomBlur
 from pixelproof.data.imageset import ImageSet, UInt8Array
+from pixelproof.data.lazy import LazyImages
 from pixelproof.errors import InputError
 from pixelproof.plugins import names, plugin
 from pixelproof.units import to_pixels, to_unit
@@ -133,13 +136,23 @@ def parse_perturbations(spec: str, shape: tuple[int, int, int]) -> list[Perturba
 
 
 def perturbed(data: ImageSet, spec: str, seed: int) -> ImageSet:
-    """``data`` with every image changed as ``spec`` says."""
-    steps = parse_perturbations(spec, data.shape)
-    pixels = torch.from_numpy(data.images.copy())
-    rows = max(1, _VALUES // pixels[0].numel())
-    changed = np.concatenate([_applied(part, steps, seed) for part in torch.split(pixels, rows)])
-    changed.setflags(write=False)
-    return ImageSet(changed, data.labels, data.class_names, f"{data.name}, {spec}", data.indices)
+    """``data`` with every image changed as ``spec`` says; lazily, where they are read lazily."""
+    steps, name = parse_perturbations(spec, data.shape), f"{data.name}, {spec}"
+    if isinstance(images := data.images, LazyImages):
+        read = partial(_one_applied, images.read, steps, seed)
+        changed: UInt8Array | LazyImages = replace(images, read=read)
+    else:
+        pixels = torch.from_numpy(images.copy())
+        rows = max(1, _VALUES // pixels[0].numel())
+        changed = np.concatenate([_applied(part, steps, seed) for part in torch.split(pixels, rows)])
+        changed.setflags(write=False)
+    return ImageSet(changed, data.labels, data.class_names, name, data.indices)
+
+
+def _one_applied(read: Callable[[int], UInt8Array], steps: list[Perturbation], seed: int, position: int) -> UInt8Array:
+    """The image that ``read`` gives, changed."""
+    changed: UInt8Array = _applied(torch.from_numpy(read(position).copy())[None], steps, seed)[0]
+    return changed
 
 
 def _applied(pixels: Tensor, steps: list[Perturbation], seed: int) -> UInt8Array:

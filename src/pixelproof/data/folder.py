@@ -22,7 +22,7 @@ def load_folder(folder: Path, size: int | None = None) -> ImageSet:
     """
     classes = _classes(folder)
     files = [(path, label) for label, each in enumerate(classes) for path in _images_in(each)]
-    images = read_pictures(((str(path), path) for path, _ in files), size)
+    images = read_pictures([path for path, _ in files], size)
     labels = np.array([label for _, label in files], np.int64)
     return ImageSet(images, labels, tuple(each.name for each in classes), folder.resolve().name)
 

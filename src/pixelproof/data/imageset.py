@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelproof.data.lazy import LazyImages
 from pixelproof.errors import DataError
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -26,17 +27,21 @@ class ImageSet:
     K names, ``indices`` the N positions of the images in the source they were cut from. The arrays are
     read-only and contiguous; they are copied unless nobody can write to what was given (a read-only array
     over read-only memory), so loaders hand over big sets without a second copy, and a slice shares memory.
+    Of sets that are bigger still, ``images`` are ``LazyImages``, which are read when they are asked for.
     Raises ``DataError`` when shapes, types or labels do not fit.
     """
 
-    images: UInt8Array
+    images: UInt8Array | LazyImages
     labels: Int64Array
     class_names: tuple[str, ...]
     name: str = "images"
     indices: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
-        images, labels = _checked_images(self.images), _checked_labels(self.labels)
+        images = self.images
+        if not isinstance(images, LazyImages):
+            images = _frozen(_checked_images(images))
+        labels = _checked_labels(self.labels)
         if len(images) != len(labels):
             raise DataError(f"There are {len(images)} images but {len(labels)} labels; give one label an image.")
         _check_classes(labels, self.class_names)
@@ -46,7 +51,7 @@ class ImageSet:
                 f"There are {len(images)} images but source indices of shape {indices.shape}; give one "
                 "index an image, or none at all."
             )
-        object.__setattr__(self, "images", _frozen(images))
+        object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", _frozen(labels))
         object.__setattr__(self, "indices", _frozen(indices))
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
@@ -67,15 +72,22 @@ class ImageSet:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over shape, pixels, labels and names: what identifies the data, from whatever file."""
+        """SHA-256 over shape, pixels, labels and names: what identifies the data, from whatever file.
+
+        Each image is read once for it. Raises ``DataError`` when one cannot be.
+        """
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
-        digest.update(self.images.data)
+        for image in self.images:
+            digest.update(image.data)
         digest.update(self.labels.data)
         return digest.hexdigest()
 
     def take(self, positions: Sequence[int] | Int64Array | slice) -> ImageSet:
         """The images at ``positions``, in that order, remembering where they stood in the source."""
-        images, labels, indices = self.images[positions], self.labels[positions], self.indices[positions]
+        labels, indices = self.labels[positions], self.indices[positions]
+        if isinstance(self.images, LazyImages):
+            return ImageSet(self.images.take(positions), labels, self.class_names, self.name, indices)
+        images = self.images[positions]
         images.setflags(write=False)  # fresh from indexing, or a view of read-only memory: no second copy needed
         return ImageSet(images, labels, self.class_names, self.name, indices)
 

@@ -1,13 +1,16 @@
 """Picture files read one by one, whatever list they come from, all to one size."""
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from math import prod
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.data.lazy import LazyImages
 from pixelproof.errors import DataError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -16,53 +19,82 @@ GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA")
 
 
-def read_pictures(files: Iterable[tuple[str, Path | BinaryIO]], size: int | None) -> UInt8Array:
-    """The pictures, each by its name, as uint8 N×H×W×C: grey (C = 1) when all are, otherwise RGB.
+#: Bytes of pixels that are held; the pictures of a bigger set are read whenever they are asked for.
+HELD = 256 * 2**20
+
+
+class PictureFile(Protocol):
+    """A path, or what is like one: ``str`` of it names it to people."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO: ...
+
+
+def read_pictures(files: Sequence[PictureFile], size: int | None) -> UInt8Array | LazyImages:
+    """The pictures as uint8 N×H×W×C: grey (C = 1) when all are, otherwise RGB; lazy where they are more than ``HELD``.
 
     They are all of one size, or, with a ``size``, of any, and then the middle square of each is resized to
     ``size``×``size`` (bilinear, antialiased). Raises ``DataError`` naming the file when one is corrupt, of another
-    size, of more than 8 bits, or transparent.
+    size, of more than 8 bits, or transparent; of what is lazy only the heads are looked at now, the rest when read.
     """
-    names, images = [], []
-    for name, file in files:
-        names.append(name)
-        images.append(read_picture(name, file, size))
-    if not images:
-        raise DataError("There are no pictures; expected one at least.")
-    for name, image in zip(names, images, strict=True):
-        if image.size != images[0].size:
-            raise DataError(
-                f"All images must have one size, but {names[0]} is {images[0].width}×{images[0].height} and {name} is "
-                f"{image.width}×{image.height}; resize them to what the model expects, or add ,size=N."
-            )
-    grey = all(image.mode == "L" for image in images)
-    found = np.empty((len(images), images[0].height, images[0].width, 1 if grey else 3), np.uint8)
-    for place in found[::-1]:  # each picture is let go of as it is copied, so that there are never two of all
-        pixels = np.asarray(images.pop().convert("L" if grey else "RGB"))
-        place[...] = pixels[..., None] if grey else pixels
+    shape = _shape(files, size)
+    lazy = LazyImages(partial(_pixels, files, shape[2] == 1, size), np.arange(len(files)), shape)
+    if prod(lazy.shape) > HELD:
+        return lazy
+    found = lazy[:]
     found.setflags(write=False)
     return found
 
 
-def read_picture(name: str, file: Path | BinaryIO, size: int | None = None) -> Image.Image:
+def _shape(files: Sequence[PictureFile], size: int | None) -> tuple[int, int, int]:
+    """Height, width and channels of all pictures, by their heads."""
+    if not len(files):
+        raise DataError("There are no pictures; expected one at least.")
+    grey, first = True, (0, 0)
+    for k, file in enumerate(files):
+        with _opened(file) as image:
+            grey &= image.mode in GREY
+            first = first if k else image.size
+            if size is None and image.size != first:
+                raise DataError(
+                    f"All images must have one size, but {files[0]} is {first[0]}×{first[1]} and {file} is "
+                    f"{image.width}×{image.height}; resize them to what the model expects, or add ,size=N."
+                )
+    width, height = first if size is None else (size, size)
+    return height, width, 1 if grey else 3
+
+
+def _pixels(files: Sequence[PictureFile], grey: bool, size: int | None, k: int) -> UInt8Array:
+    """Picture ``k`` as uint8 H×W×C."""
+    pixels: UInt8Array = np.asarray(read_picture(files[k], size).convert("L" if grey else "RGB"))
+    return pixels[..., None] if grey else pixels
+
+
+def read_picture(file: PictureFile, size: int | None = None) -> Image.Image:
     """One picture, grey (mode L) or RGB; its middle square at ``size``, if that is given. Raises ``DataError``."""
+    with _opened(file) as image:
+        image.load()
+        if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+            raise DataError(f"{file} has transparent pixels; expected opaque images, so flatten it.")
+        plain = image.convert("L" if image.mode in GREY else "RGB")
+    return plain if size is None else middle(plain, (size, size))
+
+
+@contextmanager
+def _opened(file: PictureFile) -> Iterator[Image.Image]:
+    """A picture whose head is read; what is wrong with it then or later is a ``DataError``."""
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with file.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
             if image.mode not in GREY + _COLOUR:
                 raise DataError(
-                    f"{name} has {image.mode} pixels; expected grey or RGB with 8 bits a channel, so convert it."
+                    f"{file} has {image.mode} pixels; expected grey or RGB with 8 bits a channel, so convert it."
                 )
-            image.load()
-            if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-                raise DataError(f"{name} has transparent pixels; expected opaque images, so flatten it.")
-            plain = image.convert("L" if image.mode in GREY else "RGB")
+            yield image
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(
-            f"{name} cannot be read as an image ({error}); expected a whole image, so replace or remove it."
+            f"{file} cannot be read as an image ({error}); expected a whole image, so replace or remove it."
         ) from error
-    return plain if size is None else middle(plain, (size, size))
 
 
 def middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -36,7 +36,7 @@ def load_csv(path: Path, size: int | None = None) -> ImageSet:
         if not place.is_file():
             raise DataError(f"Line {number} of {path} names {place}, which is not there; check its path.")
     labels, names = read_texts([row[label] for row in rows])
-    return ImageSet(read_pictures(((str(each), each) for each in places), size), labels, names, path.stem)
+    return ImageSet(read_pictures(places, size), labels, names, path.stem)
 
 
 def _column(path: Path, columns: list[str], known: tuple[str, ...]) -> str:

@@ -2,7 +2,9 @@
 
 import io
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pixelproof.data.imageset import ImageSet
 from pixelproof.data.labels import read_texts
@@ -21,15 +23,18 @@ def load_webdataset(path: Path, size: int | None = None) -> ImageSet:
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}; expected a tar file of pictures and labels.")
-    samples: dict[str, dict[str, bytes]] = {}
+    samples: dict[str, dict[str, _Part]] = {}
     try:
+        plain = _is_plain(path)
         with tarfile.open(path) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream is not None:
                     folder, _, name = member.name.rpartition("/")
                     key, _, suffix = name.partition(".")
-                    samples.setdefault(f"{folder}/{key}", {})[suffix.lower()] = stream.read()
+                    content = None if plain else stream.read()
+                    part = _Part(f"{member.name} of {path}", path, member.offset_data, member.size, content)
+                    samples.setdefault(f"{folder}/{key}", {})[suffix.lower()] = part
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(f"{path} cannot be read as a tar file ({error}); expected a whole one.") from error
     pictures, texts = [], []
@@ -41,9 +46,37 @@ def load_webdataset(path: Path, size: int | None = None) -> ImageSet:
                 f"The sample {key.strip('/')} of {path} has {', '.join(parts)}; expected a picture "
                 f"({', '.join(SUFFIXES)}) and a label ({', '.join(LABELS)})."
             )
-        pictures.append((f"{key.strip('/')}.{picture} of {path}", io.BytesIO(parts[picture])))
-        texts.append(parts[label].decode("utf-8", "replace").strip())
+        pictures.append(parts[picture])
+        texts.append(parts[label].open("rb").read().decode("utf-8", "replace").strip())
     if not pictures:
         raise DataError(f"{path} is empty; expected pictures and labels.")
     labels, names = read_texts(texts)
     return ImageSet(read_pictures(pictures, size), labels, names, path.stem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A file in an archive: ``size`` bytes from ``start`` on, or its ``content`` where the archive is compressed."""
+
+    name: str
+    archive: Path
+    start: int
+    size: int
+    content: bytes | None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self, mode: str) -> BinaryIO:
+        if self.content is not None:
+            return io.BytesIO(self.content)
+        with self.archive.open(mode) as stream:
+            stream.seek(self.start)
+            return io.BytesIO(stream.read(self.size))
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether the archive is not compressed: its magic number is where it is in a tar file."""
+    with path.open("rb") as stream:
+        stream.seek(257)
+        return stream.read(5) == b"ustar"

@@ -63,15 +63,15 @@ def restore(
 
 def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, settings: Settings) -> list[tuple[Sample, bool]]:
     """A sample for each position, and whether it is classified correctly and can be attacked."""
-    pixels = torch.from_numpy(data.images[positions]).to(scorer.device).float()
-    scores = scorer(pixels)
+    images = data.images[positions]
+    scores = scorer(torch.from_numpy(images).to(scorer.device).float())
     predicted = classes(scores).tolist()
     confidences = scores.double().softmax(1)
     targets = _targets(scores, data, positions, settings)
     batch: list[tuple[Sample, bool]] = []
     for k, position in enumerate(positions.tolist()):
         label = int(data.labels[position])
-        image, index = data.images[position], int(data.indices[position])
+        image, index = images[k].copy(), int(data.indices[position])  # or it would keep the whole batch
         sample = Sample(index, image, label, targets[k], float(confidences[k, label]), scores[k].clone())
         batch.append((sample, predicted[k] == label and targets[k] != label))
     return batch

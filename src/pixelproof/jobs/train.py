@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -160,7 +161,7 @@ class _Trainer:
     ) -> None:
         self.network, self.recipe, self.seed, self.device, self.mixed = network, recipe, seed, device, mixed
         self.adversary, self.teacher = adversary, teacher
-        self.images = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).to(device)
+        self.images = torch.from_numpy(np.array(data.images)).permute(0, 3, 1, 2).to(device)
         self.labels = torch.from_numpy(data.labels.copy()).to(device)
         self.steps = max(1, len(data) // recipe.batch_size)
         self.epoch = 0

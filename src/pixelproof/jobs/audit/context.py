@@ -172,7 +172,7 @@ class Samples:
     @cached_property
     def images(self) -> Tensor:
         """The samples, float32 N×C×H×W in [0, 1] on the device."""
-        return to_images(self.chosen.images.copy(), self.device)
+        return to_images(np.array(self.chosen.images), self.device)
 
     @cached_property
     def labels(self) -> Tensor:

@@ -104,7 +104,7 @@ class PerturbJob(Job):
     @cached_property
     def _subject(self) -> AskedImages:
         chosen = self._chosen
-        images = to_unit(torch.from_numpy(chosen.images.copy()).to(self.device))
+        images = to_unit(torch.from_numpy(np.array(chosen.images)).to(self.device))
         return AskedImages(self._scorer, images.contiguous(), torch.from_numpy(chosen.labels.copy()).to(self.device))
 
     @cached_property

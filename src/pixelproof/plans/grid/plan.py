@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import torch
 
 from pixelproof.attacks.named import parse_attack
@@ -74,7 +75,7 @@ def _rehearse(models: Iterable[Classifier], defences: tuple[str, ...], one: Imag
 
 def _on_device(data: ImageSet, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Images float32 N×C×H×W in [0, 1], and labels."""
-    images = to_unit(torch.from_numpy(data.images.copy()).to(device))
+    images = to_unit(torch.from_numpy(np.array(data.images)).to(device))
     return images, torch.from_numpy(data.labels.copy()).to(device)
 
 

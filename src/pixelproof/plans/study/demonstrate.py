@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from pixelproof.data.imageset import UInt8Array
+from pixelproof.data.lazy import LazyImages
 from pixelproof.models.query import Predict
 from pixelproof.plans.study.false_adversarial import budgets, false_sample, flattest
 from pixelproof.plans.study.view import Demonstration, Found
@@ -16,7 +17,7 @@ Ask = Callable[[Sequence[UInt8Array]], tuple[int, ...]]  # a network's answers, 
 _TRIED = 32  # images asked about at once
 
 
-def flattest_right(images: UInt8Array, labels: Sequence[int], predict: Predict) -> int | None:
+def flattest_right(images: UInt8Array | LazyImages, labels: Sequence[int], predict: Predict) -> int | None:
     """The position of the image nearest to one colour of those that the network classifies correctly; None: of none."""
     order = flattest(images)
     for start in range(0, len(order), _TRIED):

@@ -10,6 +10,7 @@ Without a limit to where an image may change, the whole budget goes into taking 
 towards one colour. Nothing but the image is needed, so what comes out says nothing of any network.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
 
@@ -81,8 +82,8 @@ def channel_sum_l2(image: UInt8Array, clean: UInt8Array) -> float:
     return sqrt(int((change**2).sum()))
 
 
-def flattest(images: UInt8Array) -> list[int]:
-    """Positions of ``images`` N×H×W×C, the one nearest to a single colour first; equals in their order."""
+def flattest(images: Iterable[UInt8Array]) -> list[int]:
+    """Positions of ``images``, each H×W×C, the one nearest to a single colour first; equals in their order."""
     squares = [_squared_to(image, nearest_colour(image)) for image in images]
     return sorted(range(len(squares)), key=squares.__getitem__)
 

@@ -5,7 +5,8 @@ Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Pe
 under what happens to images by itself.
 """
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from math import sqrt
 from statistics import fmean
 from typing import Any
@@ -162,10 +163,10 @@ def fewer_runs(labels: Int64Array) -> float:
     return float(norm.cdf((runs + 0.5 - expected) / sqrt(variance)))
 
 
-def duplicates(images: UInt8Array) -> int:
-    """How many of ``images`` N×H×W×C equal an earlier one, pixel by pixel."""
-    flat = np.ascontiguousarray(images).reshape(len(images), -1)
-    return len(flat) - len(np.unique(flat.view(np.dtype((np.void, flat.shape[1]))).ravel()))
+def duplicates(images: Iterable[UInt8Array]) -> int:
+    """How many of ``images``, all H×W×C, equal an earlier one, pixel by pixel."""
+    digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
+    return len(digests) - len(set(digests))
 
 
 def perturbed(audit: AuditContext) -> dict[str, Rate]:
@@ -179,7 +180,8 @@ def perturbed(audit: AuditContext) -> dict[str, Rate]:
 
 def _measured(audit: AuditContext) -> dict[str, Any]:
     data = audit.data.take(audit.samples.order[: audit.effort.perturbed])
-    images, labels = to_images(data.images.copy(), audit.device), torch.from_numpy(data.labels.copy()).to(audit.device)
+    images = to_images(np.array(data.images), audit.device)
+    labels = torch.from_numpy(data.labels.copy()).to(audit.device)
     subject = AskedImages(Scorer(audit.decision.classifier, BATCH, audit.device), images, labels)
     right = {"none": int((subject.answers(subject.images) == labels).sum())}
     for name, strength in _BENIGN:
