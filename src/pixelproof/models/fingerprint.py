@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from pixelproof.errors import ModelError
 
+_NORM = re.compile(r"((?:Batch|Instance|Group|Layer)Norm\w*\(.*affine=(True|False))(?!, bias=)")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs from process to process
 
 
@@ -24,7 +25,7 @@ def module_fingerprint(module: nn.Module) -> str:
     be read; that of torch's and pixelproof's does not. Raises ``ModelError`` for lazy weights that have no shape yet.
     """
     digest = hashlib.sha256(f"{type(module).__qualname__}\n".encode())
-    digest.update(_ADDRESS.sub("", repr(module)).encode())
+    digest.update(_structure(module).encode())
     for source in sorted(_own_sources(module)):
         digest.update(source.encode())
     state = dict(_named_tensors(module))
@@ -43,6 +44,11 @@ def file_fingerprint(path: Path) -> str:
     """SHA-256 of the file at ``path``."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _structure(module: nn.Module) -> str:
+    """``module`` as torch 2.13 prints it; before, layers that normalise did not say that they have a bias."""
+    return _NORM.sub(r"\1, bias=\2", _ADDRESS.sub("", repr(module)))
 
 
 def _own_sources(module: nn.Module) -> set[str]:
