@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pixelproof.corruptions.suites import perturbed
-from pixelproof.data import ImageSet, load_data, pictures
+from pixelproof.data import ImageSet, lazy, load_data
 from pixelproof.data.lazy import LazyImages
 from pixelproof.errors import DataError
 from pixelproof.runs import RunStore
@@ -63,44 +63,44 @@ def spec(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "HELD", 0)
+    monkeypatch.setattr(lazy, "HELD", 0)
 
 
 def lazily(spec: str, monkeypatch: pytest.MonkeyPatch) -> ImageSet:
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "HELD", 0)
+        patch.setattr(lazy, "HELD", 0)
         data = load_data(spec)
     assert isinstance(data.images, LazyImages)
     return data
 
 
 def test_they_are_the_images_that_are_held(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, lazy = load_data(spec), lazily(spec, monkeypatch)
+    held, unread = load_data(spec), lazily(spec, monkeypatch)
     assert isinstance(held.images, np.ndarray)
-    assert (lazy.shape, len(lazy), lazy.images.shape) == (held.shape, len(held), held.images.shape)
-    assert lazy.content_hash == held.content_hash
+    assert (unread.shape, len(unread), unread.images.shape) == (held.shape, len(held), held.images.shape)
+    assert unread.content_hash == held.content_hash
     for key in (2, -1, slice(1, 4), [5, 0, 0], np.array([3, 1])):
-        assert np.array_equal(lazy.images[key], held.images[key])
-    assert np.array_equal(np.array(lazy.images), held.images)
-    assert np.array_equal(list(lazy.images), list(held.images))
+        assert np.array_equal(unread.images[key], held.images[key])
+    assert np.array_equal(np.array(unread.images), held.images)
+    assert np.array_equal(list(unread.images), list(held.images))
 
 
 def test_a_part_is_lazy_too(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, lazy = (data.take([5, 2]).take(slice(1, 2)) for data in (load_data(spec), lazily(spec, monkeypatch)))
-    assert isinstance(lazy.images, LazyImages)
-    assert lazy.content_hash == held.content_hash
-    assert lazy.indices.tolist() == held.indices.tolist() == [2]
+    held, unread = (data.take([5, 2]).take(slice(1, 2)) for data in (load_data(spec), lazily(spec, monkeypatch)))
+    assert isinstance(unread.images, LazyImages)
+    assert unread.content_hash == held.content_hash
+    assert unread.indices.tolist() == held.indices.tolist() == [2]
     with pytest.raises(IndexError):
-        lazy.images[1]
+        unread.images[1]
 
 
 def test_perturbed_images_are_lazy_and_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = folder(tmp_path)
     for name in ("rotation(20)", "jpeg-compression(2)+gaussian-noise(2)"):
-        held, lazy = (perturbed(data, name, 3) for data in (load_data(spec), lazily(spec, monkeypatch)))
-        assert isinstance(lazy.images, LazyImages)
-        assert lazy.name == held.name
-        assert lazy.content_hash == held.content_hash
+        held, unread = (perturbed(data, name, 3) for data in (load_data(spec), lazily(spec, monkeypatch)))
+        assert isinstance(unread.images, LazyImages)
+        assert unread.name == held.name
+        assert unread.content_hash == held.content_hash
 
 
 def test_they_are_read_when_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,8 +144,8 @@ def test_an_assessment_of_them_is_the_same(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / "set" / f"{k} {name}").mkdir(exist_ok=True)
         Image.fromarray(pixels.images[20 + k]).save(tmp_path / "set" / f"{k} {name}" / "z.png")
     told = []
-    for held in (pictures.HELD, 0):
-        monkeypatch.setattr(pictures, "HELD", held)
+    for held in (lazy.HELD, 0):
+        monkeypatch.setattr(lazy, "HELD", held)
         out = tmp_path / str(held)
         options = ("--samples", 2, "--attacks", "threshold", "--search", "de", "--levels", 3, "--max-queries", 40)
         assert cli("assess", "--model", "zoo:resnet20", "--data", f"folder:{tmp_path / 'set'}", *options, "--out", out)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelproof.data import ImageSet, load_data
+from pixelproof.data import ImageSet, lazy, load_data
 from pixelproof.errors import DataError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
@@ -109,7 +109,7 @@ def test_a_tar_file_that_lacks_something_is_said(folder: Path, files: dict[str, 
         load_data(tar(folder, files))
 
 
-def test_a_dataset_that_was_saved(tmp_path: Path) -> None:
+def test_a_dataset_that_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -119,7 +119,13 @@ def test_a_dataset_that_was_saved(tmp_path: Path) -> None:
         saved.save_to_disk(tmp_path / "plain")
         datasets.DatasetDict({"test": saved}).save_to_disk(tmp_path / "split")
         for name in ("plain", "split"):
-            is_all(load_data(f"hf:{tmp_path / name},label=kind"), NAMES)
+            held = load_data(f"hf:{tmp_path / name},label=kind")
+            is_all(held, NAMES)
+            with monkeypatch.context() as patch:
+                patch.setattr(lazy, "HELD", 0)
+                unread = load_data(f"hf:{tmp_path / name},label=kind")
+            assert isinstance(unread.images, lazy.LazyImages)
+            assert unread.content_hash == held.content_hash
         with pytest.raises(DataError, match="has no split train, only test; add ,split=NAME"):
             load_data(f"hf:{tmp_path / 'split'},split=train,label=kind")
         with pytest.raises(DataError, match=r"There is no parameter column for .*; expected split, image, label"):

@@ -145,6 +145,17 @@ def test_modules_of_other_precision_are_fed_their_own():
     assert scores.dtype == torch.float32
 
 
+def test_fingerprint_is_the_same_under_every_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before 2.13 a layer that normalises did not print that it has a bias; what else it prints counts."""
+    first = TorchClassifier(_net()).fingerprint
+    before = (
+        "{num_features}, eps={eps}, momentum={momentum}, affine={affine}, track_running_stats={track_running_stats}"
+    )
+    for text, same in ((before, True), (before.replace("eps={eps}", "eps=0.1"), False)):
+        monkeypatch.setattr(nn.BatchNorm2d, "extra_repr", lambda self, text=text: text.format(**vars(self)))
+        assert (TorchClassifier(_net()).fingerprint == first) is same
+
+
 def test_fingerprint_sees_weights_buffers_and_structure_but_not_layout():
     first = TorchClassifier(_net()).fingerprint
     assert TorchClassifier(_net()).fingerprint == first

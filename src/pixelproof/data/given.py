@@ -47,7 +47,7 @@ def as_image_set(
         images, labels = _columns(images, image_column, label_column)
         name = "dataset"
     elif isinstance(images, (list, tuple)):
-        images = [_array(each) for each in images]
+        images = [as_array(each) for each in images]
     numbers, names = read_labels(_numbers(labels), class_names)
     return ImageSet(read_images(_stacked(images)), numbers, names, name)
 
@@ -56,8 +56,8 @@ def _columns(data: Any, image_column: str | None, label_column: str | None) -> t
     images, labels = [], []
     for item in _items(data):
         if isinstance(item, Mapping):
-            images.append(item[_column(item, image_column, IMAGE_COLUMNS, "images")])
-            labels.append(item[_column(item, label_column, LABEL_COLUMNS, "labels")])
+            images.append(item[column_of(item, image_column, IMAGE_COLUMNS, "images")])
+            labels.append(item[column_of(item, label_column, LABEL_COLUMNS, "labels")])
         elif isinstance(item, (tuple, list)) and (len(item) == 2 or _is_maite_datum(item)):
             images.append(item[0])
             labels.append(item[1])
@@ -68,7 +68,7 @@ def _columns(data: Any, image_column: str | None, label_column: str | None) -> t
             )
     if not images:
         raise DataError("The dataset is empty; expected images with their labels.")
-    return [_array(each) for each in images], labels
+    return [as_array(each) for each in images], labels
 
 
 def _items(data: Any) -> Iterator[Any]:
@@ -105,7 +105,8 @@ def _of_batches(loader: Iterable[Any]) -> Iterator[Any]:
             yield from zip(*batch, strict=True)
 
 
-def _column(item: Mapping[str, Any], named: str | None, usual: Sequence[str], what: str) -> str:
+def column_of(item: Mapping[str, Any], named: str | None, usual: Sequence[str], what: str) -> str:
+    """The column of ``item`` that is ``named``, or has one of the ``usual`` names. Raises ``DataError``."""
     found = [each for each in usual if each in item] if named is None else [each for each in (named,) if each in item]
     if not found:
         raise DataError(
@@ -130,7 +131,7 @@ def class_names_of(data: Any, label_column: str | None = None) -> Sequence[str] 
     return list(map(str, classes)) if isinstance(classes, (list, tuple)) and len(classes) > 1 else None
 
 
-def _array(image: object) -> Any:
+def as_array(image: object) -> Any:
     """One image as an array; palettes become colours, transparent pictures are refused."""
     if not isinstance(image, Image.Image):
         return np.asarray(_on_cpu(image))

@@ -2,10 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+#: Bytes of pixels that are held; the images of a bigger set are read whenever they are asked for.
+HELD = 256 * 2**20
+
+
+def fits(shape: Sequence[int]) -> bool:
+    """Whether images uint8 of ``shape`` are few or small enough to be held."""
+    return prod(shape) <= HELD
 
 
 @dataclass(frozen=True, eq=False)

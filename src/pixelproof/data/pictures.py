@@ -3,24 +3,19 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from math import prod
 from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.data.lazy import LazyImages
+from pixelproof.data.lazy import LazyImages, fits
 from pixelproof.errors import DataError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA")
-
-
-#: Bytes of pixels that are held; the pictures of a bigger set are read whenever they are asked for.
-HELD = 256 * 2**20
 
 
 class PictureFile(Protocol):
@@ -30,7 +25,7 @@ class PictureFile(Protocol):
 
 
 def read_pictures(files: Sequence[PictureFile], size: int | None) -> UInt8Array | LazyImages:
-    """The pictures as uint8 N×H×W×C: grey (C = 1) when all are, otherwise RGB; lazy where they are more than ``HELD``.
+    """The pictures as uint8 N×H×W×C: grey (C = 1) when all are, otherwise RGB; lazy where that does not fit.
 
     They are all of one size, or, with a ``size``, of any, and then the middle square of each is resized to
     ``size``×``size`` (bilinear, antialiased). Raises ``DataError`` naming the file when one is corrupt, of another
@@ -38,7 +33,7 @@ def read_pictures(files: Sequence[PictureFile], size: int | None) -> UInt8Array 
     """
     shape = _shape(files, size)
     lazy = LazyImages(partial(_pixels, files, shape[2] == 1, size), np.arange(len(files)), shape)
-    if prod(lazy.shape) > HELD:
+    if not fits(lazy.shape):
         return lazy
     found = lazy[:]
     found.setflags(write=False)
