@@ -1,9 +1,9 @@
-"""Rewrite the marked blocks of README.md from results/ and the zoo's cards.
+"""Rewrite the marked blocks of README.md and docs/installs.md from results/ and the zoo's cards.
 
 Usage: python tools/readme.py [--check]
 
 A block stands between `<!-- results:NAME -->` and `<!-- end -->`. With --check nothing is written; the exit code is 1
-where README and results disagree.
+where they and the results disagree.
 """
 
 import ast
@@ -17,7 +17,7 @@ from typing import Any
 from pixelproof.zoo.registry import ZOO
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "installs.md")
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
 ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
 NORMS = {"few-pixel": "L0", "threshold": "L∞"}
@@ -426,6 +426,17 @@ def _proof_line(row: dict[str, Any], rows: Rows) -> str:
     )
 
 
+def installs() -> str:
+    """What the tests said in other environments."""
+    path = ROOT / "results" / "installs.json"
+    names = ("python", "torch", "numpy", "scipy", "pillow", "pydantic", "typer", "passed", "failed", "skipped")
+    lines = [f"| command | {' | '.join(names)} |", "|---|" + "---|" * 7 + "---:|" * 3]
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    return "\n".join(
+        [*lines, *(f"| `{row['command']}` | {' | '.join(f'{row[name]}' for name in names)} |" for row in rows)]
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -442,6 +453,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "thesis": thesis,
     "audit-kit": audit_kit,
     "proofs": proofs,
+    "installs": installs,
 }
 
 
@@ -456,13 +468,15 @@ def rendered(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write README.md, or only compare."""
-    before = README.read_text("utf-8")
-    after = rendered(before)
-    if "--check" in arguments:
-        return int(before != after)
-    README.write_text(after, "utf-8")
-    return 0
+    """Write the pages, or only compare."""
+    stale = False
+    for page in PAGES:
+        before = page.read_text("utf-8")
+        after = rendered(before)
+        stale |= before != after
+        if "--check" not in arguments:
+            page.write_text(after, "utf-8")
+    return int(stale and "--check" in arguments)
 
 
 if __name__ == "__main__":
