@@ -68,13 +68,16 @@ def preflight(
 ) -> Preflight:
     """Look for wrong wiring: ask ``classifier`` about up to ``limit`` images, spread evenly over the set.
 
-    A slow model is asked about fewer: at least ``FEW_IMAGES``, and no more once ``PATIENCE`` seconds have gone by.
+    A slow model is asked about fewer: at least ``FEW_IMAGES``, and no more once ``PATIENCE`` seconds have gone by. One
+    that seems no better than chance is asked about up to ``MOST_IMAGES`` before it is refused.
     ``gate`` is the accuracy (0 to 1) below which a warning is given. A kind of scores nobody gave is settled
     here; what goes through the model is counted in ``asked``. Raises ``ModelError`` when the scores are not finite,
     count too few classes, are the same for every image, are not of the kind declared, or, unless ``refuse_chance`` is
     False, are right no more often than chance; the sentence gives the likely reason if one is found.
     """
     check = _Check(classifier, data, batch_size, device, limit, asked)
+    if refuse_chance and check.checked == limit and not check.above_chance():  # so few images may be bad luck
+        check = _Check(classifier, data, batch_size, device, MOST_IMAGES, asked)
     check.refuse_unusable()
     hint = check.value_range()
     if refuse_chance:
@@ -191,7 +194,7 @@ class _Check:
         return torch.equal(self.scores, self.scores[:1].expand_as(self.scores))
 
     def refuse_chance(self, hint: Finding | None) -> None:
-        if self._above_chance() or self.checked < FEW_IMAGES:
+        if self.above_chance() or self.checked < FEW_IMAGES:
             return
         reason = (
             hint.message[:1].lower() + hint.message[1:]
@@ -203,7 +206,7 @@ class _Check:
             f"among {self.classes} classes; {reason}"
         )
 
-    def _above_chance(self) -> bool:
+    def above_chance(self) -> bool:
         return _tail(self.right, self.checked, 1 / self.classes) <= SIGNIFICANCE
 
     # What a reader of the report must know.
@@ -278,7 +281,7 @@ class _Check:
                 )
 
     def about_accuracy(self, gate: float) -> Iterator[Finding]:
-        if not self._above_chance():
+        if not self.above_chance():
             yield _warning(
                 "at-chance",
                 f"The model is right on {self._share(self.right)}, which cannot be told from chance among "
