@@ -1,5 +1,6 @@
 """How numbers and attacks are written, everywhere: in sentences, tables, figures and the terminal."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from math import inf
@@ -7,6 +8,7 @@ from math import inf
 FEW_PIXEL = "few-pixel"
 THRESHOLD = "threshold"
 NOTHING = "–"
+MINUS = "−"
 
 _ATTACKS = {FEW_PIXEL: "Few-pixel (L0)", THRESHOLD: "Threshold (L∞)"}
 _SEARCHES = {"de": "DE", "cma-es": "CMA-ES", "sep-cma-es": "sep-CMA-ES"}
@@ -15,12 +17,27 @@ _SAFE = {FEW_PIXEL: "pixel", THRESHOLD: "threshold"}
 
 def percent(share: float | None) -> str:
     """``12.0 %`` of a share in [0, 1]; a dash for None."""
-    return NOTHING if share is None else f"{100 * share:.1f} %"
+    return NOTHING if share is None else f"{minus(100 * share, '.1f')} %"
 
 
 def points(difference: float) -> str:
     """``12.0 points`` of a difference of shares in [0, 1]: of percentages, which itself is none."""
-    return f"{100 * difference:.1f} points"
+    return f"{minus(100 * difference, '.1f')} points"
+
+
+def minus(number: float | None, form: str = "g") -> str:
+    """``number`` formatted as ``form`` says, a negative one with a minus sign, which is no hyphen; a dash for None."""
+    return NOTHING if number is None else format(number, form).replace("-", MINUS)
+
+
+def minus_signs(text: str) -> str:
+    """``text`` with minus signs before its negative numbers, where it has hyphens."""
+    return re.sub(r"(?<![\w.)\]}-])-(?=\d)", MINUS, text)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """``[−0.38, 0.20]``; a dash where there is no interval."""
+    return NOTHING if low is None or high is None else f"[{minus(low, '.2f')}, {minus(high, '.2f')}]"
 
 
 def count(number: int | None) -> str:
@@ -33,7 +50,7 @@ def decimal(number: float | None) -> str:
     if number is None:
         return NOTHING
     digits = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
-    return f"{number:,.{digits}f}"
+    return minus(number, f",.{digits}f")
 
 
 def whole(number: float) -> str:
@@ -57,8 +74,14 @@ def attack_name(attack: str) -> str:
 
 
 def search_name(search: str) -> str:
-    """The search as the papers write it, ``CMA-ES``; a search not known here keeps its own name."""
-    return _SEARCHES.get(search, search)
+    """The search as the papers write it, ``CMA-ES``; a search not known here keeps its own name, ``method_name``."""
+    return _SEARCHES.get(search, method_name(search))
+
+
+def method_name(spec: str) -> str:
+    """An attack by name with its parameters, ``pgd(epsilon=8)``, without those left to the attack (``step=None``)."""
+    kept = re.sub(r",\w+=None\b", "", spec)
+    return re.sub(r"\(\w+=None\)", "", re.sub(r"\(\w+=None,", "(", kept))
 
 
 def safe_name(attack: str, threshold: int) -> str:

@@ -33,8 +33,8 @@ def test_scores_are_printed_and_written(cli: Cli, tmp_path: Path, monkeypatch: p
     assert "L∞, target least-likely" in answer.out
     assert beyond(answer.out) == []
     assert "Convergence: the mean was" in answer.out
-    assert answer.out.splitlines()[-1] == f"scores: {out / 'results.json'}"
-    table = answer.out.partition("CLEVER, ")[2].splitlines()[:-1]  # below the findings, above the path
+    assert answer.out.splitlines()[-2:] == [f"scores: {out / 'results.json'}", f"report: {out / 'report.html'}"]
+    table = answer.out.partition("CLEVER, ")[2].splitlines()[:-2]  # below the findings, above the paths
     assert max(map(len, table)) <= 80
     with RunStore.open(out) as run:
         result = clever_result(run)

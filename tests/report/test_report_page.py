@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+import re
 from pathlib import Path
 
 from markupsafe import Markup
@@ -9,7 +13,7 @@ from markupsafe import Markup
 from html_page import Page as Read
 from pixelproof.report import section
 from pixelproof.report.page import Page, write_page
-from pixelproof.report.section import Contents, Section, Tile
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.report.table import Column, Table
 from pixelproof.runs.record import Finding
 
@@ -18,7 +22,8 @@ SHORT = Table("short", "A short <one>", (Column("n", "integer"),), ((1,),))
 
 
 def page(*sections: Section | None, **options: str) -> Page:
-    return Page("test", "A <title>", sections, Contents((LONG, SHORT)), **options)
+    headline = Headline([Claim("It is <so>", "Because.", "bad")], [Tile("<1>", "label", "detail")])
+    return Page("test", "A <title>", headline, sections, Contents((LONG, SHORT)), **options)
 
 
 def test_the_frame_names_kind_title_and_status() -> None:
@@ -26,15 +31,45 @@ def test_the_frame_names_kind_title_and_status() -> None:
     assert "pixelproof test" in read.text
     assert {"class": "status done"} in read.all("span")
     assert {"class": "status open"} in Read(page(status="running").html()).all("span")
-    assert not Read(page().html()).all("span", "section")
+    assert not [span for span in Read(page().html()).all("span") if "status" in (span.get("class") or "")]
     assert "<title>A &lt;title&gt;</title>" in page().html()
 
 
+def test_the_first_screen_is_the_verdict_its_basis_and_the_numbers() -> None:
+    html = page(Section("a", "First", [])).html()
+    assert '<p class="said">It is &lt;so&gt;</p><p class="basis">Because.</p>' in html
+    assert '<span class="value">&lt;1&gt;</span>' in html
+    assert html.index('class="headline"') < html.index('id="a"')
+
+
 def test_sections_stand_in_order_and_none_nowhere() -> None:
-    bare = Section("bare", "", [section.prose("No heading.")])
-    read = Read(page(Section("a", "First", []), None, bare, Section("b", "Second", [], "study")).html())
-    assert read.all("section") == [{"aria-labelledby": "a"}, {"class": "study", "aria-labelledby": "b"}]
-    assert read.text.index("First") < read.text.index("No heading.") < read.text.index("Second")
+    folded = Section("c", "Third", [section.prose("Within.")], folded=True)
+    read = Read(page(Section("a", "First", []), None, Section("b", "Second", [], "study"), folded).html())
+    labelled = [each for each in read.all("section") if "aria-labelledby" in each]
+    assert labelled == [
+        {"aria-labelledby": "a"},
+        {"class": "study", "aria-labelledby": "b"},
+        {"aria-labelledby": "c"},
+    ]
+    assert read.all("details") == [{"class": "folded"}]
+    assert [link["href"] for link in read.all("a")][1:4] == ["#a", "#b", "#c"]
+
+
+def test_a_page_has_the_scripts_that_its_parts_need_and_allows_no_others() -> None:
+    plain = page(Section("a", "First", [SHORT.html()])).html()
+    (script,) = re.findall("<script>(.*?)</script>", plain, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', plain)
+    assert policy.split("; ") == [
+        "default-src &#39;none&#39;",
+        f"script-src &#39;sha256-{digest}&#39;",
+        "style-src &#39;unsafe-inline&#39;",
+        "img-src data:",
+        "base-uri &#39;none&#39;",
+        "form-action &#39;none&#39;",
+    ]
+    long = page(Section("a", "First", [Contents((LONG,)).rows("long")])).html()
+    assert len(re.findall("<script>", long)) == 3
 
 
 def test_everything_said_is_escaped_and_kept_together() -> None:
@@ -43,8 +78,7 @@ def test_everything_said_is_escaped_and_kept_together() -> None:
         "<p>5\u00a0% of &lt;b&gt; at th\u00a0=\u00a01</p><p><code>5\u00a0%</code></p>"
     )
     assert "&lt;u&gt;" in section.notice("info", "Word", "<u>")
-    summary = section.summary(["<i>"], tiles=[Tile("<1>", "label", "detail")])
-    assert all("<i>" not in part and "<1>" not in part for part in summary.parts)
+    assert all("<i>" not in part for part in section.summary(["<i>"]).parts)
 
 
 def test_findings_are_a_section_where_there_are_any() -> None:
@@ -54,12 +88,32 @@ def test_findings_are_a_section_where_there_are_any() -> None:
     assert "a run: It is odd." in found.parts[0]
 
 
-def test_long_tables_are_folded_and_missing_ones_are_nothing() -> None:
+def test_of_long_tables_the_first_rows_are_in_sight_and_all_are_there() -> None:
     contents = Contents((LONG, SHORT))
+    html = contents.rows("long")
+    assert len(Read(html).all("tr")) == 1 + 25
+    (data,) = re.findall('<script type="application/json">(.*?)</script>', html)
+    assert json.loads(data) == {
+        "columns": [{"name": "n", "key": "n", "number": True}],
+        "rows": [[str(k)] for k in range(41)],
+    }
+    assert "The first 25 of 41 rows" in html
+    assert "Its note." in html
+    assert contents.rows("short") == contents.table("short") == SHORT.html()
     assert contents.folded("long").startswith("<details><summary>A long one: 41 rows</summary>")
-    assert contents.folded("long").endswith('</details>\n<p class="note">Its note.</p>')
-    assert contents.folded("short") == contents.table("short") == SHORT.html()
-    assert contents.table("none") == contents.figures_of("none") == Markup()
+    assert contents.table("none") == contents.rows("none") == contents.figures_of("none") == Markup()
+
+
+def test_data_in_a_page_cannot_end_their_element() -> None:
+    rows = tuple((text,) for text in ["</script><b>", *map(str, range(50))])
+    html = section.rows(Table("nasty", "Nasty", (Column("text"),), rows))
+    assert html.count("</script>") == 1
+
+
+def test_columns_without_anything_are_left_out() -> None:
+    table = Table("t", "T", (Column("a"), Column("b"), Column("c")), (("x", None, None), (None, None, "y")))
+    assert [column.name for column in table.without_empty().columns] == ["a", "c"]
+    assert table.without_empty().rows == (("x", None), (None, "y"))
 
 
 def test_the_files_of_a_page(tmp_path: Path) -> None:

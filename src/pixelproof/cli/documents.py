@@ -105,7 +105,7 @@ def _audit(run: RunStore) -> None:
 
 
 def _clever(run: RunStore) -> None:
-    from pixelproof.report.clever import score_table, sentences
+    from pixelproof.report.clever import score_table, sentences, write_clever
     from pixelproof.results.clever import clever_result
 
     result = clever_result(run)
@@ -115,6 +115,7 @@ def _clever(run: RunStore) -> None:
     if run.folder is not None:
         _write_rows(run, result.rows())
         _point("scores", _folder(run) / "results.json")
+        _point("report", write_clever(result, _folder(run)))
 
 
 def _transfer(run: RunStore) -> None:
@@ -135,8 +136,10 @@ def figures_of(run: RunStore) -> Sequence[Figure]:
     """The figures of what ``run`` says; of some kinds there are none."""
     from pixelproof.report.assess import figures
     from pixelproof.report.audit import audit_page
+    from pixelproof.report.clever import clever_page
     from pixelproof.report.perturb import perturb_page
     from pixelproof.results.audit.view import audit_view
+    from pixelproof.results.clever import clever_result
     from pixelproof.results.perturb_view import perturb_view
 
     match run.manifest.job:
@@ -146,6 +149,8 @@ def figures_of(run: RunStore) -> Sequence[Figure]:
             return perturb_page(perturb_view(run)).contents.figures
         case "audit":
             return audit_page(audit_view(run)).contents.figures
+        case "clever":
+            return clever_page(clever_result(run)).contents.figures
     return ()
 
 

@@ -38,7 +38,6 @@ def compare(arguments: Sequence[str], *, force: bool = False) -> StudyView:
         return StudyView(
             kind="comparison",
             runs=runs,
-            no_transfer="A comparison reads runs and opens no model, so no network was shown the images of another.",
             differences=tuple(differences),
             demonstration=of_runs([run for _, _, run in opened]),
         )

@@ -13,10 +13,10 @@ from pixelproof.report import assess_tables as tables
 from pixelproof.report import section
 from pixelproof.report.assess_summary import summary
 from pixelproof.report.figure import Figure, write_drawings
-from pixelproof.report.gallery import gallery
+from pixelproof.report.gallery import all_broken, gallery
 from pixelproof.report.glossary import Word, words
 from pixelproof.report.page import Page, write_page
-from pixelproof.report.section import Contents, Section, Tile
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.report.status_tables import image_table, status_notes, status_table
 from pixelproof.report.table import Cell, Column, Table, write_forms
 from pixelproof.report.terminal import fragment, terminal_table
@@ -26,7 +26,7 @@ from pixelproof.results.intervals import Rate
 from pixelproof.results.levels import LevelRow
 from pixelproof.results.perturb_view import read_perturbations
 from pixelproof.results.status import LevelStatus
-from pixelproof.results.verdict import doubts, highest, verdict
+from pixelproof.results.verdict import highest, named, sentence, verdict
 from pixelproof.results.view import View, read
 from pixelproof.runs.database import FILE
 from pixelproof.runs.store import RunStore
@@ -68,11 +68,14 @@ def assess_page(run: RunStore) -> Page:
     """The page of ``run``, finished or not; equal for equal runs. Its figures are no files until asked for."""
     view = read(run)
     manifest, (statuses, curves, maps) = view.manifest, _drawn(view)
+    first = (curves or statuses)[:1]
+    statuses, curves = ([each for each in some if each not in first] for some in (statuses, curves))
     return Page(
         "robustness report",
         f"Robustness of {manifest.model.name} on {manifest.data.name}",
+        Headline(_claims(view), _tiles(view), first),
         (
-            section.summary(summary(view), tiles=_tiles(view)),
+            section.summary(summary(view)),
             section.findings(tables.by_gravity(manifest.findings)),
             _status(view, statuses),
             _minimal(view),
@@ -83,6 +86,7 @@ def assess_page(run: RunStore) -> Page:
             _classes(view, maps),
             _perturbations(run),
             _gallery(view, run),
+            _images(view),
             _reading(view),
             _details(view),
             _verify(view),
@@ -125,6 +129,31 @@ def _notices(view: View) -> list[Markup]:
     return [section.notice("warning", "Unfinished", text)]
 
 
+def _claims(view: View) -> list[Claim]:
+    """The verdict on each attack with levels; of a run without any, what attacks by name came to."""
+    if view.constraints:
+        return [_claim(view.statuses_of(attack)) for attack in view.constraints]
+    if not view.attempts:
+        return [Claim("Nothing is known yet", "No attack has finished on any image.", "open")]
+    rate = view.attempts[-1].fooled
+    style = "bad" if rate.successes else "open"
+    return [Claim(f"{rate.ratio} images broken by {_who(view.attempts[-1])}", summary(view)[0], style)]
+
+
+def _claim(levels: Sequence[LevelStatus]) -> Claim:
+    """How far images are proved or held, or that the lowest level is broken or undecided."""
+    name, tested = attack_name(levels[0].constraint), listed([str(level.threshold) for level in levels])
+    for verdicts, style in ((("proved",), "good"), (("proved", "held"), "")):
+        if (found := highest(levels, *verdicts)) is not None:
+            return _said(f"{name}: {verdicts[-1]} to th = {found.threshold}", found, tested, style)
+    word, style = ("broken", "bad") if verdict(levels[0]).startswith("broken") else ("undecided", "open")
+    return _said(f"{name}: {word} at th = {levels[0].threshold}", levels[0], tested, style)
+
+
+def _said(text: str, level: LevelStatus, tested: str, style: str) -> Claim:
+    return Claim(text, f"{named(level)} {sentence(level)}. Levels tested: {tested}.", style)
+
+
 def _tiles(view: View) -> list[Tile]:
     model = view.manifest.model
     clean = Rate(model.right, model.checked)
@@ -133,38 +162,16 @@ def _tiles(view: View) -> list[Tile]:
         threshold = outcomes.thresholds[0]
         label = f"fooled by {allowance(outcomes.attack, threshold)}"
         tiles.append(_attacked_tile(label, outcomes.rate(threshold)))
-    tiles += [_level_tile(view, attack) for attack in view.attacks]
-    for row in view.attempts[-1:]:  # the one attack by name, or the worst case over several
-        who = "any attack by name" if row.attack == WORST else row.attack
-        tiles.append(_attacked_tile(f"fooled by {who}", row.fooled))
-    return tiles
+    last = view.attempts[-1:]  # the one attack by name, or the worst case over several
+    return [*tiles, *(_attacked_tile(f"fooled by {_who(row)}", row.fooled) for row in last)]
+
+
+def _who(row: AttemptRow) -> str:
+    return "any attack by name" if row.attack == WORST else row.attack
 
 
 def _attacked_tile(label: str, rate: Rate) -> Tile:
     return Tile(percent(rate.value), label, f"{rate.ratio} attacked, {rate.interval}")
-
-
-def _level_tile(view: View, attack: str) -> Tile:
-    """How far it is proved or held, or that the lowest level is broken or undecided."""
-    levels = view.statuses_of(attack)
-    tested = f"levels tested: {', '.join(str(level.threshold) for level in levels)}"
-    for verdicts in (("proved",), ("proved", "held")):
-        if (found := highest(levels, *verdicts)) is not None:
-            return Tile(f"{verdicts[-1]} to th = {found.threshold}", attack_name(attack), _beside(found, tested))
-    lowest = levels[0]
-    word = "broken at" if verdict(lowest).startswith("broken") else "undecided at"
-    return Tile(f"{word} th = {lowest.threshold}", attack_name(attack), _beside(lowest, tested))
-
-
-def _beside(level: LevelStatus, tested: str) -> str:
-    """What must not be read without the tile's word."""
-    if (said := verdict(level)) == "proved":
-        return f"{count(level.proved)} of {plural(level.total, 'image')}; {tested}"
-    if said == "held":
-        return f"0 of {plural(level.total, 'image')} broken, at most {percent(level.broken.interval.high)}; {tested}"
-    if said.startswith("broken"):
-        return f"{count(level.broken.successes)} of {plural(level.total, 'image')} {said}; {tested}"
-    return f"{', '.join(doubts(level))}; {tested}"
 
 
 # Sections of results; None where the run has none of their kind.
@@ -174,9 +181,13 @@ def _status(view: View, figures: list[Figure]) -> Section | None:
     """The answer to the question: what is broken, proved and open at each level, and image by image."""
     if not view.statuses:
         return None
-    images = image_table(view)
-    every = section.folded(f"Image by image: {plural(len(images.rows), 'row')}", images.html())
-    return Section("status", "Broken, proved, open", [section.figures(figures), status_table(view).html(), every])
+    return Section("status", "Broken, proved, open", [section.figures(figures), status_table(view).html()])
+
+
+def _images(view: View) -> Section | None:
+    """Every image and what is known of it."""
+    table = image_table(view)
+    return Section("images", table.title, [section.rows(table)]) if table.rows else None
 
 
 def _minimal(view: View) -> Section | None:
@@ -235,15 +246,8 @@ def _classes(view: View, maps: list[Figure]) -> Section | None:
         return None
     classes, changes = tables.class_table(view), tables.change_table(view, _FREQUENT)
     shown = [changes.html()] if changes.rows else []
-    if view.many_classes:
-        beside = [section.folded(f"All {len(classes.rows)} attacked classes", classes.html()), *map(_block, shown)]
-    else:
-        beside = [section.part("side_by_side", [classes.html(), *shown], "side-by-side")]
-    return Section("classes", "Classes", [section.figures(maps), *beside])
-
-
-def _block(content: Markup) -> Markup:
-    return Markup("<div>{}</div>").format(content)
+    numbers = section.folded(f"{classes.title}: {plural(len(classes.rows), 'class', 'classes')}", section.rows(classes))
+    return Section("classes", "Classes", [section.figures(maps), *shown, numbers])
 
 
 def _perturbations(run: RunStore) -> Section | None:
@@ -265,7 +269,8 @@ def _gallery(view: View, run: RunStore) -> Section:
     if not levels:
         nothing = f"No image was fooled{'' if view.finished else ' yet'}, so there is nothing to show."
         return Section("gallery", "Gallery", [section.prose(nothing)])
-    return Section("gallery", "Gallery", [section.words("assess_gallery"), section.part("examples", levels)])
+    few = section.still(section.words("assess_gallery"), section.part("examples", levels))
+    return Section("gallery", "Gallery", [all_broken(view, run), few])
 
 
 # Sections on how to read, repeat and verify it.
@@ -277,7 +282,7 @@ def _reading(view: View) -> Section:
         section.subheading("Sources"),
         section.words("assess_sources"),
     )
-    return Section("reading", "How to read this report", shown)
+    return Section("reading", "How to read this report", shown, folded=True)
 
 
 def _meanings(view: View) -> list[tuple[str, str]]:
@@ -299,14 +304,14 @@ def _details(view: View) -> Section:
         tables.timing_table(view),
     )
     shown = section.part("side_by_side", [table.html() for table in found if table.rows], "details")
-    return Section("details", "Settings and environment", [shown])
+    return Section("details", "Settings and environment", [shown], folded=True)
 
 
 def _verify(view: View) -> Section:
     trust = " --trust-code" if view.manifest.spec.get("trust_code") else ""
     command = f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{trust}"
     how = section.words("assess_verify", view.folder, command, view.manifest.identity)
-    return Section("verify", "How to verify", [how])
+    return Section("verify", "How to verify", [how], folded=True)
 
 
 # In short, for a terminal and a notebook.

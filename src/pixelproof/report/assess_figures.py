@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.report.figure import COLOURS, OTHER_COLOUR, OTHER_SHADES, SHADES, WIDTH, Figure, in_percent
+from pixelproof.report.figure import COLOURS, OTHER_COLOUR, WIDTH, Figure, in_percent
 from pixelproof.results.curves import CurvePoint, accuracy_curves
 from pixelproof.results.minimal import MinimalThresholds
 from pixelproof.results.query_curves import QueryCurve, query_curves
@@ -21,6 +21,7 @@ _OTHER_DASH = [2, 2]
 _TICKS = (0, 1, 2, 3, 5, 10, 20, 50, 100, 200)
 _LINEAR_TO = 12  # a largest threshold up to which equal steps are readable
 _MOST_STEPS = 150  # corners kept of one line
+_PALEST = 0.4  # opacity of the line of the lowest level
 
 
 def curve_figures(view: View) -> list[Figure]:
@@ -185,7 +186,7 @@ def _query_figure(view: View, attack: str, curves: list[QueryCurve]) -> Figure:
     thresholds = sorted({c.threshold for c in curves})
     chart = (
         alt.Chart(alt.InlineData(values=[row for c in curves for row in _corners(c, domain)]))
-        .mark_line(interpolate="step-after", strokeWidth=2, clip=True)
+        .mark_line(interpolate="step-after", strokeWidth=2, clip=True, color=_colour(attack))
         .encode(
             x=alt.X(
                 "queries:Q",
@@ -194,10 +195,10 @@ def _query_figure(view: View, attack: str, curves: list[QueryCurve]) -> Figure:
                 axis=alt.Axis(values=_query_ticks(*domain), format="~s", grid=False),
             ),
             y=_share(_FOOLED),
-            color=alt.Color(
+            opacity=alt.Opacity(
                 "threshold:O",
                 title="Threshold th",
-                scale=alt.Scale(domain=thresholds, range=_line_shades(attack, len(thresholds))),
+                scale=alt.Scale(domain=thresholds, range=[_PALEST if len(thresholds) > 1 else 1, 1]),
                 legend=alt.Legend(direction="horizontal", columns=8, symbolType="stroke", symbolSize=300),
             ),
             detail="search:N",
@@ -243,14 +244,6 @@ def _query_ticks(low: int, high: int) -> list[int]:
     steps = (1,) if log10(high / low) >= 2 else (1, 2, 5)
     powers = [10**k for k in range(int(log10(high)) + 1)]
     return [step * power for power in powers for step in steps if low <= step * power <= high]
-
-
-def _line_shades(attack: str, number: int) -> list[str]:
-    """From a light but visible tint to the darkest, in equal steps."""
-    dark = SHADES.get(attack, OTHER_SHADES)[1]
-    parts = [int(dark[k : k + 2], 16) for k in (1, 3, 5)]
-    tints = [0.0] if number == 1 else [0.62 * (1 - k / (number - 1)) for k in range(number)]
-    return ["#" + "".join(f"{round(p + (255 - p) * tint):02x}" for p in parts) for tint in tints]
 
 
 def _query_alt(name: str, curves: list[QueryCurve]) -> str:

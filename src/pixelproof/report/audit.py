@@ -12,7 +12,7 @@ from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import all_audit_tables, bound, checkpoint_table, claim_sentences
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, status, write_page
-from pixelproof.report.section import Contents, Section, Tile
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.report.table import Column, Table
 from pixelproof.report.terminal import fragment, terminal_table
 from pixelproof.results.audit.checkpoint import CheckpointResult, Verdict
@@ -58,9 +58,8 @@ def audit_page(view: AuditView) -> Page:
     return Page(
         "audit",
         f"The robustness claim of {manifest.model.name}, reviewed",
+        Headline([_claim(view)], _tiles(view), _picture(view, drawn)),
         (
-            _judgement(view),
-            Section("tiles", "", [section.part("tiles", _tiles(view), True)]),
             Section("claim", "The claim", [section.prose(*claim_sentences(view.claim))]),
             Section("overview", "The checkpoints at a glance", [_part("overview", view.answers, SIGNS)]),
             _checkpoints(view, drawn),
@@ -68,8 +67,8 @@ def audit_page(view: AuditView) -> Page:
             _unmeasured(view),
             section.findings(view.findings, "What was noticed beforehand"),
             _details(view, contents),
-            Section("reading", "How to read this page", [section.words("audit_reading", SIGNS)]),
-            Section("sources", "Sources", [section.words("audit_sources")]),
+            Section("reading", "How to read this page", [section.words("audit_reading", SIGNS)], folded=True),
+            Section("sources", "Sources", [section.words("audit_sources")], folded=True),
         ),
         contents,
         facts=[
@@ -88,9 +87,15 @@ def _part(macro: str, *values: Any) -> Markup:
     return section.part(macro, *values, file="audit.html.j2")
 
 
-def _judgement(view: AuditView) -> Section:
-    title = _part("judgement_title", _OVERALL[view.verdict], view.judgement.title)
-    return Section("judgement", title, [section.prose(*view.judgement.sentences)], f"judgement {view.verdict}")
+def _claim(view: AuditView) -> Claim:
+    style = {"fail": "bad", "warn": "open", "pass": "good", "open": "open"}[view.verdict]
+    return Claim(f"{_OVERALL[view.verdict]} {view.judgement.title}", " ".join(view.judgement.sentences), style)
+
+
+def _picture(view: AuditView, drawn: dict[int, list[Figure]]) -> list[Figure]:
+    """The first figure of a checkpoint that fails, or else of any; it stands at its checkpoint too."""
+    found = [figure for each in (*view.failed, *view.answers) for figure in drawn[each.number]]
+    return [replace(figure, name=f"{figure.name}-first") for figure in found[:1]]
 
 
 def _tiles(view: AuditView) -> list[Tile]:
@@ -136,7 +141,7 @@ def _unmeasured(view: AuditView) -> Section | None:
 
 
 def _details(view: AuditView, contents: Contents) -> Section:
-    manifest, attacks = view.manifest, contents.table("audit-attacks")
+    manifest, attacks = view.manifest, contents.rows("audit-attacks")
     claim = Markup("<div>{}</div>").format(contents.table("audit-claim"))
     shown = (
         section.folded(f"Every attack made: {len(view.attacks)}", attacks) if attacks else Markup(),
@@ -148,7 +153,7 @@ def _details(view: AuditView, contents: Contents) -> Section:
         ),
         section.values("Environment", manifest.environment, "details"),
     )
-    return Section("details", "Attacks, settings and environment", shown, "study")
+    return Section("details", "Attacks, settings and environment", shown, "study", folded=True)
 
 
 def _identified(view: AuditView) -> dict[str, str]:

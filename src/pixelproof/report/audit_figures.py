@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import altair as alt
 
-from pixelproof.report.figure import WIDTH, Figure
+from pixelproof.report.figure import PAPER, WIDTH, Figure
 from pixelproof.results.audit.checkpoint import CheckpointResult, Plot
 from pixelproof.results.audit.view import AuditView
-from pixelproof.wording import decimal
+from pixelproof.wording import decimal, minus
 
 Row = Mapping[str, Any]
 
@@ -130,7 +130,7 @@ def _held(against: tuple[float, str], line: dict[str, Any], text: dict[str, Any]
 
 def _edged(chart: alt.Chart, colour: str, **place: Any) -> list[alt.Chart]:
     """Text that a white edge keeps legible over lines."""
-    edge = chart.mark_text(fontSize=11, stroke="white", strokeWidth=4, **place)
+    edge = chart.mark_text(fontSize=11, stroke=PAPER, strokeWidth=4, **place)
     return [edge, chart.mark_text(fontSize=11, color=colour, **place)]
 
 
@@ -222,7 +222,7 @@ def _in_words(plot: Plot, rows: Sequence[Row]) -> str:
         said = _said([(" ".join((str(row["name"]), row.get("group", ""))).strip(), row["y"]) for row in rows])
         return f"Bars of {plot.y}: {said}{_against(plot)}."
     parts = [
-        (name, _said([(f"at {row['x']:g}", row["y"]) for row in rows if row.get("line", "") == name]))
+        (name, _said([(f"at {minus(row['x'])}", row["y"]) for row in rows if row.get("line", "") == name]))
         for name in dict.fromkeys(row.get("line", "") for row in rows)
     ]
     said = "; ".join(f"{name}: {text}" if name else text for name, text in parts)
@@ -239,5 +239,6 @@ def _said(values: Sequence[tuple[str, float]]) -> str:
 
 
 def _against(plot: Plot) -> str:
-    held = [f"{label} at {value:g}" for value, label in (each for each in (plot.rule, plot.mark) if each is not None)]
+    lines = [each for each in (plot.rule, plot.mark) if each is not None]
+    held = [f"{label} at {minus(value)}" for value, label in lines]
     return f"; dashed: {', '.join(held)}" if held else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.results.claim import PaperClaim
 from pixelproof.results.intervals import Rate
-from pixelproof.wording import percent
+from pixelproof.wording import minus, percent
 
 
 def verdict_table(
@@ -44,4 +44,6 @@ def _explained(claim: PaperClaim) -> str:
 
 
 def _number(value: Rate | float) -> str:
-    return f"{percent(value.value)} ({value.ratio})" if isinstance(value, Rate) else f"{value:.2f}".removesuffix(".00")
+    if isinstance(value, Rate):
+        return f"{percent(value.value)} ({value.ratio})"
+    return minus(value, ".2f").removesuffix(".00")

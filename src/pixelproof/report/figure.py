@@ -1,5 +1,6 @@
 """A figure as a value: a Vega-Lite specification with its words, drawn without a browser by vl-convert."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from markupsafe import Markup
 
 from pixelproof.errors import InputError
 from pixelproof.files import write_whole
+from pixelproof.report.colours import themed
+from pixelproof.report.interactive import interactive
 from pixelproof.results.intervals import Rate
 
 WIDTH = 370  # px, so that no text falls below 11 px where a phone shrinks the figure to its screen
@@ -19,13 +22,14 @@ COLOURS = {
     "few-pixel": "#1b4f91",
     "threshold": "#cf6a12",
 }  # apart in hue for all eyes, in lightness on grey paper
-SHADES = {"few-pixel": ("#f1f5fb", "#0b2f66"), "threshold": ("#fdf3e7", "#7a3403")}
-OTHER_COLOUR, OTHER_SHADES = "#3d7a4a", ("#eff7f0", "#123d1c")
+SHADES = {"few-pixel": "#0b2f66", "threshold": "#7a3403"}  # of a map, where the share is 100 %
+OTHER_COLOUR, OTHER_SHADE = "#3d7a4a", "#123d1c"
+PAPER = "#ffffff"
 _ENLARGED = 1.2  # figures on a page, where there is room
 _FONT = "Helvetica, Arial, sans-serif"
 _TEXT, _FAINT = "#1f2328", "#d7dbe0"
 _CONFIG: dict[str, Any] = {
-    "background": "white",
+    "background": PAPER,
     "font": _FONT,
     "view": {"stroke": None},
     "axis": {
@@ -73,11 +77,21 @@ class Figure:
         return _own_ids(vl_convert.vegalite_to_svg(self._configured()), self.name)
 
     def html(self) -> Markup:
-        """The drawing within a page, announced as one image to readers that do not see it."""
+        """The drawing within a page, and the chart that takes its place where scripts run, in the page's colours.
+
+        The drawing is announced as one image to readers that do not see it.
+        """
         width = float(re.findall(r'^<svg[^>]* width="([\d.]+)"', self._svg)[0])
-        limit = f"max-width:{_ENLARGED * width:.0f}px"
-        head = Markup('<svg role="img" aria-label="{}" style="{}" ').format(self.alt, limit)
-        return Markup(self._svg.replace("<svg ", str(head), 1))
+        head = Markup('<svg role="img" aria-label="{}" class="still" ').format(self.alt)
+        drawing = themed(self._svg).replace("<svg ", str(head), 1)
+        return Markup(
+            '<div class="chart" style="max-width:{}px">{}<script type="application/json">{}</script></div>'
+        ).format(round(_ENLARGED * width), Markup(drawing), Markup(in_page(themed(self._chart()))))
+
+    def _chart(self) -> str:
+        """The Vega specification of the chart that answers, as JSON."""
+        spec = {**interactive(self.spec), "config": {**_CONFIG, "aria": False}}
+        return json.dumps(vl_convert.vegalite_to_vega(spec), separators=(",", ":"), ensure_ascii=False)
 
     def pdf(self) -> bytes:
         return bytes(vl_convert.vegalite_to_pdf(self._configured()))
@@ -88,6 +102,11 @@ class Figure:
 
     def _configured(self) -> dict[str, Any]:
         return {**self.spec, "config": _CONFIG}
+
+
+def in_page(data: str) -> str:
+    """JSON as it may stand in a ``script`` element: no text in it ends the element."""
+    return data.replace("<", "\\u003c")
 
 
 def in_percent(rate: Rate) -> dict[str, float]:

@@ -1,9 +1,17 @@
-"""A few adversarial images of each level, chosen to be varied: what the numbers look like."""
+"""What the numbers look like: a few adversarial images of each level, chosen to be varied, and all of them."""
 
+import json
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any
 
-from pixelproof.report.picture import Picture, amplified, changed_pixels, data_uri, shown_size
+from markupsafe import Markup
+
+from pixelproof.report.figure import in_page
+from pixelproof.report.picture import Picture, amplified, changed_pixels, data_uri, png, shown_size, small_pair
+from pixelproof.report.section import part
 from pixelproof.results.derived_levels import first_level
 from pixelproof.results.view import View
 from pixelproof.runs.record import Record
@@ -13,6 +21,7 @@ from pixelproof.wording import allowance, attack_name, count, percent, plural, s
 _EACH = 4  # examples of one level
 _BLANK = "\u00a0"
 _NAMED = 5  # changed pixels named one by one
+_ROOM = 2_000_000  # characters of a page that pictures of all broken images may take
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ def _named(view: View, run: RunStore) -> list[Level]:
         found = [record for record in view.named if record.success and record.spec == row.spec]
         kept = tuple(e for record in choose(found) if (e := _example(view, run, record, found)) is not None)
         if kept:
-            levels.append(Level(f"{row.spec}: {_which(len(kept), len(found))} fooled", kept))
+            levels.append(Level(f"{search_name(row.spec)}: {_which(len(kept), len(found))} fooled", kept))
     return levels
 
 
@@ -86,6 +95,57 @@ def choose(found: list[Record], most: int = _EACH) -> list[Record]:
 
 def _heading(attack: str, threshold: int, shown: int, found: int) -> str:
     return f"{attack_name(attack)}, {allowance(attack, threshold)}: {_which(shown, found)} first fooled here"
+
+
+# All broken images, for those who read with scripts.
+
+
+def all_broken(view: View, run: RunStore) -> Markup:
+    """The images that break a sample, each where it was found; as many as there is room for, of each level alike."""
+    groups: dict[str, list[Record]] = {}
+    for (attack, th), records in _first_fooled(view).items():
+        groups[f"{attack_name(attack)}, {allowance(attack, th)}"] = records
+    for record in view.named:
+        if record.success:
+            groups.setdefault(search_name(record.spec), []).append(record)
+    found = sum(map(len, groups.values()))
+    originals: dict[int, str] = {}
+    images: list[dict[str, Any]] = []
+    room = _ROOM
+    for level, record in _in_turns(groups):
+        adversarial = run.image(record)
+        if adversarial is None:
+            continue
+        clean = run.clean(record.sample)
+        small, change = small_pair(clean, adversarial)
+        image = _described(view, record, level, changed_pixels(clean, adversarial), clean.size // clean.shape[2])
+        image["change"] = png(change)
+        original = originals.get(record.sample) or png(small)
+        room -= len(image["change"]) + (0 if record.sample in originals else len(original))
+        if room < 0:
+            break
+        originals[record.sample] = original
+        images.append(image)
+    images.sort(key=lambda image: int(image["sample"]))  # stable: its levels stay in order
+    data = json.dumps({"originals": originals, "images": images}, ensure_ascii=False, separators=(",", ":"))
+    return part("broken", len(images), found, Markup(in_page(data))) if images else Markup()
+
+
+def _in_turns(groups: Mapping[str, Sequence[Record]]) -> Iterator[tuple[str, Record]]:
+    """The first of every group with its name, then the second of every group, and so on."""
+    named = ([(name, record) for record in records] for name, records in groups.items())
+    return (each for each in chain.from_iterable(zip_longest(*named)) if each is not None)
+
+
+def _described(view: View, record: Record, level: str, changed: list[tuple[int, int]], pixels: int) -> dict[str, Any]:
+    return {
+        "sample": record.sample,
+        "level": level,
+        "true": view.class_name(record.label),
+        "answer": view.class_name(record.predicted),
+        "sure": [percent(record.clean_confidence), percent(record.confidence)],
+        "facts": _facts(record, changed, pixels)[:-1],
+    }
 
 
 def _which(shown: int, found: int) -> str:

@@ -10,11 +10,11 @@ from pixelproof.report.glossary import words
 from pixelproof.report.grid_figures import grid_figures
 from pixelproof.report.grid_tables import ACCESS_TITLES, NORMS, TARGET_TITLES, all_grid_tables
 from pixelproof.report.page import Page, status, write_page
-from pixelproof.report.section import Contents, Section
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.results.attempts import WORST
 from pixelproof.results.grid import GridCell, Standing, standings, where
 from pixelproof.results.grid_clever import CleverRow
-from pixelproof.wording import decimal, listed, percent, plural
+from pixelproof.wording import count, decimal, listed, minus, percent, plural
 
 _FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
 
@@ -31,21 +31,23 @@ def grid_page(view: GridView) -> Page:
     return Page(
         "grid",
         view.title,
+        Headline([_claim(view)], _tiles(view), contents.pick("grid-map")[:1]),
         (
             section.summary(grid_summary(view)),
             _success(view, contents),
             Section("distances", "Distances", [contents.tables_of("grid-l2")]),
             Section("clever", "CLEVER", [contents.table("grid-clever")]) if view.clever else None,
             Section("costs", "Costs", [contents.table("grid-defences"), contents.table("grid-attack-costs")]),
-            _attacks_and_cells(view, contents),
+            _attacks_and_cells(contents),
             section.findings(view.findings),
             Section(
                 "reading",
                 "How to read this page",
                 [section.words("grid_reading", view.clever, words("attack success rate", "interval"))],
+                folded=True,
             ),
-            Section("verify", "How to verify", [section.words("grid_verify", view.verifications)]),
-            Section("sources", "Sources", [section.words("grid_sources", view.clever)]),
+            Section("verify", "How to verify", [section.words("grid_verify", view.verifications)], folded=True),
+            Section("sources", "Sources", [section.words("grid_sources", view.clever)], folded=True),
         ),
         contents,
         facts=[*dates[-1:], plural(len(view.runs), "run"), plural(len(view.cells), "cell")],
@@ -62,15 +64,56 @@ def _success(view: GridView, contents: Contents) -> Section:
     shown = (
         section.prose(*accesses),
         contents.tables_of("grid-success"),
-        contents.figures_of("grid-map"),
+        section.figures(contents.pick("grid-map")[1:]),
         contents.figures_of("grid-bars"),
     )
     return Section("success", "Success of the attacks", shown)
 
 
-def _attacks_and_cells(view: GridView, contents: Contents) -> Section:
-    every = section.folded(f"Every cell: {len(view.cells)} rows", contents.table("grid-cells"))
-    return Section("attacks", "Attacks and every cell", [contents.table("grid-attacks"), every])
+def _attacks_and_cells(contents: Contents) -> Section:
+    return Section("attacks", "Attacks and every cell", [contents.table("grid-attacks"), contents.folded("grid-cells")])
+
+
+# The head of the page.
+
+
+def _claim(view: GridView) -> Claim:
+    """The strongest attack, and over what."""
+    rows = standings(_single(view), lambda cell: view.short[cell.place.attack])
+    if not rows:
+        return Claim("Nothing is measured yet", "No cell of the grid is finished.", "open")
+    samples = sorted({cell.fooled.total for cell in view.cells})
+    each = count(samples[0]) if len(samples) == 1 else f"{count(samples[0])} to {count(samples[-1])}"
+    basis = (
+        f"The mean over {plural(len(_single(view)), 'cell')}, {view.title}; in a cell {each} samples that the defended "
+        "model gets right."
+    )
+    return Claim(f"Strongest attack: {rows[0].name}, which fooled {percent(rows[0].mean)} of the samples", basis)
+
+
+def _tiles(view: GridView) -> list[Tile]:
+    """In each setting, what let through least."""
+    tiles = []
+    for access, target in view.settings:
+        rows = _by_place(view, access, target)
+        if len(rows) > 1:
+            who = _those(rows, rows[-1])
+            tiles.append(Tile(percent(rows[-1].mean), f"fooled of {who}, the fewest", _setting(access, target)))
+    return tiles
+
+
+def _setting(access: str, target: str) -> str:
+    return f"{TARGET_TITLES.get(target, f'class {target}').capitalize()}, {ACCESS_TITLES[access]}"
+
+
+def _single(view: GridView) -> list[GridCell]:
+    """The cells of attacks, without those of their worst case."""
+    return [cell for cell in view.cells if cell.place.attack != WORST]
+
+
+def _by_place(view: GridView, access: str, target: str) -> list[Standing]:
+    """Models and defences by how much the attacks of one setting fooled, on average; the most first."""
+    return standings([c for c in view.at(access, target) if c.place.attack != WORST], lambda cell: where(cell.place))
 
 
 # The summary.
@@ -78,9 +121,8 @@ def _attacks_and_cells(view: GridView, contents: Contents) -> Section:
 
 def grid_summary(view: GridView) -> list[str]:
     """Sentences on: the strongest attack, the best and worst combination in each setting, joint defences, trust."""
-    single = [cell for cell in view.cells if cell.place.attack != WORST]
     sentences = [
-        _attacks(view, single),
+        _attacks(view, _single(view)),
         *(_combinations(view, access, target) for access, target in view.settings),
         _joining(view),
         _clean(view),
@@ -92,7 +134,7 @@ def grid_summary(view: GridView) -> list[str]:
 
 def _attacks(view: GridView, cells: Sequence[GridCell]) -> str:
     rows = standings(cells, lambda cell: view.short[cell.place.attack])
-    if len(rows) < 2:
+    if len(rows) < 2 or rows[0].mean == rows[-1].mean:
         return ""
     return (
         f"Over all models, defences and targets, {rows[0].name} fooled most ({percent(rows[0].mean)} of the samples on "
@@ -102,14 +144,14 @@ def _attacks(view: GridView, cells: Sequence[GridCell]) -> str:
 
 def _combinations(view: GridView, access: str, target: str) -> str:
     """The model and defence that the attacks of one setting fooled least and most, by their mean."""
-    cells = [cell for cell in view.at(access, target) if cell.place.attack != WORST]
-    rows = standings(cells, lambda cell: where(cell.place))
+    rows = _by_place(view, access, target)
     if len(rows) < 2:
         return ""
-    setting = TARGET_TITLES.get(target, f"class {target}").capitalize() + f", {ACCESS_TITLES[access]}"
+    if rows[0].mean == rows[-1].mean:
+        return f"{_setting(access, target)}: {percent(rows[0].mean)} fooled on average, whatever the defence."
     return (
-        f"{setting}: on average over the attacks {_those(rows, rows[-1])} let through least ({percent(rows[-1].mean)} "
-        f"fooled), {_those(rows, rows[0])} most ({percent(rows[0].mean)})."
+        f"{_setting(access, target)}: on average over the attacks {_those(rows, rows[-1])} let through least "
+        f"({percent(rows[-1].mean)} fooled), {_those(rows, rows[0])} most ({percent(rows[0].mean)})."
     )
 
 
@@ -181,7 +223,7 @@ def _samples(row: CleverRow) -> str:
     assert found.p_value is not None  # as ρ
     return (
         f"CLEVER ranks the samples of {row.model} as the smallest {NORMS[row.norm]} distances found do with ρ = "
-        f"{found.rho:.2f} (p = {found.p_value:.2g})."
+        f"{minus(found.rho, '.2f')} (p = {found.p_value:.2g})."
     )
 
 

@@ -3,7 +3,7 @@
 import altair as alt
 
 from pixelproof.plans.grid.view import GridView
-from pixelproof.report.figure import OTHER_SHADES, WIDTH, Figure
+from pixelproof.report.figure import OTHER_SHADE, WIDTH, Figure
 from pixelproof.report.grid_tables import ACCESS_TITLES, BARE, TARGET_TITLES
 from pixelproof.report.heat_map import rate_map
 
@@ -70,10 +70,10 @@ def _map(view: GridView, model: str, access: str, target: str) -> Figure:
         f"{model}, {ACCESS_TITLES[access]}, {aim}",
         f"Heat map of samples fooled by defence and attack: {model}, {ACCESS_TITLES[access]}, {aim}; numbers in the "
         "table.",
-        "Defences down, attacks across. Each cell: percent of samples fooled; the darker, the more.",
+        "Defences down, attacks across. Each cell: percent of samples fooled; the deeper, the more.",
         rate_map(
             [(cell.place.defence or BARE, view.short[cell.place.attack], cell.fooled) for cell in cells],
-            OTHER_SHADES,
+            OTHER_SHADE,
             None,
             _LABELS,
         ),

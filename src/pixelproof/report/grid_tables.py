@@ -7,6 +7,7 @@ from pixelproof.report.table import Bold, Cell, Column, Kind, Table, rate_cells,
 from pixelproof.results.attempts import WORST
 from pixelproof.results.grid import GridCell
 from pixelproof.results.grid_clever import CleverRow
+from pixelproof.wording import between
 
 #: How attacks met a defence, as a heading.
 ACCESS_TITLES = {
@@ -78,9 +79,9 @@ def clever_table(view: GridView) -> Table:
 def _clever_cells(view: GridView, row: CleverRow) -> tuple[Cell, ...]:
     name = view.short.get(row.attack, row.attack)
     found = row.correlation
-    between = None if found is None or found.low is None else f"{found.low:.2f} to {found.high:.2f}"
+    interval = None if found is None or found.low is None else between(found.low, found.high)
     p_value = None if found is None else found.p_value
-    return row.model, name, row.scored, row.mean_score, row.found, row.mean_distance, row.rho, between, p_value
+    return row.model, name, row.scored, row.mean_score, row.found, row.mean_distance, row.rho, interval, p_value
 
 
 def cost_table(view: GridView) -> Table:

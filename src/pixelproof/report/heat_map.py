@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.report.figure import OTHER_SHADES, SHADES, WIDTH, Figure
+from pixelproof.report.figure import OTHER_SHADE, PAPER, SHADES, WIDTH, Figure
 from pixelproof.results.intervals import Rate
 from pixelproof.results.per_class import ClassRow, pooled_by_class
 from pixelproof.results.view import View
@@ -14,15 +14,16 @@ from pixelproof.wording import attack_name, count
 _WORST = 20
 _LABELS = 110  # px for class names
 _LETTERS = 16  # of a class name
-_INK = "#1f2328"
+_DARK_FROM = 65  # percent from which light letters are easier to read on a cell
+_LETTERS_ON = ("#000000", "#fefefe")  # of pale and of dark cells
 
 
 def rate_map(
-    cells: Sequence[tuple[str, str, Rate | None]], shades: tuple[str, str], across: str | None, labels: int
+    cells: Sequence[tuple[str, str, Rate | None]], shade: str, across: str | None, labels: int
 ) -> dict[str, Any]:
     """A heat map of (row, column, rate) in the order in which they come; cells without a rate are blank.
 
-    ``shades`` are those of 0 and 100 %, ``across`` heads the columns, ``labels`` is the room for row names in px.
+    ``shade`` is that of 100 %, ``across`` heads the columns, ``labels`` is the room for row names in px.
     """
     down, over = list(dict.fromkeys(cell[0] for cell in cells)), list(dict.fromkeys(cell[1] for cell in cells))
     step = max(22, min(40, (WIDTH - labels - 20) // max(1, len(over))))
@@ -37,17 +38,27 @@ def rate_map(
         x=alt.X("column:N", sort=over, title=across, axis=top, scale=alt.Scale(domain=over)),
         y=alt.Y("row:N", sort=down, title=None, axis=axis, scale=alt.Scale(domain=down)),
     )
-    scale = alt.Scale(domain=[0, 100], range=list(shades), interpolate="lab")
-    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
-        color=alt.Color("share:Q", scale=scale, legend=None)
-    )
-    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
+    told = [alt.Tooltip("row:N", title="Row"), alt.Tooltip("column:N", title=across or "Column"), _PERCENT]
     spec: dict[str, Any] = (
-        (squares + base.mark_text(fontSize=11).encode(text="text:N", color=ink))
+        (_squares(base, shade) + base.mark_text(fontSize=11).encode(text="text:N", color=_LETTER))
+        .encode(tooltip=told)
         .properties(width=alt.Step(step), height=alt.Step(24))
         .to_dict()
     )
     return spec
+
+
+_FOOLED = alt.Tooltip("label:N", title="Fooled of attacked")
+_PERCENT = alt.Tooltip("share:Q", title="Percent", format=".1f")
+_LETTER = alt.condition(f"datum.share > {_DARK_FROM}", alt.value(_LETTERS_ON[1]), alt.value(_LETTERS_ON[0]))
+
+
+def _squares(base: alt.Chart, shade: str) -> alt.Chart:
+    """Cells of one colour, the more of it the larger the share, so that they are pale on any paper."""
+    depth = alt.Scale(domain=[0, 100], range=[0.03, 1])
+    squares = base.mark_rect(stroke=PAPER, strokeWidth=1.5, color=shade)
+    filled: alt.Chart = squares.encode(fillOpacity=alt.FillOpacity("share:Q", scale=depth, legend=None))
+    return filled
 
 
 # The classes of a run.
@@ -86,15 +97,12 @@ def _heat_map(view: View, attack: str, shown: list[int]) -> Figure:
             axis=alt.Axis(labelLimit=_LABELS, domain=False, ticks=False, labelPadding=6),
         ),
     )
-    shades = alt.Scale(domain=[0, 100], range=list(SHADES.get(attack, OTHER_SHADES)), interpolate="lab")
-    squares = base.mark_rect(stroke="white", strokeWidth=1.5).encode(
-        color=alt.Color("share:Q", scale=shades, legend=None)
-    )
-    ink = alt.condition("datum.share > 58", alt.value("white"), alt.value(_INK))
     labels = base.mark_text(fontSize=12 if step >= 40 else 11).encode(
-        text="label:N" if step >= 40 else "percent:N", color=ink
+        text="label:N" if step >= 40 else "percent:N", color=_LETTER
     )
-    chart = (squares + labels).properties(width=alt.Step(step), height=alt.Step(24))
+    told = [alt.Tooltip("class:N", title="Class"), alt.Tooltip("threshold:O", title="th"), _FOOLED, _PERCENT]
+    squares = _squares(base, SHADES.get(attack, OTHER_SHADE))
+    chart = (squares + labels).encode(tooltip=told).properties(width=alt.Step(step), height=alt.Step(24))
     name = attack_name(attack)
     return Figure(
         f"classes-{attack}",
@@ -130,7 +138,7 @@ def _cell(row: ClassRow, names: dict[int, str]) -> dict[str, object]:
 def _caption(view: View, shown: list[int], step: int) -> str:
     unit = "images fooled of images attacked" if step >= 40 else "percent of attacked images fooled"
     attacked = len(pooled_by_class(view.classes))
-    text = f"Each cell: {unit}; the darker, the larger the share."
+    text = f"Each cell: {unit}; the deeper, the larger the share."
     if len(shown) < attacked:
         text += f" Of {count(attacked)} attacked classes, the {len(shown)} that were fooled most often are shown."
     return text

@@ -1,4 +1,4 @@
-"""A page: one self-contained HTML file that needs neither script nor network; its tables and figures beside it."""
+"""A page: one self-contained HTML file that asks nothing of a network; its tables and figures beside it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from pixelproof.files import write_whole
+from pixelproof.report import colours
 from pixelproof.report.figure import write_drawings
-from pixelproof.report.section import Contents, Section, resource, template
+from pixelproof.report.script import policy, scripts_of
+from pixelproof.report.section import Contents, Headline, Section, resource, template
 from pixelproof.report.table import write_forms
 
 
@@ -16,12 +18,14 @@ from pixelproof.report.table import write_forms
 class Page:
     """``kind`` says which command made it; ``heading`` stands for ``title`` where it is to look otherwise.
 
-    ``status``: ``finished`` or another word; empty for what cannot be unfinished. ``notices`` stand above all sections,
-    and sections that are None nowhere. ``dense`` pages have wide tables, in smaller letters.
+    ``status``: ``finished`` or another word; empty for what cannot be unfinished. ``notices`` stand above all else, the
+    ``headline`` above all sections, and sections that are None nowhere. ``dense`` pages have wide tables, in smaller
+    letters.
     """
 
     kind: str
     title: str
+    headline: Headline
     sections: Sequence[Section | None]
     contents: Contents
     facts: Sequence[str] = ()
@@ -33,8 +37,19 @@ class Page:
 
     def html(self) -> str:
         """The page; equal for equal values."""
-        style = Markup("\n".join(map(resource, self.styles)))
-        return template("page.html.j2").render(page=self, style=style)
+        sections = [section for section in self.sections if section is not None]
+        headline = self.headline.html()
+        scripts = scripts_of([headline, *(part for section in sections for part in section.parts)])
+        style = "\n".join([colours.style(), *map(resource, self.styles)])
+        return template("page.html.j2").render(
+            page=self,
+            headline=headline,
+            sections=sections,
+            titled=[section for section in sections if section.title],
+            scripts=list(map(Markup, scripts)),
+            policy=policy(scripts),
+            style=Markup(style),
+        )
 
 
 def status(finished: bool) -> str:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from markupsafe import Markup
+
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.report import section
 from pixelproof.report.page import Page, status, write_page
 from pixelproof.report.perturb_figures import perturb_figures
 from pixelproof.report.perturb_tables import all_perturb_tables
 from pixelproof.report.picture import Picture, data_uri, shown_size
-from pixelproof.report.section import Contents, Section
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, name_of, title_of
-from pixelproof.results.perturbations import Standing, by_perturbation
-from pixelproof.wording import listed, percent, plural, points
+from pixelproof.results.perturbations import PerturbationRecord, Standing, by_perturbation
+from pixelproof.wording import count, listed, minus, percent, plural, points
 
 _FEW_SAMPLES = 100
 _NAMED = 2
@@ -31,16 +33,22 @@ def perturb_page(view: PerturbView) -> Page:
     return Page(
         "perturb",
         f"{manifest.model.name} under common perturbations",
+        Headline([_claim(view)], _tiles(view), contents.pick("perturb-bars")),
         (
-            section.summary(perturb_summary(view), contents.table("perturb-summary")),
+            section.summary(perturb_summary(view)),
             section.findings(view.findings),
             _accuracy(contents),
-            _strengths(view, contents),
+            _strengths(contents),
             _least(view, contents),
             _pictures(view),
-            Section("reading", "How to read this page", [section.words("perturb_reading", manifest.details["table"])]),
+            Section(
+                "reading",
+                "How to read this page",
+                [section.words("perturb_reading", manifest.details["table"])],
+                folded=True,
+            ),
             _settings(view),
-            Section("sources", "Sources", [section.words("perturb_sources")]),
+            Section("sources", "Sources", [section.words("perturb_sources")], folded=True),
         ),
         contents,
         facts=[
@@ -55,39 +63,45 @@ def perturb_page(view: PerturbView) -> Page:
 
 def _accuracy(contents: Contents) -> Section:
     shown = (
-        contents.figures_of("perturb-bars"),
+        contents.table("perturb-summary"),
         contents.table("perturb-perturbations"),
         contents.table("perturb-corruption-errors"),
     )
     return Section("accuracy", "Accuracy by perturbation", shown)
 
 
-def _strengths(view: PerturbView, contents: Contents) -> Section:
-    every = f"Every perturbation and strength: {len(view.cells)} rows"
+def _strengths(contents: Contents) -> Section:
     shown = (
-        contents.figures_of("perturb-curve"),
+        contents.figures_of("perturb-curves"),
         contents.table("perturb-correlations"),
-        section.folded(every, contents.table("perturb-cells")),
+        contents.folded("perturb-cells"),
     )
     return Section("strengths", "Accuracy by strength", shown)
 
 
 def _least(view: PerturbView, contents: Contents) -> Section | None:
-    shown = contents.table("perturb-least"), contents.figures_of("perturb-walk")
+    shown = contents.table("perturb-least"), contents.figures_of("perturb-walks")
     return Section("least", "How far images can be perturbed", shown) if view.least else None
 
 
 def _pictures(view: PerturbView) -> Section | None:
     """One image under each perturbation, strength by strength."""
     place = view.manifest.details["shown"]
-    strips = []
+    strips: list[Markup] = []
     for name, cells in by_perturbation(view.cells).items():
         clean = _picture(view, name, view.clean_picture, "clean", view.clean_answers[place])
         rest = (
-            _picture(view, name, view.pictures[name, c.strength], f"{c.strength:g}", c.answers[place]) for c in cells
+            _picture(view, name, view.pictures[name, c.strength], minus(c.strength), c.answers[place]) for c in cells
         )
-        strips.append(section.part("strip", title_of(name), [clean, *rest]))
+        strip = section.part("strip", title_of(name), [clean, *rest])
+        strips.append(section.folded(_strip_name(view, name, cells), strip, shown=not strips))
     return Section("pictures", "What it looks like", [section.words("perturb_pictures"), *strips]) if strips else None
+
+
+def _strip_name(view: PerturbView, name: str, cells: Sequence[PerturbationRecord]) -> str:
+    place = view.manifest.details["shown"]
+    wrong = sum(cell.answers[place] != view.labels[place] for cell in cells)
+    return f"{title_of(name)}: wrong at {count(wrong)} of {plural(len(cells), 'strength')}"
 
 
 def _picture(view: PerturbView, perturbation: str, pixels: UInt8Array, strength: str, answer: int) -> Picture:
@@ -103,7 +117,39 @@ def _picture(view: PerturbView, perturbation: str, pixels: UInt8Array, strength:
 
 def _settings(view: PerturbView) -> Section:
     shown = section.values("Settings", view.manifest.spec), section.values("Environment", view.manifest.environment)
-    return Section("details", "Settings and environment", shown)
+    return Section("details", "Settings and environment", shown, folded=True)
+
+
+# The head of the page.
+
+
+def _claim(view: PerturbView) -> Claim:
+    """What is lost on average, and over what."""
+    clean, perturbed = view.clean.value, view.perturbed
+    if clean is None or perturbed is None:
+        return Claim("Nothing is measured yet", "No perturbation has been through all samples.", "open")
+    basis = (
+        f"The mean over {plural(len(view.standings), 'perturbation')} of {plural(len(view.cells), 'strength')} in all, "
+        f"on {plural(len(view.labels), 'sample')}. What perturbations do by chance, not what an attacker may find."
+    )
+    return Claim(f"{percent(clean)} right when clean, {percent(perturbed)} when perturbed", basis)
+
+
+def _tiles(view: PerturbView) -> list[Tile]:
+    """The strongest perturbation, the points lost, the mean corruption error, and the spatial worst case."""
+    clean, rows = view.clean, view.standings
+    tiles = [Tile(percent(clean.value), "clean accuracy", f"{clean.ratio} images, {clean.interval}")]
+    if rows and view.perturbed is not None and clean.value is not None:
+        first = rows[0]
+        tiles.append(Tile(points(clean.value - view.perturbed), "lost on average", "clean less perturbed accuracy"))
+        worst = f"at its worst, {minus(first.worst.strength)}: {percent(first.worst.right(view.labels).value)}"
+        tiles.append(Tile(percent(first.accuracy), f"under {name_of(first.perturbation)}, the strongest", worst))
+    if (mean := view.mean_corruption_error) is not None:
+        tiles.append(Tile(percent(mean.raw), "mean corruption error", f"{mean.corruptions} standard corruptions, raw"))
+    if (least := view.worst_case) is not None:
+        right = least.right(view.labels)
+        tiles.append(Tile(percent(right.value), "in the spatial worst case", f"of {least.candidates} turns and shifts"))
+    return tiles
 
 
 # The summary.
@@ -135,7 +181,7 @@ def _whole(view: PerturbView) -> str:
 
 def _extremes(view: PerturbView) -> str:
     rows = view.standings
-    if len(rows) < 2 * _NAMED:
+    if len(rows) < 2 * _NAMED or rows[_NAMED - 1].accuracy == rows[-_NAMED].accuracy:
         return ""
     strongest, weakest = _those(rows[:_NAMED]), _those(rows[-_NAMED:][::-1])
     return f"{strongest[:1].upper()}{strongest[1:]} take most of the accuracy, {weakest} least: means over strengths."
@@ -167,7 +213,7 @@ def _soonest(view: PerturbView) -> str:
         return ""
     return (
         f"Walked to step by step, {name_of(first.perturbation)} made images wrong soonest: half of them by "
-        f"{first.median:.3g} {first.unit}."
+        f"{minus(first.median, '.3g')} {first.unit}."
     )
 
 
@@ -184,7 +230,7 @@ def _distances(view: PerturbView) -> str:
     known = {key: found for key, found in view.correlations.items() if found.rho is not None}
     if not known:
         return ""
-    said = listed([f"{DISTANCE_TITLES[key]} {found.rho:+.2f}" for key, found in known.items()])
+    said = listed([f"{DISTANCE_TITLES[key]} {minus(found.rho, '+.2f')}" for key, found in known.items()])
     return f"Rank correlation of accuracy with distance: {said}; −1 for a distance would mean that it tells all."
 
 

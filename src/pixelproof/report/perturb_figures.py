@@ -1,33 +1,30 @@
-"""The figures on perturbations: bars over all, and for each its accuracy against strength with the distances below."""
+"""The figures on perturbations: bars over all, and panels of accuracy against strength and of how far one can go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
 
 from pixelproof.report.figure import WIDTH, Figure, in_percent
+from pixelproof.results.intervals import Rate
 from pixelproof.results.perturb_view import PerturbView, title_of
-from pixelproof.results.perturbations import Distance, Least, PerturbationRecord, by_perturbation
-from pixelproof.wording import percent
+from pixelproof.results.perturbations import Least, PerturbationRecord, by_perturbation
+from pixelproof.wording import minus, percent
 
-_BLUE, _GREEN, _PURPLE, _ORANGE, _GREY = "#1b4f91", "#3d7a4a", "#6a3d8a", "#cf6a12", "#59636e"
-_STRIPS: tuple[tuple[Distance, str, str], ...] = (
-    ("l1", "L1", _GREEN),
-    ("l2", "L2", _PURPLE),
-    ("linf", "L∞", _ORANGE),
-    ("ssim", "SSIM", _GREY),
-)
-_INNER = WIDTH - 90  # px of an axis, room for its labels left
+_BLUE, _ORANGE = "#1b4f91", "#cf6a12"
+_PANEL = (WIDTH - 74) // 2  # px of a small chart, of which two stand beside each other
+_SHARES = {"share": "Percent", "low": "95 %: low", "high": "95 %: high"}
 _ROW = 17  # px of a bar
 
 
+Row = Mapping[str, Any]
+
+
 def perturb_figures(view: PerturbView) -> list[Figure]:
-    """The bars, then each perturbation's curves, then how far images can be perturbed."""
-    curves = [_curves(view, name, cells) for name, cells in by_perturbation(view.cells).items()]
-    walks: dict[str, list[Least]] = {}
-    for each in view.least:
-        walks.setdefault(each.perturbation, []).append(each)
-    return [*([bars_figure(view)] if view.cells else []), *curves, *(_walk(name, each) for name, each in walks.items())]
+    """The bars, then every perturbation's curve side by side, then how far images can be perturbed."""
+    drawn = [bars_figure(view), curves_figure(view)] if view.cells else []
+    return [*drawn, walks_figure(view.least)] if view.least else drawn
 
 
 def bars_figure(view: PerturbView, name: str = "perturb-bars") -> Figure:
@@ -51,73 +48,78 @@ def bars_figure(view: PerturbView, name: str = "perturb-bars") -> Figure:
     )
 
 
-def _curves(view: PerturbView, name: str, cells: Sequence[PerturbationRecord]) -> Figure:
-    """Accuracy with its interval against strength, and below it the mean distances."""
-    rows = [_row(cell, view) for cell in cells]
-    none = cells[0].none
-    if none not in [cell.strength for cell in cells]:
-        rows.append(_at_rest(none, view))
-    rows.sort(key=lambda row: row["strength"])
-    data = alt.InlineData(values=rows)
-    strengths = [row["strength"] for row in rows]
-    axis = alt.Axis(values=strengths, grid=False, labelOverlap=True)
-    scale = alt.Scale(domain=[min(strengths), max(strengths)], nice=False, zero=False)
-
-    def x(last: bool) -> Any:
-        unit = cells[0].unit.capitalize()
-        shown = axis if last else alt.Axis(values=strengths, grid=False, labels=False, ticks=False)
-        return alt.X("strength:Q", title=unit if last else None, axis=shown, scale=scale)
-
-    share = alt.Scale(domain=[0, 100])
-    base = alt.Chart(data)
-    band = base.mark_area(opacity=0.14, color=_BLUE).encode(x=x(False), y=alt.Y("low:Q", scale=share), y2="high:Q")
-    line = base.mark_line(point={"size": 28, "color": _BLUE}, color=_BLUE, strokeWidth=2)
-    line = line.encode(x=x(False), y=alt.Y("share:Q", title="Right (%)", scale=share))
-    parts = [alt.layer(band, line).properties(width=_INNER, height=110)]
-    for k, (key, title, colour) in enumerate(_STRIPS):
-        y = alt.Y(f"{key}:Q", title=title, axis=alt.Axis(tickCount=2, format="~s"), scale=alt.Scale(zero=key != "ssim"))
-        strip = base.mark_line(point={"size": 18, "color": colour}, color=colour).encode(
-            x=x(k == len(_STRIPS) - 1), y=y
-        )
-        parts.append(strip.properties(width=_INNER, height=34))
-    said = ", ".join(f"{percent(cell.right(view.labels).value)} at {cell.strength:g}" for cell in cells)
-    return Figure(
-        f"perturb-curve-{name}",
-        title_of(name),
-        f"Line chart of accuracy against {cells[0].unit} of {title_of(name)}: {said}; mean distances below.",
-        "Accuracy with its 95 % interval; below it the mean distances to the clean image, in grey levels.",
-        alt.vconcat(*parts, spacing=8).to_dict(),
-    )
-
-
-def _row(cell: PerturbationRecord, view: PerturbView) -> dict[str, float]:
-    means: dict[str, float] = {key: round(cell.mean(key), 4) for key, _, _ in _STRIPS}
-    return {"strength": cell.strength, **in_percent(cell.right(view.labels)), **means}
-
-
-def _at_rest(none: float, view: PerturbView) -> dict[str, float]:
-    """Where nothing is changed."""
-    return {"strength": none, **in_percent(view.clean), "l1": 0.0, "l2": 0.0, "linf": 0.0, "ssim": 1.0}
-
-
-def _walk(name: str, walks: Sequence[Least]) -> Figure:
-    """The share still right by strength, each way from the one that changes nothing."""
-    found = {strength: each.still_right(strength) for each in walks for strength in each.ladder}
+def curves_figure(view: PerturbView) -> Figure:
+    """A small panel a perturbation, strongest first: accuracy with its interval against the strength."""
+    found = by_perturbation(view.cells)
+    order = [row.perturbation for row in view.standings]
     rows = [
-        {"strength": round(strength, 6), "share": round(100 * (rate.value or 0.0), 3)}
-        for strength, rate in sorted(found.items())
+        {"name": title_of(name), "strength": minus(cell.strength), "unit": cell.unit, **in_percent(rate)}
+        for name in order
+        for cell, rate in _from_none(view, found[name])
     ]
-    chart = alt.Chart(alt.InlineData(values=rows)).mark_line(color=_BLUE, strokeWidth=2)
-    domain = [rows[0]["strength"], rows[-1]["strength"]]
-    chart = chart.encode(
-        x=alt.X("strength:Q", title=walks[0].unit.capitalize(), scale=alt.Scale(domain=domain, nice=False, zero=False)),
-        y=alt.Y("share:Q", title="Still right (%)", scale=alt.Scale(domain=[0, 100])),
-    ).properties(width=_INNER, height=120)
-    ends = ", ".join(f"{percent(each.still_right(each.towards).value)} up to {each.towards:g}" for each in walks)
+    worst = {title_of(row.perturbation): row.worst.right(view.labels) for row in view.standings}
+    said = "; ".join(f"{name} {percent(rate.value)}" for name, rate in worst.items())
     return Figure(
-        f"perturb-walk-{name}",
-        title_of(name),
-        f"Line chart of the share of images that no strength on the way made wrong, {title_of(name)}: {ends}.",
-        "Of the images right when clean, those that no smaller strength made wrong.",
-        chart.to_dict(),
+        "perturb-curves",
+        "Accuracy by strength",
+        f"A line chart for each perturbation of accuracy against strength; at the worst strength: {said}.",
+        "Strengths from left to right, that which changes nothing among them, with 95 % intervals; the table below has "
+        "the distances too.",
+        _panels(rows, list(worst), "Right (%)"),
     )
+
+
+def _from_none(view: PerturbView, cells: Sequence[PerturbationRecord]) -> list[tuple[PerturbationRecord, Rate]]:
+    """The cells by strength with their rates, among them one at the strength that changes nothing."""
+    none = cells[0].none
+    rest = [(cell, cell.right(view.labels)) for cell in cells if cell.strength != none]
+    return sorted([(replace(cells[0], strength=none), view.clean), *rest], key=lambda pair: pair[0].strength)
+
+
+def _panels(rows: Sequence[Row], names: Sequence[str], title: str) -> dict[str, Any]:
+    """Small charts of the share against the strength in the order of the rows, one a name, two beside each other."""
+    share = alt.Scale(domain=[0, 100])
+    across = alt.Axis(labelAngle=0, labelOverlap=True, ticks=False, grid=False)
+    base = alt.Chart().encode(x=alt.X("strength:O", title=None, sort=None, axis=across))
+    axis = alt.Axis(values=[0, 50, 100])
+    told = [
+        alt.Tooltip("name:N", title="Perturbation"),
+        alt.Tooltip("strength:N", title="Strength"),
+        alt.Tooltip("unit:N", title="Unit"),
+        *(alt.Tooltip(f"{field}:Q", title=name, format=".1f") for field, name in _SHARES.items()),
+    ]
+
+    def y(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", title=title, scale=share, axis=axis)
+
+    band = base.mark_area(opacity=0.16, color=_BLUE).encode(y=y("low"), y2="high:Q")
+    line = base.mark_line(color=_BLUE, strokeWidth=2).encode(y=y("share"))
+    points = base.mark_point(color=_BLUE, filled=True, size=34, opacity=1).encode(y=y("share"), tooltip=told)
+    head = alt.Header(labelFontSize=12, labelAnchor="start", labelPadding=2)
+    panel = alt.layer(band, line, points, data=alt.InlineData(values=list(rows))).properties(width=_PANEL, height=64)
+    chart = panel.facet(alt.Facet("name:N", title=None, sort=list(names), header=head), columns=2)
+    spec: dict[str, Any] = chart.resolve_scale(x="independent").properties(spacing=14).to_dict()
+    return spec
+
+
+def walks_figure(least: Sequence[Least]) -> Figure:
+    """A small panel for each perturbation that was walked to: the share still right by strength."""
+    rows = [
+        {"name": _walk(each), "strength": minus(at, ".3g"), "unit": each.unit, **in_percent(each.still_right(at))}
+        for each in least
+        for at in each.ladder
+    ]
+    ends = "; ".join(f"{_walk(each)} {percent(each.still_right(each.towards).value)}" for each in least)
+    return Figure(
+        "perturb-walks",
+        "Still right on the way",
+        "A line chart for each perturbation of the share of images that no strength on the way made wrong; at the end: "
+        f"{ends}.",
+        "Of the images right when clean, those that no smaller strength made wrong, with 95 % intervals; from where "
+        "nothing is changed, at the left, in even steps.",
+        _panels(rows, [_walk(each) for each in least], "Still right (%)"),
+    )
+
+
+def _walk(each: Least) -> str:
+    return f"{title_of(each.perturbation)} to {minus(each.towards)}"

@@ -2,7 +2,7 @@
 
 from pixelproof.report.table import Bold, Cell, Column, Table, rate_cells, rate_columns
 from pixelproof.results.perturb_view import DISTANCE_TITLES, PerturbView, title_of
-from pixelproof.wording import plural
+from pixelproof.wording import between, minus, plural
 
 _UNITS = (
     "L1, L2 and L∞: mean distances to the clean image over all channel values, in grey levels (0–255). SSIM: "
@@ -69,7 +69,7 @@ def standing_table(view: PerturbView) -> Table:
         rows.append(
             (
                 *(title_of(row.perturbation), row.strengths, row.accuracy, row.drop),
-                *(f"{row.worst.strength:g}", worst.value, worst.interval, 1000 * row.seconds),
+                *(minus(row.worst.strength), worst.value, worst.interval, 1000 * row.seconds),
             )
         )
     notes = (
@@ -124,8 +124,8 @@ def least_table(view: PerturbView) -> Table:
     rows = []
     for row in view.least:
         left = row.still_right(row.towards)
-        median = "–" if row.median is None else f"{row.median:.3g}"
-        towards = f"{row.towards:g}" if row.unit == "severity" else f"{row.towards:g} {row.unit}"
+        median = "–" if row.median is None else minus(row.median, ".3g")
+        towards = minus(row.towards) if row.unit == "severity" else f"{minus(row.towards)} {row.unit}"
         rows.append((title_of(row.perturbation), towards, median, left, left.value, row.area))
     steps = view.least[0].steps if view.least else 0
     note = (
@@ -145,8 +145,7 @@ def correlation_table(view: PerturbView) -> Table:
     )
     rows = []
     for distance, found in view.correlations.items():
-        between = "–" if found.low is None or found.high is None else f"[{found.low:.2f}, {found.high:.2f}]"
-        rows.append((DISTANCE_TITLES[distance], found.rho, between, found.p_value))
+        rows.append((DISTANCE_TITLES[distance], found.rho, between(found.low, found.high), found.p_value))
     notes = (f"Spearman’s ρ over {plural(len(view.cells), 'cell')} of perturbation and strength; bootstrap interval.",)
     return Table("perturb-correlations", "Accuracy and distances", columns, tuple(rows), notes)
 
@@ -163,6 +162,6 @@ def cell_table(view: PerturbView) -> Table:
     rows = []
     for cell in view.cells:
         means = (cell.mean("l1"), cell.mean("l2"), cell.mean("linf"), cell.mean("ssim"))
-        strength = (title_of(cell.perturbation), f"{cell.strength:g}")
+        strength = (title_of(cell.perturbation), minus(cell.strength))
         rows.append((*strength, *rate_cells(cell.right(view.labels)), *means, 1000 * cell.seconds))
     return Table("perturb-cells", "Every perturbation and strength", columns, tuple(rows), (_UNITS,))

@@ -1,5 +1,6 @@
 """The sections of a page and the parts they are made of: each part is a piece of HTML, made by a macro of its name."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,23 +11,25 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pixelproof.report.figure import Figure
+from pixelproof.report.figure import Figure, in_page
 from pixelproof.report.table import Table, flat
 from pixelproof.runs.record import Finding
 from pixelproof.wording import plural
 
-_SHORT = 40  # rows of a table that is shown at first sight
+_SHORT = 40  # rows of a table that is shown whole
+_FIRST = 25  # rows of a longer one that are in sight at once
 _BREAK = "\u00a0%"
 
 
 @dataclass(frozen=True)
 class Section:
-    """``parts`` below a heading that is linked to by ``id``; without a title the parts stand alone."""
+    """``parts`` below a heading that is linked to by ``id``; ``folded`` ones open when a reader asks for them."""
 
     id: str
     title: str
     parts: Sequence[Markup]
     style: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,30 @@ class Tile:
     value: str
     label: str
     detail: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the page says first: ``text`` in large letters, ``basis`` below it: what it rests on.
+
+    ``style`` colours it: ``good``, ``bad``, ``open``, or empty for what is no verdict.
+    """
+
+    text: str
+    basis: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The first screen: what was found and on what it rests, the numbers to see at once, and one picture."""
+
+    claims: Sequence[Claim]
+    tiles: Sequence[Tile] = ()
+    figures: Sequence[Figure] = ()
+
+    def html(self) -> Markup:
+        return part("headline", self)
 
 
 @dataclass(frozen=True)
@@ -49,23 +76,28 @@ class Contents:
         """The table called ``name``; nothing where there is none."""
         return Markup("").join(table.html() for table in self.tables if table.name == name)
 
+    def folded(self, name: str) -> Markup:
+        """The same behind its title and its number of rows."""
+        found = [table for table in self.tables if table.name == name]
+        return Markup("").join(
+            folded(f"{table.title}: {plural(len(table.rows), 'row')}", rows(table)) for table in found
+        )
+
     def tables_of(self, start: str) -> Markup:
         """All tables whose names begin with ``start``."""
         return Markup("").join(table.html() for table in self.tables if table.name.startswith(start))
 
-    def folded(self, name: str, most: int = _SHORT) -> Markup:
-        """The table called ``name``, its rows folded away where there are more than ``most``; its notes are not."""
-        found = [table for table in self.tables if table.name == name]
-        return Markup("").join(table.html() if len(table.rows) <= most else _folded(table) for table in found)
+    def rows(self, name: str) -> Markup:
+        """The table called ``name``, to sort, filter and turn the pages of."""
+        return Markup("").join(rows(table) for table in self.tables if table.name == name)
 
     def figures_of(self, start: str) -> Markup:
         """All figures whose names begin with ``start``."""
-        return figures([figure for figure in self.figures if figure.name.startswith(start)])
+        return figures(self.pick(start))
 
-
-def _folded(table: Table) -> Markup:
-    rows = folded(f"{table.title}: {plural(len(table.rows), 'row')}", replace(table, notes=()).html())
-    return rows + Markup("").join(Markup('<p class="note">{}</p>').format(note) for note in table.notes)
+    def pick(self, start: str) -> list[Figure]:
+        """The figures whose names begin with ``start``."""
+        return [figure for figure in self.figures if figure.name.startswith(start)]
 
 
 # Parts.
@@ -79,6 +111,19 @@ def part(macro: str, *values: Any, file: str = "parts.html.j2") -> Markup:
 def words(macro: str, *values: Any) -> Markup:
     """Standing text of a page."""
     return part(macro, *values, file="words.html.j2")
+
+
+def rows(table: Table) -> Markup:
+    """``table`` whole where it is short; else its first rows, and all of them where a script can show them."""
+    table = table.without_empty()
+    if len(table.rows) <= _SHORT:
+        return table.html()
+    columns = [
+        {"name": column.full_name, "key": column.fields[0], "number": not column.left} for column in table.columns
+    ]
+    data = in_page(json.dumps({"columns": columns, "rows": table.texts()}, ensure_ascii=False, separators=(",", ":")))
+    first = replace(table, rows=table.rows[:_FIRST], notes=(), anchors=()).html()
+    return part("rows", table, first, Markup(data), _FIRST)
 
 
 def prose(*sentences: str) -> Markup:
@@ -106,6 +151,11 @@ def folded(summary: str, *parts: Markup, style: str = "", shown: bool = False) -
     return part("folded", summary, parts, style, shown)
 
 
+def still(*parts: Markup) -> Markup:
+    """``parts`` for paper and for readers without scripts; others see something better in their place."""
+    return Markup('<div class="still-only">{}</div>').format(Markup("").join(parts))
+
+
 def pairs(values: Iterable[tuple[str, str]], style: str = "") -> Markup:
     """Names and values as a small table without a head."""
     return part("pairs", list(values), style)
@@ -124,10 +174,9 @@ def subheading(text: str) -> Markup:
 # Sections that most pages have.
 
 
-def summary(sentences: Iterable[str], *more: Markup, tiles: Sequence[Tile] = ()) -> Section:
-    """The whole in sentences that need no background, and the numbers to see at once."""
-    shown = (part("tiles", tiles, False),) if tiles else ()
-    return Section("summary", "Summary", (listing(sentences, "lead"), *shown, *more))
+def summary(sentences: Iterable[str], *more: Markup) -> Section:
+    """The whole in sentences that need no background."""
+    return Section("summary", "Summary", (listing(sentences, "lead"), *more))
 
 
 def findings(found: Sequence[Finding | tuple[str, Finding]], title: str = "Findings") -> Section | None:

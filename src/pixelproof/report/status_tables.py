@@ -60,7 +60,13 @@ def status_table(view: View) -> Table:
         rows = tuple(
             (*row[:_AFTER], level.pending, *row[_AFTER:]) for row, level in zip(rows, view.statuses, strict=True)
         )
-    return Table("status", "Broken, proved, open", columns, rows, tuple(notes))
+    anchors = tuple(level_anchor(level) for level in view.statuses)
+    return Table("status", "Broken, proved, open", columns, rows, tuple(notes), anchors)
+
+
+def level_anchor(level: LevelStatus) -> str:
+    """The id of the level's row in a page."""
+    return f"level-{level.constraint}-{level.threshold}"
 
 
 def status_notes(view: View, attack: str) -> list[str]:

@@ -10,12 +10,12 @@ from pixelproof.report import section, study_demonstration, study_figures, study
 from pixelproof.report.figure import Figure
 from pixelproof.report.glossary import words
 from pixelproof.report.page import Page, status, write_page
-from pixelproof.report.section import Contents, Section, Tile
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.report.study_tables import published_lines_table
 from pixelproof.report.table import Table
 from pixelproof.results import study
 from pixelproof.results.study import Assessed, MainTable, NetworkArea, NetworkDuality, PaperClaim
-from pixelproof.wording import FEW_PIXEL, THRESHOLD, count, listed, percent, plural
+from pixelproof.wording import FEW_PIXEL, THRESHOLD, attack_name, count, listed, minus, percent, plural
 
 _FEW_ABSENT = 4  # from as many networks left out, why each is stands folded
 _FEW_SAMPLES = 30  # below this the 95 % interval of a half is wider than ±17 points
@@ -33,18 +33,20 @@ def write_study(view: StudyView, folder: Path) -> Path:
 def study_page(view: StudyView) -> Page:
     """Everything that a study says; equal for equal runs and answers."""
     contents = Contents(study_page_tables(view), study_page_figures(view))
+    first = (contents.pick("study-duality") or contents.figures)[:1]
     return Page(
         view.kind,
         f"Robustness of {view.title}",
+        Headline(_claims_of(view), _tiles(view), first),
         (
-            section.summary(study_summary(view), tiles=_tiles(view)),
-            *_results(view, contents),
+            section.summary(study_summary(view)),
+            *_results(view, contents, first),
             _false_images(view, contents),
             _claimed(contents),
             section.findings(view.findings),
-            Section("reading", "How to read this page", [section.words("study_reading", _MEANINGS)]),
+            Section("reading", "How to read this page", [section.words("study_reading", _MEANINGS)], folded=True),
             _runs(view, contents),
-            Section("sources", "Sources", [section.words("study_sources")]),
+            Section("sources", "Sources", [section.words("study_sources")], folded=True),
         ),
         contents,
         facts=_facts(view),
@@ -101,6 +103,18 @@ def _notices(view: StudyView) -> list[Markup]:
     return [*forced, section.folded(summary, reasons, style="finding warning", shown=len(view.absent) < _FEW_ABSENT)]
 
 
+def _claims_of(view: StudyView) -> list[Claim]:
+    """Under each norm the most robust network, and by how much; without one, what one norm hides."""
+    levels = study.level_runs(view.assessed)
+    table = study.main_table(levels)
+    found = [
+        Claim(f"{attack_name(attack)}: {_most_robust(table, attack)}", basis)
+        for attack in study.NORMS
+        if (basis := _ranking(table, attack))
+    ]
+    return found or [Claim("No level is finished", _one_norm(study.dualities(levels)), "open")]
+
+
 def _tiles(view: StudyView) -> list[Tile]:
     """The headline: what only one norm reveals."""
     rows = study.dualities(study.level_runs(view.assessed))
@@ -114,43 +128,29 @@ def _tiles(view: StudyView) -> list[Tile]:
 # Sections of results.
 
 
-def _results(view: StudyView, contents: Contents) -> list[Section]:
-    """Each with its figures and tables, or a sentence on why it has none."""
-    table, long_table, figures = contents.table, contents.folded, contents.figures_of
-    numbers = section.folded("The numbers behind the maps", contents.tables_of("study-classes"))
-    transfers = [long_table("study-transfer-few-pixel", 8), long_table("study-transfer-threshold", 8)]
-    transfers += [long_table("study-fast"), long_table("study-transfer-cells", 0)]
-    duality = "What one norm shows and the other hides"
+def _results(view: StudyView, contents: Contents, first: Sequence[Figure]) -> list[Section]:
+    """Each with its figures and tables, those without any left out; ``first`` stands in the headline already."""
+    table, rows, folded = contents.table, contents.rows, contents.folded
+
+    def figures(start: str) -> Markup:
+        return section.figures([figure for figure in contents.pick(start) if figure not in first])
+
+    numbers = contents.tables_of("study-classes")
+    maps = section.folded("The numbers behind the maps", numbers) if numbers else Markup()
+    transfers = [rows("study-transfer-few-pixel"), rows("study-transfer-threshold"), rows("study-fast")]
+    transfers.append(folded("study-transfer-cells"))
     found: list[tuple[str, str, list[Markup]]] = [
         ("main", "Networks and levels", [table("study-main")]),
         ("defences", "Defences", [table("study-defences")]),
-        ("duality", duality, [figures("study-duality"), long_table("study-duality")]),
+        ("duality", "What one norm shows and the other hides", [figures("study-duality"), rows("study-duality")]),
         ("transfer", "Transfer", [figures("study-transfer"), *transfers]),
         ("areas", "Minimal thresholds", [figures("study-curves"), table("study-areas")]),
-        ("classes", "Classes", [figures("study-classes"), numbers]),
-        ("wins", "Differential evolution and CMA-ES", [long_table("study-wins")]),
-        (
-            "published",
-            "The papers’ figures and ours",
-            [table("study-published-lines"), long_table("study-published", 0)],
-        ),
-        ("l2", "Distances and every rate", [table("study-l2"), long_table("study-rates", 0)]),
+        ("classes", "Classes", [figures("study-classes"), maps]),
+        ("wins", "Differential evolution and CMA-ES", [rows("study-wins")]),
+        ("published", "The papers’ figures and ours", [table("study-published-lines"), folded("study-published")]),
+        ("l2", "Distances and every rate", [table("study-l2"), folded("study-rates")]),
     ]
-    instead = _instead(view)
-    return [Section(id_, title, [section.prose(instead.get(id_, "")), *parts]) for id_, title, parts in found]
-
-
-def _instead(view: StudyView) -> dict[str, str]:
-    """What stands in place of a section's tables where there are none."""
-    runs = view.assessed
-    return {
-        "defences": "" if any(run.defence for run in runs) else "No network here has a defence.",
-        "wins": "" if study.duels(runs) else "No network has runs by both DE and CMA-ES.",
-        "areas": "" if study.areas(runs) else "No run sought minimal thresholds.",
-        "published": "" if study.beside(runs) else "The papers have no figures for these networks.",
-        "transfer": view.no_transfer,
-        "duality": "" if study.dualities(study.level_runs(runs)) else "No run tried both norms.",
-    }
+    return [Section(id_, title, parts) for id_, title, parts in found if any(parts)]
 
 
 def _false_images(view: StudyView, contents: Contents) -> Section | None:
@@ -167,18 +167,18 @@ def _false_images(view: StudyView, contents: Contents) -> Section | None:
 
 
 def _claimed(contents: Contents) -> Section:
-    parts = contents.table("study-claims"), contents.folded("study-claim-numbers", 0)
+    parts = contents.table("study-claims"), contents.folded("study-claim-numbers")
     return Section("claims", "What the papers say, and what holds here", parts)
 
 
 def _runs(view: StudyView, contents: Contents) -> Section:
     parts = (
-        contents.folded("study-runs"),
+        contents.rows("study-runs"),
         section.part("side_by_side", [contents.table("study-settings")], "details"),
         section.subheading("How to verify"),
         section.words("study_verify", view.kind, view.verifications),
     )
-    return Section("runs", "Runs and settings", parts)
+    return Section("runs", "Runs and settings", parts, folded=True)
 
 
 # The summary.
@@ -210,10 +210,25 @@ def _one_norm(rows: Sequence[NetworkDuality]) -> str:
     return f"Some samples are fooled under one norm only, which a test with the other would miss: {listed(shares)}."
 
 
+def _means(table: MainTable, attack: str) -> dict[str, float]:
+    """The mean attack success rate of each network without a defence, over the levels of ``attack``."""
+    means = {line.label: line.mean(attack, table.levels) for line in table.networks}
+    return {label: mean for label, mean in means.items() if mean is not None}
+
+
+def _most_robust(table: MainTable, attack: str) -> str:
+    known = _means(table, attack)
+    least = min(known.values())
+    if len(known) == 1:
+        return f"{percent(least)} fooled"
+    if least == max(known.values()):
+        return f"all alike, {percent(least)} fooled"
+    return f"{_those(known, least)} most robust, {percent(least)} fooled"
+
+
 def _ranking(table: MainTable, attack: str) -> str:
     """The networks without a defence by their mean attack success rate over the levels of ``attack``."""
-    means = {line.label: line.mean(attack, table.levels) for line in table.networks}
-    known = {label: mean for label, mean in means.items() if mean is not None}
+    known = _means(table, attack)
     if not known:
         return ""
     change = _CHANGES[attack]
@@ -256,7 +271,7 @@ def _defences(table: MainTable) -> str:
             (bare[line.name].mean(attack, table.levels), line.mean(attack, table.levels)) for attack in study.NORMS
         ]
         changes = [
-            f"{100 * (after - before):+.1f} points under {norm}".replace("-", "−")
+            f"{minus(100 * (after - before), '+.1f')} points under {norm}"
             for norm, (before, after) in zip(("L0", "L∞"), pairs, strict=True)
             if before is not None and after is not None
         ]

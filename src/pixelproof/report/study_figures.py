@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from pixelproof.report.figure import COLOURS, SHADES, WIDTH, Figure
+from pixelproof.report.figure import COLOURS, PAPER, SHADES, WIDTH, Figure
 from pixelproof.report.heat_map import rate_map
 from pixelproof.results import study
 from pixelproof.results.intervals import Rate
@@ -58,7 +58,7 @@ def _class_map(found: study.ClassMap) -> Figure:
         f"study-classes-{found.attack}-{found.threshold}",
         f"{name}, {where}: fooled by class",
         f"Heat map of samples fooled by network and class, {name}, {where}; the table of classes has the numbers.",
-        "Each cell: percent of the class's attacked samples fooled; the darker, the larger. Blank: none attacked.",
+        "Each cell: percent of the class's attacked samples fooled; the deeper, the larger. Blank: none attacked.",
         _map(cells, found.attack, "Class"),
     )
 
@@ -146,7 +146,7 @@ def _bars(rows: Sequence[study.NetworkDuality]) -> Figure:
     scale = alt.Scale(domain=[part[0] for part in _PARTS], range=[part[2] for part in _PARTS])
     chart = (
         alt.Chart(alt.InlineData(values=values))
-        .mark_bar(stroke="white", strokeWidth=0.5)
+        .mark_bar(stroke=PAPER, strokeWidth=0.5)
         .encode(
             x=alt.X("share:Q", title="Samples (%)", scale=alt.Scale(domain=[0, 100])),
             y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=_LABELS, domain=False, ticks=False)),

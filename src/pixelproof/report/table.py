@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from pixelproof.files import write_whole
 from pixelproof.results.intervals import Interval, Rate
-from pixelproof.wording import NOTHING, attack_name, count, decimal, percent, search_name, whole
+from pixelproof.wording import NOTHING, attack_name, count, decimal, method_name, minus, percent, search_name, whole
 
 #: ``verdict``: of a claim, a severity; ``status``: of a level; ``points``: a difference of shares.
 Kind = Literal[
@@ -79,13 +79,13 @@ class Column:
         if isinstance(cell, Rate):
             return f"{percent(cell.value)} ({cell.ratio})" if self.kind == "rate" else cell.ratio
         if isinstance(cell, str):
-            return _NAMES.get(self.kind, str)(cell)
+            return _NAMES.get(self.kind, method_name)(cell)
         if isinstance(cell, Interval):
             return str(cell)
         if self.kind == "share":
             return percent(cell)
         if self.kind == "points":
-            return f"{100 * cell:.1f}"
+            return minus(100 * cell, ".1f")
         return decimal(cell) if self.kind == "decimal" else whole(cell)
 
     def values(self, cell: Cell) -> tuple[str | int | float | None, ...]:
@@ -101,18 +101,32 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """``rows`` hold one cell for each column, None where there is nothing; ``notes`` stand below."""
+    """``rows`` hold one cell for each column, None where there is nothing; ``notes`` stand below.
+
+    ``anchors`` are the ids by which a page's links find the rows, where there are any.
+    """
 
     name: str  # the file's stem
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    anchors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"A row of {len(row)} cells in a table of {len(self.columns)} columns.")
+
+    def without_empty(self) -> "Table":
+        """The table without the columns in which no row has anything."""
+        kept = [k for k in range(len(self.columns)) if any(row[k] is not None for row in self.rows)]
+        rows = tuple(tuple(row[k] for k in kept) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[k] for k in kept), rows=rows)
+
+    def texts(self) -> list[list[str]]:
+        """The cells as people read them, row by row."""
+        return [[column.text(cell) for column, cell in self._cells(row)] for row in self.rows]
 
     def csv(self) -> str:
         """Raw values under machine-readable names; no title, no notes."""
@@ -160,7 +174,8 @@ class Table:
 
     def html(self) -> Markup:
         """A ``table`` with caption, scopes, and the classes ``number``, ``verdict`` and ``status``; notes below it."""
-        rows = Markup("").join(self._html_row(row) for row in self.rows)
+        ids = self.anchors or ("",) * len(self.rows)
+        rows = Markup("").join(self._html_row(row, id_) for row, id_ in zip(self.rows, ids, strict=True))
         notes = Markup("").join(Markup('<p class="note">{}</p>').format(note) for note in self.notes)
         return Markup(
             '<div class="scroll" tabindex="0" role="region" aria-label="{}">'
@@ -198,7 +213,7 @@ class Table:
                 upper += Markup("").join(_heading(c, rows=2) for c in members)
         return Markup("<tr>{}</tr><tr>{}</tr>").format(upper, lower)
 
-    def _html_row(self, row: tuple[Cell, ...]) -> Markup:
+    def _html_row(self, row: tuple[Cell, ...], id_: str) -> Markup:
         cells = Markup()
         for k, (column, cell) in enumerate(self._cells(row)):
             tag, scope = ("th", Markup(' scope="row"')) if k == 0 else ("td", Markup())
@@ -207,7 +222,8 @@ class Table:
             style = Markup(' class="{}"').format(kind) if kind else Markup()
             content = _marked(cell, escape(text), Markup("<strong>{}</strong>"))
             cells += Markup("<{}{}{}>{}</{}>").format(Markup(tag), scope, style, content, Markup(tag))
-        return Markup("<tr>{}</tr>").format(cells)
+        anchor = Markup(' id="{}"').format(id_) if id_ else Markup()
+        return Markup("<tr{}>{}</tr>").format(anchor, cells)
 
 
 def _marked(cell: Cell, text: str, bold: str) -> str:
@@ -217,7 +233,8 @@ def _marked(cell: Cell, text: str, bold: str) -> str:
 
 def _heading(column: Column, rows: int = 1) -> Markup:
     span = Markup(' rowspan="{}"').format(rows) if rows > 1 else Markup()
-    style = Markup() if column.left else Markup(' class="number"')
+    kind = column.kind if column.kind in _COLOURED else "" if column.left else "number"
+    style = Markup(' class="{}"').format(kind) if kind else Markup()
     return Markup('<th scope="col"{}{}>{}</th>').format(span, style, escape(column.name))
 
 
@@ -290,7 +307,7 @@ def _plain(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(_plain, value)) or "none"
-    return count(value) if isinstance(value, int) and abs(value) < 10**7 else str(value)
+    return count(value) if isinstance(value, int) and abs(value) < 10**7 else method_name(str(value))
 
 
 # Text escaped for Markdown and LaTeX; HTML has ``markupsafe``, CSV the standard library.
@@ -312,6 +329,7 @@ _IN_LATEX = {
     "[": "{[}",  # at the start of a row it would be read as the argument of the \\ before it
     "]": "{]}",
     "±": r"$\pm$",
+    "−": "$-$",
     "×": r"$\times$",
     "∞": r"$\infty$",
     "≤": r"$\leq$",

@@ -11,7 +11,7 @@ from pixelproof.report.claim_tables import number_table, verdict_table
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page, write_page
 from pixelproof.report.perturb_figures import bars_figure
-from pixelproof.report.section import Contents, Section
+from pixelproof.report.section import Claim, Contents, Headline, Section, Tile
 from pixelproof.report.table import Cell, Column, Table
 from pixelproof.results.claim import Verdict
 from pixelproof.results.perturb_view import title_of
@@ -41,13 +41,14 @@ def thesis_page(view: ThesisView) -> Page:
     return Page(
         "thesis",
         f"Common perturbations on {len(view.subjects)} data sets",
+        Headline([_headline_claim(view)], _tiles(view), _bars(view)[:1]),
         (
             section.summary(thesis_summary(view)),
             _published(view, contents),
             _claims(contents),
             _data_sets(view, contents),
-            Section("details", "Environment", [section.values("Environment", environment)]),
-            Section("sources", "Source", [section.words("thesis_sources")]),
+            Section("details", "Environment", [section.values("Environment", environment)], folded=True),
+            Section("sources", "Source", [section.words("thesis_sources")], folded=True),
         ),
         contents,
         facts=[
@@ -58,6 +59,26 @@ def thesis_page(view: ThesisView) -> Page:
         notices=[section.notice("warning", "Missing", sentence) for sentence in view.absent.values()],
         heading="Common perturbations, data set by data set",
     )
+
+
+def _headline_claim(view: ThesisView) -> Claim:
+    """How many of its claims hold, and which do not."""
+    held = [claim for claim in view.claims if claim.verdict == "held"]
+    others = [f"“{claim.text.rstrip('.')}”: {claim.verdict}" for claim in view.claims if claim.verdict != "held"]
+    text = f"{len(held)} of the thesis’s {plural(len(view.claims), 'claim')} held here"
+    return Claim(text, "; ".join(others) or "Each is judged by the rule below its table.")
+
+
+def _tiles(view: ThesisView) -> list[Tile]:
+    """Each data set's accuracy when perturbed."""
+    return [
+        Tile(
+            percent(each.perturbed),
+            f"{each.name}, perturbed",
+            f"{percent(each.clean.value)} clean, {percent(each.pgd.value)} after PGD",
+        )
+        for each in view.subjects
+    ]
 
 
 def _published(view: ThesisView, contents: Contents) -> Section:
@@ -71,12 +92,11 @@ def _published(view: ThesisView, contents: Contents) -> Section:
 
 
 def _claims(contents: Contents) -> Section:
-    numbers = section.folded("The numbers behind them", contents.table("thesis-claim-numbers"))
-    return Section("claims", "Its claims", [contents.table("thesis-claims"), numbers])
+    return Section("claims", "Its claims", [contents.table("thesis-claims"), contents.folded("thesis-claim-numbers")])
 
 
 def _data_sets(view: ThesisView, contents: Contents) -> Section:
-    parts = contents.table("thesis-standings"), section.figures(_bars(view))
+    parts = contents.table("thesis-standings"), section.figures(_bars(view)[1:])
     return Section("sets", "Data set by data set", parts)
 
 
@@ -94,16 +114,23 @@ def _bars(view: ThesisView) -> list[Figure]:
 
 def thesis_summary(view: ThesisView) -> list[str]:
     """A sentence a data set, and one on the claims."""
-    sentences = []
-    for each in view.subjects:
-        strongest, weakest = each.standings[0], each.standings[-1]
-        sentences.append(
-            f"{each.name}: {percent(each.clean.value)} right when clean, {percent(each.perturbed)} perturbed "
-            f"({strongest.perturbation} strongest, {percent(strongest.accuracy)}; {weakest.perturbation} weakest, "
-            f"{percent(weakest.accuracy)}), {percent(each.pgd.value)} after PGD."
-        )
+    sentences = [
+        f"{each.name}: {percent(each.clean.value)} right when clean, {percent(each.perturbed)} perturbed"
+        f"{_extremes(each)}, {percent(each.pgd.value)} after PGD."
+        for each in view.subjects
+    ]
     held = [claim for claim in view.claims if claim.verdict == "held"]
     return [*sentences, f"{len(held)} of the thesis’s {plural(len(view.claims), 'claim')} held here."]
+
+
+def _extremes(each: DataSetResult) -> str:
+    strongest, weakest = each.standings[0], each.standings[-1]
+    if strongest.accuracy == weakest.accuracy:
+        return ""
+    return (
+        f" ({strongest.perturbation} strongest, {percent(strongest.accuracy)}; {weakest.perturbation} weakest, "
+        f"{percent(weakest.accuracy)})"
+    )
 
 
 def differences(view: ThesisView) -> list[str]:

@@ -10,7 +10,7 @@ from pixelproof.results.grid import DefenceCost, GridCell, where
 from pixelproof.results.grid_clever import CleverRow
 from pixelproof.results.scoreboard import Row, rate_row, row
 from pixelproof.runs import Finding, Manifest
-from pixelproof.wording import plural
+from pixelproof.wording import method_name, plural
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class GridView:
         """The attacks by names that are short where only one attack has them."""
         names = {attack: attack.partition("(")[0] for attack in self.attacks}
         taken = list(names.values())
-        return {attack: name if taken.count(name) == 1 else attack for attack, name in names.items()}
+        return {attack: name if taken.count(name) == 1 else method_name(attack) for attack, name in names.items()}
 
     @cached_property
     def settings(self) -> list[tuple[str, str]]:

@@ -59,7 +59,6 @@ class StudyView:
     runs: tuple[StudyRun, ...]
     transfers: tuple[TransferCell, ...] = ()
     fast: tuple[FastRow, ...] = ()
-    no_transfer: str = ""  # why there is none
     differences: tuple[Difference, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)  # by label, why a network is left out, one sentence
     demonstration: Demonstration | None = None

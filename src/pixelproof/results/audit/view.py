@@ -14,6 +14,7 @@ from pixelproof.results.intervals import Rate
 from pixelproof.results.scoreboard import Row, row
 from pixelproof.runs.record import Finding, Manifest
 from pixelproof.runs.store import RunStore
+from pixelproof.wording import minus_signs
 
 #: What keys of evidence begin with that is an attack.
 ATTACK = "attack|"
@@ -123,9 +124,9 @@ def audit_view(run: RunStore, kind: type[AuditView] = AuditView) -> AuditView:
 
 
 def _short(value: Any, ball: str) -> Any:
-    """``value`` without the threat model's own ball in the names of attacks, which all have it if no other."""
+    """``value`` for people: its names of attacks without the threat model's own ball, which all have if no other."""
     if isinstance(value, str):
-        return value.replace(f"({ball})", "").replace(f"({ball},", "(")
+        return minus_signs(value).replace(f"({ball})", "").replace(f"({ball},", "(")
     if isinstance(value, Mapping):
         return {key: _short(each, ball) for key, each in value.items()}
     return [_short(each, ball) for each in value] if isinstance(value, list | tuple) else value
