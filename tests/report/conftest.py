@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from every_page import write_every_page
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.runs.record import LEVELLED, DataCard, Finding, Manifest, ModelCard, Record, Selection
 from pixelproof.runs.store import RunStore
@@ -232,6 +233,12 @@ def build_run(
 
 
 RunMaker = Callable[..., RunStore]
+
+
+@pytest.fixture(scope="session")
+def every_page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A page of every kind: look, do not touch."""
+    return write_every_page(tmp_path_factory.mktemp("pages"))
 
 
 @pytest.fixture
