@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from every_page import write_every_page
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.runs.record import LEVELLED, DataCard, Finding, Manifest, ModelCard, Record, Selection
 from pixelproof.runs.store import RunStore
@@ -238,6 +237,8 @@ RunMaker = Callable[..., RunStore]
 @pytest.fixture(scope="session")
 def every_page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A page of every kind: look, do not touch."""
+    from every_page import write_every_page  # which needs all that any page does
+
     return write_every_page(tmp_path_factory.mktemp("pages"))
 
 

@@ -327,6 +327,7 @@ def clever(
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.clever.job import CleverJob, CleverSpec
+    from pixelproof.report.clever import write_clever
     from pixelproof.results.clever import clever_result
 
     data, classifier, shared = _opened(model, images, labels, class_names, kind, name, device)
@@ -341,10 +342,13 @@ def clever(
         "defence": defence,
         "seed": seed,
     }
-    spec = from_options(CleverSpec, options)
+    spec, place = from_options(CleverSpec, options), folder(out)
     job = CleverJob(spec, defend(classifier, spec.defence), data)
-    with _finished(job, folder(out), progress, listener) as run:
-        return shown_as(Clever, clever_result(run))
+    with _finished(job, place, progress, listener) as run:
+        found = clever_result(run)
+    if place is not None:
+        write_clever(found, place)
+    return shown_as(Clever, found)
 
 
 @python_words
