@@ -8,8 +8,9 @@ from rich import box
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pixelproof.report.section import Contents
+from pixelproof.report.section import folded
 from pixelproof.report.table import Column, Table
+from pixelproof.wording import plural
 
 #: Rows of a table that an output cell shows at first sight.
 _ROWS = 12
@@ -91,5 +92,14 @@ def _style(column: Column, text: str, styles: Mapping[str, str]) -> str:
 def fragment(heading: str | Markup, sentences: Iterable[str | Markup], tables: Iterable[Table]) -> str:
     """A heading, sentences and tables; escaped, and styled only inside their own ``div``."""
     said = Markup("").join(Markup("<p>{}</p>").format(text) for text in (heading, *sentences))
-    shown = Markup("").join(Contents([table]).folded(table.name, _ROWS) for table in tables)
+    shown = Markup("").join(map(_shown, tables))
     return str(Markup('<div class="pixelproof">{}{}{}</div>').format(Markup(_FRAGMENT), said, shown))
+
+
+def _shown(table: Table) -> Markup:
+    """``table``, a long one behind its title; its notes stand in sight."""
+    if len(table.rows) <= _ROWS:
+        return table.html()
+    notes = Markup("").join(Markup('<p class="note">{}</p>').format(note) for note in table.notes)
+    title = f"{table.title}: {plural(len(table.rows), 'row')}"
+    return folded(title, replace(table, notes=()).html()) + notes
