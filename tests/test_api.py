@@ -243,57 +243,6 @@ def test_success_means_the_target_class_and_nothing_else(bundled, target):
     assert all(row.targeted for row in result.levels)
 
 
-# Mistakes.
-
-
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"levles": (1,)}, "pp.assess has no option levles; did you mean levels"),
-        ({"epsilon": 0.1}, "pp.assess has no option epsilon"),
-        ({"data": "bundled"}, "no option data"),
-        ({"trust_code": True}, "no option trust_code"),
-        ({"levels": (0,)}, "^levels: every level"),
-        ({"samples": 1000}, "1000 samples are asked for"),
-        ({"preset": "fast"}, "^preset: "),
-        ({"device": "tpu"}, "^device: it is auto, cpu or cuda"),
-        ({"class_names": ["one"]}, "at least 2 classes"),
-    ],
-)
-def test_a_mistake_is_one_sentence(grey, tmp_path, options, text):
-    with pytest.raises(pp.InputError, match=text) as caught:
-        pp.assess(_brightness(), *grey, out=tmp_path / "run", **options)
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "text"),
-    [
-        (lambda images, labels: (images.astype(np.float32), labels), pp.DataError, r"must lie in \[0, 1\]"),
-        (lambda images, labels: (images / 255 * np.nan, labels), pp.DataError, r"must lie in \[0, 1\]"),
-        (lambda images, labels: (images[..., 0, 0], labels), pp.DataError, "N×H×W×C"),
-        (lambda images, labels: (images.astype(int) + 200, labels), pp.DataError, "whole numbers from 0 to 255"),
-        (lambda images, labels: (images, labels / 2), pp.DataError, "with fractions, such as 0.5"),
-        (lambda images, labels: (images, labels[:5]), pp.DataError, "120 images but 5 labels"),
-        (lambda images, labels: (images, labels + 7), pp.ModelError, "scores 2 classes"),
-        (lambda images, labels: (images[:0], labels[:0]), pp.DataError, "Labels are int64 of shape"),
-        (lambda images, labels: (images[:, :5], labels), pp.ModelError, "failed on"),
-        (lambda images, labels: (images, 1 - labels), pp.ModelError, "no better than chance"),
-    ],
-)
-def test_images_and_labels_that_cannot_be_used(grey, change, error, text):
-    images, labels = change(*grey)
-    with pytest.raises(error, match=text):
-        pp.assess(_brightness(), images, labels, samples=3)
-
-
-@pytest.mark.parametrize("model", ["zoo:lenet", 3, nn.Flatten, None])
-def test_what_is_no_model(grey, model):
-    with pytest.raises(pp.ModelError):
-        pp.assess(model, *grey)
-
-
 def test_labels_do_not_tell_of_a_class_without_an_image(grey):
     """Ten scores, the highest label 8: nobody named the classes, so there is nothing to complain of."""
     images, labels = grey

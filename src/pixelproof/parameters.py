@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from pixelproof.wording import meant
+
 _PARAMETER = re.compile(r",([a-z_]+)=([^,]*)$")
 
 
@@ -19,5 +21,5 @@ def unknown(spec: str, given: Iterable[str], known: Sequence[str]) -> str | None
     """What is said of the first parameter ``given`` in ``spec`` that is none of those ``known``; None: all are."""
     for name in given:
         if name not in known:
-            return f"There is no parameter {name} for {spec!r}; expected {', '.join(known)}."
+            return f"There is no parameter {name} for {spec!r}{meant(name, known)}; expected {', '.join(known)}."
     return None

@@ -10,6 +10,8 @@ THRESHOLD = "threshold"
 NOTHING = "–"
 MINUS = "−"
 
+_HEADLINE = re.compile(r":\n\s*")  # as torch's ``Error(s) in loading state_dict for Net:``
+_SENTENCE_END = re.compile(r"\n|[.!?] +(?=[A-Z])")
 _ATTACKS = {FEW_PIXEL: "Few-pixel (L0)", THRESHOLD: "Threshold (L∞)"}
 _SEARCHES = {"de": "DE", "cma-es": "CMA-ES", "sep-cma-es": "sep-CMA-ES"}
 _SAFE = {FEW_PIXEL: "pixel", THRESHOLD: "threshold"}
@@ -98,11 +100,25 @@ def allowance(attack: str, threshold: int) -> str:
 
 def meant(name: str, known: Iterable[str]) -> str:
     """`` (is fog meant?)`` where one of ``known`` is nearly ``name``; else empty."""
-    near = get_close_matches(name, list(known), 1)
-    return f" (is {near[0]} meant?)" if near else ""
+    near = nearest_name(name, known)
+    return f" (is {near} meant?)" if near else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that is nearly ``name``, if there is one."""
+    return next(iter(get_close_matches(name, list(known), 1)), None)
 
 
 def first_line(error: BaseException) -> str:
-    """The exception's type and the first line of its text."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    """The exception's type and the first sentence of its text."""
+    lines = _SENTENCE_END.split(_HEADLINE.sub(": ", str(error).strip()))
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines[0] else type(error).__name__
+
+
+def shown(value: object) -> str:
+    """``value`` as Python writes it, cut short where it is long: people may give thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:60]}… of {count(len(text))} characters"

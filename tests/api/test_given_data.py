@@ -112,44 +112,6 @@ def test_class_names_number_the_names() -> None:
         as_image_set(PIXELS, names, ["ant", "bee"])
 
 
-MISTAKES: dict[str, tuple[Any, Any, str]] = {
-    "no labels": (PIXELS, None, "The labels are missing; expected N class numbers"),
-    "labels that are None": (PIXELS, [None] * 9, "Labels are object of shape"),
-    "labels with fractions": (PIXELS, LABELS + 0.5, "with fractions, such as 0.5"),
-    "too few labels": (PIXELS, LABELS[:5], "9 images but 5 labels"),
-    "labels of two axes": (PIXELS, np.ones((9, 3)), "rows without a single 1 among zeros"),
-    "negative labels": (PIXELS, LABELS - 1, "Labels must lie in 0..1"),
-    "normalised floats": (
-        (PIXELS / 255 - 0.5) / 0.2,
-        LABELS,
-        r"run from .*; normalisation belongs .* \(pp.Normalize\)",
-    ),
-    "floats to 255": (PIXELS.astype(np.float32), LABELS, "run from 0 to 255; divide them by 255"),
-    "numbers above 255": (PIXELS.astype(int) + 1, LABELS, "run from 1 to 256; expected whole numbers from 0 to 255"),
-    "NaN": (np.full((9, 2, 2, 3), np.nan), LABELS, r"must lie in \[0, 1\]"),
-    "two axes": (PIXELS[:, :, 0, 0], LABELS, r"have the shape \(9, 6\); expected N×H×W×C"),
-    "five axes": (PIXELS[None], LABELS[:1], "have the shape"),
-    "no images": (PIXELS[:0], LABELS[:0], "Labels are int64 of shape"),
-    "an empty list": ([], [1], "have the shape"),
-    "pictures of two sizes": ([PIXELS[0], PIXELS[0][:3]], [0, 1], "of several shapes, .* bring all to the size"),
-    "grey among colours": ([PIXELS[0], PIXELS[0][..., 0]], [0, 1], "and to grey or to colour"),
-    "text": ("bundled", None, r"expected the images, as pp.load_data\('bundled'\)"),
-    "a number": (3, None, "Images are a int; expected arrays, a list of pictures, or a dataset"),
-    "an empty dataset": (TensorDataset(torch.empty(0, 3, 4, 4), torch.empty(0)), None, "The dataset is empty"),
-    "a dataset without labels": (TensorDataset(torch.rand(3, 3, 4, 4)), None, "gives a tuple; expected pairs"),
-    "a mapping": ({"train": PIXELS}, None, "Images are a mapping; expected .* or one dataset"),
-    "words": (np.array(["a", "b"]), [0, 1], "Images are <U1"),
-}
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_sentence(mistake: str) -> None:
-    images, labels, text = MISTAKES[mistake]
-    with pytest.raises(pp.DataError, match=text) as caught:
-        as_image_set(images, labels)
-    assert "\n" not in str(caught.value)
-
-
 def test_transparent_pictures_are_refused() -> None:
     clear = Image.new("RGBA", (4, 4), (1, 2, 3, 100))
     with pytest.raises(pp.DataError, match="transparent"):

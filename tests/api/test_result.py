@@ -90,7 +90,7 @@ def test_values_as_people_give_them() -> None:
         assert pp.assess(network(), images(40), LABELS, levels=1, range=part, **SMALL).run.manifest.spec["range"]
     with pytest.raises(pp.InputError, match=r"^range: a start and a stop were expected, as in \(0, 500\)"):
         pp.assess(network(), images(40), LABELS, range=slice(0, 20, 2))
-    with pytest.raises(pp.ModelError, match=r"expected a model, as pp.load_model\('zoo:lenet'\)"):
+    with pytest.raises(pp.ModelError, match=r"expected the model itself, as pp.load_model\('zoo:lenet'\)"):
         pp.assess("zoo:lenet", images(40), LABELS)
 
 

@@ -80,7 +80,7 @@ def test_what_the_example_leaves_out_can_be_told_so(tmp_path: Path) -> None:
         (WHOLE.replace("= 45", "= 95"), "robust_accuracy 95 lies above clean_accuracy 92: no attack makes a model"),
         (
             f"{WHOLE}sample = 3\n",
-            "evaluation, sample: there is no such key; check its spelling and under which heading it stands.",
+            "evaluation, sample: there is no such key; did you mean samples?",
         ),
         (f"{WHOLE}samples = 0\n", "evaluation, samples: input should be greater than or equal to 1 (given: 0)."),
         (WHOLE.replace("untargeted", "aimed"), "threat, goal: input should be 'untargeted' or 'targeted' (given: "),
@@ -94,7 +94,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> 
         read(tmp_path, text)
     said = str(trouble.value)
     assert said.startswith(f"{tmp_path / 'claim.toml'}: {sentence}")
-    assert said.endswith(".")
+    assert said.endswith((".", "?"))
     assert "\n" not in said
 
 

@@ -24,6 +24,7 @@ from pixelproof.data.imageset import ImageSet
 from pixelproof.errors import InputError, ModelError
 from pixelproof.models import Classifier, ScoreKind, wrap_model
 from pixelproof.runs import RunStore
+from pixelproof.wording import shown
 
 # Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
 if TYPE_CHECKING:
@@ -361,6 +362,8 @@ def compare(*runs: str | Path | Result, force: bool = False) -> Comparison:
     from pixelproof.api.views import Comparison, shown_as
     from pixelproof.plans.compare import compare as side_by_side
 
+    if not runs:
+        raise InputError("There is nothing to compare; expected the folders of runs, or results.")
     return shown_as(Comparison, side_by_side([str(_place(each)) for each in runs], force=force))
 
 
@@ -395,8 +398,9 @@ def _opened(
     """The data, the model without a defence, and what a spec is told of both."""
     from pixelproof.jobs.job import choose_device
 
-    if isinstance(model, str):
-        raise ModelError(f"The model is the text {model!r}; expected a model, as pp.load_model({model!r}).")
+    if isinstance(model, (str, Path)):
+        text = str(model)
+        raise ModelError(f"The model is given as {text!r}; expected the model itself, as pp.load_model({text!r}).")
     data = as_image_set(images, labels, class_names)
     choice = device_name(device)
     classifier = wrap_model(model, name=name, kind=kind, device=choose_device(choice))
@@ -419,10 +423,12 @@ def _finished(job: Job, place: Path | None, progress: bool, listener: Listener |
     from pixelproof.jobs.progress import job_progress
     from pixelproof.jobs.runner import run_job
 
+    if listener is not None and not callable(listener):
+        raise InputError(f"listener: a function of the progress was expected, not {shown(listener)}.")
     if listener is not None or not progress:
         return run_job(job, place, listener or (lambda _: None))
-    with job_progress(job.label) as shown:
-        return run_job(job, place, shown)
+    with job_progress(job.label) as bar:
+        return run_job(job, place, bar)
 
 
 def _claim(claim: Claim | Mapping[str, Any] | str | Path | None) -> Claim:
@@ -434,4 +440,10 @@ def _claim(claim: Claim | Mapping[str, Any] | str | Path | None) -> Claim:
         raise InputError("The claim is missing; expected a mapping with the keys of a claim file, or its path.")
     if isinstance(claim, Claim):
         return claim
-    return checked(Claim, claim, "claim") if isinstance(claim, Mapping) else read_claim(Path(claim))
+    if isinstance(claim, Mapping):
+        return checked(Claim, claim, "claim")
+    if not isinstance(claim, (str, Path)):
+        raise InputError(
+            f"claim: a mapping with the keys of a claim file, or its path, was expected, not {shown(claim)}."
+        )
+    return read_claim(Path(claim))

@@ -138,6 +138,11 @@ class Result:
 
     def adversarial(self, attack: str, threshold: int | None = None) -> list[tuple[Record, UInt8Array]]:
         """Each success of ``attack`` with its image, uint8 H×W×C; at ``threshold``, where the attack has levels."""
+        names = {name for r in self.run.records() for name in (r.attack, r.spec)}
+        if attack not in names:
+            raise InputError(
+                f"There is no attack {attack!r} in this run; its attacks are {', '.join(sorted(names)) or 'none'}."
+            )
         successes = [r for r in self.run.records() if r.success and attack in (r.attack, r.spec)]
         chosen = [r for r in successes if not r.levelled or r.threshold == threshold]
         return [(r, image) for r in chosen if (image := self.run.image(r)) is not None]
@@ -146,7 +151,10 @@ class Result:
         """Write the self-contained HTML report to ``path``."""
         from pixelproof.report import write_report
 
-        return write_report(self.run, Path(path))
+        try:
+            return write_report(self.run, Path(path))
+        except OSError as error:
+            raise InputError(f"{path} cannot be written ({error.strerror}); choose another file.") from error
 
     def __repr__(self) -> str:
         rows = self.verdicts

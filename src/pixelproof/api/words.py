@@ -4,7 +4,6 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from pixelproof.attacks.named import split
 from pixelproof.errors import InputError
 from pixelproof.plugins import blamed
+from pixelproof.wording import nearest_name, shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,8 +45,8 @@ def python_words(function: Callable[P, T]) -> Callable[P, T]:
 def _unknown(function: str, name: str, known: Sequence[str]) -> str:
     if name in ("data", "trust_code"):
         return f"From Python there is no option {name}; hand over the model and the images themselves."
-    near = get_close_matches(name, known, 1)
-    meant = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}."
+    near = nearest_name(name, known)
+    meant = f"did you mean {near}?" if near else f"it takes {', '.join(known)}."
     return f"pp.{function} has no option {name}; {meant}"
 
 
@@ -77,12 +77,12 @@ def limits(value: range | slice | Sequence[int] | None) -> tuple[int, int] | Non
     if value is None:
         return None
     if isinstance(value, (range, slice)):
-        start, stop, step = value.start or 0, value.stop, value.step or 1
+        ends = [value.start or 0, value.stop] if value.step in (None, 1) else []
     else:
-        start, stop, step = (*value, 1) if isinstance(value, Sequence) and len(value) == 2 else (0, None, 1)
-    if stop is None or step != 1:
-        raise InputError(f"range: a start and a stop were expected, as in (0, 500), not {value!r}.")
-    return int(start), int(stop)
+        ends = list(several(value))
+    if len(ends) != 2 or not all(isinstance(each, (int, np.integer)) for each in ends):
+        raise InputError(f"range: a start and a stop were expected, as in (0, 500), not {shown(value)}.")
+    return int(ends[0]), int(ends[1])
 
 
 def folder(out: str | Path | None) -> Path | None:
@@ -95,4 +95,4 @@ def path_of(place: str | Path, name: str) -> Path:
     try:
         return Path(place)
     except TypeError as error:
-        raise InputError(f"{name}: a folder was expected, as in 'run', not {place!r}.") from error
+        raise InputError(f"{name}: a folder was expected, as in 'run', not {shown(place)}.") from error

@@ -19,7 +19,9 @@ from pixelproof.cli import (
     demo,
     export,
     grid,
+    init,
     listing,
+    models,
     perturb,
     report,
     resume,
@@ -32,6 +34,7 @@ from pixelproof.cli import (
 from pixelproof.cli.console import errors, fail
 from pixelproof.errors import InputError, PixelproofError, is_memory_error
 from pixelproof.plugins import blamed
+from pixelproof.wording import nearest_name
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # names and numbers of glibc's mallopt(3)
 
@@ -50,6 +53,10 @@ def keep_freed_memory() -> None:
         mallopt(_MMAP_THRESHOLD, 32 << 20)
         mallopt(_TRIM_THRESHOLD, (2 << 30) - 1)
         mallopt(_TOP_PAD, 64 << 20)
+
+
+#: What typer raises for commands and options that cannot be; it has moved between versions of typer and click.
+_UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 class _InterruptedError(Exception):
@@ -74,6 +81,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("assess")(assess.assess)
+app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("resume")(resume.resume)
 app.command("verify")(verify.verify)
@@ -89,6 +97,7 @@ app.command("compare")(compare.compare)
 app.command("transfer")(transfer.transfer)
 app.command("clever")(clever.clever)
 app.command("list")(listing.list_)
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:
@@ -112,7 +121,9 @@ def main() -> None:
     keep_freed_memory()
     try:
         with blamed():
-            app()
+            sys.exit(app(standalone_mode=False) or 0)
+    except _UsageError as error:
+        sys.exit(fail(text, 2) if (text := _usage(error)) else 2)
     except InputError as error:
         sys.exit(fail(str(error), 2))
     except PixelproofError as error:
@@ -132,6 +143,16 @@ def main() -> None:
         command = shlex.join(_continuation(getattr(cause, "folder", None)))
         errors.print(escape(f"Interrupted; nothing finished is lost. Continue with: {command}"))
         sys.exit(143 if type(cause).__name__ == "Terminated" else 130)
+
+
+def _usage(error: Any) -> str:
+    """One sentence on a command or an option that cannot be; nothing where there was no command and help was shown."""
+    text = error.format_message().rstrip(".").replace(". Did you mean", "; did you mean")
+    if possibilities := getattr(error, "possibilities", None):
+        near = nearest_name(error.option_name, possibilities) or possibilities[0]
+        text = f"No such option {error.option_name}; did you mean {near}?"
+    command = "pixelproof" if error.ctx is None else error.ctx.command_path
+    return text if text.endswith("?") or not text else f"{text}; see {command} --help."
 
 
 def _continuation(run: Path | None) -> list[str]:

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Device, Model, Range, Shuffle, TrustCode, integer, limits, parse_options, parts
+from pixelproof.cli.options import (
+    Data,
+    Device,
+    Model,
+    Range,
+    Shuffle,
+    SpecFile,
+    TrustCode,
+    integer,
+    limits,
+    parse_options,
+    parts,
+)
 from pixelproof.errors import InputError
 
 
@@ -13,6 +25,7 @@ def assess(
     model: Model,
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the run.")],
+    spec_file: SpecFile = None,
     defence: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +67,7 @@ def assess(
             "sparse-rs (few-pixel)."
         ),
     ] = "auto",
-    levels: Annotated[str, typer.Option(help="Thresholds th, separated by commas.")] = "1,3,5,10",
+    levels: Annotated[str, typer.Option(help="Thresholds th: how many pixels, or by how much of 255.")] = "1,3,5,10",
     minimal: Annotated[
         int | None,
         typer.Option(

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from pixelproof.errors import InputError
+from pixelproof.wording import shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 Spec = TypeVar("Spec", bound="BaseModel")
 
 Model = Annotated[
-    str, typer.Option(help="zoo:NAME, FILE.py:FACTORY, PKG.MOD:FACTORY, or a FILE.pt2 / TorchScript file.")
+    str,
+    typer.Option(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2, onnx:FILE, timm:NAME … (pixelproof list models)."),
 ]
-Data = Annotated[str, typer.Option(help="bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")]
+Data = Annotated[str, typer.Option(help="bundled, folder:DIR, npz:FILE, csv:FILE … (pixelproof list data).")]
 Defence = Annotated[
     str | None, typer.Option(help="What images go through before the model: tvm, jpeg(75), bits(5), median(2) …")
 ]
@@ -56,6 +58,40 @@ def parse_options(kind: type[Spec], given: Mapping[str, object], **read: object)
     return from_options(kind, {**fields, **read})
 
 
+def option_name(parameter: Any) -> str:
+    """What a parameter of a command is called in specs: ``max_queries`` of ``--max-queries``."""
+    name: str = parameter.opts[0]
+    return name.removeprefix("--").replace("-", "_")
+
+
+def spec_file(context: typer.Context, path: Path | None) -> Path | None:
+    """Of the TOML file ``path`` what it says becomes the defaults of the command's other options."""
+    if path is not None:
+        from pixelproof.jobs.assess_file import read_assess_file  # torch is read where there is a file
+
+        values = read_assess_file(path)
+        names = {option_name(each): str(each.name) for each in context.command.params}
+        context.default_map = {names[key]: _typed(key, value) for key, value in values.items()}
+    return path
+
+
+def _typed(key: str, value: Any) -> Any:
+    """``value`` as it is typed on the command line."""
+    return (":" if key == "range" else ",").join(map(str, value)) if isinstance(value, list) else value
+
+
+#: What may stand before the options.
+SpecFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[SPEC.toml]",
+        callback=spec_file,
+        is_eager=True,
+        help="A file of the options below; see pixelproof init.",
+    ),
+]
+
+
 def parts(text: str) -> list[str]:
     """What stands between commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -66,7 +102,7 @@ def integer(option: str, text: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise InputError(f"{option}: a whole number was expected, not {text!r}.") from error
+        raise InputError(f"{option}: a whole number was expected, not {shown(text)}.") from error
 
 
 def number(option: str, text: str) -> float:
@@ -74,7 +110,7 @@ def number(option: str, text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise InputError(f"{option}: a number was expected, not {text!r}.") from error
+        raise InputError(f"{option}: a number was expected, not {shown(text)}.") from error
 
 
 def limits(text: str | None) -> tuple[int, int] | None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from pixelproof.data.arrays import read_images
 from pixelproof.data.imageset import ImageSet
@@ -39,6 +40,12 @@ def as_image_set(
         return images
     if isinstance(images, (str, bytes)):
         raise DataError(f"Images are given as the text {images!r}; expected the images, as pp.load_data({images!r}).")
+    if isinstance(images, Path):
+        raise DataError(
+            f"Images are given as the path {images}; expected the images, as pp.load_data('folder:{images}')."
+        )
+    if images is None:
+        raise DataError("The images are missing; expected arrays, a list of pictures, or a dataset.")
     if isinstance(images, Mapping):
         raise DataError("Images are a mapping; expected arrays, a list of pictures, or one dataset.")
     name = "arrays"
@@ -46,10 +53,20 @@ def as_image_set(
         class_names = class_names_of(images, label_column) if class_names is None else class_names
         images, labels = _columns(images, image_column, label_column)
         name = "dataset"
+    elif isinstance(images, (DataLoader, Dataset)) or hasattr(images, "column_names"):
+        raise DataError(
+            "Labels are given beside a dataset, which holds its own; expected one of the two, so leave one out."
+        )
     elif isinstance(images, (list, tuple)):
         images = [as_array(each) for each in images]
     numbers, names = read_labels(_numbers(labels), class_names)
-    return ImageSet(read_images(_stacked(images)), numbers, names, name)
+    array = _stacked(images)
+    if np.ndim(array) == 3 and len(numbers) == 1 != len(array):
+        raise DataError(
+            f"One label is given for images of the shape {np.shape(array)}; expected N×H×W×C, so write image[None] "
+            "where they are one image."
+        )
+    return ImageSet(read_images(array), numbers, names, name)
 
 
 def _columns(data: Any, image_column: str | None, label_column: str | None) -> tuple[list[Any], list[Any]]:
@@ -133,6 +150,11 @@ def class_names_of(data: Any, label_column: str | None = None) -> Sequence[str] 
 
 def as_array(image: object) -> Any:
     """One image as an array; palettes become colours, transparent pictures are refused."""
+    if isinstance(image, (str, Path)):
+        raise DataError(
+            f"A picture is given as the path {str(image)!r}; expected the picture, as PIL.Image.open(path), or a "
+            "table of paths, as pp.load_data('csv:FILE')."
+        )
     if not isinstance(image, Image.Image):
         return np.asarray(_on_cpu(image))
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
@@ -154,8 +176,8 @@ def _stacked(images: object) -> Any:
 
 
 def _numbers(labels: object) -> object:
-    """``labels`` as an array, where they are tensors or a list of them."""
-    return np.array([_on_cpu(each) for each in labels]) if isinstance(labels, (list, tuple)) else _on_cpu(labels)
+    """``labels`` as an array, where they are a tensor, or as a list without tensors."""
+    return [_on_cpu(each) for each in labels] if isinstance(labels, (list, tuple)) else _on_cpu(labels)
 
 
 def _on_cpu(values: object) -> Any:

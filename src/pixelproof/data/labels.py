@@ -1,6 +1,7 @@
 """Labels as people keep them: numbers, names, or one column a class."""
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from pixelproof.data.imageset import Int64Array, default_class_names
 from pixelproof.errors import DataError
+from pixelproof.wording import shown
 
 _EXPECTED = "expected N class numbers, N class names, or N×K with a single 1 a row"
 
@@ -21,7 +23,13 @@ def read_labels(labels: object, class_names: Sequence[str] | None = None) -> tup
     """
     if labels is None:
         raise DataError(f"The labels are missing; {_EXPECTED}, or a dataset that holds them beside its images.")
+    if isinstance(class_names, str) or not isinstance(class_names, (Sequence, NoneType, np.ndarray)):
+        raise DataError(f"class_names: a list of names was expected, not {shown(class_names)}.")
+    if isinstance(labels, (list, tuple)):
+        _check_kinds(labels)
     array = np.asarray(labels)
+    if array.size == 0:
+        raise DataError(f"There are no labels; {_EXPECTED}.")
     if array.dtype.kind == "O" and array.ndim == 1:
         array = np.array([each if each is None else getattr(each, "item", lambda each=each: each)() for each in array])
     if array.ndim == 2 and array.shape[1] == 1:
@@ -36,6 +44,15 @@ def read_labels(labels: object, class_names: Sequence[str] | None = None) -> tup
     if not np.array_equal(numbers, array):
         raise DataError(f"Labels are {array.dtype} with fractions, such as {_odd(array)}; {_EXPECTED}.")
     return numbers, default_class_names(numbers) if class_names is None else tuple(class_names)
+
+
+def _check_kinds(labels: Sequence[Any]) -> None:
+    """A list may hold a hole, or names among numbers, which an array would hide."""
+    for k, label in enumerate(labels):
+        if label is None:
+            raise DataError(f"The label of image {k} is None; {_EXPECTED}.")
+        if isinstance(label, str) != isinstance(labels[0], str):
+            raise DataError(f"Labels are names and numbers at once, {labels[0]!r} and {label!r}; {_EXPECTED}.")
 
 
 def read_texts(texts: Sequence[str]) -> tuple[Int64Array, tuple[str, ...]]:

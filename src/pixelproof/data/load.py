@@ -14,6 +14,7 @@ from pixelproof.data.table import load_csv
 from pixelproof.data.webdataset import load_webdataset
 from pixelproof.errors import DataError
 from pixelproof.parameters import parsed, unknown
+from pixelproof.wording import nearest_name, shown
 
 SPECS = (
     "bundled, cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE, folder:DIR, csv:FILE, webdataset:FILE or hf:NAME_OR_FOLDER"
@@ -38,11 +39,14 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     ``,size=N``, which resizes their middle squares to N×N. ``hf:NAME_OR_FOLDER``: a dataset of the datasets library,
     ``,split=test,image=COLUMN,label=COLUMN``. Raises ``DataError`` when ``spec`` is unknown or the data are unusable.
     """
+    if not isinstance(spec, (str, Path)):
+        raise DataError(f"Data are named by a text, not {shown(spec)}; expected {SPECS}.")
+    spec = str(spec)
     kind, _, place = spec.partition(":")
     if kind == "bundled" and not place:
         return load_bundled()
     if kind not in _KINDS:
-        raise DataError(f"Unknown data {spec!r}; expected {SPECS}, so spell it in one of these ways.")
+        raise DataError(f"Unknown data {spec!r}{_meant(spec, kind, place)}; expected {SPECS}.")
     if not place:
         raise DataError(f"The data {spec!r} name no place or number; expected {SPECS}, so add it after the colon.")
     if kind == "pentomino":
@@ -56,6 +60,17 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     if kind == "cifar10":
         return load_cifar10(path, "test", allow_download=allow_download)
     return load_idx(path) if kind == "idx" else load_npz(path)
+
+
+def _meant(spec: str, kind: str, place: str) -> str:
+    """What probably was: a kind misspelt, or the path of files that are there."""
+    if Path(spec).is_dir():
+        return f" (is folder:{spec} meant?)"
+    suffix = Path(spec).suffix.removeprefix(".")
+    if suffix in ("npz", "csv"):
+        return f" (is {suffix}:{spec} meant?)"
+    near = nearest_name(kind, ("bundled", *_KINDS))
+    return f" (is {near}{f':{place}' if near != 'bundled' else ''} meant?)" if near else ""
 
 
 def _size(spec: str, parameters: Mapping[str, str]) -> int | None:

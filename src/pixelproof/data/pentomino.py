@@ -24,7 +24,7 @@ SHAPES = {
     "F2": "xx. .xx .x.",
     "Y2": "x. xx x. x.",
 }
-SMALLEST, DEFAULT = 16, 32
+SMALLEST, DEFAULT, MOST = 16, 32, 10_000_000
 EXPECTED = "pentomino:N or pentomino:N,size=32,seed=0,channels=1"
 
 
@@ -68,9 +68,9 @@ def pentomino(number: int, size: int = DEFAULT, seed: int = 0, channels: int = 1
 
 
 def _check(number: int, size: int, seed: int, channels: int) -> None:
-    if number < 1 or size < SMALLEST or seed < 0 or channels not in (1, 3):
+    if not 1 <= number <= MOST or size < SMALLEST or seed < 0 or channels not in (1, 3):
         raise DataError(
-            f"Pentomino needs at least 1 image of a size of at least {SMALLEST}, a seed of at least 0 and 1 or 3 "
+            f"Pentomino needs 1 to {MOST} images of a size of at least {SMALLEST}, a seed of at least 0 and 1 or 3 "
             f"channels, not {number} of {size} with {seed} and {channels}; spell it {EXPECTED}."
         )
 

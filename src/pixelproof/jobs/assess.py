@@ -90,7 +90,7 @@ class AssessJob(Job):
         """The new run, whose batch would have been of ``most`` images with memory enough."""
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
-        checked = self._preflight()
+        checked = self.look()
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
@@ -108,7 +108,7 @@ class AssessJob(Job):
         """Find the samples of ``run`` again, in its own clean images."""
         manifest = run.manifest
         if self.data.content_hash == manifest.data.sha256:
-            looked, before = self._preflight(), manifest.model
+            looked, before = self.look(), manifest.model
             if looked.checked == before.checked and looked.right != before.right:
                 raise another_run(run.folder)  # of a model whose code has changed unseen
         varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
@@ -121,7 +121,8 @@ class AssessJob(Job):
     def certification(self) -> Certification:
         return Certification(self.settings, self.classifier, self.card.shape, self.device, self.asked)
 
-    def _preflight(self) -> Preflight:
+    def look(self) -> Preflight:
+        """What the preflight finds of the model. Raises ``ModelError`` where it cannot be assessed."""
         settings, samples = self.settings, min(self.spec.samples or DEFAULT_SAMPLES, self.card.images)
         return preflight(
             self.classifier,
@@ -289,13 +290,19 @@ def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device
             "hop-skip-jump, which need no more."
         )
     names = [spec for spec, needed in needs.items() if needed == "gradients"]
-    if names:
-        image = to_unit(torch.from_numpy(data.images[:1].copy()).to(device))
-        rows = torch.zeros(1, dtype=torch.int64, device=device)
-        try:
-            Oracle(attacked, 1, device, 1).gradient(image, rows, lambda scores, _: scores.sum(1))
-        except InputError as error:
-            raise InputError(f"{names[0]} needs gradients. {error}") from error
+    if names and (refusal := without_gradients(attacked, data, device)):
+        raise InputError(f"{names[0]} needs gradients: {refusal}") from refusal
+
+
+def without_gradients(classifier: Classifier, data: ImageSet, device: torch.device) -> InputError | None:
+    """What is said where ``classifier`` gives no gradients on the first image; None where it does."""
+    image = to_unit(torch.from_numpy(data.images[:1].copy()).to(device))
+    rows = torch.zeros(1, dtype=torch.int64, device=device)
+    try:
+        Oracle(classifier, 1, device, 1).gradient(image, rows, lambda scores, _: scores.sum(1))
+    except InputError as error:
+        return error
+    return None
 
 
 def _at_precision(classifier: Classifier, precision: str, images: Tensor | None = None) -> Classifier:

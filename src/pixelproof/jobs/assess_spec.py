@@ -19,8 +19,10 @@ from pixelproof.engine.settings import (
     Settings,
 )
 from pixelproof.errors import InputError
+from pixelproof.jobs.spec_file import given
 from pixelproof.results.budgets import QUICK, STANDARD, papers_budget, papers_population
 from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES, search_entry
+from pixelproof.wording import shown
 
 PresetName = Literal["quick", "standard", "paper"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -78,7 +80,7 @@ class AssessSpec(BaseModel):
     fitness: FitnessChoice = "margin"
     certify: CertifyChoice | None = None  # None: the preset's
     certify_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)
-    shuffle: int | None = Field(default=None, ge=0)
+    shuffle: int | None = Field(default=None, ge=0, lt=2**63)
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     batch_size: int | None = Field(
@@ -86,6 +88,16 @@ class AssessSpec(BaseModel):
     )  # None: by device, images and queries; part of the identity
     precision: Precision = "float32"
     trust_code: bool = False
+
+    @field_validator(
+        "samples", "levels", "minimal", "max_queries", "certify_seconds", "shuffle", "seed", "batch_size", mode="before"
+    )
+    @classmethod
+    def _no_truth_value(cls, value: object) -> object:
+        """Python counts True as 1, whoever gives it for a number means something else."""
+        if any(isinstance(each, bool) for each in (value if isinstance(value, (list, tuple)) else (value,))):
+            raise ValueError("a number was expected, not True or False")
+        return value
 
     @field_validator("search")
     @classmethod
@@ -98,7 +110,7 @@ class AssessSpec(BaseModel):
     @classmethod
     def _levels(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
         if not levels or min(levels) < 1 or max(levels) > 255:
-            raise ValueError(f"every level th must lie in 1..255, not {list(levels)}")
+            raise ValueError(f"every level th must lie in 1..255, not {shown(list(levels))}")
         return tuple(sorted(set(levels)))
 
     @field_validator("attacks")
@@ -169,20 +181,20 @@ class AssessSpec(BaseModel):
     @field_validator("range")
     @classmethod
     def _range(cls, limits: tuple[int, int] | None) -> tuple[int, int] | None:
-        if limits is not None and not 0 <= limits[0] < limits[1]:
-            raise ValueError(f"a range START:STOP needs 0 <= START < STOP, not {limits[0]}:{limits[1]}")
+        if limits is not None and not 0 <= limits[0] < limits[1] < 2**63:
+            raise ValueError(f"a range START:STOP needs 0 <= START < STOP, not {shown(limits[0])}:{shown(limits[1])}")
         return limits
 
     @field_validator("target", mode="before")
     @classmethod
     def _class_number(cls, target: object) -> object:
-        return str(target) if isinstance(target, int) else target
+        return shown(target) if isinstance(target, int) else target
 
     @field_validator("target")
     @classmethod
     def _target(cls, target: str) -> str:
-        if target not in ("none", "least-likely", "next", "random") and not target.isdecimal():
-            raise ValueError(f"it is none, least-likely, next, random or a class number, not {target!r}")
+        if target not in ("none", "least-likely", "next", "random") and not (target.isdecimal() and len(target) < 10):
+            raise ValueError(f"it is none, least-likely, next, random or a class number, not {shown(target)}")
         return str(int(target)) if target.isdecimal() else target
 
 
@@ -203,7 +215,8 @@ def from_options(kind: type[Spec], options: Mapping[str, Any]) -> Spec:
         option = "--" + str(first["loc"][0]).replace("_", "-")
         if first["type"] == "extra_forbidden":
             raise InputError(f"There is no option {option}.") from error
-        raise InputError(f"{option}: {text[:1].lower()}{text[1:]} (given: {first['input']!r}).") from error
+        text = f"{text[:1].lower()}{text[1:]}".rstrip(".")
+        raise InputError(f"{option}: {text} (given: {given(first)}).") from error
 
 
 def resolve(

@@ -59,6 +59,11 @@ def open_job(spec: Spec) -> Job:
         return _clever(spec)
     if isinstance(spec, PerturbSpec):
         return PerturbJob(spec, open_model(spec), load_data(spec.data))
+    return open_assessment(spec)
+
+
+def open_assessment(spec: AssessSpec) -> AssessJob:
+    """The job of ``spec``, an assessment; raises as ``open_job`` does."""
     data = open_data(spec)
     return AssessJob(spec, open_model(spec), data)
 

@@ -1,6 +1,7 @@
 """Models by spec strings, as on the command line."""
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -17,6 +18,7 @@ from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.models.user_code import built, check_trust
 from pixelproof.models.wrap import wrap_model
 from pixelproof.parameters import parsed
+from pixelproof.wording import nearest_name, shown
 from pixelproof.zoo import registry
 
 SPECS = (
@@ -55,9 +57,14 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     loaders unpickle) need ``trust_code``.
     Raises ``ModelError`` when ``spec`` is unknown or the model unusable, and ``InputError`` where a package is missing.
     """
+    if not isinstance(spec, (str, Path)):
+        raise ModelError(f"A model is named by a text, not {shown(spec)}; expected {SPECS}.")
+    spec = str(spec)
     place, parameters = parsed(spec)
     kind, colon, name = place.partition(":")
     adapter = ADAPTERS.get(kind) if colon else None
+    if colon and (near := _misspelt(kind)):
+        raise ModelError(f"Unknown model {spec!r}; did you mean {near}:{name}?")
     if adapter is not None and not name:
         raise ModelError(f"{spec!r} names no model; expected {SPECS}, so add it after the colon.")
     whole = adapter is None or kind in ("http", "https")
@@ -65,6 +72,14 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     load: Callable[[Given], Classifier] = _plain if adapter is None else importlib.import_module(adapter).load
     found = load(given)
     return _described(_normalised(found, given.normalisation()), given)
+
+
+def _misspelt(kind: str) -> str | None:
+    """The kind of models that ``kind`` probably is, where it is neither one nor a module that is installed."""
+    if kind in ADAPTERS or kind == "zoo" or not kind.isidentifier():
+        return None
+    near = nearest_name(kind, (*ADAPTERS, "zoo"))
+    return near if near and importlib.util.find_spec(kind) is None else None
 
 
 def _normalised(classifier: Classifier, normalisation: Normalisation | None) -> Classifier:

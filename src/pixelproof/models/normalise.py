@@ -4,14 +4,17 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import isfinite
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pixelproof.errors import ModelError
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier, ScoreKind
+from pixelproof.wording import shown
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Normalisation:
                 f"Normalisation has {len(self.mean)} means and {len(self.std)} deviations; expected one of each, or "
                 "one a channel."
             )
+        if not all(map(isfinite, (*self.mean, *self.std, self.scale))):
+            raise ModelError("Normalisation is by numbers that are not finite; expected a finite mean and deviation.")
         if not all(each > 0 for each in (*self.std, self.scale)):
             raise ModelError(f"Normalisation divides by {min(self.std):g}; expected deviations and a scale above 0.")
 
@@ -120,9 +125,14 @@ def Normalize(  # noqa: N802 - a constructor to those who call it
     if isinstance(model, Classifier):
         return NormalisedClassifier(model, normalisation)
     if not callable(model) or isinstance(model, type):
-        raise ModelError(f"A {type(model).__name__} cannot be normalised; expected a torch module or a function.")
+        raise ModelError(
+            f"What is of type {type(model).__name__} cannot be normalised; expected a torch module or a function."
+        )
     return NormalisedClassifier(CallableClassifier(model), normalisation)
 
 
 def _numbers(value: float | Sequence[float]) -> tuple[float, ...]:
-    return (float(value),) if isinstance(value, (int, float)) else tuple(float(each) for each in value)
+    try:
+        return tuple(np.asarray(value, float).reshape(-1).tolist())
+    except (TypeError, ValueError):
+        raise ModelError(f"Normalisation by {shown(value)} cannot be; expected one number, or one a channel.") from None

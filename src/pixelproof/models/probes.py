@@ -31,14 +31,15 @@ def probes_for(channels: int, pictures_only: bool = False) -> tuple[Probe, ...]:
         Probe(
             "expects-0-255",
             lambda x: x * 255,
-            "model seems to expect values from 0 to 255: scale inside the model",
+            "model seems to expect values from 0 to 255: scale inside the model, by scale=255 behind its name",
         ),
-        _normalised("mean 0.5 and deviation 0.5", [0.5] * channels, [0.5] * channels),
+        _normalised("half", "mean 0.5 and deviation 0.5", [0.5] * channels, [0.5] * channels),
         _unnormalised("mean 0.5 and deviation 0.5", [0.5] * channels, [0.5] * channels),
     ]
     if channels == 3:
         for source, (mean, deviation) in _STATISTICS.items():
-            probes.append(_normalised(f"a mean and deviation like {source}'s", mean, deviation))
+            name = source.replace("-", "").lower()
+            probes.append(_normalised(name, f"a mean and deviation like {source}'s", mean, deviation))
             probes.append(_unnormalised(f"a mean and deviation like {source}'s", mean, deviation))
         probes.append(
             Probe(
@@ -51,11 +52,12 @@ def probes_for(channels: int, pictures_only: bool = False) -> tuple[Probe, ...]:
     return tuple(each for each in probes if each.pictures or not pictures_only)
 
 
-def _normalised(with_what: str, mean: Sequence[float], deviation: Sequence[float]) -> Probe:
+def _normalised(name: str, with_what: str, mean: Sequence[float], deviation: Sequence[float]) -> Probe:
     return Probe(
         "normalises-not",
         lambda x: (x - _column(mean, x)) / _column(deviation, x),
-        f"model seems to expect inputs normalised with {with_what}: put the normalisation inside the model",
+        f"model seems to expect inputs normalised with {with_what}: put the normalisation inside the model, by "
+        f"pp.Normalize or normalise={name} behind its name",
     )
 
 

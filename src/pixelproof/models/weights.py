@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pixelproof.errors import ModelError
-from pixelproof.wording import first_line
+from pixelproof.wording import first_line, shown
 
 #: Where training scripts put the weights.
 _ENTRIES = ("state_dict", "model", "model_state_dict", "net", "network")
@@ -25,6 +25,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     DataParallel or torch.compile is taken off. Nothing is unpickled but tensors and plain containers. Raises
     ``ModelError`` when the file is missing, damaged, holds pickled objects or no weights.
     """
+    if not isinstance(path, (str, Path)):
+        raise ModelError(f"A checkpoint is named by its path, not {shown(path)}; expected a file of weights.")
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}; expected a file of weights, so check its path.")

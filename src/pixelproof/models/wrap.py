@@ -1,13 +1,17 @@
 """What people hand over in Python, made a classifier."""
 
+from collections.abc import Mapping
+from typing import get_args
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pixelproof.errors import ModelError
 from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.maite_object import is_maite_model, maite_classifier
 from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.wording import shown
 
 _EXPECTED = "expected a torch module, a Classifier, or a function from images N×C×H×W in [0, 1] to scores N×K"
 
@@ -25,6 +29,8 @@ def wrap_model(
     module shall compute (a copy goes there when it is elsewhere); by default it stays where it is. Raises
     ``ModelError`` when ``model`` is none of these, and when a class is given in place of a model.
     """
+    if kind is not None and kind not in get_args(ScoreKind):
+        raise ModelError(f"kind: scores are {', '.join(get_args(ScoreKind))}, not {shown(kind)}; None detects which.")
     if isinstance(model, type):
         raise ModelError(f"{model.__name__} is a class, not a model; {_EXPECTED}, so create one: {model.__name__}(…).")
     if isinstance(model, Classifier):
@@ -35,4 +41,15 @@ def wrap_model(
         return maite_classifier(model, name, kind)
     if callable(model):
         return CallableClassifier(model, name=name, kind=kind)
-    raise ModelError(f"A {type(model).__name__} is no model; {_EXPECTED}.")
+    raise ModelError(f"What is of type {type(model).__name__} is no model; {_EXPECTED}{_instead(model)}.")
+
+
+def _instead(model: object) -> str:
+    """What to do with the usual things that hold a model, or belong to one."""
+    if isinstance(model, Mapping) and any(isinstance(each, Tensor) for each in model.values()):
+        return ", so build the network and let it load_state_dict() these weights"
+    if isinstance(model, Mapping):
+        return f", so take it out of the mapping ({', '.join(map(str, list(model)[:5]))})"
+    if hasattr(model, "predict_proba"):
+        return ", so save it by skops and name it as pp.load_model('sklearn:FILE')"
+    return ""

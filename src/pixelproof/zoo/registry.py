@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pixelproof.errors import ModelError
+from pixelproof.wording import meant
 from pixelproof.zoo import (
     all_cnn,
     capsnet,
@@ -101,7 +102,7 @@ ZOO: dict[str, Entry] = {
 def entry(name: str) -> Entry:
     """The entry called ``name``. Raises ``ModelError`` naming what there is."""
     if name not in ZOO:
-        raise ModelError(f"The zoo has no network {name!r}; it has {', '.join(sorted(ZOO))}.")
+        raise ModelError(f"The zoo has no network {name!r}{meant(name, ZOO)}; it has {', '.join(sorted(ZOO))}.")
     return ZOO[name]
 
 
