@@ -48,7 +48,8 @@ class LaneModel:
     """One lane: its landscape, the sets it asked, the best of them, and the next ones.
 
     As long as the map is not doubted, what it promises most is asked. Then *steps* from the best sets take turns with
-    what it promises next, and of one pixel, once its rows are full, with the *sweep*, which begins in its order.
+    what it promises next, and of one pixel, once the map promises nothing and its rows are full, with the *sweep*, in
+    its order.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class LaneModel:
             return None
         share = min(self.alone, FEW / EARLY) * EARLY + max(self.alone - FEW / EARLY, 0) * LATE
         if self.steps.asked > (share if self.size == 1 else self.alone * ALWAYS):
-            if self.size > 1 or not self._sweeps():
+            if self.size > 1 or not self.infeasible or not self._sweeps():
                 return None
             cells = self.sweep.next(self.count)
             if len(cells):

@@ -41,8 +41,9 @@ class PixelProcess(LaneSearch[LaneModels]):
     not end by itself, for the map may be wrong. It goes on: every other round takes random steps from the best sets, of
     colours inside the cube too (``Steps``), the others ask what the map promises next. With th = 1 steps begin sooner,
     after 100 queries wherever no cell left is within 2 standard deviations of success. They are one round in ten after
-    the first 500 of them, and once ``capacity`` answers are in or no corner is left, a ``Sweep`` in the
-    map's order takes its place: every position in every corner colour, then 27 and 125 colours. A lane never stalls.
+    the first 500 of them, and once the map promises nothing, with ``capacity`` answers in or no corner left, a
+    ``Sweep`` in its order takes its place: every position in every corner colour, then 27 and 125 colours. A lane
+    never stalls.
 
     Lanes added by one call are a cohort: those of it that stand alike are computed together, and so depend on each
     other in the last bits, but on no other lane.
