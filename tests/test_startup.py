@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-#: What costs a tenth of a second and more, or is of a terminal alone; typer brings pydantic.
-HEAVY = ("torch", "scipy", "altair", "pandas", "jinja2", "numpy", "PIL", "typer", "rich")
+#: What costs a tenth of a second and more, or is of a terminal alone.
+HEAVY = ("torch", "scipy", "altair", "pandas", "jinja2", "pydantic", "numpy", "PIL", "typer", "rich")
+TERMINAL = {"typer", "rich", "pydantic"}  # typer brings pydantic
 _COMMAND = """
 from pixelproof.cli import main
 sys.argv[1:] = {words}
@@ -51,13 +52,13 @@ def test_the_package_imports_nothing_else() -> None:
 )
 def test_help_and_typing_errors_wait_for_a_terminal_alone(words: list[str]) -> None:
     found = imported(_COMMAND.format(words=words))
-    assert found & set(HEAVY) <= {"typer", "rich"}
+    assert found & set(HEAVY) <= TERMINAL
     assert found - set(HEAVY) <= {f"pixelproof.{each}" for each in ("cli", "errors", "plugins", "version", "wording")}
 
 
 def test_init_waits_for_no_network(tmp_path) -> None:
     words = ["init", str(tmp_path / "spec.toml")]
-    assert imported(_COMMAND.format(words=words)) & set(HEAVY) <= {"typer", "rich"}
+    assert imported(_COMMAND.format(words=words)) & set(HEAVY) <= TERMINAL
     assert (tmp_path / "spec.toml").exists()
 
 
@@ -65,5 +66,5 @@ def test_init_waits_for_no_network(tmp_path) -> None:
 @pytest.mark.parametrize("name", ["assess", "load_run", "load_model"])
 def test_the_first_touch_waits_for_torch_and_little_else(name: str) -> None:
     found = imported(f"import pixelproof as pp; pp.{name}")
-    assert not found & {"scipy", "altair", "pandas", "jinja2", "typer", "rich"}
+    assert not found & {"scipy", "altair", "pandas", "jinja2", *TERMINAL}
     assert not found & {"pixelproof.jobs", "pixelproof.engine", "pixelproof.report", "pixelproof.plans"}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pixelproof.api.measure import compare as compare
     from pixelproof.api.measure import load_run as load_run
     from pixelproof.api.measure import perturb as perturb
-    from pixelproof.api.result import Audit as Audit
     from pixelproof.api.result import Result as Result
+    from pixelproof.api.views import Audit as Audit
     from pixelproof.api.views import Clever as Clever
     from pixelproof.api.views import Comparison as Comparison
     from pixelproof.api.views import Perturbations as Perturbations
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "api.maite_metric": ("MaiteMetric",),
     "api.measure": ("assess", "audit", "certify", "clever", "compare", "load_run", "perturb"),
-    "api.result": ("Audit", "Result"),
-    "api.views": ("Clever", "Comparison", "Perturbations"),
+    "api.result": ("Result",),
+    "api.views": ("Audit", "Clever", "Comparison", "Perturbations"),
     "data": ("ImageSet", "load_data"),
     "data.given": ("as_image_set",),
     "errors": ("DataError", "InputError", "ModelError", "PixelproofError", "RunError", "VerificationError"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from pixelproof.api.result import Audit, Result
+from pixelproof.api.result import Result
 from pixelproof.api.words import (
     device_name,
     folder,
@@ -28,7 +28,7 @@ from pixelproof.wording import shown
 
 # Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
 if TYPE_CHECKING:
-    from pixelproof.api.views import Clever, Comparison, Perturbations
+    from pixelproof.api.views import Audit, Clever, Comparison, Perturbations
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.job import Job, Listener
     from pixelproof.results.audit.claim import Claim
@@ -267,6 +267,7 @@ def audit(
     continued when found there, and for the review. Raises ``InputError`` with one sentence when something cannot be
     done.
     """
+    from pixelproof.api.views import Audit
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.audit.job import AuditJob

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
-from pixelproof.results.audit.view import AuditView
 from pixelproof.runs import Certificate, Record, RunStore
 
 # Reports draw with Altair: half a second that an assessment need not wait for.
@@ -166,12 +165,3 @@ class Result:
         from pixelproof.report import levels_html
 
         return levels_html(self.run)
-
-
-class Audit(AuditView):
-    """An audit. In a notebook it shows its judgement and the table of its checkpoints."""
-
-    def _repr_html_(self) -> str:
-        from pixelproof.report.audit import audit_html
-
-        return audit_html(self)

@@ -1,9 +1,10 @@
-"""What ``perturb``, ``clever`` and ``compare`` return: the values that pages are written from, shown in a few lines."""
+"""What ``perturb``, ``audit``, ``clever`` and ``compare`` return: what pages are written from, in a few lines."""
 
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from pixelproof.plans.study.view import StudyView
+from pixelproof.results.audit.view import AuditView
 from pixelproof.results.clever import CleverResult
 from pixelproof.results.perturb_view import PerturbView
 
@@ -22,6 +23,15 @@ class Perturbations(PerturbView):
         from pixelproof.report.notebook import perturbations_html
 
         return perturbations_html(self)
+
+
+class Audit(AuditView):
+    """An audit. In a notebook it shows its judgement and the table of its checkpoints."""
+
+    def _repr_html_(self) -> str:
+        from pixelproof.report.audit import audit_html
+
+        return audit_html(self)
 
 
 class Clever(CleverResult):
