@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis audit-kit clean
+.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis audit-kit docs clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -46,8 +46,15 @@ $(VENV)/.ready: pyproject.toml constraints.txt tests/requirements-no-deps.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/requirements-no-deps.txt
 	touch $@
 
-readme: $(VENV)/.ready  ## rewrite the README's tables from results/
+readme: $(VENV)/.ready  ## rewrite the tables of the README and of docs/ from results/, and the reference of commands
 	$(BIN)/python tools/readme.py
+
+docs: $(VENV)/.docs  ## the documentation as a site, strictly: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/.docs: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 bench: $(VENV)/.peers  ## pixelproof beside its peers: results/bench.json, docs/bench.svg
 	$(BIN)/python -m benchmarks.bench $(SECTIONS) --data '$(DATA)' $(if $(SMALL),--small)
@@ -83,4 +90,4 @@ audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, 
 	$(BIN)/python tools/audit_matrix.py
 
 clean:
-	rm -rf $(VENV) demo-run
+	rm -rf $(VENV) demo-run site

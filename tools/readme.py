@@ -1,4 +1,4 @@
-"""Rewrite the marked blocks of README.md and docs/installs.md from results/ and the zoo's cards.
+"""Rewrite the marked blocks of README.md and docs/ from results/, the zoo's cards and the command line itself.
 
 Usage: python tools/readme.py [--check]
 
@@ -9,6 +9,7 @@ where they and the results disagree.
 import ast
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 from pixelproof.zoo.registry import ZOO
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "installs.md")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
 ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
 NORMS = {"few-pixel": "L0", "threshold": "L∞"}
@@ -82,7 +83,8 @@ def paper() -> str:
         lines.append(f"| {name}: this run | " + " | ".join(f"**{chosen[th]['value']:g}**" for th in thresholds) + " |")
         lines.append(f"| {name}: the papers | " + " | ".join(f"{chosen[th]['target']:g}" for th in thresholds) + " |")
     commands = "\n".join(f"{command}" for *_, command in groups)
-    return "\n".join([*lines, "", "```", commands, "```"])
+    reason = "Hours, and CIFAR-10 in ROOT"
+    return "\n".join([*lines, "", f'``` {{ .sh .norun title="{reason}" }}', commands, "```"])
 
 
 def zoo() -> str:
@@ -105,7 +107,7 @@ def models() -> str:
     for path in sorted(EXAMPLES.glob("*.py")):
         source = path.read_text("utf-8")
         if (model := assessed_in(source)) is not None:
-            lines.append(f"| [`{path.name}`](examples/models/{path.name}) | `{model}` | {glue_lines(source)} |")
+            lines.append(f"| `{path.name}` | `{model}` | {glue_lines(source)} |")
     return "\n".join(lines)
 
 
@@ -133,13 +135,11 @@ def measured() -> dict[str, Any]:
 
 def bench() -> str:
     """Success and queries at 1,000 queries beside the peers, from results/bench.json; nothing without our own rows."""
-    board = measured()
-    rows = [row for row in board["rows"] if row["part"].startswith(("strength/", "peers/")) and "attacked" in row]
-    rows = [row for row in rows if row.get("budget", 1_000) == 1_000]
+    rows = _compared()
     ours = [row for row in rows if "tool" not in row and row["search"] == "auto"]
     if not ours:
         return ""
-    made = board["parts"][ours[0]["part"]]["environment"]
+    made = measured()["parts"][ours[0]["part"]]["environment"]
     lines = [
         f"`make bench` ({made['processor']}, {made['threads']} thread, torch {made['torch']}, {made['date']}): per "
         "cent of images fooled / mean queries an image, on as many of the first correctly classified test images of "
@@ -148,6 +148,21 @@ def bench() -> str:
     ]
     for attack, title in ATTACKS.items():
         lines += ["", *_bench_table([row for row in rows if row["attack"] == attack], title)]
+    return "\n".join(lines)
+
+
+def peers() -> str:
+    """The same in one table, without our searches that are not chosen by themselves and the seconds."""
+    rows = [row for row in _compared() if "tool" in row or row["search"] == "auto"]
+    thresholds = sorted({row["threshold"] for row in rows if row["threshold"]})
+    lines = ["| % fooled / mean queries | | " + " | ".join(f"th = {th}" for th in thresholds) + " |"]
+    lines.append("|---|---|" + "---:|" * len(thresholds))
+    first = sorted(rows, key=lambda row: (list(ATTACKS).index(row["attack"]), "tool" in row))
+    for attack, name in dict.fromkeys((row["attack"], _bench_name(row)) for row in first):
+        own = [row for row in rows if (row["attack"], _bench_name(row)) == (attack, name)]
+        found = {row["threshold"]: row for row in own}
+        cells = (_bench_cell(found.get(th) or found.get(None)) for th in thresholds)
+        lines.append(f"| {name} | {NORMS[attack]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -164,6 +179,12 @@ def targets() -> str:
         ]
         lines.append(f"| {section} | {len(own) - len(missed)} of {len(own)} | {'; '.join(missed)} |")
     return "\n".join(lines)
+
+
+def _compared() -> Rows:
+    """What results/bench.json has of the strength of searches at 1,000 queries, ours and the peers'."""
+    rows = [row for row in measured()["rows"] if row["part"].startswith(("strength/", "peers/"))]
+    return [row for row in rows if "attacked" in row and row.get("budget", 1_000) == 1_000]
 
 
 def _bench_table(rows: Rows, title: str) -> list[str]:
@@ -426,6 +447,14 @@ def _proof_line(row: dict[str, Any], rows: Rows) -> str:
     )
 
 
+def commands() -> str:
+    """Every command with its arguments and options, as typer describes them."""
+    typer = (sys.executable, "-m", "typer", "pixelproof.cli.app", "utils", "docs", "--name", "pixelproof")
+    described = subprocess.run(typer, capture_output=True, text=True, check=True).stdout
+    described = re.sub(r"\*\*Usage\*\*:\n\n```console\n\$ (.*)\n```", r"**Usage**: `\1`", described)
+    return "## " + described.partition("\n## ")[2].strip()
+
+
 def installs() -> str:
     """What the tests said in other environments."""
     path = ROOT / "results" / "installs.json"
@@ -442,6 +471,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "quick": quick,
     "paper": paper,
     "bench": bench,
+    "peers": peers,
     "targets": targets,
     "models": models,
     "zoo": zoo,
@@ -454,6 +484,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "audit-kit": audit_kit,
     "proofs": proofs,
     "installs": installs,
+    "commands": commands,
 }
 
 

@@ -30,7 +30,7 @@ def assess(
         str | None,
         typer.Option(
             help="What images go through before the model, or answers after it: jpeg(75), smooth(3), tvm, bits(5), "
-            "noise(8), round(2) …, or some joined by + (see the README)."
+            "noise(8), round(2) …, or some joined by + (pixelproof list defences)."
         ),
     ] = None,
     corruption: Annotated[
@@ -50,7 +50,7 @@ def assess(
         str,
         typer.Option(
             help="few-pixel (L0), threshold (L∞), and others by name, with parameters: pgd(epsilon=8), cw-l2, "
-            "autoattack, art:NAME … (see the README)."
+            "autoattack, art:NAME … (pixelproof list attacks)."
         ),
     ] = "few-pixel,threshold",
     access: Annotated[
