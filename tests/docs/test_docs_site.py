@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import pixelproof
 from doc_pages import ROOT
 
 #: What a browser fetches by itself: scripts, pictures, style sheets and icons, not the links that people follow.
@@ -45,6 +46,12 @@ def test_every_page_is_in_the_contents() -> None:
     contents = (ROOT / "mkdocs.yml").read_text("utf-8").partition("nav:")[2]
     listed = set(re.findall(r"- (\S+\.md)$", contents, re.MULTILINE))
     assert listed == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+
+
+def test_the_reference_has_every_public_name() -> None:
+    reference = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
+    for name in pixelproof.__all__:
+        assert re.search(rf"\b{name}\b", reference), name
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
