@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,21 @@ def test_rows_count_what_auto_finds_of_what_is_breakable(tmp_path: Path, monkeyp
     monkeypatch.setattr(recall, "TARGETS", {300: 95.0})
     rows = recall.rows(Options(), tmp_path, ["planted", "public-resnet20"])
     assert [(row["found"], row["breakable"], row["value"], row["holds"]) for row in rows] == [(2, 2, 100.0, True)] * 2
+
+
+def test_what_is_recorded_is_asked_again_only_where_it_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, both = Planted((255, 0, 255), 1), pictures(2)
+    key = f"planted-{truth._digest(network)}"
+    record = tmp_path / "truth.json"
+    monkeypatch.setattr(truth, "RECORDED", record)
+
+    def recorded(asked: list[int], broken: dict[str, list[int]]) -> list[bool]:
+        record.write_text(json.dumps({"networks": {key: {"asked": asked, "broken": broken}}}), "utf-8")
+        network.asked = 0
+        return truth.breakable(network, "planted", both, tmp_path / "folder")
+
+    assert recorded([7, 8], {"7": [2, 1, 255, 0, 255]}) == [True, False]
+    assert network.asked <= 2 * CELLS
+    assert recorded([7, 8], {"7": [2, 1, 0, 0, 0]}) == [False, False]  # a record that is wrong
+    assert recorded([7], {}) == [True, True]  # image 8 is not in it
+    assert network.asked > 8 * CELLS

@@ -34,7 +34,7 @@ def _sections(chosen: argparse.Namespace) -> dict[str, Callable[[], Parts]]:
         "bounds": lambda: bounds.parts(chosen.folder / "bounds", chosen.mnist, chosen.small),
         "grey": lambda: [("", _grey(chosen))],
         "masks": lambda: [("", list(masks.rows(chosen.small)))],
-        "recall": lambda: [("", recall.rows(options, chosen.folder / "truth", networks))],
+        "recall": lambda: [("", recall.rows(options, chosen.folder / "truth", networks, chosen.ask_again))],
     }
 
 
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", default=Options.data)
     parser.add_argument("--mnist", help="the folder of MNIST's official files")
     parser.add_argument("--folder", type=Path, default=Path("proofs-run"))
+    parser.add_argument("--ask-again", action="store_true", help="ask for the truth of recall that is recorded")
     parser.add_argument("--small", action="store_true", help="a few images, in minutes")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args(arguments)

@@ -1,7 +1,6 @@
 """Recall of the few-pixel search at th = 1: of the images that one pixel is known to break, how many `auto` finds.
 
-What is known is the truth of `benchmarks.proofs.truth` and what any of our searches found. It takes up to two minutes
-an image on a small network, so it is kept in a folder and asked once.
+What is known is the truth of `benchmarks.proofs.truth` and what any of our searches found.
 """
 
 from collections.abc import Sequence
@@ -22,9 +21,10 @@ IMAGES = 30
 TARGETS = {1_000: 95.0, 10_000: 99.0}
 
 
-def rows(options: Options, folder: Path, names: Sequence[str] = NETWORKS) -> list[Row]:
+def rows(options: Options, folder: Path, names: Sequence[str] = NETWORKS, ask_again: bool = False) -> list[Row]:
     """A row a network and budget, and one a budget over all of them; ``folder`` keeps the truth.
 
+    With ``ask_again`` the recorded truth is not read, and hours go by.
     Networks whose weights are not at hand are left out.
     """
     found: list[Row] = []
@@ -36,7 +36,7 @@ def rows(options: Options, folder: Path, names: Sequence[str] = NETWORKS) -> lis
             print(f"{name}: left out. {error}", flush=True)
             continue
         pictures = correct(network, options.data, IMAGES, later(options.data))
-        known = [each.broken is not None for each in truth.known(network, name, pictures, folder)]
+        known = truth.breakable(network, name, pictures, folder, ask_again)
         runs = {
             budget: assess(network, network, pictures, "few-pixel", 1, "auto", budget, seed=options.seed)
             for budget in TARGETS

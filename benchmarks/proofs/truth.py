@@ -1,4 +1,8 @@
-"""Which images one pixel breaks, whatever the cost: every position in 125 colours, then steps from the best."""
+"""Which images one pixel breaks, whatever the cost: every position in 125 colours, then steps from the best.
+
+What was asked once is recorded in ``one_pixel_truth.json`` by network and weights, with a pixel for each image that
+breaks: these are asked again, the others are not, as they take hours.
+"""
 
 import hashlib
 import itertools
@@ -17,6 +21,7 @@ from benchmarks.pictures import Pictures
 
 #: Values of a channel in the grids, each of which holds the one before: 8, 27 and 125 colours.
 GRIDS = ((0, 255), (0, 128, 255), (0, 64, 128, 191, 255))
+RECORDED = Path(__file__).with_name("one_pixel_truth.json")
 ROWS = 256
 #: Local refinement: that many cells of the lowest margins, each so many rounds of steps in colour (deviations in grey
 #: levels), and tries a round.
@@ -102,6 +107,18 @@ def of_image(network: nn.Module, clean: np.ndarray, label: int, index: int) -> T
             if one.stands(cell):
                 return Truth(index, tuple(cell.tolist()), tuple(lowest), one.asked)
     return Truth(index, None, tuple(lowest), one.asked)
+
+
+def breakable(network: nn.Module, name: str, pictures: Pictures, folder: Path, ask_again: bool = False) -> list[bool]:
+    """Of each picture whether one pixel is known to break it: as recorded, or, where that says nothing, as asked."""
+    recorded = json.loads(RECORDED.read_text("utf-8"))["networks"].get(f"{name}-{_digest(network)}")
+    if ask_again or recorded is None or not set(pictures.indices).issubset(recorded["asked"]):
+        return [each.broken is not None for each in known(network, name, pictures, folder)]
+    found = []
+    for image, label, index in zip(pictures.images, pictures.labels.tolist(), pictures.indices, strict=True):
+        cell = recorded["broken"].get(str(index))
+        found.append(cell is not None and OnePixel(network, image, label).stands(torch.tensor(cell)))
+    return found
 
 
 def known(network: nn.Module, name: str, pictures: Pictures, folder: Path) -> list[Truth]:
