@@ -20,10 +20,10 @@ from benchmarks.pictures import Pictures, correct
 from pixelproof.data import ImageSet, default_class_names
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import AssessSpec, make_spec
-from pixelproof.jobs.job import Progress
 from pixelproof.jobs.runner import begin, carry_out
 from pixelproof.models import wrap_model
 from pixelproof.runs import RunStore
+from pixelproof.runs.progress import Progress
 
 #: Search, attack, threshold; few images, as bits either agree or do not.
 CASES = (

@@ -37,6 +37,14 @@ def minus_signs(text: str) -> str:
     return re.sub(r"(?<![\w.)\]}-])-(?=\d)", MINUS, text)
 
 
+def duration(seconds: float | None) -> str:
+    """``0:04:00``; a dash for None."""
+    if seconds is None:
+        return NOTHING
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 def between(low: float | None, high: float | None) -> str:
     """``[−0.38, 0.20]``; a dash where there is no interval."""
     return NOTHING if low is None or high is None else f"[{minus(low, '.2f')}, {minus(high, '.2f')}]"

@@ -46,8 +46,8 @@ def test_one_kind_alone(cli: Cli) -> None:
     assert "jpeg" not in answer.out
 
 
-@pytest.mark.parametrize("kind", ["attcks", "zoo"])
-def test_an_unknown_kind_is_said(cli: Cli, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "meant"), [("attcks", " (is attacks meant?)"), ("zoo", "")])
+def test_an_unknown_kind_is_said(cli: Cli, kind: str, meant: str) -> None:
     answer = cli("list", kind)
     assert answer.code == 2
-    assert f"There is no kind '{kind}' to list; expected one of models, data" in answer.err.replace("\n", " ")
+    assert f"There is no kind '{kind}' to list{meant}; expected one of models, data" in answer.err.replace("\n", " ")

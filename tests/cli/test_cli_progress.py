@@ -10,11 +10,19 @@ from rich.console import Console
 
 from pixelproof.cli import train as train_progress
 from pixelproof.jobs import progress
-from pixelproof.jobs.job import Progress
 from pixelproof.jobs.train import TrainingProgress
+from pixelproof.runs.progress import Pace, Progress
 
 HALFWAY = Progress(
-    label="net", done=40, total=80, before=0, queries=12_000, seconds=60.0, note="4/10 samples · 3 fooled"
+    label="net",
+    done=40,
+    total=80,
+    before=0,
+    queries=12_000,
+    seconds=60.0,
+    note="4/10 samples · 3 fooled",
+    lately=40,
+    lately_seconds=60.0,
 )
 
 
@@ -26,9 +34,9 @@ def test_the_text_names_samples_successes_speed_and_time_left():
     assert progress._text(HALFWAY) == "4/10 samples · 3 fooled · 200 queries/s · 0:01:00 left"
 
 
-@pytest.mark.parametrize(("records", "seconds"), [(0, 60.0), (40, 0.5)])
-def test_no_time_left_is_guessed_too_early(records, seconds):
-    early = replace(HALFWAY, done=records, queries=100, seconds=seconds)
+@pytest.mark.parametrize(("lately", "seconds"), [(0, 60.0), (40, 0.5)])
+def test_no_time_left_is_guessed_too_early(lately, seconds):
+    early = replace(HALFWAY, lately=lately, lately_seconds=seconds)
     assert progress._text(early).endswith(" – left")
 
 
@@ -37,9 +45,27 @@ def test_nothing_divides_by_zero():
     assert progress._text(Progress("net", 0, 8, 0, 0, 0.0)) == "– left"
 
 
-def test_the_time_left_is_by_what_this_sitting_has_done():
-    later = replace(HALFWAY, before=30)  # 10 in a minute, 40 are left
-    assert progress._text(later).endswith(" · 0:04:00 left")
+def test_the_time_left_grows_while_nothing_comes():
+    assert [HALFWAY.left(waited) for waited in (0, 30, 60)] == [60, 90, 120]
+    assert progress._text(HALFWAY, 60).endswith(" · 0:02:00 left")
+
+
+def test_a_machine_that_becomes_busy_is_noticed():
+    """One a second for ten minutes, then one in ten seconds: 100 more take 1,000 seconds, soon after it has begun."""
+    pace = Pace(0)
+    for second in range(1, 601):
+        pace.lately(second, second)
+    for step in range(1, 13):
+        lately = pace.lately(600 + 10 * step, 600 + step)
+    status = Progress("net", 612, 712, 0, 0, 720.0, "", *lately)
+    assert lately == (12, 120)
+    assert status.left() == 1000
+
+
+def test_one_step_in_an_hour_has_a_pace_too():
+    pace = Pace(3)
+    pace.lately(3600, 4)
+    assert pace.lately(7200, 5) == (1, 3600)
 
 
 def test_a_plain_line_now_and_then(monkeypatch):
@@ -65,6 +91,16 @@ def test_a_live_bar_on_a_terminal(monkeypatch):
     assert "net[/b].py:load" in shown
     assert "100%" in shown
     assert "10/10 samples · 5 fooled · 200 queries/s · 0:00:00 left" in shown
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_that_shall_show_plain_text_has_neither_bar_nor_colour(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL", 0.0)
+    console = Console(file=io.StringIO(), force_terminal=True, width=200, highlight=False)
+    with progress.job_progress("net", console) as listen:
+        listen(HALFWAY)
+    assert console.file.getvalue() == f"net 50 % · {progress._text(HALFWAY)}\n"  # type: ignore[attr-defined]
 
 
 def test_training_tells_one_line_an_epoch_elsewhere(monkeypatch):

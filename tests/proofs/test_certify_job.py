@@ -16,7 +16,6 @@ from pixelproof.defences import defend
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec, resolve
-from pixelproof.jobs.job import Progress
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import CallableClassifier
 from pixelproof.models.query import predictor
@@ -24,6 +23,7 @@ from pixelproof.proofs.attempt import Attempt
 from pixelproof.proofs.check import check
 from pixelproof.proofs.methods import METHODS
 from pixelproof.runs import RunStore
+from pixelproof.runs.progress import Progress
 from pixelproof.runs.verify import verify
 from proofs_kit import answer, breaks, classifier_of, convolutional, module_of, random_image, threshold_proof
 from watched import CPU

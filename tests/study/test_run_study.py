@@ -13,7 +13,6 @@ import pytest
 
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess import AssessJob
-from pixelproof.jobs.job import Listener
 from pixelproof.jobs.transfer import TransferJob
 from pixelproof.plans.study.plan import TRANSFER, run_study
 from pixelproof.plans.study.scoreboard import rows
@@ -22,6 +21,7 @@ from pixelproof.plans.study.view import StudyView
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
 from pixelproof.runs import RunStore
 from pixelproof.runs.database import FILE
+from pixelproof.runs.progress import Listener
 from pixelproof.zoo.registry import ZOO
 from study_cases import FOLDERS, LABELS
 from tiny_run import Cli, contents, run_tiny

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pixelproof.data import load_data
-from pixelproof.jobs.job import Listener
 from pixelproof.plans.study.view import StudyView
+from pixelproof.runs.progress import Listener
 from tiny_run import Cli
 
 pytestmark = pytest.mark.slow

@@ -30,8 +30,9 @@ from pixelproof.wording import shown
 if TYPE_CHECKING:
     from pixelproof.api.views import Audit, Clever, Comparison, Perturbations
     from pixelproof.jobs.assess import AssessJob
-    from pixelproof.jobs.job import Job, Listener
+    from pixelproof.jobs.job import Job
     from pixelproof.results.audit.claim import Claim
+    from pixelproof.runs.progress import Listener
 
 
 @python_words

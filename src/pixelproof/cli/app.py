@@ -3,6 +3,7 @@
 import ctypes
 import shlex
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pixelproof.cli import (
     perturb,
     report,
     resume,
+    status,
     study,
     thesis,
     train,
@@ -32,6 +34,7 @@ from pixelproof.cli import (
     verify,
 )
 from pixelproof.cli.console import errors, fail
+from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error
 from pixelproof.plugins import blamed
 from pixelproof.wording import nearest_name
@@ -76,27 +79,33 @@ app = typer.Typer(
     cls=_Commands,
     help="How much may an image be disturbed before a classifier changes its answer?",
     no_args_is_help=True,
-    add_completion=False,
+    epilog=epilog(""),
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("assess")(assess.assess)
-app.command("init")(init.init)
-app.command("demo")(demo.demo)
-app.command("resume")(resume.resume)
-app.command("verify")(verify.verify)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("train", cls=train.TrainCommand)(train.train)
-app.command("study")(study.study)
-app.command("grid")(grid.grid)
-app.command("perturb")(perturb.perturb)
-app.command("audit")(audit.audit)
-app.command("thesis")(thesis.thesis)
-app.command("compare")(compare.compare)
-app.command("transfer")(transfer.transfer)
-app.command("clever")(clever.clever)
-app.command("list")(listing.list_)
+_COMMANDS: Mapping[str, Callable[..., None]] = {
+    "assess": assess.assess,
+    "init": init.init,
+    "demo": demo.demo,
+    "status": status.status,
+    "resume": resume.resume,
+    "verify": verify.verify,
+    "report": report.report,
+    "export": export.export,
+    "train": train.train,
+    "study": study.study,
+    "grid": grid.grid,
+    "perturb": perturb.perturb,
+    "audit": audit.audit,
+    "thesis": thesis.thesis,
+    "compare": compare.compare,
+    "transfer": transfer.transfer,
+    "clever": clever.clever,
+    "list": listing.list_,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, cls=train.TrainCommand if _name == "train" else None, epilog=epilog(_name))(_command)
 app.add_typer(models.app, name="models")
 
 

@@ -5,10 +5,14 @@ from typing import Annotated
 
 import typer
 
+from pixelproof.cli.completion import ATTACKS, CORRUPTIONS, DEFENCES, SEARCHES, one_of
 from pixelproof.cli.options import (
     Data,
     Device,
+    Json,
     Model,
+    Open,
+    Quiet,
     Range,
     Shuffle,
     SpecFile,
@@ -30,16 +34,25 @@ def assess(
         str | None,
         typer.Option(
             help="What images go through before the model, or answers after it: jpeg(75), smooth(3), tvm, bits(5), "
-            "noise(8), round(2) …, or some joined by + (pixelproof list defences)."
+            "noise(8), round(2) …, or some joined by + (pixelproof list defences).",
+            autocompletion=one_of(*DEFENCES, kind="defences", between="+"),
         ),
     ] = None,
     corruption: Annotated[
         str | None,
-        typer.Option(help="What happens to every image first: fog(3), rotation(20), or some joined by +."),
+        typer.Option(
+            help="What happens to every image first: fog(3), rotation(20), or some joined by +.",
+            autocompletion=one_of(*CORRUPTIONS, kind="corruptions", between="+"),
+        ),
     ] = None,
     with_: Annotated[
         str | None,
-        typer.Option("--with", metavar="perturbations", help="Measure common perturbations too, on the same data."),
+        typer.Option(
+            "--with",
+            metavar="perturbations",
+            help="Measure common perturbations too, on the same data.",
+            autocompletion=one_of("perturbations"),
+        ),
     ] = None,
     range_: Range = None,
     samples: Annotated[
@@ -50,21 +63,24 @@ def assess(
         str,
         typer.Option(
             help="few-pixel (L0), threshold (L∞), and others by name, with parameters: pgd(epsilon=8), cw-l2, "
-            "autoattack, art:NAME … (pixelproof list attacks)."
+            "autoattack, art:NAME … (pixelproof list attacks).",
+            autocompletion=one_of(*ATTACKS, kind="attacks", between=","),
         ),
     ] = "few-pixel,threshold",
     access: Annotated[
         str,
         typer.Option(
             help="How attacks by name meet the defence: end-to-end, adaptive (BPDA, EOT), or replayed from the "
-            "undefended model."
+            "undefended model.",
+            autocompletion=one_of("end-to-end", "adaptive", "replayed"),
         ),
     ] = "end-to-end",
     search: Annotated[
         str,
         typer.Option(
             help="auto, de, cma-es, sep-cma-es; gradient-regression, square (threshold); pixel-process, sparse-random, "
-            "sparse-rs (few-pixel)."
+            "sparse-rs (few-pixel).",
+            autocompletion=one_of("auto", *SEARCHES, kind="searches"),
         ),
     ] = "auto",
     levels: Annotated[str, typer.Option(help="Thresholds th: how many pixels, or by how much of 255.")] = "1,3,5,10",
@@ -76,7 +92,11 @@ def assess(
         ),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="quick (1,000 queries a sample and level), standard (10,000) or paper.")
+        str,
+        typer.Option(
+            help="quick (1,000 queries a sample and level), standard (10,000) or paper.",
+            autocompletion=one_of("quick", "standard", "paper"),
+        ),
     ] = "quick",
     max_queries: Annotated[
         int | None,
@@ -90,14 +110,27 @@ def assess(
         bool,
         typer.Option("--independent-levels", help="Search each level alone instead of inheriting successes upward."),
     ] = False,
-    target: Annotated[str, typer.Option(help="none, least-likely, next, random, or a class number.")] = "none",
-    fitness: Annotated[str, typer.Option(help="margin (of logits), or the papers' confidence.")] = "margin",
+    target: Annotated[
+        str,
+        typer.Option(
+            help="none, least-likely, next, random, or a class number.",
+            autocompletion=one_of("none", "least-likely", "next", "random"),
+        ),
+    ] = "none",
+    fitness: Annotated[
+        str,
+        typer.Option(
+            help="margin (of logits), or the papers' confidence.",
+            autocompletion=one_of("margin", "confidence"),
+        ),
+    ] = "margin",
     certify: Annotated[
         str | None,
         typer.Option(
             help="What is proved of samples that no search broke: auto, sweep (one pixel of grey images, any model), "
             "bounds (one pixel, or thresholds, torch modules), masks (of --defence masks), or none.",
             show_default="auto at the preset standard, else none",
+            autocompletion=one_of("auto", "sweep", "bounds", "masks", "none"),
         ),
     ] = None,
     certify_seconds: Annotated[
@@ -111,13 +144,20 @@ def assess(
         typer.Option(help="Images through the model at once.", show_default="by device, image size and queries"),
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 to search faster; float32 always verifies.")
+        str,
+        typer.Option(
+            help="float32, or bfloat16 to search faster; float32 always verifies.",
+            autocompletion=one_of("float32", "bfloat16"),
+        ),
     ] = "float32",
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
-    from pixelproof.cli.documents import run_and_show
+    from pixelproof.cli.documents import run_and_show, show
     from pixelproof.data import load_data
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import AssessSpec
@@ -125,7 +165,7 @@ def assess(
     from pixelproof.jobs.open import open_model
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
-    from pixelproof.report.assess import PERTURBATIONS, write_run
+    from pixelproof.report.assess import PERTURBATIONS
     from pixelproof.runs import RunStore
 
     spec = parse_options(
@@ -139,8 +179,11 @@ def assess(
         raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
     images, classifier = load_data(spec.data), open_model(spec)
     also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
-    run_and_show(AssessJob(spec, classifier, prepared(images, spec)), out)
-    if also is not None:
+    job = AssessJob(spec, classifier, prepared(images, spec))
+    if also is None:
+        run_and_show(job, out, as_json=as_json, open_page=open_)
+    else:
+        run_and_show(job, out)
         run_and_show(also, out / PERTURBATIONS)
         with RunStore.open(out) as run:
-            write_run(run, out)  # whose page speaks of them
+            show(run, as_json=as_json, open_page=open_)  # its page speaks of them

@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, Range, TrustCode, integer, limits, parse_options, parts
+from pixelproof.cli.completion import one_of
+from pixelproof.cli.options import (
+    Data,
+    Defence,
+    Device,
+    Json,
+    Model,
+    Open,
+    Quiet,
+    Range,
+    TrustCode,
+    integer,
+    limits,
+    parse_options,
+    parts,
+)
 
 
 def audit(
@@ -14,7 +29,13 @@ def audit(
     claim: Annotated[Path, typer.Option(help="What is claimed: a TOML file of threat model, accuracies, evaluation.")],
     out: Annotated[Path, typer.Option(help="Folder for the measurements and the report.")],
     defence: Defence = None,
-    preset: Annotated[str, typer.Option(help="quick (minutes) or standard (hours).")] = "quick",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="quick (minutes) or standard (hours).",
+            autocompletion=one_of("quick", "standard"),
+        ),
+    ] = "quick",
     only: Annotated[
         str, typer.Option(metavar="NUMBERS", help="These checkpoints, separated by commas.", show_default="all")
     ] = "",
@@ -31,6 +52,9 @@ def audit(
     seed: Annotated[int, typer.Option(help="Seed of the samples and of all random numbers.")] = 0,
     device: Device = "auto",
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Test a claim of robustness at twenty checkpoints and write a review; started again, it goes on."""
     from pixelproof.cli.documents import run_and_show
@@ -45,4 +69,4 @@ def audit(
         stored=tuple(map(str, stored or ())),
         range=limits(range_),
     )
-    run_and_show(open_job(spec), out)
+    run_and_show(open_job(spec), out, as_json=as_json, open_page=open_)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Data, Defence, Device, Model, TrustCode, parse_options
+from pixelproof.cli.completion import one_of
+from pixelproof.cli.options import Data, Defence, Device, Json, Model, Open, Quiet, TrustCode, parse_options
 
 
 def clever(
@@ -15,7 +16,13 @@ def clever(
         int | None,
         typer.Option(help="Correctly classified samples to score.", show_default="10, or all there are"),
     ] = None,
-    norm: Annotated[str, typer.Option(help="l1, l2 or linf.")] = "l2",
+    norm: Annotated[
+        str,
+        typer.Option(
+            help="l1, l2 or linf.",
+            autocompletion=one_of("l1", "l2", "linf"),
+        ),
+    ] = "l2",
     radius: Annotated[
         float | None,
         typer.Option(
@@ -25,9 +32,13 @@ def clever(
     ] = None,
     batches: Annotated[int, typer.Option(help="Batches of random points, each with its largest gradient.")] = 50,
     batch_samples: Annotated[int, typer.Option(help="Random points a batch.")] = 100,
-    target: Annotated[str, typer.Option(help="none (the nearest class), least-likely, next, or a class number.")] = (
-        "none"
-    ),
+    target: Annotated[
+        str,
+        typer.Option(
+            help="none (the nearest class), least-likely, next, or a class number.",
+            autocompletion=one_of("none", "least-likely", "next"),
+        ),
+    ] = ("none"),
     defence: Defence = None,
     run: Annotated[
         Path | None,
@@ -37,6 +48,9 @@ def clever(
     out: Annotated[Path | None, typer.Option(help="Folder for the run and the scores as JSON.")] = None,
     device: Device = "auto",
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score."""
     from pixelproof.cli.documents import run_and_show
@@ -44,4 +58,4 @@ def clever(
     from pixelproof.jobs.open import open_job
 
     spec = parse_options(CleverSpec, locals(), run=None if run is None else str(run))
-    run_and_show(open_job(spec), out)
+    run_and_show(open_job(spec), out, as_json=as_json, open_page=open_)

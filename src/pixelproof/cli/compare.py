@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from pixelproof.cli.options import Open, Quiet
+
 
 def compare(
     runs: Annotated[
@@ -15,9 +17,12 @@ def compare(
     force: Annotated[
         bool, typer.Option("--force", help="Compare what differs in more than the network, and mark it.")
     ] = False,
+    quiet: Quiet = False,
+    open_: Open = False,
 ) -> None:
     """Set finished runs over the same data side by side, in the tables and figures of a study."""
     from pixelproof.cli.console import console
+    from pixelproof.cli.documents import open_in_browser, tell
     from pixelproof.errors import RunError
     from pixelproof.plans.compare import compare as side_by_side
     from pixelproof.report.study import study_summary, write_study
@@ -29,6 +34,6 @@ def compare(
     page = write_study(view, out)
     for difference in view.differences:
         console.print(f"[yellow]forced[/]: {escape(str(difference))}.", soft_wrap=True)
-    for sentence in study_summary(view):
-        console.print(escape(sentence), soft_wrap=True)
-    console.print(f"report: [bold]{escape(str(page))}[/]", soft_wrap=True)
+    tell((), study_summary(view), page)
+    if open_:
+        open_in_browser(page)

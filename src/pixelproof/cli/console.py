@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pixelproof.runs import Finding
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def set_up(*, quiet: bool = False, stderr: bool = False) -> Iterator[None]:
+    """Meanwhile ``console`` prints nothing, where it is to be ``quiet``, or to standard error."""
+    before = vars(console).copy()
+    other = Console(highlight=False, quiet=quiet or console.quiet, stderr=stderr or console.stderr)
+    vars(console).update(vars(other))
+    try:
+        yield
+    finally:
+        vars(console).update(before)
+
 
 _STYLES = {"info": "cyan", "warning": "yellow", "error": "red"}
 

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from pixelproof.cli.options import Open, Quiet
+
 #: Few enough that two cores finish both networks within three minutes, though what does not break spends its budget.
 DEMO_SAMPLES = 12
 DEMO_NETWORKS = ("lenet", "resnet20")
@@ -13,6 +15,8 @@ DEMO_NETWORKS = ("lenet", "resnet20")
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("demo-run"),
+    quiet: Quiet = False,
+    open_: Open = False,
 ) -> None:
     """Assess the bundled LeNet and ResNet-20 on bundled CIFAR-10 test images and show the levels and the reports."""
     from pixelproof.cli.console import console
@@ -26,5 +30,6 @@ def demo(
         run_and_show(
             open_job(spec),
             out / network,
+            open_page=open_,
             header=lambda run, title=title: console.rule(title + escape(run.manifest.data.name)),  # type: ignore[misc]
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import webbrowser
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.markup import escape
 
 from pixelproof.cli.console import console, show_findings
@@ -18,16 +21,25 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from pixelproof.jobs.job import Job, Listener
+    from pixelproof.jobs.job import Job
     from pixelproof.report.figure import Figure
     from pixelproof.report.table import Table
     from pixelproof.runs import RunStore
+    from pixelproof.runs.progress import Listener
 
 
-def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], None] = lambda _: None) -> None:
+def run_and_show(
+    job: Job,
+    out: Path | None,
+    *,
+    header: Callable[[RunStore], None] = lambda _: None,
+    as_json: bool = False,
+    open_page: bool = False,
+) -> None:
     """Do what is left of ``job`` in ``out`` (None: in memory), then show what it found and write its documents there.
 
-    ``header`` is shown the run before the long work. What the work will cost is said before it, what it did after.
+    ``header`` is shown the run before the long work. What the work will cost is said before it, what it did after. The
+    others are those of ``show``.
     """
     from pixelproof.jobs.cost import cost_line, speed_of, spent_line
     from pixelproof.jobs.runner import begin, carry_out
@@ -44,7 +56,7 @@ def run_and_show(job: Job, out: Path | None, *, header: Callable[[RunStore], Non
             carry_out(run, job, listener)
         if left is not None:
             console.print(f"asked{sittings}: {spent_line(run.manifest.timings)}", soft_wrap=True)
-        show(run)
+        show(run, as_json=as_json, open_page=open_page)
 
 
 def live(label: str) -> AbstractContextManager[Listener]:
@@ -54,11 +66,38 @@ def live(label: str) -> AbstractContextManager[Listener]:
     return job_progress(label, console)
 
 
-def show(run: RunStore) -> None:
-    """Print what ``run`` says and write its documents beside it. Raises ``VerificationError`` where a claim fails."""
-    {"assess": _assessment, "perturb": _perturbations, "audit": _audit, "clever": _clever, "transfer": _transfer}[
-        run.manifest.job
-    ](run)
+def show(run: RunStore, *, as_json: bool = False, open_page: bool = False) -> None:
+    """Print what ``run`` says and write its documents beside it; its page may be opened, its result told to scripts.
+
+    Raises ``VerificationError`` where a claim fails.
+    """
+    kinds = {
+        "assess": _assessment,
+        "perturb": _perturbations,
+        "audit": _audit,
+        "clever": _clever,
+        "transfer": _transfer,
+    }
+    page = kinds[run.manifest.job](run)
+    if open_page and page is not None:
+        open_in_browser(page)
+    if as_json:
+        from pixelproof.results.document import document
+
+        print_json(document(run))
+    if run.manifest.job == "audit":
+        _check_claim(run)
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` for scripts, to standard output."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def open_in_browser(page: Path) -> None:
+    """Open ``page``, or say that there is no browser."""
+    if not webbrowser.open(page.resolve().as_uri()):
+        console.print(f"[yellow]note[/]: there is no browser to open {escape(str(page))} in.", soft_wrap=True)
 
 
 def _folder(run: RunStore) -> Path:
@@ -66,15 +105,15 @@ def _folder(run: RunStore) -> Path:
     return run.folder
 
 
-def _assessment(run: RunStore) -> None:
+def _assessment(run: RunStore) -> Path:
     from pixelproof.report import terminal_tables, write_run
 
     for table in terminal_tables(run):
         console.print(table)
-    _point("report", write_run(run, _folder(run)))
+    return _point("report", write_run(run, _folder(run)))
 
 
-def _perturbations(run: RunStore) -> None:
+def _perturbations(run: RunStore) -> Path:
     from pixelproof.report.perturb import perturb_summary, write_perturbations
     from pixelproof.report.perturb_tables import error_table, standing_table
     from pixelproof.report.terminal import narrowed
@@ -86,9 +125,10 @@ def _perturbations(run: RunStore) -> None:
     tables = [narrowed(standing_table(view), "perturbation", "accuracy", "difference", "worst")]
     tables += [error_table(view)] if view.mean_corruption_error is not None else []
     tell(tables, perturb_summary(view), page)
+    return page
 
 
-def _audit(run: RunStore) -> None:
+def _audit(run: RunStore) -> Path:
     from pixelproof.report.audit import verdict_list, write_audit
     from pixelproof.results.audit.view import audit_view, rows
 
@@ -98,13 +138,20 @@ def _audit(run: RunStore) -> None:
     console.print(verdict_list(view))
     console.print(f"[bold]{escape(view.judgement.title)}.[/]", soft_wrap=True)
     tell((), view.judgement.sentences, page)
+    return page
+
+
+def _check_claim(run: RunStore) -> None:
+    from pixelproof.results.audit.view import audit_view
+
+    view = audit_view(run)
     if view.failed:
         numbers = ", ".join(str(each.number) for each in view.failed)
         noun = "checkpoint" if len(view.failed) == 1 else "checkpoints"
         raise VerificationError(f"The claim of {run.manifest.model.name} does not stand: see {noun} {numbers}.")
 
 
-def _clever(run: RunStore) -> None:
+def _clever(run: RunStore) -> Path | None:
     from pixelproof.report.clever import score_table, sentences, write_clever
     from pixelproof.results.clever import clever_result
 
@@ -112,10 +159,11 @@ def _clever(run: RunStore) -> None:
     tell([score_table(result)])
     for sentence in sentences(result):
         console.print(escape(sentence))  # broken over lines like the table above
-    if run.folder is not None:
-        _write_rows(run, result.rows())
-        _point("scores", _folder(run) / "results.json")
-        _point("report", write_clever(result, _folder(run)))
+    if run.folder is None:
+        return None
+    _write_rows(run, result.rows())
+    _point("scores", _folder(run) / "results.json")
+    return _point("report", write_clever(result, _folder(run)))
 
 
 def _transfer(run: RunStore) -> None:
@@ -166,8 +214,9 @@ def tell(tables: Iterable[Table], sentences: Iterable[str] = (), page: Path | No
         _point("report", page)
 
 
-def _point(what: str, path: Path) -> None:
+def _point(what: str, path: Path) -> Path:
     console.print(f"{what}: [bold]{escape(str(path))}[/]", soft_wrap=True)
+    return path
 
 
 def _write_rows(run: RunStore, rows: Iterable[dict[str, object]]) -> None:
@@ -178,6 +227,16 @@ def _write_rows(run: RunStore, rows: Iterable[dict[str, object]]) -> None:
     spec = SPECS[manifest.job](**manifest.spec)
     command = command_line(manifest.job, spec, _folder(run))
     write_scoreboard(_folder(run), rows, manifest.environment, command)
+
+
+def end_plan(page: Path, *, as_json: bool, open_page: bool) -> None:
+    """What ends a plan whose ``page`` and rows are written: the rows for scripts, the page in the browser."""
+    from pixelproof.results.scoreboard import FILE
+
+    if open_page:
+        open_in_browser(page)
+    if as_json:
+        typer.echo((page.parent / FILE).read_text("utf-8"), nl=False)
 
 
 def plan_command(plan: str, spec: Path, out: Path, data: str | None, trust_code: bool) -> str:

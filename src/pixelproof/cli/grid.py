@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import OtherData, PlanOut, TrustCode
+from pixelproof.cli.options import Json, Open, OtherData, PlanOut, Quiet, TrustCode
 
 
 def grid(
@@ -13,10 +13,13 @@ def grid(
     out: PlanOut,
     data: OtherData = None,
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Try every attack with every aim on every model behind every defence; started again, it goes on."""
     from pixelproof.cli.console import noting
-    from pixelproof.cli.documents import live, plan_command, tell
+    from pixelproof.cli.documents import end_plan, live, plan_command, tell
     from pixelproof.plans.grid.plan import run_grid
     from pixelproof.plans.grid.spec import read_grid
     from pixelproof.plans.grid.view import rows
@@ -27,4 +30,6 @@ def grid(
     attacks = {view.short[attack]: attack for attack in view.attacks}
     command = plan_command("grid", spec, out, data, trust_code)
     write_scoreboard(out, rows(view), view.runs[-1].manifest.environment, command, attacks=attacks)
-    tell((), grid_summary(view), write_grid(view, out))
+    page = write_grid(view, out)
+    tell((), grid_summary(view), page)
+    end_plan(page, as_json=as_json, open_page=open_)

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from pixelproof.cli.completion import one_of
 from pixelproof.errors import InputError
 from pixelproof.plugins import Kind, plugins
+from pixelproof.wording import meant
 
 #: Where a sentence ends, and where the names of authors begin.
 _END, _AUTHORS = re.compile(r"\. (?=[A-Z][a-z])"), re.compile(r": [A-Z]\. .*")
@@ -19,13 +21,19 @@ Lines = list[tuple[str, str]]  # what is typed, and what it is in a sentence
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="models, data, attacks, searches, defences or corruptions.", show_default="all"),
+        typer.Argument(
+            help="models, data, attacks, searches, defences or corruptions.",
+            show_default="all",
+            autocompletion=one_of("models", "data", "attacks", "searches", "defences", "corruptions"),
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON: names and sentences by kind.")] = False,
 ) -> None:
     """Show the models, data, attacks, searches, defences and corruptions that there are, a line each."""
     if kind is not None and kind not in _KINDS:
-        raise InputError(f"There is no kind {kind!r} to list; expected one of {', '.join(_KINDS)}.")
+        raise InputError(
+            f"There is no kind {kind!r} to list{meant(kind, _KINDS)}; expected one of {', '.join(_KINDS)}."
+        )
     found = {name: lines() for name, lines in _KINDS.items() if kind in (None, name)}
     if as_json:
         typer.echo(json.dumps({name: dict(lines) for name, lines in found.items()}, indent=1, ensure_ascii=False))

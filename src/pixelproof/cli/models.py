@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelproof.cli.completion import MODELS, one_of
+from pixelproof.cli.examples import epilog
 from pixelproof.cli.options import Data, Defence, Device, Range, TrustCode, limits, parse_options
 from pixelproof.wording import count, decimal, percent
 
@@ -22,9 +24,11 @@ def _models() -> None:
     pass
 
 
-@app.command("check")
+@app.command("check", epilog=epilog("models check"))
 def check(
-    model: Annotated[str, typer.Argument(help="The model, as for assess (pixelproof list models).")],
+    model: Annotated[
+        str, typer.Argument(help="The model, as for assess (pixelproof list models).", autocompletion=one_of(*MODELS))
+    ],
     data: Data,
     defence: Defence = None,
     range_: Range = None,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from pixelproof.cli.completion import DATA, DEFENCES, MODELS, one_of
+from pixelproof.cli.console import set_up
 from pixelproof.errors import InputError
 from pixelproof.wording import shown
 
@@ -14,19 +16,44 @@ if TYPE_CHECKING:
 
 Spec = TypeVar("Spec", bound="BaseModel")
 
+
+def _quiet(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        context.find_root().with_resource(set_up(quiet=True))
+    return wanted
+
+
+def _json(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        context.find_root().with_resource(set_up(stderr=True))
+    return wanted
+
+
 Model = Annotated[
     str,
-    typer.Option(help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2, onnx:FILE, timm:NAME … (pixelproof list models)."),
+    typer.Option(
+        help="zoo:NAME, FILE.py:FUNCTION, FILE.pt2, onnx:FILE, timm:NAME … (pixelproof list models).",
+        autocompletion=one_of(*MODELS),
+    ),
 ]
-Data = Annotated[str, typer.Option(help="bundled, folder:DIR, npz:FILE, csv:FILE … (pixelproof list data).")]
+Data = Annotated[
+    str,
+    typer.Option(
+        help="bundled, folder:DIR, npz:FILE, csv:FILE … (pixelproof list data).", autocompletion=one_of(*DATA)
+    ),
+]
 Defence = Annotated[
-    str | None, typer.Option(help="What images go through before the model: tvm, jpeg(75), bits(5), median(2) …")
+    str | None,
+    typer.Option(
+        help="What images go through before the model: tvm, jpeg(75), bits(5), median(2) …",
+        autocompletion=one_of(*DEFENCES, kind="defences", between="+"),
+    ),
 ]
 Range = Annotated[
     str | None, typer.Option("--range", metavar="START:STOP", help="Consider only these images, in file order.")
 ]
 Shuffle = Annotated[int | None, typer.Option(metavar="SEED", help="Take the images in an order shuffled by this seed.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.", autocompletion=one_of("auto", "cpu", "cuda"))]
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Load models from files that can run code: .py, .pt2, TorchScript.")
 ]
@@ -34,6 +61,16 @@ Run = Annotated[Path, typer.Argument(help="The folder of the run.")]
 MovedModel = Annotated[str | None, typer.Option("--model", help="Where the run's model is now, if it has moved.")]
 MovedData = Annotated[str | None, typer.Option("--data", help="Where the run's data is now, if it has moved.")]
 OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the file names.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_quiet, help="Print errors alone.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        callback=_json,
+        help="Print the result alone, as JSON; what is for people goes to standard error.",
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
 PlanOut = Annotated[Path, typer.Option(help="Folder for the runs, the report, the tables and the figures.")]
 
 _PLACES = {"cifar10": "ROOT", "idx": "DIR", "npz": "FILE", "folder": "DIR"}

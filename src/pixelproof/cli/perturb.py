@@ -5,11 +5,15 @@ from typing import Annotated
 
 import typer
 
+from pixelproof.cli.completion import CORRUPTIONS, one_of
 from pixelproof.cli.options import (
     Data,
     Defence,
     Device,
+    Json,
     Model,
+    Open,
+    Quiet,
     Range,
     Shuffle,
     TrustCode,
@@ -25,10 +29,20 @@ def perturb(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the measurements and the report.")],
     suite: Annotated[
-        str, typer.Option(help="thesis (five), imagenet-c or cifar-c (nineteen at five severities), or all.")
+        str,
+        typer.Option(
+            help="thesis (five), imagenet-c or cifar-c (nineteen at five severities), or all.",
+            autocompletion=one_of("thesis", "imagenet-c", "cifar-c", "all"),
+        ),
     ] = "all",
     only: Annotated[
-        str, typer.Option(metavar="NAMES", help="These of the suite, separated by commas.", show_default="all")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="These of the suite, separated by commas.",
+            show_default="all",
+            autocompletion=one_of(*CORRUPTIONS, kind="corruptions", between=","),
+        ),
     ] = "",
     severities: Annotated[str, typer.Option(help="Severities of the corruptions, from 1 to 5.")] = "1,2,3,4,5",
     samples: Annotated[
@@ -52,6 +66,9 @@ def perturb(
     seed: Annotated[int, typer.Option(help="Seed of the random perturbations.")] = 0,
     device: Device = "auto",
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Measure a classifier under common perturbations: rotation, light, noise, blur, weather, compression."""
     from pixelproof.cli.documents import run_and_show
@@ -65,4 +82,4 @@ def perturb(
         severities=tuple(number("--severities", text) for text in parts(severities)),
         range=limits(range_),
     )
-    run_and_show(open_job(spec), out)
+    run_and_show(open_job(spec), out, as_json=as_json, open_page=open_)

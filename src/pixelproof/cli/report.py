@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Run
+from pixelproof.cli.options import Json, Open, Quiet, Run
 
 
 class FigureFormat(StrEnum):
@@ -19,6 +19,9 @@ class FigureFormat(StrEnum):
 def report(
     run: Run,
     figures: Annotated[list[FigureFormat] | None, typer.Option(help="Also write the figures in this format.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Print what a run says and write its report, tables and, where asked, figures."""
     from pixelproof.cli.documents import figures_of, show
@@ -28,4 +31,4 @@ def report(
     with RunStore.open(run) as store:
         if figures:
             write_drawings(figures_of(store), run / "figures", [each.value for each in figures])
-        show(store)
+        show(store, as_json=as_json, open_page=open_)

@@ -1,9 +1,16 @@
 """pixelproof resume: continue a run that was interrupted."""
 
-from pixelproof.cli.options import MovedModel, Run, TrustCode
+from pixelproof.cli.options import Json, MovedModel, Open, Quiet, Run, TrustCode
 
 
-def resume(run: Run, model: MovedModel = None, trust_code: TrustCode = False) -> None:
+def resume(
+    run: Run,
+    model: MovedModel = None,
+    trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
+) -> None:
     """Continue an interrupted run; it ends equal to one that was never interrupted."""
     from pixelproof.cli.console import console
     from pixelproof.cli.documents import run_and_show, show
@@ -13,7 +20,7 @@ def resume(run: Run, model: MovedModel = None, trust_code: TrustCode = False) ->
     with RunStore.open(run) as store:
         if store.manifest.status == "finished":
             console.print("The run is finished already.")
-            show(store)
+            show(store, as_json=as_json, open_page=open_)
             return
         job = job_of(store, trust_code, model)
-    run_and_show(job, run)
+    run_and_show(job, run, as_json=as_json, open_page=open_)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import OtherData, PlanOut, TrustCode
+from pixelproof.cli.options import Json, Open, OtherData, PlanOut, Quiet, TrustCode
 
 
 def study(
@@ -13,10 +13,13 @@ def study(
     out: PlanOut,
     data: OtherData = None,
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Assess every network and defence of a study four ways and write one report; started again, it goes on."""
     from pixelproof.cli.console import noting
-    from pixelproof.cli.documents import live, plan_command, tell
+    from pixelproof.cli.documents import end_plan, live, plan_command, tell
     from pixelproof.plans.study.plan import run_study
     from pixelproof.plans.study.scoreboard import rows
     from pixelproof.plans.study.spec import read_study
@@ -26,4 +29,6 @@ def study(
     view = run_study(read_study(spec, data), out, trust_code=trust_code, show=live, say=noting("missing"))
     command = plan_command("study", spec, out, data, trust_code)
     write_scoreboard(out, rows(view), view.runs[-1].manifest.environment, command)
-    tell((), study_summary(view), write_study(view, out))
+    page = write_study(view, out)
+    tell((), study_summary(view), page)
+    end_plan(page, as_json=as_json, open_page=open_)

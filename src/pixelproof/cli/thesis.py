@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pixelproof.cli.options import TrustCode, without_place
+from pixelproof.cli.options import Json, Open, Quiet, TrustCode, without_place
 
 
 def thesis(
@@ -18,10 +18,13 @@ def thesis(
         typer.Option(metavar="NAME=DATA", help="Where the data of a subject lie, as MNIST=idx:DIR; may be repeated."),
     ] = None,
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    open_: Open = False,
 ) -> None:
     """Perturb several data sets as a thesis did and set its table beside ours; started again, it goes on."""
     from pixelproof.cli.console import console, noting
-    from pixelproof.cli.documents import live, tell
+    from pixelproof.cli.documents import end_plan, live, tell
     from pixelproof.errors import InputError
     from pixelproof.files import slug
     from pixelproof.plans.thesis.plan import PERTURBATIONS, run_thesis
@@ -47,4 +50,6 @@ def thesis(
     tell(narrowed(table, *columns) for table in (perturbation_table(view), pgd_table(view)))
     for claim in view.claims:
         console.print(f"[bold]{claim.verdict}[/]: {escape(claim.text)}", soft_wrap=True)
-    tell((), (*thesis_summary(view), *differences(view)), write_thesis(view, out))
+    page = write_thesis(view, out)
+    tell((), (*thesis_summary(view), *differences(view)), page)
+    end_plan(page, as_json=as_json, open_page=open_)

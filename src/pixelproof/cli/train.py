@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperArgument, TyperCommand
 
+from pixelproof.cli.completion import ZOO, one_of
 from pixelproof.cli.console import console
 from pixelproof.errors import InputError
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 @contextmanager
 def train_progress(name: str) -> Iterator[Callable[[Status], None]]:
     """A listener for ``train``: a live bar on a terminal, one line an epoch elsewhere."""
-    if not console.is_terminal:
+    from pixelproof.jobs.progress import is_live
+
+    if not is_live(console):
         yield _plain
         return
     columns = (
@@ -61,7 +64,7 @@ class TrainCommand(TyperCommand):
 
 
 def train(
-    name: Annotated[str, typer.Argument()],
+    name: Annotated[str, typer.Argument(autocompletion=one_of(*ZOO))],
     data: Annotated[
         str, typer.Option(help="Training data: cifar10:ROOT, idx:DIR, pentomino:N, npz:FILE or folder:DIR.")
     ],

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelproof.cli.options import Defence, Device, Model, TrustCode, parse_options
+from pixelproof.cli.options import Defence, Device, Json, Model, Quiet, TrustCode, parse_options
 
 
 def transfer(
@@ -15,6 +15,8 @@ def transfer(
     out: Annotated[Path | None, typer.Option(help="Folder for the run and its table.")] = None,
     device: Device = "auto",
     trust_code: TrustCode = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Show the adversarial images of finished runs to another model: a lower bound on what a search would fool."""
     from pixelproof.cli.documents import run_and_show
@@ -22,4 +24,4 @@ def transfer(
     from pixelproof.jobs.transfer import TransferSpec
 
     spec = parse_options(TransferSpec, locals(), sources=tuple(map(str, source)))
-    run_and_show(open_job(spec), out)
+    run_and_show(open_job(spec), out, as_json=as_json)

@@ -11,9 +11,9 @@ from typing import Any
 from pixelproof.api.measure import assess, perturb
 from pixelproof.conformance.check import images, require
 from pixelproof.conformance.network import network
-from pixelproof.jobs.job import Progress
 from pixelproof.plugins import Plugin
 from pixelproof.runs import Record, RunStore
+from pixelproof.runs.progress import Progress
 from pixelproof.runs.table import RecordType
 
 QUERIES = 30

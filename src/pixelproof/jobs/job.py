@@ -5,7 +5,7 @@ records go to only to read what is done already.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -51,22 +51,6 @@ class Begun:
 
     manifest: Manifest
     clean: dict[int, UInt8Array] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a job stands: ``done`` of ``total``, ``before`` of them in earlier sittings; the rest is of this one."""
-
-    label: str
-    done: float
-    total: float
-    before: float
-    queries: int
-    seconds: float
-    note: str = ""
-
-
-Listener = Callable[[Progress], None]
 
 
 class Job(ABC):

@@ -9,21 +9,30 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from pixelproof.wording import duration
 
 if TYPE_CHECKING:
-    from pixelproof.jobs.job import Listener
-    from pixelproof.jobs.job import Progress as Status
+    from pixelproof.runs.progress import Listener
+    from pixelproof.runs.progress import Progress as Status
 
-#: Seconds between lines where the output is no terminal.
+#: Seconds between lines where there is no live bar.
 PLAIN_INTERVAL = 30.0
+
+
+def is_live(console: Console) -> bool:
+    """Whether ``console`` can show a bar that moves: not in a file, nor on a terminal that shall show plain text."""
+    plain = console.no_color or console.is_dumb_terminal
+    return console.is_jupyter or (console.is_terminal and not plain)
 
 
 @contextmanager
 def job_progress(label: str, console: Console | None = None) -> Iterator[Listener]:
     """A listener for a job: a live bar on a terminal and in a notebook, a plain line now and then elsewhere."""
     console = Console(highlight=False) if console is None else console
-    if not (console.is_terminal or console.is_jupyter):
+    if not is_live(console):
         yield _plain(label, console)
         return
     columns = (
@@ -31,15 +40,23 @@ def job_progress(label: str, console: Console | None = None) -> Iterator[Listene
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         TaskProgressColumn(),
-        TextColumn("{task.fields[status]}"),
+        _StatusColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(escape(label), total=None, status="")
+    with Progress(*columns, console=console, transient=True, disable=console.quiet) as bar:
+        task = bar.add_task(escape(label), total=None)
 
         def listen(status: Status) -> None:
-            bar.update(task, total=status.total, completed=status.done, status=_text(status))
+            bar.update(task, total=status.total, completed=status.done, status=status, at=time.monotonic())
 
         yield listen
+
+
+class _StatusColumn(ProgressColumn):
+    """What the job said last; the time left is computed whenever it is drawn, so that it grows while nothing comes."""
+
+    def render(self, task: Task) -> Text:
+        status = task.fields.get("status")
+        return Text("" if status is None else _text(status, time.monotonic() - task.fields["at"]))
 
 
 def _plain(label: str, console: Console) -> Listener:
@@ -55,16 +72,6 @@ def _plain(label: str, console: Console) -> Listener:
     return listen
 
 
-def _text(status: Status) -> str:
+def _text(status: Status, waited: float = 0) -> str:
     speed = f"{status.queries / max(status.seconds, 1e-9):,.0f} queries/s" if status.queries else ""
-    return " · ".join(part for part in (status.note, speed, f"{_left(status)} left") if part)
-
-
-def _left(status: Status) -> str:
-    """A rough estimate: as long for what is left as for what this sitting has done."""
-    done = status.done - status.before
-    if done <= 0 or status.seconds < 1:
-        return "–"
-    seconds = int(status.seconds * (status.total - status.done) / done)
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours}:{minutes:02}:{seconds % 60:02}"
+    return " · ".join(part for part in (status.note, speed, f"{duration(status.left(waited))} left") if part)

@@ -9,10 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Never
 
-from pixelproof.jobs.job import Batch, Job, Listener, Progress, another_run
+from pixelproof.jobs.job import Batch, Job, another_run
 from pixelproof.models import settle_kind
 from pixelproof.runs import Manifest, RunStore
 from pixelproof.runs.database import FILE
+from pixelproof.runs.progress import Listener, Pace, Progress
+
+#: Seconds between notes of how far a job is in its run, for whoever looks meanwhile.
+NOTE_INTERVAL = 2.0
 
 #: Has steps of a job done, wherever that is; what they bring comes back here, to the one writer.
 Backend = Callable[[Job, RunStore, Sequence[str]], Iterator[Batch]]
@@ -76,15 +80,21 @@ def carry_out(
         return
     begun, queries, finished = time.perf_counter(), 0, False
     before, total = job.total(run)
-    done = before
+    done, noted, pace = before, 0.0, Pace(before)
     with interruptible(run):
         try:
+            run.note_progress(Progress(job.label, done, total, before, 0, 0.0))
             for batch in backend(job, run, job.left(run)):
                 if batch.outcomes or batch.step:
                     run.commit(batch.outcomes, batch.step)
                 done, queries = done + batch.done, queries + batch.queries
                 seconds = time.perf_counter() - begun
-                listener(Progress(job.label, done, total, before, queries, seconds, batch.note))
+                lately = pace.lately(seconds, done)
+                progress = Progress(job.label, done, total, before, queries, seconds, batch.note, *lately)
+                listener(progress)
+                if seconds - noted >= NOTE_INTERVAL:
+                    noted = seconds
+                    run.note_progress(progress)
             finished = True
         finally:
             run.add_findings(job.findings())

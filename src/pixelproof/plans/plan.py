@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelproof.errors import InputError, RunError
-from pixelproof.jobs.job import Job, Listener
+from pixelproof.jobs.job import Job
 from pixelproof.jobs.runner import run_job
 from pixelproof.runs.database import FILE
+from pixelproof.runs.progress import Listener
 from pixelproof.zoo.registry import absence
 
 #: The folder of a plan's runs.

@@ -64,6 +64,21 @@ def locked(folder: Path) -> FileLock:
     return lock
 
 
+def being_written(folder: Path) -> bool:
+    """Whether a process has the right to write in ``folder`` just now. A writer that begins meanwhile is refused."""
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:  # on read-only media
+        return False
+    lock.release()
+    return False
+
+
 def inode(path: Path) -> tuple[int, int] | None:
     """What tells the file at ``path`` from another one put there; None where there is none."""
     try:

@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import tempfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
 from pixelproof.files import write_whole
 from pixelproof.runs.database import FILE, LOCK, connect, connect_to_read, inode, locked, remove
+from pixelproof.runs.progress import Progress
 from pixelproof.runs.record import (
     FORMAT_VERSION,
     Certificate,
@@ -225,7 +227,21 @@ class RunStore:
             manifest = replace(manifest, status="finished", contents=self._contents())
         self._update(manifest)
 
+    def note_progress(self, progress: Progress) -> None:
+        """Say how far the job is, for whoever reads the run meanwhile; no part of the result."""
+        with self._transaction():
+            self._db.execute("CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY, at REAL, value TEXT)")
+            row = (time.time(), json.dumps(asdict(progress)))
+            self._db.execute("INSERT OR REPLACE INTO progress VALUES (1, ?, ?)", row)
+
     # Reading.
+
+    def progress(self) -> tuple[Progress, float] | None:
+        """How far its job said to be, and at which time (seconds of the epoch); None where it has said nothing."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'progress'"):
+            return None
+        ((at, value),) = self._rows("SELECT at, value FROM progress")
+        return Progress(**json.loads(value)), at
 
     @property
     def manifest(self) -> Manifest:

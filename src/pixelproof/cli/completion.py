@@ -1,0 +1,125 @@
+"""What the shell completes: names, written down here so that Tab does not wait for torch."""
+
+from collections.abc import Callable
+
+from pixelproof.plugins import Kind, plugins
+
+ZOO = [
+    "all-cnn",
+    "capsnet",
+    "densenet-bc-100-12",
+    "lenet",
+    "nin",
+    "preact-resnet18",
+    "preact-resnet18-pgd",
+    "preact-resnet20",
+    "resnet20",
+    "resnet20-distilled",
+    "resnet20-fast",
+    "resnet20-label-smoothing",
+    "resnet20-mnist",
+    "resnet20-noise",
+    "resnet20-pentomino",
+    "resnet20-pgd",
+    "resnet32",
+    "resnet56",
+    "strided-cnn",
+    "wide-resnet-16-8",
+]
+MODELS = (
+    *(f"zoo:{name}" for name in ZOO),
+    *["onnx:", "timm:", "torchvision:", "hf:", "keras:", "sklearn:", "maite:", "http://", "https://", "command:"],
+)
+DATA = ["bundled", "cifar10:", "idx:", "pentomino:", "npz:", "folder:", "csv:", "webdataset:", "hf:"]
+ATTACKS = [
+    "few-pixel",
+    "threshold",
+    "fgsm",
+    "bim",
+    "pgd",
+    "apgd",
+    "fab",
+    "deepfool",
+    "newtonfool",
+    "cw-l2",
+    "cw-linf",
+    "virtual-adversarial",
+    "jsma",
+    "elastic-net",
+    "universal",
+    "shadow",
+    "spatial",
+    "rotation-translation",
+    "square",
+    "nes",
+    "zoo",
+    "boundary",
+    "hop-skip-jump",
+    "autoattack",
+    "worst",
+    "art:",
+    "foolbox:",
+    "torchattacks:",
+    "adv:",
+]
+SEARCHES = [
+    "gradient-regression",
+    "square",
+    "pixel-process",
+    "sparse-random",
+    "sparse-rs",
+    "de",
+    "cma-es",
+    "sep-cma-es",
+]
+DEFENCES = [
+    "masks",
+    "bits",
+    "median",
+    "smooth",
+    "jpeg",
+    "tvm",
+    "noise",
+    "thermometer",
+    "round",
+    "high-confidence",
+    "reverse-sigmoid",
+    "output-noise",
+]
+CORRUPTIONS = [
+    "rotation",
+    "logit-brightness",
+    "logit-contrast",
+    "rgb-randomise",
+    "jitter",
+    "gaussian-noise",
+    "shot-noise",
+    "impulse-noise",
+    "defocus-blur",
+    "glass-blur",
+    "motion-blur",
+    "zoom-blur",
+    "snow",
+    "frost",
+    "fog",
+    "brightness",
+    "contrast",
+    "elastic-transform",
+    "pixelate",
+    "jpeg-compression",
+    "speckle-noise",
+    "gaussian-blur",
+    "spatter",
+    "saturate",
+]
+
+
+def one_of(*names: str, kind: Kind | None = None, between: str = "") -> Callable[[str], list[str]]:
+    """What completes one of ``names`` or of the plug-ins of ``kind``; of several, which ``between`` parts, the last."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, sign, last = incomplete.rpartition(between) if between else ("", "", incomplete)
+        known = (*names, *(each.name for each in plugins(kind))) if kind else names
+        return [f"{before}{sign}{name}" for name in known if name.startswith(last)]
+
+    return complete

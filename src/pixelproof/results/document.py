@@ -1,0 +1,66 @@
+"""What a run says, as plain values for scripts: what ``--json`` prints."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pixelproof.results import perturb_view
+from pixelproof.results.audit import view as audit
+from pixelproof.results.clever import clever_result
+from pixelproof.results.intervals import Rate
+from pixelproof.results.scoreboard import Row, rate_row
+from pixelproof.results.status import LevelStatus
+from pixelproof.results.study.fast import fast_rows_of
+from pixelproof.results.verdict import sentence, verdict
+from pixelproof.results.view import read
+from pixelproof.runs.store import RunStore
+
+
+def document(run: RunStore) -> dict[str, Any]:
+    """What ``run`` is and found; of an unfinished one its levels so far, and no rows of other kinds of jobs."""
+    manifest = run.manifest
+    what = {
+        "run": None if run.folder is None else str(run.folder),
+        "job": manifest.job,
+        "status": manifest.status,
+        "identity": manifest.identity,
+        "model": manifest.model.name,
+        "data": manifest.data.name,
+        "samples": len(manifest.selection.samples),
+        "considered": manifest.selection.considered,
+        "timings": manifest.timings,
+        "findings": [asdict(finding) for finding in manifest.findings],
+    }
+    if manifest.job == "assess":
+        view = read(run)
+        attacks = [rate_row(each.key, "% broken", each.fooled) for each in view.attempts]
+        return {**what, "levels": list(map(_level, view.statuses)), "rows": attacks}
+    return {**what, "rows": list(_ROWS[manifest.job](run)) if manifest.status == "finished" else []}
+
+
+_ROWS: Mapping[str, Callable[[RunStore], Iterable[Row]]] = {
+    "perturb": lambda run: perturb_view.rows(perturb_view.perturb_view(run)),
+    "audit": lambda run: audit.rows(audit.audit_view(run)),
+    "clever": lambda run: clever_result(run).rows(),
+    "transfer": lambda run: map(asdict, fast_rows_of(run)),
+}
+
+
+def _level(level: LevelStatus) -> dict[str, Any]:
+    return {
+        "constraint": level.constraint,
+        "threshold": level.threshold,
+        "images": level.total,
+        "broken": level.broken.successes,
+        "proved": level.proved,
+        "open": level.open,
+        "pending": level.pending,  # of the open ones
+        "success_rate": None if level.pending else _share(level.broken),
+        "verdict": verdict(level),
+        "sentence": sentence(level),
+    }
+
+
+def _share(rate: Rate) -> dict[str, float | None]:
+    """A share in [0, 1] with its 95 % interval."""
+    return {"value": rate.value, "low": rate.interval.low, "high": rate.interval.high}
