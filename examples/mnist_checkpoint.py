@@ -6,8 +6,9 @@ restarts, 82.93 % under AutoAttack. This measures the same three numbers:
 
     PIXELPROOF_MNIST_CHECKPOINT=fgsm.pth python examples/mnist_checkpoint.py --data MNIST_DIR
 
-MNIST_DIR holds the official idx files. The command line does the same for as many correctly classified samples as are
-asked for; its report tells the clean accuracy too:
+MNIST_DIR holds the official idx files. It takes an hour and more, shows how far it is, and keeps what is through in
+mnist_checkpoint.json, from where it goes on when it is started again. The command line does the same for as many
+correctly classified samples as are asked for; its report tells the clean accuracy too:
 
     PIXELPROOF_MNIST_CHECKPOINT=fgsm.pth pixelproof assess --model examples/mnist_checkpoint.py:load --trust-code \\
         --data idx:MNIST_DIR --samples 1000 --out run \\
@@ -18,8 +19,11 @@ not: what fools must be an 8-bit image there, so no value moves by more than 76 
 """
 
 import argparse
+import json
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,7 +32,10 @@ import pixelproof as pp
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.files import write_whole
+from pixelproof.jobs.progress import job_progress
 from pixelproof.models import TorchClassifier
+from pixelproof.runs.progress import Pace, Progress
 from pixelproof.seeds import Streams
 
 EPSILON = 0.3 * 255
@@ -61,30 +68,62 @@ def load() -> nn.Module:
     return loaded.eval()
 
 
-def measure(folder: str, images: int = 10_000) -> dict[str, float]:
-    """Per cent of the first ``images`` test images in ``folder`` right: clean, and under each attack by itself."""
+def measure(folder: str, images: int = 10_000, kept: Path | None = None) -> dict[str, float]:
+    """Per cent of the first ``images`` test images in ``folder`` right: clean, and under each attack by itself.
+
+    What each batch came to is kept in the file ``kept``, from where it goes on when called again. Raises ``RunError``
+    where that file is of other weights, images or attacks.
+    """
     classifier = TorchClassifier(load(), kind="logits")
     data = pp.load_data(f"idx:{folder}").take(slice(0, images))
     pixels = torch.from_numpy(data.images.copy()).permute(0, 3, 1, 2).float() / 255
     labels = torch.from_numpy(data.labels.copy())
     right = Oracle(classifier, BATCH, CPU, len(data)).labels(pixels, torch.arange(len(data))) == labels
+    batches = torch.split(right.nonzero().flatten(), BATCH)
+    ledger = Ledger(kept, [classifier.fingerprint, data.content_hash, PGD, AUTOATTACK])
     shares = {"clean": float(right.float().mean())}
-    for name, spelling in (("pgd", PGD), ("autoattack", AUTOATTACK)):
-        stood = sum(_stood(classifier, spelling, pixels[rows], labels[rows], int(rows[0])) for rows in _batches(right))
-        shares[name] = stood / len(data)
+    for name, spec in (("pgd", PGD), ("autoattack", AUTOATTACK)):
+        with job_progress(name) as listener:
+            begun, before = time.perf_counter(), len(ledger.stood(name))
+            pace = Pace(before)
+            for done, rows in enumerate(batches[before:], before + 1):
+                ledger.add(name, _stood(classifier, spec, pixels[rows], labels[rows], int(rows[0])))
+                seconds = time.perf_counter() - begun
+                note = f"{sum(ledger.stood(name))} of {sum(map(len, batches[:done]))} stand"
+                lately = pace.lately(seconds, done)
+                listener(Progress(name, done, len(batches), before, 0, seconds, note, *lately))
+        shares[name] = sum(ledger.stood(name)) / len(data)
     return {name: 100 * share for name, share in shares.items()}
 
 
-def _batches(right: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The rows that are right when clean, some at a time."""
-    return torch.split(right.nonzero().flatten(), BATCH)
+class Ledger:
+    """How many images of each batch stood against each attack, kept in ``file`` after every batch."""
+
+    def __init__(self, file: Path | None, of: list[str]) -> None:
+        self._file = file
+        self._kept: dict[str, Any] = {"of": of, "stood": {}}
+        if file is not None and file.exists():
+            self._kept = json.loads(file.read_text("utf-8"))
+            if self._kept["of"] != of:
+                raise pp.RunError(f"{file} is of other weights, images or attacks; name another with --keep.")
+
+    def stood(self, attack: str) -> list[int]:
+        """Of every batch that is through with ``attack``, in order."""
+        found: list[int] = self._kept["stood"].get(attack, [])
+        return found
+
+    def add(self, attack: str, stood: int) -> None:
+        """Note the next batch."""
+        self._kept["stood"][attack] = [*self.stood(attack), stood]
+        if self._file is not None:
+            write_whole(self._file, json.dumps(self._kept))
 
 
-def _stood(classifier: TorchClassifier, spelling: str, images: torch.Tensor, labels: torch.Tensor, seed: int) -> int:
+def _stood(classifier: TorchClassifier, spec: str, images: torch.Tensor, labels: torch.Tensor, seed: int) -> int:
     """How many of ``images``, float32 N×1×28×28 in [0, 1], are still right after the attack, as floats."""
     oracle = Oracle(classifier, BATCH, CPU, len(images), eight_bit=False)
     streams = Streams([torch.Generator().manual_seed(seed + k) for k in range(len(images))], CPU)
-    found = parse_attack(spelling)(oracle, images, Goal(labels), streams).detach()
+    found = parse_attack(spec)(oracle, images, Goal(labels), streams).detach()
     assert float((found - images).abs().max()) <= 0.3 + 1e-6
     answers = Oracle(classifier, BATCH, CPU, len(images), eight_bit=False).labels(found, torch.arange(len(images)))
     return int((answers == labels).sum())
@@ -95,8 +134,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure an adversarially trained MNIST network.")
     parser.add_argument("--data", required=True, help="folder of MNIST's idx files")
     parser.add_argument("--images", type=int, default=10_000, help="how many of the first test images")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("mnist_checkpoint.json"), help="file of what is through; goes on from there"
+    )
     arguments = parser.parse_args()
-    found = measure(arguments.data, arguments.images)
+    found = measure(arguments.data, arguments.images, arguments.keep)
     for name, published in PUBLISHED.items():
         print(f"{name}: {found[name]:.2f} % right (published: {published:.2f} %)")
 

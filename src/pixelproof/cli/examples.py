@@ -80,7 +80,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "transfer": {"What a run found, shown to another model": "pixelproof transfer --from run --model zoo:resnet20"},
     "clever": {
         "Two images, few points": "pixelproof clever --model zoo:lenet --data bundled --samples 2 --batches 5",
-        "Beside what a run found": "pixelproof clever --model zoo:lenet --data bundled --with run --out scores",
+        "Beside what a run found": "pixelproof clever --model zoo:lenet --data bundled --batches 5 --with run",
     },
     "list": {
         "Everything that can be named": "pixelproof list",
