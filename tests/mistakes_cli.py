@@ -74,6 +74,16 @@ COMMANDS: Mapping[str, Mistake] = {
     "train without a network": (("train",), ("Missing argument 'name'",)),
     "two specs": ((*_assess(), "mine.toml", "half.toml"), ("unexpected extra argument", "half.toml")),
     "list an unknown kind": (("list", "attcks"), ("There is no kind 'attcks' to list",)),
+    "--to cvs": (("export", "run", "--to", "cvs"), ("'--to': 'cvs' is not one of", " (is csv meant?); see")),
+    "--figures pngg": (("report", "run", "--figures", "pngg"), (" (is png meant?); see",)),
+    "a run misspelt": (("status", "rnu"), ("rnu holds no run (is run meant?)",)),
+    "--target least-likly": (_assess("--target", "least-likly"), ("'least-likly' (is least-likely meant?)",)),
+    "a parameter misspelt": (_assess("--attacks", "pgd(epsilonn=8)"), ("by name (is epsilon meant?)",)),
+    "a parameter of a defence misspelt": (_assess("--defence", "jpeg(qualty=8)"), ("by name (is quality meant?)",)),
+    "--norm l22": (
+        ("clever", "--model", "zoo:lenet", "--data", "bundled", "--norm", "l22"),
+        ("The norm 'l22' is not known (is l2 meant?)",),
+    ),
     "init over a file": (("init", "mine.toml"), ("mine.toml is there already", "--force")),
     "init to another kind of file": (("init", "spec.json"), ("spec.json is no name of a TOML file",)),
 }

@@ -117,7 +117,12 @@ def _parameters(text: str, given: str, kind: type[Attack]) -> dict[str, Any]:
     for part in split(given):
         name, named, value = (each.strip() for each in part.partition("="))
         if not named or name not in types or name in values:
-            takes = f"expected each of {', '.join(types)} at most once, by name" if types else "it takes no parameters"
+            hint = meant(name, types) if name not in types else ""
+            takes = (
+                f"expected each of {', '.join(types)} at most once, by name{hint}"
+                if types
+                else "it takes no parameters"
+            )
             raise InputError(f"{text!r} has {part!r}; {takes}.")
         values[name] = _value(text, part, types[name], value)
     return values

@@ -1,6 +1,7 @@
 """Puts the commands together and turns errors into one sentence and an exit code."""
 
 import ctypes
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error
 from pixelproof.plugins import blamed
-from pixelproof.wording import nearest_name
+from pixelproof.wording import meant, nearest_name
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # names and numbers of glibc's mallopt(3)
 
@@ -160,6 +161,9 @@ def _usage(error: Any) -> str:
     if possibilities := getattr(error, "possibilities", None):
         near = nearest_name(error.option_name, possibilities) or possibilities[0]
         text = f"No such option {error.option_name}; did you mean {near}?"
+    if unknown := re.search(r"(?:Value error, )?('([^']*)' is not one of (.+))", text):  # of an enumeration
+        sentence, value, known = unknown.groups()
+        text = text[: unknown.start()] + sentence + meant(value, re.findall("'([^']*)'", known))
     command = "pixelproof" if error.ctx is None else error.ctx.command_path
     return text if text.endswith("?") or not text else f"{text}; see {command} --help."
 

@@ -162,8 +162,9 @@ def _parameters(text: str, given: str, types: dict[str, type]) -> dict[str, Any]
         name, named, value = part.rpartition("=")
         name = name.strip() if named else next(iter(types))
         if name not in types or name in values:
+            hint = meant(name, types) if name not in types else ""
             raise InputError(
-                f"{text!r} has {part.strip()!r}; expected each of {', '.join(types)} at most once, by name."
+                f"{text!r} has {part.strip()!r}; expected each of {', '.join(types)} at most once, by name{hint}."
             )
         try:
             values[name] = types[name](value)

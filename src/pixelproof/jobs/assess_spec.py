@@ -22,7 +22,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.spec_file import given
 from pixelproof.results.budgets import QUICK, STANDARD, papers_budget, papers_population
 from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES, search_entry
-from pixelproof.wording import shown
+from pixelproof.wording import meant, shown
 
 PresetName = Literal["quick", "standard", "paper"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -193,8 +193,10 @@ class AssessSpec(BaseModel):
     @field_validator("target")
     @classmethod
     def _target(cls, target: str) -> str:
-        if target not in ("none", "least-likely", "next", "random") and not (target.isdecimal() and len(target) < 10):
-            raise ValueError(f"it is none, least-likely, next, random or a class number, not {shown(target)}")
+        known = ("none", "least-likely", "next", "random")
+        if target not in known and not (target.isdecimal() and len(target) < 10):
+            hint = meant(target, known)
+            raise ValueError(f"it is none, least-likely, next, random or a class number, not {shown(target)}{hint}")
         return str(int(target)) if target.isdecimal() else target
 
 

@@ -35,6 +35,7 @@ from pixelproof.runs.record import (
     Selection,
 )
 from pixelproof.runs.table import R, RecordType, columns, from_row, row_digest, schema, sealed, to_row
+from pixelproof.wording import meant
 
 _SCHEMA = (
     "CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -115,7 +116,8 @@ class RunStore:
         """
         path = folder / FILE
         if not path.exists():
-            raise RunError(f"{folder} holds no run: there is no {path}.")
+            runs = (each.parent.name for each in folder.parent.glob(f"*/{FILE}"))
+            raise RunError(f"{folder} holds no run{meant(folder.name, runs)}: there is no {path}.")
         lock = locked(folder) if write else None
         store = None
         try:

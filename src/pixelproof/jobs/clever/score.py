@@ -25,6 +25,7 @@ from pixelproof.models.query import ask
 from pixelproof.models.scores import FLOOR, log_scores, resolve_kind
 from pixelproof.runs.record import Finding
 from pixelproof.seeds import Streams, stream
+from pixelproof.wording import meant
 
 #: Radii in grey levels where none is given: 40, 2 and 0.1 in images of [0, 1]. Jankovic & Mayer (2022) use the 2.
 RADII: dict[Norm, float] = {"l1": 10_200, "l2": 510, "linf": 25.5}
@@ -141,7 +142,7 @@ def clever_by_parts(
 def default_radius(norm: Norm) -> float:
     """In grey levels. Raises ``InputError`` for an unknown norm."""
     if norm not in RADII:
-        raise InputError(f"The norm {norm!r} is not known; expected one of {', '.join(RADII)}.")
+        raise InputError(f"The norm {norm!r} is not known{meant(norm, RADII)}; expected one of {', '.join(RADII)}.")
     return RADII[norm]
 
 
