@@ -156,7 +156,7 @@ def test_a_loaded_network_is_ready_to_be_asked(name):
 
 @pytest.mark.parametrize("ask", [registry.entry, registry.card, registry.load])
 def test_an_unknown_name_says_what_there_is(ask):
-    with pytest.raises(pp.ModelError, match="no network 'alexnet' .*; it has all-cnn, capsnet, densenet"):
+    with pytest.raises(pp.ModelError, match=r"no network 'alexnet' .*; it has all-cnn, capsnet, densenet"):
         ask("alexnet")
 
 
