@@ -76,7 +76,8 @@ def preflight(
     False, are right no more often than chance; the sentence gives the likely reason if one is found.
     """
     check = _Check(classifier, data, batch_size, device, limit, asked)
-    if refuse_chance and check.checked == limit and not check.above_chance():  # so few images may be bad luck
+    few = check.checked == limit < min(MOST_IMAGES, len(data))  # and not for want of time
+    if refuse_chance and few and not check.above_chance():  # which may be bad luck
         check = _Check(classifier, data, batch_size, device, MOST_IMAGES, asked)
     check.refuse_unusable()
     hint = check.value_range()
