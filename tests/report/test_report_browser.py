@@ -185,11 +185,13 @@ def test_rows_are_sorted_and_filtered(browser: Any, every_page: Pages) -> None:
         rows.get_by_label("status").select_option("")
         heading = rows.locator("thead th", has_text="Queries")
         place = int(heading.get_attribute("data-dt-column")) + 1
-        for order in (1, -1):
+        for order in ("ascending", "descending"):
             heading.click()
+            # The rows follow a moment after the click, together with the heading's word on it.
+            sync_api.expect(heading).to_have_attribute("aria-sort", order)
             shown = rows.locator(f"tbody tr > :nth-child({place})").all_inner_texts()
             queries = [int(text.replace(",", "")) for text in shown]
-            assert queries == sorted(queries, reverse=order < 0)
+            assert queries == sorted(queries, reverse=order == "descending")
 
 
 @pytest.mark.parametrize("kind", PAGES)
