@@ -33,8 +33,12 @@ def _levels(*shape: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_keeps_its_promises(kind, table, shape):
-    """Glass blur grows by no table: the reference's distances, too, fall from severity 1 to 2 and from 3 to 4."""
-    check_promises(kind(table), shape, grows=kind is not GlassBlur)
+    """Glass blur grows by no table: the reference's distances, too, fall from severity 1 to 2 and from 3 to 4.
+
+    CIFAR's blurs change so large an image by less than a level, which cutting off does too.
+    """
+    rounding = "nearest" if table == "cifar" and shape[1] > 100 else "reference"
+    check_promises(kind(table, rounding), shape, grows=kind is not GlassBlur)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -181,7 +185,7 @@ def test_agrees_with_the_reference(kind, shape):
     for severity in range(1, 6):
         corrupt = getattr(reference, kind.name.replace("-", "_"))
         expected = np.stack([np.round(corrupt(Image.fromarray(each), severity)) for each in pixels])
-        off = np.abs((kind()(images, severity) * 255).permute(0, 2, 3, 1).numpy() - expected)
+        off = np.abs((kind(rounding="nearest")(images, severity) * 255).permute(0, 2, 3, 1).numpy() - expected)
         assert off.mean() < 1e-3
         assert off.max() < 1.01
 

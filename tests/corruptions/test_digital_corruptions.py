@@ -108,20 +108,20 @@ def test_one_channel_has_no_colour_to_saturate():
 def test_brightness_adds_to_the_value_of_hsv(severity, shift):
     colours = _colours()
     expected = _by_hsv(colours, lambda h, s, v: (h, s, min(v + shift, 1)))
-    assert (BrightnessShift()(colours, severity) * 255 - expected).abs().max() < 0.5001
+    assert (BrightnessShift(rounding="nearest")(colours, severity) * 255 - expected).abs().max() < 0.5001
 
 
 @pytest.mark.parametrize(("severity", "scale", "shift"), [(1, 0.3, 0), (3, 2, 0), (2.4, 0.1, 0), (5, 20, 0.2)])
 def test_saturate_scales_the_saturation_of_hsv(severity, scale, shift):
     colours = _colours()
     expected = _by_hsv(colours, lambda h, s, v: (h, min(s * scale + shift, 1), v))
-    assert (Saturate()(colours, severity) * 255 - expected).abs().max() < 0.5001
+    assert (Saturate(rounding="nearest")(colours, severity) * 255 - expected).abs().max() < 0.5001
 
 
 def test_contrast_keeps_means():
     pixels = _pixels(real_images("32x32x3"))[0] / 255
     expected = pixels.mean((0, 1)) + 0.05 * (pixels - pixels.mean((0, 1)))
-    found = ContrastShift()(real_images("32x32x3")[:1], 5)
+    found = ContrastShift(rounding="nearest")(real_images("32x32x3")[:1], 5)
     assert np.abs(found[0].permute(1, 2, 0).numpy() - expected).max() < 0.5001 / 255
 
 
@@ -157,7 +157,7 @@ def test_jpeg_is_pillows_at_the_tables_quality():
 @pytest.mark.parametrize("severity", [2, 3, 5])
 def test_elastic_moves_pixels_as_scipy_does(table, shape, severity):
     images = real_images(shape)[:3]
-    corruption = ElasticTransform(table)
+    corruption = ElasticTransform(table, "nearest")
     height, width = images.shape[2:]
     numbers = uniform_numbers(images, 6 + 2 * height * width, 0).double().numpy()
     expected = [

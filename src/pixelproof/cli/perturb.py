@@ -45,6 +45,13 @@ def perturb(
         ),
     ] = "",
     severities: Annotated[str, typer.Option(help="Severities of the corruptions, from 1 to 5.")] = "1,2,3,4,5",
+    rounding: Annotated[
+        str,
+        typer.Option(
+            help="To whole grey levels: reference (as published: cut off), or nearest.",
+            autocompletion=one_of("reference", "nearest"),
+        ),
+    ] = "reference",
     samples: Annotated[
         int | None, typer.Option(help="The first so many images.", show_default="1000, or all there are")
     ] = None,

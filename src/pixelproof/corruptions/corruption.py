@@ -38,7 +38,7 @@ class Corruption(ABC):
         changed = images if strength == self.none else self._changed(images, strength, seed)
         if changed.shape != images.shape or changed.dtype != torch.float32:
             raise ValueError(f"{tuple(changed.shape)} {changed.dtype} was made of {tuple(images.shape)} float32")
-        return to_8_bit(changed)
+        return self._rounded(changed)
 
     @classmethod
     def require(cls, channels: int, height: int, width: int) -> None:
@@ -52,6 +52,9 @@ class Corruption(ABC):
                 f"{cls.name} needs images of at least {cls.smallest}×{cls.smallest} pixels, not {height}×{width}; "
                 "enlarge the images or leave it out."
             )
+
+    def _rounded(self, changed: Tensor) -> Tensor:
+        return to_8_bit(changed)
 
     @abstractmethod
     def check(self, strength: float) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from pixelproof.corruptions.filtering import gaussian_filter
 from pixelproof.corruptions.severity import SeverityCorruption
 from pixelproof.image_draws import BITS, draws, looked_up
+from pixelproof.units import cut_to_8_bit
 
 _STEP_BITS = 17  # of a draw, for the step of one pixel in one round; there are at most three rounds
 
@@ -26,7 +27,7 @@ class GlassBlur(SeverityCorruption):
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         sigma = self.constants(strength)[0]
-        blurred = gaussian_filter(images, sigma).mul_(255).add_(1e-3).floor_().div_(255)  # the reference cuts to 8 bits
+        blurred = cut_to_8_bit(gaussian_filter(images, sigma))  # as the reference does between its steps
         sources = self._sources(images, strength, seed)
         shuffled = blurred.flatten(2).gather(2, sources[:, None].expand(-1, images.shape[1], -1))
         return gaussian_filter(shuffled.view(images.shape), sigma)

@@ -22,6 +22,7 @@ class MotionBlur(SeverityCorruption):
     """
 
     name = "motion-blur"
+    cut = False  # ImageMagick rounds
 
     def _changed(self, images: Tensor, strength: float, seed: int) -> Tensor:
         radius, sigma = self.constants(strength)

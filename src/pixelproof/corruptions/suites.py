@@ -28,7 +28,7 @@ from pixelproof.corruptions.jpeg_compression import JpegCompression
 from pixelproof.corruptions.motion_blur import MotionBlur
 from pixelproof.corruptions.pixelate import Pixelate
 from pixelproof.corruptions.saturate import Saturate
-from pixelproof.corruptions.severity import SeverityCorruption, Table
+from pixelproof.corruptions.severity import Rounding, SeverityCorruption, Table
 from pixelproof.corruptions.shot_noise import ShotNoise
 from pixelproof.corruptions.snow import Snow
 from pixelproof.corruptions.spatter import Spatter
@@ -91,12 +91,15 @@ def table_for(shape: tuple[int, int, int]) -> Table:
     return "cifar" if max(shape[:2]) <= LARGEST_CIFAR else "imagenet"
 
 
-def make(name: str, table: Table) -> Corruption:
-    """The perturbation called ``name``. Raises ``InputError`` naming the known ones."""
+def make(name: str, table: Table, rounding: Rounding = "reference") -> Corruption:
+    """The perturbation called ``name``; of a severity by ``table`` and ``rounding``.
+
+    Raises ``InputError`` naming the known ones.
+    """
     kind = corruption_class(name)
     if kind is None:
         raise InputError(f"There is no perturbation {name!r}{meant(name, known())}; known are {', '.join(known())}.")
-    return kind(table=table) if issubclass(kind, SeverityCorruption) else kind()
+    return kind(table=table, rounding=rounding) if issubclass(kind, SeverityCorruption) else kind()
 
 
 def known() -> tuple[str, ...]:

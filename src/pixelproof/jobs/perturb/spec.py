@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from pixelproof.corruptions.corruption import Corruption
-from pixelproof.corruptions.severity import SeverityCorruption
+from pixelproof.corruptions.severity import Rounding, SeverityCorruption
 from pixelproof.corruptions.suites import CORRUPTIONS, PERTURBATIONS, THESIS, make, table_for
 from pixelproof.corruptions.thesis import RANGES
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options
@@ -44,6 +44,7 @@ class PerturbSpec(Options):
     suite: SuiteName = "all"
     only: tuple[str, ...] = ()  # of the suite, and of plug-ins; empty: all of the suite
     severities: tuple[float, ...] = (1, 2, 3, 4, 5)
+    rounding: Rounding = "reference"  # of what severities give, to whole grey levels
     minimal: int | None = Field(default=None, ge=1, le=1000)  # even steps in which each least strength is sought
     worst_case: int | None = Field(default=None, ge=1)  # random turns, shifts and lights tried on each sample
     gate: float | None = Field(default=None, ge=0, le=100)  # clean accuracy in percent below which nothing is measured
@@ -78,7 +79,7 @@ class PerturbSpec(Options):
         of_thesis = {corruption.name: strengths for corruption, strengths in RANGES}
         found = []
         for name in self.only or names(self.suite):
-            corruption = make(name, table)
+            corruption = make(name, table, self.rounding)
             corruption.require(shape[2], *shape[:2])
             found.append(Setting(corruption, of_thesis.get(name) or self._strengths(corruption)))
         return found
