@@ -26,30 +26,9 @@ from pixelproof.results.audit.view import audit_view
 from pixelproof.results.clever import clever_result
 from pixelproof.results.perturb_view import perturb_view
 from pixelproof.runs import RunStore
-from study_cases import TOML as STUDY
+from plan_cases import PLANS
 from tiny_run import CLAIM
 
-GRID = """
-data = "bundled"
-samples = 5
-attacks = ["fgsm(epsilon=2)", "pgd(epsilon=8,iterations=2)"]
-targets = ["none", "next"]
-defences = ["none", "bits(3)", "bits(3)+smooth(3)"]
-access = ["replayed", "adaptive"]
-
-[[models]]
-model = "zoo:lenet"
-"""
-THESIS = """
-per_class = 1
-gate = 50
-pgd = "pgd(epsilon=8,step=2,iterations=3,random_start=false)"
-
-[[subjects]]
-name = "CIFAR-10"
-model = "zoo:lenet"
-data = "bundled"
-"""
 #: Enough images for a table that has pages, and for a gallery.
 _MANY = {"range": (0, 60), "samples": 25}
 _JOBS: dict[str, tuple[str, dict[str, object], Callable[[RunStore, Path], Path]]] = {
@@ -66,7 +45,7 @@ PAGES = (*_JOBS, "grid", "study", "thesis", "compare")
 
 def write_every_page(folder: Path) -> dict[str, Path]:
     """The pages by their kind, each in a folder of its own in ``folder``."""
-    for name, text in (("claim", CLAIM.format(robust=60)), ("grid", GRID), ("study", STUDY), ("thesis", THESIS)):
+    for name, text in {"claim": CLAIM.format(robust=60), **PLANS}.items():
         (folder / f"{name}.toml").write_text(text, "utf-8")
     places = {"claim": str(folder / "claim.toml"), "run": str(folder / "levels")}
     pages = {}

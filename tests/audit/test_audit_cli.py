@@ -94,6 +94,17 @@ def test_it_tells_the_verdicts_and_writes_the_review(ask, tmp_path: Path):
     )
 
 
+def test_json_is_the_verdicts_alone(ask, tmp_path: Path):
+    answer = ask(*SMALL, "--json")
+    assert answer.code == 0
+    assert "No objection was found." in answer.err
+    folder = tmp_path / "audited"
+    told = json.loads(answer.out)
+    kept = json.loads((folder / "results.json").read_text("utf-8"))["rows"]
+    assert [{**row, "command": kept[0]["command"]} for row in told["rows"]] == kept
+    assert [row["value"] for row in told["rows"][1:]] == [each.verdict for each in found(folder)] == ["pass"]
+
+
 def test_two_audits_give_the_same_answers(ask, tmp_path: Path):
     ask(out="one")
     ask(out="two")
@@ -184,6 +195,10 @@ def test_a_failing_checkpoint_makes_the_exit_code_1(cli: Cli, tmp_path: Path):
     assert "The claim does not stand." in answer.out
     assert "The claim of zoo:<lenet> does not stand: see checkpoint 6." in answer.err
     assert "✗ fails" in answer.out
+    told = cli("report", tmp_path, "--json", "--quiet")
+    assert told.code == 1
+    assert "fail" in {row["value"] for row in json.loads(told.out)["rows"]}
+    assert told.err == answer.err
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "figures" / "audit-06-iterations.png").read_bytes().startswith(b"\x89PNG")
 

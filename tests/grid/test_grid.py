@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,23 @@ def test_the_command_writes_page_and_scoreboard(grid_file: Path, gridded: Gridde
     assert answer.code == 0
     assert "let through least" in answer.out
     assert (out / "results.json").exists()
+
+
+def test_json_is_the_rows_alone(grid_file: Path, gridded: Gridded, cli: Cli) -> None:
+    out, _ = gridded
+    answer = cli("grid", grid_file, "--out", out, "--json")
+    found = json.loads(answer.out)
+    assert answer.code == 0
+    assert "let through least" in answer.err
+    assert found == json.loads((out / "results.json").read_text("utf-8"))
+    with RunStore.open(out / "runs" / "lenet" / "undefended" / "none") as run:
+        fooled = Counter(each.spec for each in run.records() if each.success)
+    assert fooled
+    rows = {row["claim"]: row.get("successes") for row in found["rows"]}
+    for short, spec in found["attacks"].items():
+        if spec in fooled:
+            assert rows[f"{short} on lenet, end-to-end, target none"] == fooled.pop(spec)
+    assert not fooled
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from pixelproof.plans.study.plan import run_study
 from pixelproof.plans.study.spec import StudySpec, read_study
 from pixelproof.plans.study.view import StudyView
 from pixelproof.report.study import write_study
-from study_cases import TOML
+from plan_cases import STUDY
 
 
 @pytest.fixture(scope="session")
 def toml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("spec") / "study.toml"
-    path.write_text(TOML, "utf-8")
+    path.write_text(STUDY, "utf-8")
     return path
 
 

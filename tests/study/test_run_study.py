@@ -23,7 +23,7 @@ from pixelproof.runs import RunStore
 from pixelproof.runs.database import FILE
 from pixelproof.runs.progress import Listener
 from pixelproof.zoo.registry import ZOO
-from study_cases import FOLDERS, LABELS
+from plan_cases import FOLDERS, LABELS
 from tiny_run import Cli, contents, run_tiny
 
 pytestmark = pytest.mark.slow

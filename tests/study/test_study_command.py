@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from pixelproof.data import load_data
 from pixelproof.plans.study.view import StudyView
+from pixelproof.runs import RunStore
 from pixelproof.runs.progress import Listener
 from tiny_run import Cli
 
@@ -33,6 +35,21 @@ def test_it_ends_with_a_summary_a_report_and_a_scoreboard(
     assert (out / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
     board = json.loads((out / "results.json").read_text("utf-8"))
     assert {row["command"] for row in board["rows"]} == {f"pixelproof study {toml} --out 'a study'"}
+
+
+def test_json_is_the_rows_alone(cli: Cli, toml: Path, conducted: Conducted, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(conducted[0], tmp_path / "study"))
+    answer = cli("study", toml, "--out", out, "--json")
+    found = json.loads(answer.out)
+    assert answer.code == 0
+    assert "claims held here" in answer.err
+    assert found == json.loads((out / "results.json").read_text("utf-8"))
+    with RunStore.open(out / "runs" / "lenet" / "levels") as run:
+        broken = Counter(f"lenet: {each.constraint}, th = {each.threshold}" for each in run.records() if each.success)
+    assert len(broken) > 4
+    assert broken == {row["claim"]: row["successes"] for row in found["rows"] if row["claim"] in broken}
+    quiet = cli("study", toml, "--out", out, "--json", "--quiet")
+    assert (json.loads(quiet.out)["rows"], quiet.err) == (found["rows"], "")
 
 
 def test_the_scoreboard_names_no_place_of_the_data(cli: Cli, conducted: Conducted, toml: Path, tmp_path: Path) -> None:

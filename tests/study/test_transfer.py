@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pixelproof.models import Classifier, load_model, wrap_model
 from pixelproof.plans.study.view import StudyView
 from pixelproof.results.study import Answer
 from pixelproof.results.study.fast import FastRow, fast_rows_of
-from pixelproof.results.study.transfer import answers_in, right_in
+from pixelproof.results.study.transfer import CleanRecord, TransferRecord, answers_in, right_in
 from pixelproof.runs import DataCard, RunStore
 from tiny_run import Cli, run_tiny
 
@@ -141,6 +142,21 @@ def test_on_the_command_line(cli: Cli, conducted: Conducted, tmp_path: Path) -> 
     }
     assert cli("verify", tmp_path / "out").code == 0
     assert cli("transfer", *sources, "--model", "zoo:lenet").code == 0
+
+
+def test_json_is_the_rows_alone(cli: Cli, conducted: Conducted, tmp_path: Path) -> None:
+    source = conducted[0] / "runs" / "lenet" / "minimal"
+    words = ("transfer", "--from", source, "--model", "zoo:lenet", "--defence", "bits(3)", "--out", tmp_path / "out")
+    told = cli(*words, "--json")
+    assert told.code == 0
+    assert "A lower bound for zoo:lenet" in told.err
+    with RunStore.open(tmp_path / "out") as run:
+        right = {each.sample for each in run.of(CleanRecord) if each.right}
+        fooling = [each for each in run.of(TransferRecord) if each.fooled and each.sample in right]
+    assert fooling
+    for row in json.loads(told.out)["rows"]:
+        within = [each for each in fooling if each.constraint == row["attack"] and each.distance <= row["threshold"]]
+        assert row["fooled"]["successes"] == len(within)
 
 
 @pytest.mark.slow

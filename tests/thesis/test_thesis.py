@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,26 +12,19 @@ from pixelproof.data import load_data
 from pixelproof.plans.thesis.plan import in_colour, run_thesis
 from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.runs import RunStore
+from plan_cases import THESIS
 from tiny_run import Cli
 from words import beyond
 
 pytestmark = pytest.mark.slow
 
-TOML = """
-per_class = 1
-gate = 50
-pgd = "pgd(epsilon=8,step=2,iterations=3,random_start=false)"
-
-[[subjects]]
-name = "CIFAR-10"
-model = "zoo:lenet"
-data = "bundled"
-
+DIGITS = """
 [[subjects]]
 name = "Digits"
 model = "zoo:lenet"
 data = "idx:nowhere"
 """
+TOML = THESIS + DIGITS
 
 
 @pytest.fixture
@@ -53,8 +47,14 @@ def test_from_the_command_line_to_the_page(cli: Cli, spec_file: Path, tmp_path: 
     assert (out / "cifar-10" / "perturbations" / "report.html").exists()
     with RunStore.open(out / "cifar-10" / "pgd") as run:
         assert run.manifest.status == "finished"
-    again = cli("thesis", spec_file, "--out", out)
+    again = cli("thesis", spec_file, "--out", out, "--json")
     assert again.code == 0
+    assert "Digits is left out" in again.err
+    found = json.loads(again.out)
+    assert found == json.loads((out / "results.json").read_text("utf-8"))
+    (row,) = (each for each in found["rows"] if each["claim"] == "perturbed: CIFAR-10")
+    with RunStore.open(out / "cifar-10" / "pgd") as run:
+        assert row["pgd"] == 10 * sum(not record.success for record in run.records())  # per cent of ten samples
 
 
 def test_rates_are_over_all_samples(spec_file: Path, tmp_path: Path):
