@@ -17,6 +17,7 @@ from pixelproof.cli import completion, listing
 from pixelproof.cli.examples import EXAMPLES
 from tiny_run import Cli, run_tiny
 
+BASH = shutil.which("bash")
 COMMANDS = {**cli_app._COMMANDS, "models check": None}
 #: Examples that need no files of one's own and end within seconds, in an order in which each finds what it needs.
 RUN = (
@@ -127,3 +128,35 @@ def test_the_shell_completes(typed: str, names: set[str]) -> None:
     done = subprocess.run([sys.executable, "-c", process], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert {line.split("\t")[0] for line in done.stdout.splitlines()} == names
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BASH is None, reason="there is no bash on this machine")
+@pytest.mark.parametrize(
+    ("typed", "made"),
+    [
+        ("models check zoo:le", "models check zoo:lenet"),
+        ("assess --model zoo:nin --search sep", "assess --model zoo:nin --search sep-cma-es"),
+        ("assess --data cifar10: --certify-s", "assess --data cifar10: --certify-seconds"),
+        ("assess --data cif", "assess --data cifar10:"),
+    ],
+)
+def test_bash_completes_past_a_colon(typed: str, made: str, tmp_path: Path) -> None:
+    """Tab in a real bash, which parts words at colons; what it made of the line is then printed in place of run."""
+    program = tmp_path / "pixelproof"
+    program.write_text(f"#!{sys.executable}\nfrom pixelproof.cli import main\nmain()\n")
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb"}
+    asked = {**environment, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = subprocess.run([program, "--show-completion", "bash"], env=asked, capture_output=True, check=True)
+    (tmp_path / "rc").write_bytes(shown.stdout)
+    here, there = os.openpty()
+    words = [str(BASH), "--noprofile", "--rcfile", str(tmp_path / "rc"), "-i"]
+    with subprocess.Popen(
+        words, env=environment, stdin=there, stdout=subprocess.PIPE, stderr=there, cwd=tmp_path
+    ) as bash:
+        os.write(here, f"pixelproof {typed}\t\x01printf '%s ' \nexit\n".encode())  # Control-A: before the line
+        printed = bash.communicate()[0].decode()
+    os.close(here)
+    os.close(there)
+    assert f"pixelproof {made}" in " ".join(printed.split())

@@ -34,6 +34,7 @@ from pixelproof.cli import (
     transfer,
     verify,
 )
+from pixelproof.cli.completion import words_with_colons
 from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error
@@ -130,7 +131,7 @@ def main() -> None:
     """
     keep_freed_memory()
     try:
-        with blamed():
+        with blamed(), words_with_colons():
             sys.exit(app(standalone_mode=False) or 0)
     except _UsageError as error:
         sys.exit(fail(text, 2) if (text := _usage(error)) else 2)

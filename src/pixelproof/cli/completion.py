@@ -1,6 +1,9 @@
 """What the shell completes: names, written down here so that Tab does not wait for torch."""
 
-from collections.abc import Callable
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 
 from pixelproof.plugins import Kind, plugins
 
@@ -123,3 +126,35 @@ def one_of(*names: str, kind: Kind | None = None, between: str = "") -> Callable
         return [f"{before}{sign}{name}" for name in known if name.startswith(last)]
 
     return complete
+
+
+@contextmanager
+def words_with_colons() -> Iterator[None]:
+    """Meanwhile bash, where it asks, asks about whole words: by itself it takes zoo:lenet for three.
+
+    It replaces what follows the last colon alone, so that is what it is told. Without bash nothing is done.
+    """
+    if os.environ.get("_PIXELPROOF_COMPLETE") != "complete_bash":
+        yield
+        return
+    words, before = _joined(os.environ["COMP_WORDS"].split("\n"), int(os.environ["COMP_CWORD"]))
+    os.environ |= {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
+    told = io.StringIO()
+    try:
+        with redirect_stdout(told):
+            yield
+    finally:
+        for line in told.getvalue().splitlines():
+            print(line.removeprefix(before))
+
+
+def _joined(words: Sequence[str], place: int) -> tuple[list[str], str]:
+    """The words up to that at ``place``, parted at no colon; and of the last what stood before bash's part of it."""
+    found: list[str] = []
+    for word in words[: place + 1]:
+        if found and (word == ":" or (found[-1].endswith(":") and not word.startswith("-"))):
+            found[-1] += word
+        else:
+            found.append(word)
+    own = words[place] if place < len(words) else ""
+    return found, found[-1].removesuffix("" if own == ":" else own)
