@@ -194,6 +194,21 @@ def test_rows_are_sorted_and_filtered(browser: Any, every_page: Pages) -> None:
             assert queries == sorted(queries, reverse=order == "descending")
 
 
+def test_the_number_of_a_broken_image_leads_to_its_picture(browser: Any, make_run: RunMaker, tmp_path: Path) -> None:
+    run = make_run(count=30, hardness=20.0)
+    broken = {record.sample for record in run.records() if record.success}
+    with Visit(browser, write_report(run, tmp_path / "report.html").as_uri()) as visit:
+        visit.walk()
+        rows = visit.page.locator(".rows[data-name=images] tbody")
+        shown = set(rows.locator("th").all_inner_texts())
+        linked = set(rows.locator("th a").all_inner_texts())
+        assert {int(sample) for sample in linked} == {int(sample) for sample in shown} & broken < set(map(int, shown))
+        sample = min(linked)
+        rows.locator("a", has_text=re.compile(f"^{sample}$")).first.click()
+        assert visit.page.locator("#viewed").inner_text().startswith(f"Image {sample}: ")
+        visit.assert_quiet()
+
+
 @pytest.mark.parametrize("kind", PAGES)
 def test_paper_and_no_scripts(browser: Any, every_page: Pages, kind: str) -> None:
     address = every_page[kind].as_uri()

@@ -73,9 +73,9 @@ def test_a_page_has_the_scripts_that_its_parts_need_and_allows_no_others() -> No
 
 
 def test_everything_said_is_escaped_and_kept_together() -> None:
-    said = section.prose("5 % of <b> at th = 1", "", Markup("<code>5 %</code>"))
+    said = section.prose("5 % [−0.5, 7.1] of <b> at th = 1", "", Markup("<code>5 %</code>"))
     assert said.split("\n")[0].startswith(
-        "<p>5\u00a0% of &lt;b&gt; at th\u00a0=\u00a01</p><p><code>5\u00a0%</code></p>"
+        "<p>5\u00a0% [−0.5,\u00a07.1] of &lt;b&gt; at th\u00a0=\u00a01</p><p><code>5\u00a0%</code></p>"
     )
     assert "&lt;u&gt;" in section.notice("info", "Word", "<u>")
     assert all("<i>" not in part for part in section.summary(["<i>"]).parts)

@@ -212,5 +212,6 @@ def resource(name: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """``text`` (HTML or not), ``%`` kept with its number and ``th = 1`` in one piece at the end of a line."""
-    return type(text)(re.sub(r"\bth = (?=\d)", "th\u00a0=\u00a0", text.replace(" %", _BREAK)))
+    """``text`` (HTML or not); ``5 %``, ``th = 1`` and ``[0.2, 0.5]`` stay in one piece at the end of a line."""
+    kept = re.sub(r"\bth = (?=\d)", "th\u00a0=\u00a0", text.replace(" %", _BREAK))
+    return type(text)(re.sub(r"(\[−?[\d.]+,) (?=−?[\d.]+\])", "\\1\u00a0", kept))

@@ -8,6 +8,7 @@
   const place = document.querySelector(".broken");
   const { originals, images } = JSON.parse(place.querySelector("script").textContent);
   const find = (selector) => place.querySelector(selector);
+  place.samples = new Set(images.map(({ sample }) => sample)); // what rows.js may link to
 
   async function pixels(png) {
     const image = new Image();
@@ -72,12 +73,12 @@
       const canvas = document.createElement("canvas");
       const lines = [`${image.true} → ${image.answer}`, image.level].map((text) => {
         const line = document.createElement("span");
-        line.textContent = line.title = text;
+        line.textContent = text;
         return line;
       });
       button.type = "button";
-      button.append(canvas, ...lines);
-      button.setAttribute("aria-label", `Image ${image.sample}: ${image.true}, answered ${image.answer}, ${image.level}`);
+      button.append(canvas, lines[0], " ", lines[1]);
+      button.setAttribute("aria-label", `Image ${image.sample}: ${image.true} → ${image.answer} ${image.level}`);
       button.addEventListener("click", () => view(image));
       find(".thumbs").append(button);
       pictures(image).then(({ adversarial }) => paint(canvas, adversarial));

@@ -15,7 +15,8 @@
       render(text, purpose) {
         if (purpose === "sort" || purpose === "type") return numeric ? (number(text) ?? -1) : text;
         if (purpose !== "display") return text;
-        return key === "sample" ? `<a href="#sample-${number(text)}">${escaped(text)}</a>` : escaped(text);
+        const linked = key === "sample" && document.querySelector(".broken")?.samples.has(number(text));
+        return linked ? `<a href="#sample-${number(text)}">${escaped(text)}</a>` : escaped(text);
       },
     };
   }
