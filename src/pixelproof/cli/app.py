@@ -16,6 +16,7 @@ import pixelproof
 from pixelproof.cli import (
     assess,
     audit,
+    check,
     clever,
     compare,
     demo,
@@ -102,6 +103,7 @@ _COMMANDS: Mapping[str, Callable[..., None]] = {
     "audit": audit.audit,
     "thesis": thesis.thesis,
     "compare": compare.compare,
+    "check": check.check,
     "transfer": transfer.transfer,
     "clever": clever.clever,
     "list": listing.list_,
@@ -127,7 +129,8 @@ def _options(
 def main() -> None:
     """Run a command.
 
-    Exit codes: 0 done, 1 a claim does not hold, 2 the user's mistake, 130 interrupted, 143 told to end (SIGTERM).
+    Exit codes: 0 done, 1 a claim or a requirement does not hold, 2 the user's mistake, 3 a requirement that cannot be
+    decided, 130 interrupted, 143 told to end (SIGTERM).
     """
     keep_freed_memory()
     try:

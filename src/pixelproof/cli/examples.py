@@ -76,6 +76,13 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "Without MNIST": "pixelproof thesis studies/thesis.toml --out thesis-run",
         "With it": "pixelproof thesis studies/thesis.toml --data MNIST=idx:mnist --out thesis-run",
     },
+    "check": {
+        "Is it robust enough?": 'pixelproof check run --require "robust-accuracy(linf,1) >= 40%"',
+        "No worse than another run, for a pull request and a dashboard": (
+            "pixelproof check run --baseline other-run --markdown summary.md --junit junit.xml"
+        ),
+        "As a file says": "pixelproof check run --requirements gate.toml --sarif gate.sarif",
+    },
     "compare": {"Two runs over the same data": "pixelproof compare run hardened=other-run --out compared"},
     "transfer": {"What a run found, shown to another model": "pixelproof transfer --from run --model zoo:resnet20"},
     "clever": {

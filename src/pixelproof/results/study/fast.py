@@ -33,16 +33,24 @@ def fast_rows(
     denominator, whether or not a source found an image of them.
     """
     rows = []
-    for attack in NORMS:
-        keys = [(s, t, a) for s, t, a in answers if (t, a) == (target, attack) and s != target]
-        lowest: dict[int, int] = {}
-        for answer in (answer for key in keys for answer in answers[key] if answer.fooled):
-            lowest[answer.sample] = min(answer.distance, lowest.get(answer.sample, answer.distance))
-        sources = tuple(source for source, _, _ in keys)
-        for th in thresholds if keys else ():
+    for attack, (sources, lowest) in nearest_stored(target, answers).items():
+        for th in thresholds:
             fooled = sum(lowest.get(sample, th + 1) <= th for sample in set(right))
             rows.append(FastRow(target, attack, th, sources, Rate(fooled, len(set(right)))))
     return rows
+
+
+def nearest_stored(target: str, answers: Answers) -> dict[str, tuple[tuple[str, ...], dict[int, int]]]:
+    """By norm the other sources, and how near the nearest of their images lies that fools ``target``, by sample."""
+    found = {}
+    for attack in NORMS:
+        sources = tuple(s for s, t, a in answers if (t, a) == (target, attack) and s != target)
+        lowest: dict[int, int] = {}
+        for answer in (answer for s in sources for answer in answers[s, target, attack] if answer.fooled):
+            lowest[answer.sample] = min(answer.distance, lowest.get(answer.sample, answer.distance))
+        if sources:
+            found[attack] = sources, lowest
+    return found
 
 
 def fast_rows_of(run: RunStore) -> list[FastRow]:
