@@ -9,6 +9,7 @@ from kinds import KINDS
 from pixelproof.jobs.open import SPECS, open_job
 from pixelproof.jobs.runner import run_job
 from pixelproof.plans.compare import compare
+from pixelproof.plans.compared import Compared
 from pixelproof.plans.grid.plan import run_grid
 from pixelproof.plans.grid.spec import read_grid
 from pixelproof.plans.study.plan import run_study
@@ -18,6 +19,7 @@ from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.report import write_run
 from pixelproof.report.audit import write_audit
 from pixelproof.report.clever import write_clever
+from pixelproof.report.compare import write_compared
 from pixelproof.report.grid import write_grid
 from pixelproof.report.perturb import write_perturbations
 from pixelproof.report.study import write_study
@@ -40,7 +42,7 @@ _JOBS: dict[str, tuple[str, dict[str, object], Callable[[RunStore, Path], Path]]
     "clever": ("clever-with", {"run": "levels"}, lambda run, out: write_clever(clever_result(run), out)),
 }
 #: Of which a page is written, in this order.
-PAGES = (*_JOBS, "grid", "study", "thesis", "compare")
+PAGES = (*_JOBS, "grid", "study", "thesis", "compare", "compare-pairs")
 
 
 def write_every_page(folder: Path) -> dict[str, Path]:
@@ -61,5 +63,24 @@ def write_every_page(folder: Path) -> dict[str, Path]:
         run_thesis(read_thesis(folder / "thesis.toml"), folder / "thesis"), folder / "thesis"
     )
     compared = compare([f"one={folder / 'levels'}", f"two={folder / 'minimal'}"], force=True)
-    pages["compare"] = write_study(compared, folder / "compare")
+    pages["compare"] = write_compared(compared, folder / "compare")
+    pages["compare-pairs"] = write_compared(_two_of_each(folder), folder / "compare-pairs")
     return pages
+
+
+def _two_of_each(folder: Path) -> Compared:
+    """Runs of several kinds, each beside one of the same kind with another seed or network."""
+    others: dict[str, dict[str, object]] = {
+        "levels": {"model": "zoo:strided-cnn"},
+        "attacks": {"seed": 1},
+        "perturb": {"model": "zoo:strided-cnn"},
+        "audit": {"iterations": 6},
+    }
+    for page, changed in others.items():
+        kind, changes, _ = _JOBS[page]
+        job, options = KINDS[kind]
+        values = options | changes | changed
+        values |= {"claim": str(folder / "claim.toml")} if "claim" in values else {}
+        run_job(open_job(SPECS[job](**values)), folder / f"{page}-new").close()  # type: ignore[arg-type]
+    places = [str(folder / f"{page}{ending}") for ending in ("", "-new") for page in others]
+    return compare(places, force=True)

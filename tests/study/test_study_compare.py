@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from html_page import Page
+from kinds import job_of_kind
 from pixelproof.errors import InputError, RunError
+from pixelproof.jobs.runner import run_job
 from pixelproof.plans.compare import compare
 from pixelproof.plans.study.view import StudyView
 from pixelproof.runs.database import FILE
@@ -43,33 +45,60 @@ def test_runs_of_a_study_stand_side_by_side(conducted: Conducted) -> None:
     out, view = conducted
     names = [f"{network}/{role}" for network in ("lenet", "lenet-bits-3") for role in ("levels", "de", "minimal")]
     found = compare(places(out, *names))
-    assert [run.assessed.label for run in found.runs] == ["lenet"] * 3 + ["lenet + bits(3)"] * 3
-    assert found.differences == ()
-    assert found.transfers == ()
-    assert found.demonstration is not None
-    assert found.demonstration.answers == {}
-    assert [each.record.sample for each in found.demonstration.found] == [found.demonstration.sample] * 2
+    study = found.study
+    assert study is not None
+    assert [run.assessed.label for run in study.runs] == ["lenet"] * 3 + ["lenet + bits(3)"] * 3
+    assert found.differences == study.transfers == ()
+    assert study.demonstration is not None
+    assert study.demonstration.answers == {}
+    assert [each.record.sample for each in study.demonstration.found] == [study.demonstration.sample] * 2
     searched = {run.assessed.label: run.assessed.fooled for run in view.runs if run.assessed.role == "de"}
-    assert found.runs[1].assessed.fooled == searched["lenet"]
+    assert study.runs[1].assessed.fooled == searched["lenet"]
+    assert [pair.title for pair in found.pairs] == ["lenet → lenet + bits(3)"] * 3  # each role with its own
 
 
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
-        ({"levels": (1, 3)}, r"thresholds: 1, 10 against 1, 3"),
-        ({"attacks": ("threshold",)}, r"norms: few-pixel and threshold against threshold"),
         ({"range": (5, 30)}, r"data: cifar10-test-1000 \(\w+\) against cifar10-test-1000 \(\w+\)"),
-        ({"samples": 3}, r"selection: 2 samples in file order against 3 samples in file order"),
-        ({"max_queries": 30}, r"budget \(.*\): 20 queries a sample against 30 queries a sample"),
+        ({"max_queries": 30}, r"the budget of few-pixel, th = 1: 20 against 30"),
+        (
+            {"search": "square", "attacks": ("threshold",)},
+            r"the search of threshold, th = 1: gradient-re.* against sq.*",
+        ),
+        ({"fitness": "confidence"}, r"fitness: margin against confidence"),
+        ({"shuffle": 3}, r"shuffle: none against 3"),
     ],
 )
-def test_a_difference_is_refused_or_marked(tiny: RunMaker, options: dict[str, object], difference: str) -> None:
+def test_what_makes_comparing_meaningless_is_refused_or_marked(
+    tiny: RunMaker, options: dict[str, object], difference: str
+) -> None:
     arguments = [tiny("one"), f"other={tiny('two', **options)}"]
-    with pytest.raises(InputError, match=rf"^lenet and other differ in {difference}; .* force the comparison .*\.$"):
+    with pytest.raises(InputError, match=rf"^The old and the new run differ in {difference}; .* force the comp.*\.$"):
         compare(arguments)
     forced = compare(arguments, force=True)
-    assert any(str(each).startswith("lenet and other differ in ") for each in forced.differences)
-    assert (forced.demonstration is None) == ("range" in options)
+    assert forced.forced[0].startswith("lenet → other: the old and the new run differ in ")
+    assert forced.study is not None
+    assert (forced.study.demonstration is None) == ("range" in options)
+
+
+@pytest.mark.parametrize(
+    ("options", "difference", "measures"),
+    [
+        ({"levels": (1, 3)}, "threshold, th = 10: measured against not measured", {"(l0,1)", "(linf,1)"}),
+        ({"attacks": ("threshold",)}, "few-pixel, th = 1: measured against not measured", {"(linf,1)", "(linf,10)"}),
+        ({"samples": 3}, "samples: 2 against 3", {"(l0,1)", "(l0,10)", "(linf,1)", "(linf,10)"}),
+        ({"seed": 5}, "seed: 0 against 5", {"(l0,1)", "(l0,10)", "(linf,1)", "(linf,10)"}),
+    ],
+)
+def test_what_two_runs_have_in_common_is_compared(
+    tiny: RunMaker, options: dict[str, object], difference: str, measures: set[str]
+) -> None:
+    (pair,) = compare([tiny("one"), tiny("two", **options)]).pairs
+    assert any(str(each).endswith(difference) for each in pair.differences)
+    assert not any(each.grave for each in pair.differences)
+    levels = {each.name.removeprefix("robust-accuracy") for each in pair.changes if each.new.term == "robust-accuracy"}
+    assert levels == measures
 
 
 def test_an_unfinished_run_is_refused_or_marked(tiny: RunMaker) -> None:
@@ -82,23 +111,31 @@ def test_an_unfinished_run_is_refused_or_marked(tiny: RunMaker) -> None:
     assert not compare([folder], force=True).finished
 
 
-def test_names_tell_runs_apart(tiny: RunMaker) -> None:
+def test_names_may_repeat(tiny: RunMaker) -> None:
     one, two = tiny("one"), tiny("two", seed=1)
-    with pytest.raises(InputError, match=r"^Two runs of one kind are of lenet, in .*one and .*two; .* NAME=FOLDER\.$"):
-        compare([one, two])
-    labels = [run.assessed.label for run in compare([one, f"again={two}"]).runs]
-    assert labels == ["lenet", "again"]
+    found = compare([one, two])
+    assert [run.assessed.label for run in found.runs] == ["lenet (one)", "lenet (two)"]
+    assert [pair.title for pair in found.pairs] == ["lenet (one) → lenet (two)"]
+    assert [run.assessed.label for run in compare([one, f"again={two}"]).runs] == ["lenet", "again"]
+    twice = compare([f"same={one}", f"same={two}"])
+    assert [run.assessed.label for run in twice.runs] == ["same (one)", "same (two)"]
     with pytest.raises(RunError, match="holds no run"):
         compare([f"{one}-gone"])
 
 
-def test_two_models_of_one_name_are_no_line(tiny: RunMaker, tmp_path: Path) -> None:
+def test_two_models_of_one_name_are_told_apart(tiny: RunMaker, tmp_path: Path) -> None:
     one, two = tiny("one"), tiny("two", minimal=127)
     connection = sqlite3.connect(Path(two) / FILE, isolation_level=None)
     connection.execute('UPDATE manifest SET value = replace(value, \'"fingerprint": "\', \'"fingerprint": "0\')')
     connection.close()
-    with pytest.raises(InputError, match=r"^Two models are called lenet, in .*one and .*two; tell them apart as NAME="):
-        compare([one, two])
+    assert [run.assessed.label for run in compare([one, two], force=True).runs] == ["lenet (one)", "lenet (two)"]
+
+
+def test_nothing_to_compare_is_said(tmp_path: Path) -> None:
+    for name, job in (("cleverly", "clever-with"), ("perturbed", "perturb")):
+        run_job(job_of_kind(job if job == "perturb" else "clever", tmp_path, tmp_path), tmp_path / name).close()
+    with pytest.raises(InputError, match=r"^There is nothing to compare: expected two runs of one kind"):
+        compare([str(tmp_path / "cleverly"), str(tmp_path / "perturbed")])
 
 
 def test_a_folder_with_an_equals_sign_is_a_folder(tiny: RunMaker) -> None:
@@ -123,14 +160,15 @@ def test_forced_on_the_command_line(cli: Cli, conducted: Conducted, tiny: RunMak
     runs = [*places(conducted[0], "lenet/levels"), f"other={tiny('two')}"]
     answer = cli("compare", *runs, "--out", tmp_path / "out")
     assert answer.code == 2
-    assert "lenet and other differ in selection: 4 samples" in answer.err
+    assert "The old and the new run differ in the budget of few-pixel, th = 1: 40 against 20" in answer.err
     assert not (tmp_path / "out").exists()
     answer = cli("compare", *runs, "--out", tmp_path / "out", "--force")
     assert answer.code == 0
     assert "forced: lenet and other differ in selection" in answer.out
-    assert (
-        "<strong>Forced</strong> lenet and other differ in selection" in (tmp_path / "out" / "report.html").read_text()
-    )
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert "<strong>Forced</strong> lenet and other differ in selection" in text
+    assert "<strong>Forced</strong> lenet → other: the old and the new run differ in the budget" in text
+    assert "Forced: the old and the new run differ" in (tmp_path / "out" / "tables" / "compare-changes.md").read_text()
     assert "Forced: lenet and other differ" in (tmp_path / "out" / "tables" / "study-main.md").read_text()
 
 

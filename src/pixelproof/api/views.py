@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from pixelproof.plans.study.view import StudyView
+from pixelproof.plans.compared import Compared
 from pixelproof.results.audit.view import AuditView
 from pixelproof.results.clever import CleverResult
 from pixelproof.results.perturb_view import PerturbView
@@ -48,13 +48,13 @@ class Clever(CleverResult):
         return clever_html(self)
 
 
-class Comparison(StudyView):
-    """Runs side by side. In a notebook it shows how they rank, in sentences and a table of rates."""
+class Comparison(Compared):
+    """Runs side by side. In a notebook it shows what changed and how they rank, in sentences and tables."""
 
     def __repr__(self) -> str:
-        from pixelproof.report.study import study_summary
+        from pixelproof.report.compare import compared_summary
 
-        return "\n  ".join([f"Comparison of {self.title}", *study_summary(self)])
+        return "\n  ".join([f"Comparison of {self.title}", *compared_summary(self)])
 
     def _repr_html_(self) -> str:
         from pixelproof.report.notebook import comparison_html

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pixelproof.data.imageset import UInt8Array
 from pixelproof.report.figure import in_page
 from pixelproof.report.picture import Picture, amplified, changed_pixels, data_uri, png, shown_size, small_pair
 from pixelproof.report.section import part
@@ -156,15 +157,21 @@ def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> 
     adversarial = run.image(record)
     if adversarial is None:
         return None
-    clean = run.clean(record.sample)
-    true, answer = view.class_name(record.label), view.class_name(record.predicted)
+    hardest = len(found) > 1 and record is max(found, key=lambda r: r.queries)
+    names = view.class_name(record.label), view.class_name(record.predicted)
+    note = "most queries of this level" if hardest else ""
+    return example(record, run.clean(record.sample), adversarial, names, note)
+
+
+def example(record: Record, clean: UInt8Array, adversarial: UInt8Array, names: tuple[str, str], note: str) -> Example:
+    """The image of ``record``, uint8 H×W×C like its clean one; ``names`` are those of the true class and the answer."""
+    true, answer = names
     difference, factor = amplified(clean, adversarial)
     changed = changed_pixels(clean, adversarial)
     height, width, _ = clean.shape
     rings = tuple((100 * (x + 0.5) / width, 100 * (y + 0.5) / height) for x, y in changed)
     marked = rings if len(rings) <= 10 and max(height, width) > 64 else ()
     size = shown_size(height, width)
-    hardest = len(found) > 1 and record is max(found, key=lambda r: r.queries)
     said = f"Difference, {factor}, about mid-grey"
     return Example(
         (
@@ -175,7 +182,7 @@ def _example(view: View, run: RunStore, record: Record, found: list[Record]) -> 
         f"{true} ({percent(record.clean_confidence)})",
         f"{answer} ({percent(record.confidence)})",
         _facts(record, changed, height * width),
-        "most queries of this level" if hardest else "",
+        note,
     )
 
 

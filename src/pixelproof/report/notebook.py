@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from pixelproof.plans.study.view import StudyView
+from pixelproof.plans.compared import Compared
 from pixelproof.report.clever import score_table, sentences
+from pixelproof.report.compare import change_table, compared_summary
 from pixelproof.report.perturb import perturb_summary
 from pixelproof.report.perturb_tables import standing_table
-from pixelproof.report.study import study_summary
 from pixelproof.report.study_tables import marked, rate_table
 from pixelproof.report.terminal import fragment, narrowed
 from pixelproof.results.clever import CleverResult
@@ -27,8 +27,11 @@ def clever_html(result: CleverResult) -> str:
     return fragment(heading, sentences(result), [score_table(result)])
 
 
-def comparison_html(view: StudyView) -> str:
-    """The rates of every run, marked where the comparison was forced."""
-    kept = ("network", "run_by", "attack", "threshold", "search", "max_queries", "fooled", "attack_success_rate")
-    table = marked(replace(narrowed(rate_table(view.assessed), *kept), notes=()), view.differences)
-    return fragment(Markup("<b>{}</b>").format(view.title), study_summary(view), [table])
+def comparison_html(view: Compared) -> str:
+    """What changed, and the rates of every run, marked where the comparison was forced."""
+    tables = [replace(change_table(each), notes=()) for each in view.pairs if each.changes]
+    if view.study is not None:
+        kept = ("network", "run_by", "attack", "threshold", "search", "max_queries", "fooled", "attack_success_rate")
+        rates = replace(narrowed(rate_table(view.study.assessed), *kept), notes=())
+        tables.append(marked(rates, view.differences))
+    return fragment(Markup("<b>{}</b>").format(view.title), compared_summary(view), tables)

@@ -14,6 +14,7 @@ _HARMLESS = (
 )
 #: Settings that are lists of what was measured: what both measured must have been measured alike.
 _LISTS = ("searches", "attacks", "settings")
+_CALLED = {"max_queries": "budget", "method": "search"}
 _ENVIRONMENT = ("pixelproof", "torch")
 
 
@@ -69,7 +70,8 @@ def _details(name: str, old: Any, new: Any) -> Iterator[SettingDifference]:
         return
     for key in dict.fromkeys([*old, *new]):
         if old.get(key) != new.get(key):
-            yield _difference(f"the {key.replace('_', ' ')} of {name}", old.get(key), new.get(key), key != "cohort")
+            what = f"{_CALLED.get(key, key.replace('_', ' '))} of {name}"
+            yield _difference(f"the {what}", old.get(key), new.get(key), key != "cohort")
 
 
 def _by_name(values: Any) -> dict[str, Any]:
