@@ -48,7 +48,8 @@ def test_runs_of_a_study_stand_side_by_side(conducted: Conducted) -> None:
     study = found.study
     assert study is not None
     assert [run.assessed.label for run in study.runs] == ["lenet"] * 3 + ["lenet + bits(3)"] * 3
-    assert found.differences == study.transfers == ()
+    assert found.differences == ()
+    assert study.transfers == ()
     assert study.demonstration is not None
     assert study.demonstration.answers == {}
     assert [each.record.sample for each in study.demonstration.found] == [study.demonstration.sample] * 2

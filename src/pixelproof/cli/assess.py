@@ -1,7 +1,10 @@
 """pixelproof assess: the main job."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,11 +27,28 @@ from pixelproof.cli.options import (
 )
 from pixelproof.errors import InputError
 
+if TYPE_CHECKING:
+    from pixelproof.jobs.assess_spec import AssessSpec
+    from pixelproof.results.gate.measure import Measure
+    from pixelproof.results.gate.requirement import Requirement
+
+FailUnder = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REQUIREMENT",
+        help='End with exit code 1 where "robust-accuracy(linf,3) >= 40%" or another requirement is not met, with 3 '
+        "where it cannot be decided (see pixelproof check); may be given several times.",
+    ),
+]
+
 
 def assess(
     model: Model,
     data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for the run.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the run.", show_default="none with --fail-under, which keeps nothing"),
+    ] = None,
     spec_file: SpecFile = None,
     defence: Annotated[
         str | None,
@@ -150,6 +170,7 @@ def assess(
             autocompletion=one_of("float32", "bfloat16"),
         ),
     ] = "float32",
+    fail_under: FailUnder = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -166,8 +187,13 @@ def assess(
     from pixelproof.jobs.perturb.job import PerturbJob
     from pixelproof.jobs.perturb.spec import beside
     from pixelproof.report.assess import PERTURBATIONS
+    from pixelproof.results.gate.read import measures
+    from pixelproof.results.gate.requirement import parse_requirement
     from pixelproof.runs import RunStore
 
+    required = [parse_requirement(each) for each in fail_under or ()]
+    if out is None and not required:
+        raise InputError("Missing option '--out'; name a folder for the run, or give --fail-under to keep none.")
     spec = parse_options(
         AssessSpec,
         locals(),
@@ -175,15 +201,53 @@ def assess(
         attacks=split(attacks),
         levels=[integer("--levels", text) for text in parts(levels)],
     )
+    _check_foreseen(required, spec, also=with_ is not None)
     if with_ not in (None, "perturbations"):
         raise InputError(f"--with: only perturbations can be measured besides, not {with_!r}.")
     images, classifier = load_data(spec.data), open_model(spec)
     also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
     job = AssessJob(spec, classifier, prepared(images, spec))
-    if also is None:
-        run_and_show(job, out, as_json=as_json, open_page=open_)
+    found: list[Measure] = []
+    if also is None or out is None:
+        run_and_show(job, out, as_json=as_json, open_page=open_, then=lambda run: found.extend(measures(run)))
     else:
         run_and_show(job, out)
-        run_and_show(also, out / PERTURBATIONS)
+        run_and_show(also, out / PERTURBATIONS, then=lambda run: found.extend(measures(run)))
         with RunStore.open(out) as run:
             show(run, as_json=as_json, open_page=open_)  # its page speaks of them
+            found[:0] = measures(run)
+    if required:
+        raise typer.Exit(_decided(required, found))
+
+
+def _check_foreseen(required: Sequence[Requirement], spec: AssessSpec, also: bool) -> None:
+    """Raises ``InputError`` where one is of what will not be measured: before the work, not after hours."""
+    from pixelproof.results.derived_levels import LEVELS
+    from pixelproof.results.gate.measure import TERMS
+    from pixelproof.runs.record import NORM_OF
+
+    measured = {"assess", "perturb"} if also else {"assess"}
+    norms = [NORM_OF[attack] for attack in spec.levelled]
+    for each in required:
+        if each.kind == "baseline":
+            raise InputError(f"{each.text}: there is no baseline yet; give both runs to pixelproof check.")
+        if not measured.intersection(TERMS[each.term].of):
+            beside = "; add --with perturbations" if "perturb" in TERMS[each.term].of else ""
+            raise InputError(f"{each.text}: assess does not measure {each.term}{beside}.")
+        norm, *threshold = each.arguments or ("",)
+        levels = spec.levels if spec.minimal is None else LEVELS
+        if norm in NORM_OF.values() and (norm not in norms or not {*map(int, threshold)} <= {*levels}):
+            raise InputError(f"{each.text}: this level will not be measured; add it to --levels and --attacks.")
+
+
+def _decided(required: Sequence[Requirement], found: Sequence[Measure]) -> int:
+    """Say whether what is ``required`` was ``found``; the exit code."""
+    from pixelproof.cli.console import console
+    from pixelproof.report.check import decision_lines
+    from pixelproof.results.gate.checked import EXIT_CODES
+    from pixelproof.results.gate.decision import decide, overall
+
+    decisions = decide(required, found)
+    for line in decision_lines(decisions):
+        console.print(line, soft_wrap=True)
+    return EXIT_CODES[overall(decisions)]

@@ -55,7 +55,7 @@ def check(
     from pixelproof.jobs.spec_file import read_spec_file
     from pixelproof.plans.check import CheckSpec
     from pixelproof.plans.check import check as decided
-    from pixelproof.report.check import check_junit, check_lines, check_markdown, check_notes, check_sarif
+    from pixelproof.report.check import check_junit, check_markdown, check_notes, check_sarif, decision_lines
 
     said = CheckSpec() if requirements is None else read_spec_file(CheckSpec, requirements, "file of requirements", {})
     given = {"baseline": baseline, "alpha": alpha, "margin": margin}
@@ -68,7 +68,7 @@ def check(
     if sarif is not None:
         write_whole(sarif, check_sarif(checked, requirements))
     console.print(f"[bold]{escape(checked.title)}[/]", soft_wrap=True)
-    for line in check_lines(checked):
+    for line in decision_lines(checked.decisions):
         console.print(line, soft_wrap=True)
     for note in check_notes(checked):
         console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)

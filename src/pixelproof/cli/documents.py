@@ -35,11 +35,12 @@ def run_and_show(
     header: Callable[[RunStore], None] = lambda _: None,
     as_json: bool = False,
     open_page: bool = False,
+    then: Callable[[RunStore], None] = lambda _: None,
 ) -> None:
     """Do what is left of ``job`` in ``out`` (None: in memory), then show what it found and write its documents there.
 
-    ``header`` is shown the run before the long work. What the work will cost is said before it, what it did after. The
-    others are those of ``show``.
+    ``header`` is shown the run before the long work, and ``then`` once all is shown. What the work will cost is said
+    before it, what it did after. The others are those of ``show``.
     """
     from pixelproof.jobs.cost import cost_line, speed_of, spent_line
     from pixelproof.jobs.runner import begin, carry_out
@@ -57,6 +58,7 @@ def run_and_show(
         if left is not None:
             console.print(f"asked{sittings}: {spent_line(run.manifest.timings)}", soft_wrap=True)
         show(run, as_json=as_json, open_page=open_page)
+        then(run)
 
 
 def live(label: str) -> AbstractContextManager[Listener]:
@@ -78,6 +80,8 @@ def show(run: RunStore, *, as_json: bool = False, open_page: bool = False) -> No
         "clever": _clever,
         "transfer": _transfer,
     }
+    if run.folder is not None:
+        _write_results(run, run.folder)
     page = kinds[run.manifest.job](run)
     if open_page and page is not None:
         open_in_browser(page)
@@ -105,11 +109,13 @@ def _folder(run: RunStore) -> Path:
     return run.folder
 
 
-def _assessment(run: RunStore) -> Path:
+def _assessment(run: RunStore) -> Path | None:
     from pixelproof.report import terminal_tables, write_run
 
     for table in terminal_tables(run):
         console.print(table)
+    if run.folder is None:
+        return None
     return _point("report", write_run(run, _folder(run)))
 
 
@@ -117,11 +123,10 @@ def _perturbations(run: RunStore) -> Path:
     from pixelproof.report.perturb import perturb_summary, write_perturbations
     from pixelproof.report.perturb_tables import error_table, standing_table
     from pixelproof.report.terminal import narrowed
-    from pixelproof.results.perturb_view import perturb_view, rows
+    from pixelproof.results.perturb_view import perturb_view
 
     view = perturb_view(run)
     page = write_perturbations(view, _folder(run))
-    _write_rows(run, rows(view))
     tables = [narrowed(standing_table(view), "perturbation", "accuracy", "difference", "worst")]
     tables += [error_table(view)] if view.mean_corruption_error is not None else []
     tell(tables, perturb_summary(view), page)
@@ -130,11 +135,10 @@ def _perturbations(run: RunStore) -> Path:
 
 def _audit(run: RunStore) -> Path:
     from pixelproof.report.audit import verdict_list, write_audit
-    from pixelproof.results.audit.view import audit_view, rows
+    from pixelproof.results.audit.view import audit_view
 
     view = audit_view(run)
     page = write_audit(view, _folder(run))
-    _write_rows(run, rows(view))
     console.print(verdict_list(view))
     console.print(f"[bold]{escape(view.judgement.title)}.[/]", soft_wrap=True)
     tell((), view.judgement.sentences, page)
@@ -161,7 +165,6 @@ def _clever(run: RunStore) -> Path | None:
         console.print(escape(sentence))  # broken over lines like the table above
     if run.folder is None:
         return None
-    _write_rows(run, result.rows())
     _point("scores", _folder(run) / "results.json")
     return _point("report", write_clever(result, _folder(run)))
 
@@ -219,14 +222,16 @@ def _point(what: str, path: Path) -> Path:
     return path
 
 
-def _write_rows(run: RunStore, rows: Iterable[dict[str, object]]) -> None:
+def _write_results(run: RunStore, folder: Path) -> None:
     from pixelproof.jobs.open import SPECS
+    from pixelproof.results.document import document
     from pixelproof.results.scoreboard import write_scoreboard
 
-    manifest = run.manifest
-    spec = SPECS[manifest.job](**manifest.spec)
-    command = command_line(manifest.job, spec, _folder(run))
-    write_scoreboard(_folder(run), rows, manifest.environment, command)
+    manifest, found = run.manifest, document(run)
+    rows = found.pop("rows")
+    del found["run"]  # a place on this machine
+    command = command_line(manifest.job, SPECS[manifest.job](**manifest.spec), folder)
+    write_scoreboard(folder, rows, manifest.environment, command, **found)
 
 
 def end_plan(page: Path, *, as_json: bool, open_page: bool) -> None:

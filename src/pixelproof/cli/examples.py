@@ -20,6 +20,9 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
             "pixelproof assess --model onnx:net.onnx --data npz:test.npz --out run --levels 8 --attacks pgd,square"
         ),
         "What a file says, and the result for a script": "pixelproof assess spec.toml --json > result.json",
+        "A gate: exit code 1 where it is not robust enough, 3 where so few samples cannot tell": (
+            'pixelproof assess spec.toml --fail-under "robust-accuracy(linf,1) >= 40%"'
+        ),
     },
     "init": {
         "Write spec.toml, to be filled in": "pixelproof init",

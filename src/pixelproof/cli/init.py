@@ -37,6 +37,7 @@ _EXAMPLES: dict[str, Any] = {
     "certify": "auto",
     "shuffle": 0,
     "batch_size": 64,
+    "fail_under": ["robust-accuracy(linf,1) >= 40%"],
 }
 
 

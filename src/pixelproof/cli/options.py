@@ -113,7 +113,9 @@ def spec_file(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def _typed(key: str, value: Any) -> Any:
-    """``value`` as it is typed on the command line."""
+    """``value`` as it is typed on the command line; options that are given several times take lists."""
+    if key == "fail_under":
+        return value
     return (":" if key == "range" else ",").join(map(str, value)) if isinstance(value, list) else value
 
 

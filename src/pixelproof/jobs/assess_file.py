@@ -17,6 +17,7 @@ class AssessFile(AssessSpec):
     model: str = ""
     data: str = ""
     out: str = ""  # the folder of the run
+    fail_under: tuple[str, ...] = ()  # what is required of the run
     with_: Literal["perturbations"] | None = Field(default=None, alias="with")
 
     @field_validator("trust_code", mode="before")

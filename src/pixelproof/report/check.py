@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,10 +22,10 @@ _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ABOUT = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def check_lines(checked: Checked) -> list[Text]:
+def decision_lines(decisions: Iterable[Decision]) -> list[Text]:
     """For the terminal: each requirement with its outcome, and below it what was measured."""
     found = []
-    for each in checked.decisions:
+    for each in decisions:
         style, said = _STYLES[each.outcome]
         line = (
             Text(f"{said:<18}", style=style)
@@ -94,7 +94,7 @@ def _xml(text: str) -> str:
 
 def check_sarif(checked: Checked, requirements: Path | None = None) -> str:
     """A log of SARIF 2.1.0: a rule a term, a result a requirement, at its line of the file of ``requirements``."""
-    rules = [{"id": term, "shortDescription": {"text": TERMS[term][1]}} for term in _terms(checked)]
+    rules = [{"id": term, "shortDescription": {"text": TERMS[term].what}} for term in _terms(checked)]
     driver = {"name": "pixelproof", "version": __version__, "rules": rules}
     results = [_result(each, checked, requirements) for each in checked.decisions]
     log = {"$schema": _ABOUT, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}

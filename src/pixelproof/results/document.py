@@ -1,4 +1,4 @@
-"""What a run says, as plain values for scripts: what ``--json`` prints."""
+"""What a run says, as plain values for scripts: what ``--json`` prints and ``results.json`` holds."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -7,10 +7,12 @@ from typing import Any
 from pixelproof.results import perturb_view
 from pixelproof.results.audit import view as audit
 from pixelproof.results.clever import clever_result
+from pixelproof.results.gate.measure import Measure
+from pixelproof.results.gate.read import measures
 from pixelproof.results.intervals import Rate
 from pixelproof.results.scoreboard import Row, rate_row
 from pixelproof.results.status import LevelStatus
-from pixelproof.results.study.fast import fast_rows_of
+from pixelproof.results.study.fast import FastRow, fast_rows_of
 from pixelproof.results.verdict import sentence, verdict
 from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
@@ -30,6 +32,7 @@ def document(run: RunStore) -> dict[str, Any]:
         "considered": manifest.selection.considered,
         "timings": manifest.timings,
         "findings": [asdict(finding) for finding in manifest.findings],
+        "measures": list(map(_measure, measures(run))),
     }
     if manifest.job == "assess":
         view = read(run)
@@ -42,8 +45,23 @@ _ROWS: Mapping[str, Callable[[RunStore], Iterable[Row]]] = {
     "perturb": lambda run: perturb_view.rows(perturb_view.perturb_view(run)),
     "audit": lambda run: audit.rows(audit.audit_view(run)),
     "clever": lambda run: clever_result(run).rows(),
-    "transfer": lambda run: map(asdict, fast_rows_of(run)),
+    "transfer": lambda run: map(_transferred, fast_rows_of(run)),
 }
+
+
+def _measure(measure: Measure) -> dict[str, Any]:
+    """What ``pixelproof check`` may require: a share, a count or a verdict; of what is not finished nothing yet."""
+    value = (
+        measure.verdict if measure.unit == "verdict" else measure.count if measure.unit == "count" else measure.value
+    )
+    shown = None if measure.pending else value
+    return {"name": measure.name, "value": shown, "unit": measure.unit, "images": measure.total}
+
+
+def _transferred(each: FastRow) -> Row:
+    claim = f"{each.attack}, th = {each.threshold}, by stored images"
+    about = {"attack": each.attack, "threshold": each.threshold, "network": each.target, "sources": list(each.sources)}
+    return rate_row(claim, "% of images right before that a stored image breaks", each.fooled, **about)
 
 
 def _level(level: LevelStatus) -> dict[str, Any]:

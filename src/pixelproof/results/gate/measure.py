@@ -1,40 +1,51 @@
 """What can be required of a run and compared with another: a term, and a value for each image.
 
-The field's terms, each with what it counts, stand in ``TERMS``; docs and ``--help`` are written from there.
+The field's terms, each with what it counts, stand in ``TERMS``; the documentation is written from there.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Unit = Literal["share", "count", "verdict"]
-#: By term how its arguments are written, and what it counts.
-TERMS: Mapping[str, tuple[str, str]] = {
-    "clean-accuracy": ("", "images considered that are classified correctly without any change"),
-    "robust-accuracy": (
+
+
+class Term(NamedTuple):
+    """How its arguments are written, which commands measure it, and what it counts or is."""
+
+    form: str
+    of: tuple[str, ...]
+    what: str
+
+
+TERMS: Mapping[str, Term] = {
+    "clean-accuracy": Term("", ("assess", "perturb"), "images that are classified correctly without any change"),
+    "robust-accuracy": Term(
         "(NORM,TH) or (ATTACK)",
+        ("assess", "audit"),
         "images considered that are right and not broken within TH of the norm l0 or linf, or by an attack by name",
     ),
-    "mean-robust-accuracy": ("(NORM)", "its mean over the levels of the norm; without (NORM) over all levels"),
-    "attack-success": ("(NORM,TH) or (ATTACK)", "images attacked that were broken"),
-    "broken": ("(NORM,TH)", "how many images attacked were broken"),
-    "proved": ("(NORM,TH)", "how many images attacked are proved; with %, their share"),
-    "accuracy": (
-        "(CORRUPTION) or (CORRUPTION,STRENGTH)",
-        "images that are right under a corruption, over its strengths",
+    "mean-robust-accuracy": Term(
+        "(NORM)", ("assess",), "its mean over the levels of the norm; without (NORM) over all levels"
     ),
-    "mean-accuracy": ("", "the mean of accuracy over all corruptions"),
-    "mce": ("", "the mean corruption error: wrong answers, over fifteen corruptions at five severities"),
-    "relative-mce": ("", "what corruptions add to the error on clean images"),
-    "normalised-mce": ("", "the same in parts of a reference classifier's errors, corruption by corruption"),
-    "worst-case-accuracy": ("", "images right under the worst of random turns, shifts and lights"),
-    "transfer-success": ("(NORM,TH)", "right images that a stored image of another model breaks"),
-    "clever": ("(LENGTH)", "images whose CLEVER score is LENGTH or more, in grey levels"),
-    "surviving": ("", "samples of an audit that are right under every attack made"),
-    "audit": ("", "the audit's verdict: fail, warn or pass"),
-    "checkpoint": ("(NUMBER)", "the verdict of one checkpoint"),
+    "attack-success": Term("(NORM,TH) or (ATTACK)", ("assess",), "images attacked that were broken"),
+    "broken": Term("(NORM,TH)", ("assess",), "images attacked that were broken, their number or, with %, their share"),
+    "proved": Term("(NORM,TH)", ("assess",), "images attacked that are proved, their number or, with %, their share"),
+    "accuracy": Term(
+        "(CORRUPTION) or (CORRUPTION,STRENGTH)", ("perturb",), "images right under a corruption, a mean over strengths"
+    ),
+    "mean-accuracy": Term("", ("perturb",), "the mean of accuracy over all corruptions"),
+    "mce": Term("", ("perturb",), "the mean corruption error: wrong answers, 15 corruptions at 5 severities"),
+    "relative-mce": Term("", ("perturb",), "what corruptions add to the error on clean images"),
+    "normalised-mce": Term("", ("perturb",), "the same in parts of a reference classifier's errors"),
+    "worst-case-accuracy": Term("", ("perturb",), "images right under the worst of random turns, shifts and lights"),
+    "transfer-success": Term("(NORM,TH)", ("transfer",), "right images that a stored image of another model breaks"),
+    "clever": Term("(LENGTH)", ("clever",), "images whose CLEVER score is LENGTH or more, in grey levels"),
+    "surviving": Term("", ("audit",), "samples right under every attack that the threat model permits"),
+    "audit": Term("", ("audit",), "the verdict: fail, warn or pass"),
+    "checkpoint": Term("(NUMBER)", ("audit",), "the verdict of one checkpoint"),
 }
 #: Terms of which less is better.
 _LESS = ("attack-success", "broken", "mce", "relative-mce", "normalised-mce", "transfer-success")

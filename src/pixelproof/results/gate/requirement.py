@@ -79,10 +79,11 @@ def _arguments(text: str, term: str, given: str | None) -> tuple[str, ...]:
     parts = [] if given is None else _split(given)
     if parts and parts[0] in (*LEVELLED, *NORM_OF.values()) and term not in ("accuracy", "checkpoint", "clever"):
         parts[0] = NORM_OF.get(parts[0], parts[0])
-    wanted = TERMS[term][0]
+    wanted = TERMS[term].form
     most = 2 if "," in wanted else 1 if wanted else 0
-    optional = term == "mean-robust-accuracy"
-    if (not parts and wanted and not optional) or len(parts) > most or "" in parts:
+    of_level = parts[:1] in (["l0"], ["linf"]) and most == 2
+    least = 0 if not wanted or term == "mean-robust-accuracy" else 2 if of_level else 1
+    if not least <= len(parts) <= most or "" in parts or (of_level and not parts[1].isdecimal()):
         form = f"{term}{wanted.replace(' or ', f' or {term}')}"
         raise InputError(f"{text}: {term} is written as {form}, and {given or 'nothing'} stands in its brackets.")
     return tuple(parts)
