@@ -20,7 +20,7 @@ _BEYOND = {
     "a word of fights, for what no search broke": r"\b(withst\w+|stood|fell|fallen|stands? (firm|against))\b",
     "a rate that no search knows": r"\btrue rate\b",
     "a promise": r"\b(guarantee\w*|secure|invulnerable|immune|(nothing|cannot be) fool\w*|certainly|always right)\b",
-    "per cent for points": r"\d\s?% (less|more|fewer|lower|higher|worse|better)\b",
+    "per cent for points": r"\d\s?% (less|lost|more|fewer|lower|higher|worse|better)\b",
     "no attacks though there were some": r"\battacks:?\s*none\b",
 }
 

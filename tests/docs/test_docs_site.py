@@ -19,6 +19,8 @@ FETCHED = re.compile(
     r"""<(?:script|img|iframe|source)\b[^>]*?\ssrc=["']?(?:https?:)?//|<link\b[^>]*?href=["']?(?:https?:)?//"""
 )
 
+LARGEST_PICTURE = 150_000  # bytes
+
 
 @pytest.mark.long
 def test_the_site_builds_strictly_and_asks_nobody(tmp_path: Path) -> None:
@@ -51,6 +53,21 @@ def test_every_page_is_in_the_contents() -> None:
 def test_the_reference_has_every_public_name() -> None:
     reference = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
     assert sorted(re.findall(r"^::: pixelproof\.(\w+)$", reference, re.MULTILINE)) == pixelproof.__all__
+
+
+def test_the_gallery_has_the_pictures_that_its_tool_takes() -> None:
+    """Each in both colours, none large."""
+    text = (ROOT / "docs" / "gallery.md").read_text("utf-8")
+    shown = re.findall(r"^!\[[^\]]+\]\(gallery/([\w-]+\.png)#only-(light|dark)\)$", text, re.MULTILINE)
+    tool = (ROOT / "tools" / "gallery.py").read_text("utf-8")
+    names = re.findall(r'^    "(\w+)": Picture\(', tool, re.MULTILINE)
+    assert len(names) > 4
+    assert shown == [
+        (f"{name}{end}.png", scheme) for name in names for end, scheme in (("", "light"), ("-dark", "dark"))
+    ]
+    for name, _ in shown:
+        assert (ROOT / "docs" / "gallery" / name).stat().st_size < LARGEST_PICTURE
+    assert {path.name for path in (ROOT / "docs" / "gallery").iterdir()} == {name for name, _ in shown}
 
 
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from pixelproof.wording import count, listed, plural
+from pixelproof.wording import count, duration, listed, plural
 
 #: What goes through a model beside the queries, in the words of the line after the work.
 _BESIDE = {"preflight": "to check the model", "selection": "to select samples", "padding": "to fill batches up"}
@@ -26,8 +25,8 @@ def cost_line(cost: Cost, images_per_second: float) -> str:
     text = f"at most {plural(cost.queries, 'query', 'queries')}{besides}, in batches of {count(cost.batch)}"
     if not images_per_second:
         return f"{text}."
-    seconds = timedelta(seconds=round(cost.queries / images_per_second))
-    return f"{text}; at about {_speed(images_per_second)} the model alone takes {seconds} for {count(cost.queries)}."
+    left = duration(round(cost.queries / images_per_second))
+    return f"{text}; at about {_speed(images_per_second)} the model alone takes {left} for {count(cost.queries)}."
 
 
 def spent_line(timings: Mapping[str, float]) -> str:
