@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pixelproof.results.gate.measure import TERMS
 from pixelproof.zoo.registry import ZOO
 
 ROOT = Path(__file__).parent.parent
@@ -455,6 +456,32 @@ def commands() -> str:
     return "## " + described.partition("\n## ")[2].strip()
 
 
+def terms() -> str:
+    """What pixelproof check can require."""
+    lines = ["| term | of | what it is |", "|---|---|---|"]
+    for name, term in TERMS.items():
+        forms = " or ".join(f"`{name}{form}`" for form in term.form.split(" or "))
+        lines.append(f"| {forms} | {', '.join(f'`{each}`' for each in term.of)} | {term.what} |")
+    return "\n".join(lines)
+
+
+def gates() -> str:
+    """What the gate says of networks that are worse and that are not; nothing before it is measured."""
+    rows = board_of("gates")["rows"]
+    if not rows:
+        return ""
+    lines = [f"`{rows[0]['command']}`:", "", "| | | expected |", "|---|---:|---:|"]
+    for row in rows:
+        expected = "" if row["target"] is None else f"{row['target']} by the power computed"
+        if "power_computed" not in row:
+            expected = "" if row["target"] is None else str(row["target"])
+            expected = f"≤ {expected}" if "alarms" in row["claim"] else expected
+        lines.append(
+            f"| {row['claim']} | {row['value']} {row['unit'] if row['unit'] != 'outcome' else ''} | {expected} |"
+        )
+    return "\n".join(lines)
+
+
 def installs() -> str:
     """What the tests said in other environments."""
     path = ROOT / "results" / "installs.json"
@@ -485,6 +512,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "proofs": proofs,
     "installs": installs,
     "commands": commands,
+    "terms": terms,
+    "gates": gates,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from math import comb, isclose
 
@@ -103,13 +104,17 @@ def test_power_of_a_share_is_that_of_all_outcomes(truth: float, limit: float) ->
 
 def test_as_many_samples_as_are_recommended_have_the_power_wanted() -> None:
     for truth, limit in ((0.6, 0.4), (0.1, 0.4)):
-        number = exact.enough(lambda n, t=truth, m=limit: exact.power_of_share(t, m, n, 0.05) >= exact.POWER, 2)
+        number = exact.enough(partial(_has_power, truth, limit), 2)
         assert number is not None
         assert exact.power_of_share(truth, limit, number, 0.05) >= exact.POWER
         assert exact.power_of_share(truth, limit, number // 2, 0.05) < exact.POWER
     assert exact.enough(lambda n: False, 2) is None
     assert exact.enough(lambda n: n >= 17, 2) == 17
     assert exact.enough(lambda n: True, 16) == 17
+
+
+def _has_power(truth: float, limit: float, samples: int) -> bool:
+    return exact.power_of_share(truth, limit, samples, 0.05) >= exact.POWER
 
 
 def test_nothing_that_changes_is_never_found() -> None:

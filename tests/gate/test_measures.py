@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from kinds import KINDS, job_of_kind
+from gate.conftest import Kinds
 from pixelproof.data import load_data
-from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
 from pixelproof.models.query import predictor
 from pixelproof.results.document import document
@@ -20,27 +18,9 @@ from pixelproof.results.gate.read import measures
 from pixelproof.results.perturb_view import perturb_view
 from pixelproof.results.view import read
 from pixelproof.runs import RunStore
-from tiny_run import CLAIM, run_tiny
+from tiny_run import run_tiny
 
 pytestmark = pytest.mark.slow
-
-Runs = Callable[[str], RunStore]
-
-
-@pytest.fixture(scope="session")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """The finished run of a kind; each is made once."""
-    folder = tmp_path_factory.mktemp("kinds")
-    (folder / "claim.toml").write_text(CLAIM.format(robust=60), "utf-8")
-
-    def run(kind: str) -> RunStore:
-        if not (folder / kind).exists():
-            if "RUN" in str(KINDS[kind][1]):
-                run("levels").close()
-            run_job(job_of_kind(kind, folder / "levels", folder / "claim.toml"), folder / kind).close()
-        return RunStore.open(folder / kind)
-
-    return run
 
 
 def named(run: RunStore) -> dict[str, Measure]:
@@ -71,7 +51,7 @@ def test_where_a_class_is_left_out_wrong_images_are_known_by_their_number(tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["levels", "minimal"])
-def test_levels(kinds: Runs, kind: str) -> None:
+def test_levels(kinds: Kinds, kind: str) -> None:
     with kinds(kind) as run:
         found, view = named(run), read(run)
         for level in view.statuses:
@@ -88,7 +68,7 @@ def test_levels(kinds: Runs, kind: str) -> None:
         assert found["mean-robust-accuracy(l0)"].value == pytest.approx(sum(of_norm) / len(of_norm))
 
 
-def test_attacks_by_name(kinds: Runs) -> None:
+def test_attacks_by_name(kinds: Kinds) -> None:
     with kinds("attacks") as run:
         found, view = named(run), read(run)
         for row in view.attempts:
@@ -97,7 +77,7 @@ def test_attacks_by_name(kinds: Runs) -> None:
             assert found[f"robust-accuracy({name})"].value == pytest.approx(row.robust.value)
 
 
-def test_perturbations(kinds: Runs) -> None:
+def test_perturbations(kinds: Kinds) -> None:
     with kinds("perturb") as run:
         found, view = named(run), perturb_view(run)
         assert found["clean-accuracy"].value == view.clean.value
@@ -112,6 +92,7 @@ def test_perturbations(kinds: Runs) -> None:
 def test_corruption_errors(tmp_path: Path) -> None:
     from pixelproof.jobs.open import open_job
     from pixelproof.jobs.perturb.spec import PerturbSpec
+    from pixelproof.jobs.runner import run_job
 
     spec = PerturbSpec(model="zoo:lenet", data="bundled", samples=12, suite="cifar-c", device="cpu")
     with run_job(open_job(spec), tmp_path / "run") as run:
@@ -124,7 +105,7 @@ def test_corruption_errors(tmp_path: Path) -> None:
         assert found["normalised-mce"].value == pytest.approx(mean.normalised)
 
 
-def test_transfer(kinds: Runs) -> None:
+def test_transfer(kinds: Kinds) -> None:
     with kinds("transfer") as run:
         found = named(run)
         for row in document(run)["rows"]:
@@ -133,7 +114,7 @@ def test_transfer(kinds: Runs) -> None:
             assert (each.count, each.total) == (row["successes"], row["total"])
 
 
-def test_an_audit_has_verdicts(kinds: Runs) -> None:
+def test_an_audit_has_verdicts(kinds: Kinds) -> None:
     with kinds("audit") as run:
         found = named(run)
         verdicts = {

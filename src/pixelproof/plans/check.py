@@ -22,7 +22,7 @@ BESIDE = "perturbations"
 
 
 class CheckSpec(Options):
-    """What is required, as a TOML file says it and the options of ``pixelproof check``."""
+    """What is required of runs, as a TOML file or the options of the command say it."""
 
     require: tuple[str, ...] = Field(default=(), description="Requirements, as robust-accuracy(linf,3) >= 40%.")
     baseline: str | None = Field(default=None, description="The folder of a run that must not be better.")
