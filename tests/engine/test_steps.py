@@ -18,7 +18,7 @@ from pixelproof.data import ImageSet
 from pixelproof.engine import AttackRunner, Engine, Outcome, Sample, steps
 from pixelproof.engine.queue import key_of
 from pixelproof.engine.settings import Settings
-from pixelproof.jobs.assess import AssessJob, _Tally
+from pixelproof.jobs.assess import AssessJob, _batch, _Tally
 from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.jobs.job import Batch, Job
 from pixelproof.jobs.runner import begin, carry_out, run_job
@@ -160,7 +160,7 @@ def lines_of_a_round(count: int) -> int:
     sys.settrace(trace)
     try:
         for _ in range(5):
-            tally.add(next(rounds))
+            tally.note(_batch(next(rounds)))
     finally:
         sys.settrace(before)
     return lines

@@ -1,6 +1,5 @@
 """Puts the commands together and turns errors into one sentence and an exit code."""
 
-import ctypes
 import re
 import shlex
 import sys
@@ -39,27 +38,9 @@ from pixelproof.cli.completion import words_with_colons
 from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error
+from pixelproof.memory import keep_freed_memory
 from pixelproof.plugins import blamed
 from pixelproof.wording import meant, nearest_name
-
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # names and numbers of glibc's mallopt(3)
-
-
-def keep_freed_memory() -> None:
-    """Keep freed blocks of up to 32 MiB in the process instead of returning them to the system.
-
-    A forward pass allocates the same few megabytes again and again; by default glibc maps and unmaps them each time,
-    and the page faults cost a small network a quarter of its speed. The peak of memory is the same. Elsewhere than on
-    glibc nothing is done. This is for a process of our own, so the library never calls it.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, 32 << 20)
-        mallopt(_TRIM_THRESHOLD, (2 << 30) - 1)
-        mallopt(_TOP_PAD, 64 << 20)
-
 
 #: What typer raises for commands and options that cannot be; it has moved between versions of typer and click.
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]

@@ -1,7 +1,7 @@
 """Attacks by name on many samples: cohorts as the unit of work, and the judge's verdict on what comes back."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.judge import Bound, Judge, project_and_quantise
 from pixelproof.engine.lanes import Outcome, Sample
-from pixelproof.engine.queue import Round, attacked_at_once, cohorts, key_of, step_key
+from pixelproof.engine.queue import Round, attacked_at_once, cohorts, key_of, step_key, taken
 from pixelproof.engine.settings import Settings
 from pixelproof.models import Classifier
 from pixelproof.models.query import Asked
@@ -96,24 +96,28 @@ class AttackRunner:
         return self.judge.scorer.invalid
 
     def run(
-        self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: Collection[str] | None = None
+        self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: MutableSequence[str] | None = None
     ) -> Iterator[Round]:
         """Attack ``samples`` in ``steps`` (None: all) except where a record is ``done``; yields after every cohort.
+
+        Steps are taken out of ``steps``.
 
         Samples of a cohort are attacked by the same calls, so one that is not through is done again as a whole; what
         that finds equals what is recorded.
         """
         known = {key_of(record) for record in done}
-        chosen = None if steps is None else set(steps)
-        for each in self.settings.attacks:
-            attack = parse_attack(each.spec)
-            for first, cohort in cohorts(samples, attacked_at_once(self.settings, each, len(samples))):
-                missing = [(sample.index, each.spec, None) not in known for sample in cohort]
-                if any(missing) and (chosen is None or step_key(each.spec, first) in chosen):
-                    before = self.queries
-                    outcomes = self._attack(attack, cohort)
-                    kept = [outcome for outcome, needed in zip(outcomes, missing, strict=True) if needed]
-                    yield Round(kept, self.queries - before, 0)
+        planned = {
+            step_key(each.spec, first): (each.spec, cohort)
+            for each in self.settings.attacks
+            for first, cohort in cohorts(samples, attacked_at_once(self.settings, each, len(samples)))
+        }
+        for step in planned if steps is None else taken(steps, planned):
+            spec, cohort = planned[step]
+            missing = [(sample.index, spec, None) not in known for sample in cohort]
+            before = self.queries
+            outcomes = self._attack(parse_attack(spec), cohort) if any(missing) else []
+            kept = [outcome for outcome, needed in zip(outcomes, missing, strict=bool(outcomes)) if needed]
+            yield Round(kept, self.queries - before, 0, [step])
 
     def _attack(self, attack: Attack, cohort: Sequence[Sample]) -> list[Outcome]:
         """A record for each of ``cohort``, with its image."""

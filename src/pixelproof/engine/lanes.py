@@ -65,6 +65,7 @@ class Cohort:
     """Samples that begin one level together: where searches learn from each other, else a single one."""
 
     samples: Sequence[Sample]
+    step: str = ""  # whose part this is
     left: int = field(init=False)  # those still searched at this level
     failed: set[int] = field(init=False, default_factory=set)
 
@@ -81,7 +82,7 @@ class Cohort:
         """Once all are through, those that a higher level may still fool, in their order."""
         if self.left or not self.failed:
             return None
-        return Cohort([sample for sample in self.samples if sample.index in self.failed])
+        return Cohort([sample for sample in self.samples if sample.index in self.failed], self.step)
 
 
 @dataclass(eq=False)

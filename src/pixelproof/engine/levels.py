@@ -1,14 +1,15 @@
 """Attacks with levels: one constant batch, kept full with the searches of many samples, attacks and thresholds."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import replace
 
 import torch
 
 from pixelproof.attacks import Encoding, FewPixel, Threshold
 from pixelproof.engine.judge import Judge
-from pixelproof.engine.lanes import Lane, Lanes, Outcome, Sample
+from pixelproof.engine.lanes import Cohort, Lane, Lanes, Outcome, Sample
 from pixelproof.engine.queue import (
     BatchQueue,
     Key,
@@ -19,6 +20,7 @@ from pixelproof.engine.queue import (
     cohorts,
     key_of,
     step_key,
+    taken,
     waiting,
 )
 from pixelproof.engine.settings import AttackName, SearchSettings, Settings
@@ -57,6 +59,8 @@ class Engine:
         self.settings = settings
         self.scorer = Scorer(searcher, settings.batch_size, device, asked)
         self.judge = Judge.of(classifier, device, asked)
+        self._on = Counter[str]()  # cohorts of each step that are not through
+        self._ended: list[str] = []  # steps that came to an end in this round
 
     @property
     def queries(self) -> int:
@@ -69,9 +73,11 @@ class Engine:
         return self.scorer.invalid + self.judge.scorer.invalid
 
     def run(
-        self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: Collection[str] | None = None
+        self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: MutableSequence[str] | None = None
     ) -> Iterator[Round]:
         """Attack ``samples`` in ``steps`` (None: all) except where a record is ``done``; yields after every round.
+
+        Steps are taken out of ``steps``, also those of this engine that are put there between rounds.
 
         With nested settings a sample climbs the levels and stops at its first success, which the higher levels
         inherit. Samples of a cohort climb together. Outcomes of one round belong into one transaction.
@@ -81,13 +87,23 @@ class Engine:
         capacity = min(rows, max(1, VALUES_IN_FLIGHT // math.prod(shape)))
         levels = [self._level(s, (shape[0], shape[1], shape[2])) for s in self.settings.searches]
         known = {key_of(record): record for record in done if record.levelled}
-        self._enqueue(levels, samples, known, steps)
+        planned = dict(self._planned(samples))
+        left, others = list(planned) if steps is None else steps, 0
         batches = BatchQueue(self.scorer)
-        while any(level.waiting or level.in_flight for level in levels):
-            self._fill(levels, capacity, batches)
-            before = self.queries
-            outcomes = [o for o in self._round(levels, batches) if key_of(o[0]) not in known]
-            yield Round(outcomes, self.queries - before, sum(level.in_flight for level in levels))
+        while True:
+            if len(left) > others:
+                for step in taken(left, planned):
+                    self._enqueue(levels, step, planned[step], known)
+                others = len(left)
+            before, outcomes = self.queries, list[Outcome]()
+            if on := any(level.waiting or level.in_flight for level in levels):
+                self._fill(levels, capacity, batches)
+                outcomes = [o for o in self._round(levels, batches) if key_of(o[0]) not in known]
+            ended, self._ended = self._ended, []
+            if not on and not ended:
+                return
+            room = not any(level.waiting for level in levels) and sum(level.rows for level in levels) < capacity
+            yield Round(outcomes, self.queries - before, sum(level.in_flight for level in levels), ended, room)
 
     def _level(self, settings: SearchSettings, shape: tuple[int, int, int]) -> LevelQueue:
         return LevelQueue(settings, [self._lanes(settings, shape) for _ in range(TURNS)])
@@ -97,21 +113,27 @@ class Engine:
         search = make_search(settings, shape)
         return Lanes(settings, encoding, search, self.settings.fitness, self.settings.seed, self.judge)
 
+    def _planned(self, samples: Sequence[Sample]) -> Iterator[tuple[str, tuple[AttackName, Sequence[Sample]]]]:
+        """Every step by its key, with its attack and the samples of its cohort."""
+        for attack, searches in by_attack(self.settings).items():
+            for first, members in cohorts(samples, cohort_size(searches)):
+                yield step_key(attack, first), (searches[0].constraint, members)
+
     def _enqueue(
         self,
         levels: Sequence[LevelQueue],
-        samples: Sequence[Sample],
+        step: str,
+        plan: tuple[AttackName, Sequence[Sample]],
         known: Mapping[Key, Record],
-        steps: Collection[str] | None,
     ) -> None:
-        queues = {(level.settings.constraint, level.settings.threshold): level for level in levels}
-        chosen = None if steps is None else set(steps)
-        for attack, searches in by_attack(self.settings).items():
-            thresholds = [search.threshold for search in searches]
-            for first, members in cohorts(samples, cohort_size(searches)):
-                if chosen is None or step_key(attack, first) in chosen:
-                    for threshold, cohort in waiting(members, attack, thresholds, self.settings.nested, known):
-                        queues[searches[0].constraint, threshold].waiting.append(cohort)
+        """Let the cohort of ``step`` wait for the levels that it begins with."""
+        attack, members = plan
+        queues = {level.settings.threshold: level for level in levels if level.settings.constraint == attack}
+        for threshold, cohort in waiting(members, attack, sorted(queues), self.settings.nested, known, step):
+            queues[threshold].waiting.append(cohort)
+            self._on[step] += 1
+        if step not in self._on:
+            self._ended.append(step)
 
     def _fill(self, levels: Sequence[LevelQueue], capacity: int, batches: BatchQueue) -> None:
         rows = sum(level.rows for level in levels)
@@ -133,14 +155,24 @@ class Engine:
         record, image = lane.outcome(settings, self.settings.seed)
         outcomes: list[Outcome] = [(record, image)]
         lane.cohort.end(lane.sample, record.success)
+        following: Cohort | None = None
         if self.settings.nested:
             higher = [level for level in levels if _follows(level.settings, settings)]
-            following = lane.cohort.next()
-            if higher and following:
+            following = lane.cohort.next() if higher else None
+            if following:
                 higher[0].waiting.append(following)
             if record.success:
                 outcomes += [(_inherit(record, level.settings), image) for level in higher]
+        if not lane.cohort.left and not following:
+            self._end(lane.cohort.step)
         return outcomes
+
+    def _end(self, step: str) -> None:
+        """Note that a cohort of ``step`` is through, and the step with its last one."""
+        self._on[step] -= 1
+        if not self._on[step]:
+            del self._on[step]
+            self._ended.append(step)
 
 
 def make_encoding(attack: AttackName, threshold: int, shape: tuple[int, int, int]) -> Encoding:

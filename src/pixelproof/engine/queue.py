@@ -1,7 +1,7 @@
 """What waits: steps of a run, cohorts that wait for a level, and candidates that wait for the model."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -21,11 +21,16 @@ Key = tuple[int, str, float | None]  # of a record: sample, attack as ``key_of``
 
 @dataclass(frozen=True)
 class Round:
-    """What one round of the engine brought: finished ``outcomes`` (commit them together) and the queries it took."""
+    """What one round of the engine brought: finished ``outcomes`` (commit them together) and the queries it took.
+
+    ``ended`` are the steps that are through with it; ``room`` says whether another could be begun beside what is on.
+    """
 
     outcomes: list[Outcome]
     queries: int
     in_flight: int
+    ended: Sequence[str] = ()
+    room: bool = False
 
 
 def key_of(record: Record) -> Key:
@@ -56,6 +61,16 @@ def step_key(attack: str, first: int) -> str:
     return f"{attack}, samples {first}"
 
 
+def taken(steps: MutableSequence[str], own: Collection[str]) -> list[str]:
+    """Those of ``steps`` that are ``own``, taken out of it."""
+    found = [step for step in steps if step in own]
+    if found:
+        rest = [step for step in steps if step not in own]
+        steps.clear()
+        steps.extend(rest)
+    return found
+
+
 def by_attack(settings: Settings) -> dict[str, list[SearchSettings]]:
     """The searches of each attack with levels, the lowest level first."""
     ordered = sorted(settings.searches, key=lambda search: search.threshold)
@@ -80,9 +95,14 @@ def cohorts(samples: Sequence[_T], size: int) -> Iterator[tuple[int, Sequence[_T
 
 
 def waiting(
-    members: Sequence[Sample], attack: str, levels: Sequence[int], nested: bool, done: Mapping[Key, Record]
+    members: Sequence[Sample],
+    attack: str,
+    levels: Sequence[int],
+    nested: bool,
+    done: Mapping[Key, Record],
+    step: str = "",
 ) -> Iterator[tuple[int, Cohort]]:
-    """The levels that a cohort of ``members`` begins with, given the records there are, and who takes part.
+    """The levels that a cohort of ``members`` begins ``step`` with, given the records there are, and who takes part.
 
     A cohort that is not through with a level does that level again as a whole, since its members learn from each
     other; what it finds again equals what is recorded. Nested, it takes part with those that no lower level fooled.
@@ -91,7 +111,7 @@ def waiting(
         records = [done.get((sample.index, attack, level)) for sample in members]
         if any(record is None for record in records):
             pairs = zip(members, records, strict=True)
-            yield level, Cohort([s for s, r in pairs if r is None or r.inherited_from is None])
+            yield level, Cohort([s for s, r in pairs if r is None or r.inherited_from is None], step)
             if nested:
                 return
 

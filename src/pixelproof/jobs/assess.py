@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -22,15 +22,16 @@ from pixelproof.engine.queue import Key, key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, LEAST_BATCH, AssessSpec, planned_queries, resolve
-from pixelproof.jobs.certify import Certification
+from pixelproof.jobs.certify import Certification, sample_of
 from pixelproof.jobs.cost import Cost
-from pixelproof.jobs.job import Batch, Begun, Job, another_run, invalid_scores
+from pixelproof.jobs.job import Batch, Begun, Job, Known, another_run
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.models.query import Asked, Scorer, verifier
-from pixelproof.runs import DataCard, Finding, Manifest, Record, RunStore, Selection
+from pixelproof.runs import Certificate, DataCard, Finding, Manifest, Record, RunStore, Selection
+from pixelproof.runs.table import RecordType
 from pixelproof.search.registry import search_entry
 from pixelproof.units import to_unit
 
@@ -45,8 +46,11 @@ class AssessJob(Job):
 
     kind = "assess"
     records = (Record,)
+    stays = frozenset({"data", "certification", "_engine", "_attack_runner"})
 
     spec: AssessSpec
+    _engine: Engine | None = None
+    _attack_runner: AttackRunner | None = None
 
     def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, card: DataCard | None = None) -> None:
         super().__init__(classifier.name, spec, classifier, card or data, spec.device)
@@ -54,8 +58,6 @@ class AssessJob(Job):
         fixed = getattr(classifier, "fixed_batch", None)
         self.settings = resolve(spec, data.shape, self.device.type, self.card.images, fixed)
         self._samples: list[Sample] = []
-        self._engine: Engine | None = None
-        self._attack_runner: AttackRunner | None = None
 
     @classmethod
     def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
@@ -170,24 +172,57 @@ class AssessJob(Job):
             besides.append("the proofs")
         return Cost(queries, self.settings.batch_size, besides)
 
-    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+    def stages(self, steps: Sequence[str]) -> list[list[Sequence[str]]]:
+        """All attacks; then proofs, those of a sample together, since a higher level is proved where lower ones are."""
+        samples = [sample.index for sample in self._samples]
+        chosen = set(steps).intersection(self.certification.steps(samples))
+        proofs = [[each for each in self.certification.steps([sample]) if each in chosen] for sample in samples]
+        return [[[step] for step in steps if step not in chosen], [unit for unit in proofs if unit]]
+
+    def known(self, run: RunStore, steps: Collection[str]) -> dict[str, list[RecordType]]:
+        """Of a cohort what is recorded of it already; of a proof all that is of its sample."""
+        found, chosen = defaultdict[str, list[RecordType]](list), set(steps)
+        planned = _planned(self.settings, run)
+        step_of = {key: step for step, keys in planned.items() if step in chosen for key in keys}
+        proofs = defaultdict[int, list[str]](list)
+        for step in chosen.difference(planned):
+            proofs[sample_of(step)].append(step)
+        for record in run.of(Record):
+            if not record.by_proof and (step_ := step_of.get(key_of(record))):
+                found[step_].append(record)
+            for step in proofs.get(record.sample, ()):
+                found[step].append(record)
+        for certificate in run.of(Certificate) if proofs else ():
+            for step in proofs.get(certificate.sample, ()):
+                found[step].append(certificate)
+        return dict(found)
+
+    def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
         """Let searches run, then attacks by name; then prove what none of them broke."""
-        spec, some = self.spec, _some(self._samples)
-        searcher = _at_precision(self.classifier, spec.precision, some)
-        self._engine = Engine(self.settings, self.classifier, searcher, self.device, self.asked)
-        attacked = _attacked(self.classifier, spec, some)
-        self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device, self.asked)
         done = _attacked_in(run)
-        tally = _Tally(self._samples, done, len(self.settings.searches) + len(self.settings.attacks))
-        parts = (each.run(self._samples, done, steps) for each in (self._engine, self._attack_runner))
-        yield from map(tally.add, chain.from_iterable(parts))
+        parts = (each.run(self._samples, done, steps) for each in self._ready())
+        yield from map(_batch, chain.from_iterable(parts))
         yield from self.certification.run(self._samples, steps, run)
 
-    def findings(self) -> list[Finding]:
-        invalid = sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
-        return invalid_scores(invalid, "not fooled")
+    def _ready(self) -> tuple[Engine, AttackRunner]:
+        """What attacks, made once."""
+        if self._engine is None or self._attack_runner is None:
+            spec, some = self.spec, _some(self._samples)
+            searcher = _at_precision(self.classifier, spec.precision, some)
+            self._engine = Engine(self.settings, self.classifier, searcher, self.device, self.asked)
+            attacked = _attacked(self.classifier, spec, some)
+            self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device, self.asked)
+        return self._engine, self._attack_runner
 
-    def counts(self) -> Mapping[str, float]:
+    def watch(self, run: RunStore) -> Callable[[Batch], str]:
+        records = len(self.settings.searches) + len(self.settings.attacks)
+        return _Tally(self._samples, _attacked_in(run), records).note
+
+    @property
+    def invalid(self) -> int:
+        return sum(each.invalid for each in (self._engine, self._attack_runner) if each is not None)
+
+    def counts(self) -> Mapping[str, int]:
         if self._engine is None or self._attack_runner is None:
             return self.asked
         queries = self._engine.queries + self._attack_runner.queries + self.certification.queries
@@ -210,16 +245,28 @@ class _Tally:
         if record.success:
             self._fooled.add(record.sample)
 
-    def add(self, progress: Round) -> Batch:
-        for record, _ in progress.outcomes:
-            self._count(record)
-        note = f"{self._through}/{len(self._left)} samples · {len(self._fooled)} fooled"
-        return Batch(progress.outcomes, done=len(progress.outcomes), queries=progress.queries, note=note)
+    def note(self, batch: Batch) -> str:
+        """Where the attacks stand after ``batch``; proofs bring their own words."""
+        if batch.step is not None:
+            return batch.note
+        for record, _ in batch.outcomes:
+            if isinstance(record, Record):
+                self._count(record)
+        return f"{self._through}/{len(self._left)} samples · {len(self._fooled)} fooled"
 
 
-def _attacked_in(run: RunStore) -> list[Record]:
+def _batch(found: Round) -> Batch:
+    return Batch(found.outcomes, None, len(found.outcomes), found.queries, ended=found.ended, room=found.room)
+
+
+def _attacked_in(run: Known) -> list[Record]:
     """The records of searches and attacks, without the images that proofs came upon."""
-    return [record for record in run.records() if not record.by_proof]
+    return [record for record in run.of(Record) if not record.by_proof]
+
+
+def _planned(settings: Settings, run: RunStore) -> dict[str, list[Key]]:
+    """The steps of all attacks, and the records that each one brings."""
+    return steps(settings, run.manifest.selection.samples)
 
 
 def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:

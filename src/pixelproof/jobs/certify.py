@@ -1,6 +1,6 @@
 """Certificates of an assessment: what is to be proved of samples that no search broke, and how, step by step."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,15 +9,19 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine import Sample
 from pixelproof.engine.judge import Bound, Judge
+from pixelproof.engine.queue import taken
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
-from pixelproof.jobs.job import Batch, Outcome
+from pixelproof.jobs.job import Batch, Known, Outcome
 from pixelproof.models import Classifier
 from pixelproof.models.query import Asked
 from pixelproof.proofs.attempt import Attempt
 from pixelproof.proofs.methods import METHODS, Shape, Task
-from pixelproof.runs import Certificate, Finding, Record, RunStore
+from pixelproof.runs import Certificate, Finding, Record
 from pixelproof.runs.record import Constraint, by_sample, nearest
+
+
+_STEPS = "certify/"  # what the keys of all steps begin with
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,12 @@ class Level:
 
     def step(self, sample: int) -> str:
         """``certify/bounds/few-pixel/1/17``: the step that tries to prove the sample 17."""
-        return f"certify/{self.method}/{self.constraint}/{self.threshold}/{sample}"
+        return f"{_STEPS}{self.method}/{self.constraint}/{self.threshold}/{sample}"
+
+
+def sample_of(step: str) -> int:
+    """The sample that ``step`` tries to prove."""
+    return int(step.rpartition("/")[2])
 
 
 class Certification:
@@ -77,15 +86,19 @@ class Certification:
         """Images asked about so far."""
         return self._proved + self._judge.scorer.queries
 
-    def run(self, samples: Sequence[Sample], steps: Collection[str], run: RunStore) -> Iterator[Batch]:
-        """Do ``steps`` after all searches, the results of which stand in ``run``.
+    def run(self, samples: Sequence[Sample], steps: MutableSequence[str], run: Known) -> Iterator[Batch]:
+        """Do ``steps``, which are taken out of it, after all searches, the results of which stand in ``run``.
 
         A step is through without a certificate where the sample is broken, at the level or below, and where a lower
         level of its constraint could not be proved.
         """
-        found = by_sample(run.records())
-        proved = {(c.sample, c.constraint, c.threshold) for c in run.certificates() if c.proved}
-        chosen = set(steps)
+        chosen = set(taken(steps, {step for step in steps if step.startswith(_STEPS)}))
+        if not chosen:
+            return
+        theirs = set(map(sample_of, chosen))
+        samples = [sample for sample in samples if sample.index in theirs]
+        found = by_sample(run.of(Record))
+        proved = {(c.sample, c.constraint, c.threshold) for c in run.of(Certificate) if c.proved}
         for level in self.levels:
             for sample in samples:
                 step = level.step(sample.index)

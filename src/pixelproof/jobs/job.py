@@ -5,14 +5,13 @@ records go to only to read what is done already.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
-from pydantic import BaseModel
-
 from pixelproof.corruptions.suites import parse_perturbations, perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
 from pixelproof.defences import MaskedClassifier, PreprocessedClassifier
@@ -26,7 +25,7 @@ from pixelproof.plugins import versions
 from pixelproof.runs import DataCard, Finding, Manifest, ModelCard, RunStore, Selection
 from pixelproof.runs.environment import environment
 from pixelproof.runs.identity import run_identity
-from pixelproof.runs.table import RecordType
+from pixelproof.runs.table import R, RecordType
 
 Outcome = tuple[RecordType, UInt8Array | None]
 
@@ -35,7 +34,9 @@ Outcome = tuple[RecordType, UInt8Array | None]
 class Batch:
     """What a job brought: ``outcomes``, which are kept together, and the ``step`` that is through with them, if one is.
 
-    ``done`` is how far this goes of the job's ``total``; ``note`` says where the job stands in a few words.
+    ``done`` is how far this goes of the job's ``total``; ``note`` says where the job stands in a few words. ``ended``
+    are steps that end with this and are not noted in the run, as their records tell; ``room`` says whether another
+    step could be begun beside those that are on.
     """
 
     outcomes: Sequence[Outcome] = ()
@@ -43,6 +44,23 @@ class Batch:
     done: float = 1
     queries: int = 0
     note: str = ""
+    ended: Sequence[str] = ()
+    room: bool = False
+
+
+class Known(Protocol):
+    """A run as it is seen where steps are done, which may be another process than the one that writes it."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    def of(self, kind: type[R]) -> list[R]:
+        """The records of ``kind`` that were there before, as far as ``Job.known`` says that steps need them."""
+        ...
+
+    def commit(self, outcomes: Iterable[Outcome]) -> None:
+        """Keep what is found in the middle of a step."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,13 +79,14 @@ class Job(ABC):
 
     kind: ClassVar[str]  # ``assess``, ``perturb``, ``clever``, ``transfer`` or ``audit``
     records: ClassVar[Sequence[type[RecordType]]]  # the types of its records
+    stays: ClassVar[frozenset[str]] = frozenset()  # attributes that do not go with it to another process
+    invalid_as = "not fooled"  # what answers that are no numbers count as
 
-    def __init__(
-        self, label: str, spec: BaseModel, classifier: Classifier, data: ImageSet | DataCard, device: str
-    ) -> None:
+    def __init__(self, label: str, spec: Any, classifier: Classifier, data: ImageSet | DataCard, device: str) -> None:
         self.label, self.spec, self.classifier = label, spec, classifier  # the label is what people see while it runs
         self.device = choose_device(device)
         self.asked = Asked()  # what went through the model in this sitting
+        self.elsewhere = Counter[str]()  # and in other processes: what ``tally`` says there
         self.images_per_second = 0.0  # of the model, as the preflight found it; 0 before
         self._masked_before = _masked(classifier)
         self.card = data if isinstance(data, DataCard) else _card(data)
@@ -139,23 +158,62 @@ class Job(ABC):
         """How much is done in ``run``, and how much there is to do."""
         return len(run.steps()), len(run.manifest.details["steps"])
 
+    def stages(self, steps: Sequence[str]) -> list[list[Sequence[str]]]:
+        """How ``steps`` may be spread: in stages, one after the other, of units whose steps one worker does in order.
+
+        Units of a stage are done anywhere, in any order.
+        """
+        return [[[step] for step in steps]]
+
+    def known(self, run: RunStore, steps: Collection[str]) -> dict[str, list[RecordType]]:
+        """By step, the records of ``run`` that must be seen to do it, where there are any."""
+        return {}
+
+    def watch(self, run: RunStore) -> Callable[[Batch], str]:
+        """What says in a few words where the job stands, told every batch from now on."""
+        return lambda batch: batch.note
+
     def cost(self, run: RunStore) -> Cost | None:
         """What is left to do in ``run`` costs; None where that cannot be known before."""
         return None
 
     @abstractmethod
-    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
-        """Do ``steps``; what they bring does not depend on which others are done beside them."""
+    def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
+        """Do ``steps``; what they bring does not depend on which others are done beside them.
+
+        They are taken out of ``steps``, where more may be put between batches.
+        """
+
+    def end(self, run: RunStore) -> None:  # noqa: B027  # most leave nothing but their records
+        """Write into ``run`` what follows when all steps are through."""
+
+    @property
+    def invalid(self) -> int:
+        """Answers in this process that were no numbers."""
+        return 0
+
+    def tally(self) -> Counter[str]:
+        """All that is counted in this process, by name."""
+        return Counter({**self.counts(), **self.behind_masks(), "invalid": self.invalid})
+
+    def timings(self) -> dict[str, float]:
+        """What went through the model, here and elsewhere, as the run keeps it."""
+        both = Counter(self.tally())
+        both.update(self.elsewhere)
+        return {name: number for name, number in both.items() if name != "invalid"}
 
     def findings(self) -> list[Finding]:
         """What was noticed on the way."""
-        return []
+        return invalid_scores(self.invalid + self.elsewhere["invalid"], self.invalid_as)
 
-    def counts(self) -> Mapping[str, float]:
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in self.stays}
+
+    def counts(self) -> Mapping[str, int]:
         """What went through the model on the way: ``queries`` and others, by name."""
         return self.asked
 
-    def behind_masks(self) -> Mapping[str, float]:
+    def behind_masks(self) -> Mapping[str, int]:
         """``masked``: the images that a masked model asked about, many for each of its answers; else nothing."""
         found = _masked(self.classifier)
         return {} if found is None else {"masked": found - (self._masked_before or 0)}

@@ -3,8 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Never
@@ -19,21 +19,26 @@ from pixelproof.runs.progress import Listener, Pace, Progress
 NOTE_INTERVAL = 2.0
 
 #: Has steps of a job done, wherever that is; what they bring comes back here, to the one writer.
-Backend = Callable[[Job, RunStore, Sequence[str]], Iterator[Batch]]
+Backend = Callable[[Job, RunStore, list[str]], Iterator[Batch]]
+
+
+def here(job: Job, run: RunStore, steps: list[str]) -> Iterator[Batch]:
+    """Do ``steps`` in this process."""
+    yield from job.work(run, steps)
 
 
 class Terminated(KeyboardInterrupt):
     """The process was told to end (SIGTERM)."""
 
 
-def run_job(job: Job, out: Path | None, listener: Listener = lambda _: None) -> RunStore:
-    """The finished run of ``job`` in the folder ``out`` (None: in memory), with what is left of it done.
+def run_job(job: Job, out: Path | None, listener: Listener = lambda _: None, backend: Backend = here) -> RunStore:
+    """The finished run of ``job`` in the folder ``out`` (None: in memory), with what is left of it done by ``backend``.
 
     Raises ``InputError`` for anything the user must put right, before anything is written.
     """
     run = begin(job, out)
     try:
-        carry_out(run, job, listener)
+        carry_out(run, job, listener, backend)
     except BaseException:
         run.close()
         raise
@@ -69,37 +74,39 @@ def _check_same(out: Path, manifest: Manifest, job: Job) -> None:
         raise another_run(out)
 
 
-def carry_out(
-    run: RunStore,
-    job: Job,
-    listener: Listener = lambda _: None,
-    backend: Backend = lambda job, run, steps: job.work(run, steps),
-) -> None:
+def carry_out(run: RunStore, job: Job, listener: Listener = lambda _: None, backend: Backend = here) -> None:
     """Do what is left of ``run``, which ``begin`` gave; safe to kill and to call again."""
     if run.manifest.status == "finished":
         return
     begun, queries, finished = time.perf_counter(), 0, False
     before, total = job.total(run)
+    note = job.watch(run)
     done, noted, pace = before, 0.0, Pace(before)
     with interruptible(run):
         try:
             run.note_progress(Progress(job.label, done, total, before, 0, 0.0))
-            for batch in backend(job, run, job.left(run)):
-                if batch.outcomes or batch.step:
-                    run.commit(batch.outcomes, batch.step)
-                done, queries = done + batch.done, queries + batch.queries
-                seconds = time.perf_counter() - begun
-                lately = pace.lately(seconds, done)
-                progress = Progress(job.label, done, total, before, queries, seconds, batch.note, *lately)
-                listener(progress)
-                if seconds - noted >= NOTE_INTERVAL:
-                    noted = seconds
-                    run.note_progress(progress)
+            with closing(_batches(backend, job, run)) as batches:
+                for batch in batches:
+                    if batch.outcomes or batch.step:
+                        run.commit(batch.outcomes, batch.step)
+                    done, queries = min(done + batch.done, total), queries + batch.queries
+                    seconds = time.perf_counter() - begun
+                    lately = pace.lately(seconds, done)
+                    progress = Progress(job.label, done, total, before, queries, seconds, note(batch), *lately)
+                    listener(progress)
+                    if seconds - noted >= NOTE_INTERVAL:
+                        noted = seconds
+                        run.note_progress(progress)
+            job.end(run)
             finished = True
         finally:
             run.add_findings(job.findings())
-            timings = {"seconds": time.perf_counter() - begun, **job.counts(), **job.behind_masks()}
-            run.add_timings(timings, finished=finished)
+            run.add_timings({"seconds": time.perf_counter() - begun, **job.timings()}, finished=finished)
+
+
+def _batches(backend: Backend, job: Job, run: RunStore) -> Generator[Batch]:
+    """What ``backend`` brings, so that it is closed wherever that ends."""
+    yield from backend(job, run, job.left(run))
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Stored adversarial images of finished runs, shown to another network: a lower bound on what a search would fool."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from pixelproof.attacks.goal import Goal
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.judge import Bound, Judge
+from pixelproof.engine.queue import taken
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DeviceChoice
-from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores
+from pixelproof.jobs.job import Batch, Begun, Job, Known, Outcome
 from pixelproof.jobs.preflight import preflight
 from pixelproof.jobs.spec_file import Options
 from pixelproof.models import Classifier
@@ -23,7 +25,7 @@ from pixelproof.models.query import classes
 from pixelproof.results.minimal import distance
 from pixelproof.results.study import NORMS, Assessed
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
-from pixelproof.runs import DataCard, Finding, Record, RunStore, Selection
+from pixelproof.runs import DataCard, Record, RunStore, Selection
 from pixelproof.runs.record import LEVELLED, Constraint
 
 
@@ -68,6 +70,7 @@ class TransferJob(Job):
 
     kind = "transfer"
     records = (TransferRecord, CleanRecord)
+    stays = frozenset({"_judge"})
 
     def __init__(
         self,
@@ -83,7 +86,10 @@ class TransferJob(Job):
         self._looked_at = looked_at
         self._labels = {sample: label for source in sources for sample, label in source.labels.items()}
         self._clean = {sample: image for source in sources for sample, image in source.clean.items()}
-        self._judge = Judge.of(classifier, self.device, self.asked)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge.of(self.classifier, self.device, self.asked)
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -114,16 +120,18 @@ class TransferJob(Job):
             np.array(samples),
         )
 
-    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
-        """A source a step: its clean images that were not asked about yet, then its adversarial ones."""
-        known = {record.sample for record in run.of(CleanRecord)}
-        for source in (each for each in self.sources if each.label in steps):
-            asked = sorted(source.clean.keys() - known)
-            known |= source.clean.keys()
-            yield Batch(self._shown(source, asked), source.label, queries=len(asked) + len(source.stored))
+    def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
+        """A source a step: its clean images that no source before it has, then its adversarial ones."""
+        before = set[int]()
+        for source in self.sources:
+            asked = sorted(source.clean.keys() - before)
+            before |= source.clean.keys()
+            if taken(steps, {source.label}):
+                yield Batch(self._shown(source, asked), source.label, queries=len(asked) + len(source.stored))
 
-    def findings(self) -> list[Finding]:
-        return invalid_scores(self._judge.scorer.invalid, "not fooled")
+    @property
+    def invalid(self) -> int:
+        return self._judge.scorer.invalid
 
     def _shown(self, source: Source, asked: Sequence[int]) -> list[Outcome]:
         """The answers to the clean images ``asked`` about and to what ``source`` stored, all in one call."""

@@ -1,6 +1,6 @@
 """An audit, checkpoint by checkpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, MutableSequence, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,13 @@ from pixelproof.jobs.audit.checkpoint import Checkpoint
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.spec import AuditSpec, Effort
-from pixelproof.jobs.job import Batch, Begun, Job, in_range
+from pixelproof.jobs.job import Batch, Begun, Job, Known, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier
 from pixelproof.results.audit.claim import Claim
 from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
 from pixelproof.runs import Finding, RunStore, Selection
+from pixelproof.runs.table import RecordType
 
 #: Options that change no result, or whose place the resolved ones take.
 _FREE = {"model", "data", "claim", "trust_code", "only", "preset", "device", "range", "stored"}
@@ -91,18 +92,33 @@ class AuditJob(Job):
         done = run.steps()
         return [step for step in self._chosen if step not in done]
 
-    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+    def stages(self, steps: Sequence[str]) -> list[list[Sequence[str]]]:
+        """One worker does all in order: what a checkpoint says follows from what those before it measured."""
+        return [[steps]]
+
+    def known(self, run: RunStore, steps: Collection[str]) -> dict[str, list[RecordType]]:
+        return {step: list(run.of(EvidenceRecord)) for step in list(steps)[:1]}
+
+    def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
         """Ask the checkpoints ``steps``; each measurement is kept at once, as one may take hours."""
-        audit = self._context(
+        audit = self._measuring(run)
+        while steps:
+            step = steps[0]
+            del steps[0]
+            answer = self._chosen[step].result(audit)
+            yield Batch([(CheckpointRecord(answer["number"], answer["verdict"], answer), None)], step)
+
+    def end(self, run: RunStore) -> None:
+        """What all attacks of the checkpoints leave."""
+        if (found := surviving_so_far(self._measuring(run))) is not None:
+            run.add_details({"surviving": asdict(found.robust_accuracy)})
+
+    def _measuring(self, run: Known) -> AuditContext:
+        return self._context(
             run.manifest.findings,
             known={record.key: record.value for record in run.of(EvidenceRecord)},
             keep=lambda key, value: run.commit([(EvidenceRecord(key, value), None)]),
         )
-        for step in steps:
-            answer = self._chosen[step].result(audit)
-            yield Batch([(CheckpointRecord(answer["number"], answer["verdict"], answer), None)], step)
-        if (found := surviving_so_far(audit)) is not None:
-            run.add_details({"surviving": asdict(found.robust_accuracy)})
 
     def _context(self, findings: Sequence[Finding], **memory: Any) -> AuditContext:
         return AuditContext(

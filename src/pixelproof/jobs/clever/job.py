@@ -1,6 +1,6 @@
 """CLEVER scores of the first correctly classified samples of a data set, or of those of another run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
@@ -17,7 +17,7 @@ from pixelproof.errors import RunError
 from pixelproof.jobs.assess_spec import AssessSpec, DeviceChoice, from_options, resolve
 from pixelproof.jobs.clever.score import CleverScore, check_numbers, clever_by_parts, default_radius
 from pixelproof.jobs.cost import Cost
-from pixelproof.jobs.job import Batch, Begun, Job
+from pixelproof.jobs.job import Batch, Begun, Job, Known
 from pixelproof.jobs.preflight import preflight
 from pixelproof.jobs.selection import select
 from pixelproof.jobs.spec_file import Options
@@ -68,6 +68,7 @@ class CleverJob(Job):
 
     kind = "clever"
     records = (CleverRecord,)
+    stays = frozenset({"data", "_usable"})
     spec: CleverSpec
 
     def __init__(self, spec: CleverSpec, classifier: Classifier, data: ImageSet, run: RunStore | None = None) -> None:
@@ -119,9 +120,11 @@ class CleverJob(Job):
         points = 1 + self.spec.batches * self.spec.batch_samples
         return Cost(points * sum(map(len, cohorts)), self.settings.batch_size)
 
-    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
+    def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
         """A cohort a step; how far it goes is told after every batch of points."""
-        for step in steps:
+        while steps:
+            step = steps[0]
+            del steps[0]
             start = int(step.removeprefix("samples "))
             cohort, told = self._samples[start : start + COHORT], 0.0
             scoring = self._scoring(cohort)

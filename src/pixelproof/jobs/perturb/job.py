@@ -1,6 +1,6 @@
 """Common perturbations: what each does to the model's answers at each strength, step by step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from typing import Any
@@ -16,15 +16,15 @@ from pixelproof.data.imageset import Int64Array
 from pixelproof.data.order import consideration_order
 from pixelproof.errors import InputError
 from pixelproof.jobs.cost import Cost
-from pixelproof.jobs.job import Batch, Begun, Job, Outcome, invalid_scores, prepared
+from pixelproof.jobs.job import Batch, Begun, Job, Known, Outcome, prepared
 from pixelproof.jobs.perturb.measure import AskedImages, cell, least_strengths
 from pixelproof.jobs.perturb.spec import DEFAULT_SAMPLES, PerturbSpec
 from pixelproof.jobs.preflight import limit_for, preflight
 from pixelproof.models import Classifier
-from pixelproof.models.query import verifier
+from pixelproof.models.query import Scorer, verifier
 from pixelproof.results.intervals import Rate
 from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
-from pixelproof.runs import Finding, RunStore, Selection
+from pixelproof.runs import RunStore, Selection
 from pixelproof.units import to_pixels, to_unit
 
 #: Options that change no result, or whose place the resolved ones take.
@@ -36,6 +36,8 @@ class PerturbJob(Job):
 
     kind = "perturb"
     records = (PerturbationRecord, Least, WorstCase)
+    stays = frozenset({"data", "_scorer", "_subject", "_steps"})
+    invalid_as = "mistakes"
 
     spec: PerturbSpec
 
@@ -43,7 +45,10 @@ class PerturbJob(Job):
         self.data = prepared(data, spec)
         super().__init__(f"{classifier.name}, perturbations", spec, classifier, self.data, spec.device)
         self.settings = spec.settings(data.shape)
-        self._scorer = verifier(classifier, self.device, self.asked)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return verifier(self.classifier, self.device, self.asked)
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
@@ -147,12 +152,15 @@ class PerturbJob(Job):
         left = [most.get(step.split()[-2], chosen) for step in self.left(run)]
         return Cost(chosen + sum(left) if left else 0, self._scorer.batch_size)
 
-    def work(self, run: RunStore, steps: Sequence[str]) -> Iterator[Batch]:
-        for step in steps:
+    def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
+        while steps:
+            step = steps[0]
+            del steps[0]
             yield Batch([self._steps[step]()], step)
 
-    def findings(self) -> list[Finding]:
-        return invalid_scores(self._scorer.invalid, "mistakes")
+    @property
+    def invalid(self) -> int:
+        return self._scorer.invalid
 
     def _cell(self, corruption: Corruption, strength: float) -> Outcome:
         sample = int(self._chosen.indices[self._shown])

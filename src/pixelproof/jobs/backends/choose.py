@@ -1,0 +1,65 @@
+"""The backend that somebody asks for, in the words of the command line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pixelproof.errors import InputError
+from pixelproof.jobs.backends.crew import Crew
+from pixelproof.jobs.backends.processes import Processes
+from pixelproof.jobs.backends.spread import Say, spread
+from pixelproof.jobs.job import Batch, Job
+from pixelproof.jobs.runner import Backend, here
+from pixelproof.runs import RunStore
+from pixelproof.wording import meant, shown
+
+NAMES = ("processes", "ray")
+
+
+@contextmanager
+def opened(
+    workers: int | None = None, name: str | None = None, address: str | None = None, say: Say = lambda _: None
+) -> Iterator[Backend]:
+    """What has steps done by so many ``workers``: processes of this machine, or by ``name`` ``ray`` those of a cluster.
+
+    None: this process alone; of Ray as many as the cluster has CPUs, or GPUs where the device is one. ``address``: where
+    the cluster is (``auto``: the one that this machine is part of); None starts one here. ``say`` is told what somebody
+    may wonder about. Workers live as long as the context. Raises ``InputError`` for what cannot be.
+    """
+    _check(workers, name, address)
+    if name != "ray" and workers is None:
+        yield here
+        return
+    crew = _crew(workers, name, address)
+
+    def backend(job: Job, run: RunStore, steps: list[str]) -> Iterator[Batch]:
+        return spread(crew, job, run, steps, say)
+
+    try:
+        yield backend
+    finally:
+        crew.close()
+
+
+def _crew(workers: int | None, name: str | None, address: str | None) -> Crew:
+    if name == "ray":
+        from pixelproof.jobs.backends.ray_cluster import RayCluster  # which needs its package
+
+        return RayCluster(workers, address)
+    return Processes(workers or 1)
+
+
+def _check(workers: int | None, name: str | None, address: str | None) -> None:
+    if (
+        isinstance(workers, bool)
+        or not (workers is None or isinstance(workers, int))
+        or (workers or 1) < 1
+        or workers == 0
+    ):
+        raise InputError(f"--workers: a whole number of 1 or more was expected, not {shown(workers)}.")
+    if name is not None and name not in NAMES:
+        raise InputError(f"--backend: it is processes or ray, not {shown(name)}{meant(str(name), NAMES)}.")
+    if address is not None and name != "ray":
+        raise InputError("--address: only a Ray cluster has one; add --backend ray.")
+    if name != "ray" and os.name != "posix" and workers is not None:
+        raise InputError("--workers: processes share memory as POSIX systems have it; use --backend ray here.")
