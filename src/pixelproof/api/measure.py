@@ -67,6 +67,9 @@ def assess(
     kind: ScoreKind | None = None,
     name: str | None = None,
     out: str | Path | None = None,
+    workers: int | None = None,
+    backend: Literal["processes", "ray"] | None = None,
+    address: str | None = None,
     progress: bool = False,
     listener: Listener | None = None,
 ) -> Result:
@@ -85,7 +88,9 @@ def assess(
     of ``pixelproof assess``. ``device``: ``auto``, ``cpu``, ``cuda`` or a ``torch.device``.
     ``batch_size``: images through the model at once; the last bits of scores depend on it.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``progress`` shows a bar;
-    ``listener`` is told the ``Progress`` now and then. Raises ``InputError`` (``ModelError``, ``DataError``,
+    ``listener`` is told the ``Progress`` now and then. ``workers``: so many processes of this machine share the work,
+    or with ``backend="ray"`` workers of the Ray cluster at ``address`` (None starts one here); the records are the
+    same. Raises ``InputError`` (``ModelError``, ``DataError``,
     ``RunError``) with one sentence when something cannot be done.
     """
     opened = _opened(model, images, labels, class_names, kind, name, device)
@@ -113,7 +118,7 @@ def assess(
         precision=precision,
         batch_size=batch_size,
     )
-    return Result(_finished(job, folder(out), progress, listener))
+    return Result(_finished(job, folder(out), (workers, backend, address), progress, listener))
 
 
 @python_words
@@ -138,6 +143,9 @@ def certify(
     kind: ScoreKind | None = None,
     name: str | None = None,
     out: str | Path | None = None,
+    workers: int | None = None,
+    backend: Literal["processes", "ray"] | None = None,
+    address: str | None = None,
     progress: bool = False,
     listener: Listener | None = None,
 ) -> Result:
@@ -168,7 +176,7 @@ def certify(
     )
     if (why := job.certification.refusal()) is not None:
         raise InputError(f"Nothing can be proved of {job.label} at these levels: {why}. Use pp.assess to search them.")
-    return Result(_finished(job, folder(out), progress, listener))
+    return Result(_finished(job, folder(out), (workers, backend, address), progress, listener))
 
 
 @python_words
@@ -196,6 +204,9 @@ def perturb(
     kind: ScoreKind | None = None,
     name: str | None = None,
     out: str | Path | None = None,
+    workers: int | None = None,
+    backend: Literal["processes", "ray"] | None = None,
+    address: str | None = None,
     progress: bool = False,
     listener: Listener | None = None,
 ) -> Perturbations:
@@ -233,7 +244,7 @@ def perturb(
     }
     spec, place = from_options(PerturbSpec, options), folder(out)
     job = PerturbJob(spec, defend(classifier, spec.defence), data)
-    with _finished(job, place, progress, listener) as run:
+    with _finished(job, place, (workers, backend, address), progress, listener) as run:
         view = shown_as(Perturbations, perturb_view(run))
     if place is not None:
         write_perturbations(view, place)
@@ -260,6 +271,9 @@ def audit(
     kind: ScoreKind | None = None,
     name: str | None = None,
     out: str | Path | None = None,
+    workers: int | None = None,
+    backend: Literal["processes", "ray"] | None = None,
+    address: str | None = None,
     progress: bool = False,
     listener: Listener | None = None,
 ) -> Audit:
@@ -294,7 +308,7 @@ def audit(
     }
     spec, place = from_options(AuditSpec, options), folder(out)
     job = AuditJob(spec, claimed, defend(classifier, spec.defence), data)
-    with _finished(job, place, progress, listener) as run:
+    with _finished(job, place, (workers, backend, address), progress, listener) as run:
         view = audit_view(run, Audit)
     if place is not None:
         write_audit(view, place)
@@ -320,6 +334,9 @@ def clever(
     kind: ScoreKind | None = None,
     name: str | None = None,
     out: str | Path | None = None,
+    workers: int | None = None,
+    backend: Literal["processes", "ray"] | None = None,
+    address: str | None = None,
     progress: bool = False,
     listener: Listener | None = None,
 ) -> Clever:
@@ -349,7 +366,7 @@ def clever(
     }
     spec, place = from_options(CleverSpec, options), folder(out)
     job = CleverJob(spec, defend(classifier, spec.defence), data)
-    with _finished(job, place, progress, listener) as run:
+    with _finished(job, place, (workers, backend, address), progress, listener) as run:
         found = clever_result(run)
     if place is not None:
         write_clever(found, place)
@@ -422,17 +439,25 @@ def _assess_job(data: ImageSet, classifier: Classifier, shared: Mapping[str, Any
     return AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
 
 
-def _finished(job: Job, place: Path | None, progress: bool, listener: Listener | None) -> RunStore:
-    """The run of ``job``, done, with a bar where that is asked for and nobody else listens."""
+def _finished(
+    job: Job,
+    place: Path | None,
+    workers: tuple[int | None, str | None, str | None],
+    progress: bool,
+    listener: Listener | None,
+) -> RunStore:
+    """The run of ``job``, done by ``workers``, with a bar where that is asked for and nobody else listens."""
+    from pixelproof.jobs.backends import opened
     from pixelproof.jobs.progress import job_progress
     from pixelproof.jobs.runner import run_job
 
     if listener is not None and not callable(listener):
         raise InputError(f"listener: a function of the progress was expected, not {shown(listener)}.")
-    if listener is not None or not progress:
-        return run_job(job, place, listener or (lambda _: None))
-    with job_progress(job.label) as bar:
-        return run_job(job, place, bar)
+    with opened(*workers) as backend:
+        if listener is not None or not progress:
+            return run_job(job, place, listener or (lambda _: None), backend)
+        with job_progress(job.label) as bar:
+            return run_job(job, place, bar, backend)
 
 
 def _claim(claim: Claim | Mapping[str, Any] | str | Path | None) -> Claim:

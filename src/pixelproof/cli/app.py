@@ -157,4 +157,13 @@ def _continuation(run: Path | None) -> list[str]:
     """The command that goes on: with the run that was interrupted, or else the same command again."""
     if run is None:
         return ["pixelproof", *sys.argv[1:]]
-    return ["pixelproof", "resume", str(run), *(["--trust-code"] if "--trust-code" in sys.argv else [])]
+    return ["pixelproof", "resume", str(run), *_again("--workers", "--backend", "--address"), *_again("--trust-code")]
+
+
+def _again(*options: str) -> list[str]:
+    """Those of ``options`` that were given, with their values."""
+    said: list[str] = []
+    for place, word in enumerate(sys.argv):
+        if word.partition("=")[0] in options:
+            said += [word] if "=" in word or word == "--trust-code" else sys.argv[place : place + 2]
+    return said

@@ -10,6 +10,8 @@ import typer
 
 from pixelproof.cli.completion import ATTACKS, CORRUPTIONS, DEFENCES, SEARCHES, one_of
 from pixelproof.cli.options import (
+    Address,
+    BackendName,
     Data,
     Device,
     Json,
@@ -20,6 +22,7 @@ from pixelproof.cli.options import (
     Shuffle,
     SpecFile,
     TrustCode,
+    Workers,
     integer,
     limits,
     parse_options,
@@ -171,6 +174,9 @@ def assess(
         ),
     ] = "float32",
     fail_under: FailUnder = None,
+    workers: Workers = None,
+    backend: BackendName = None,
+    address: Address = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -178,7 +184,7 @@ def assess(
 ) -> None:
     """Find the robustness levels of a classifier against few-pixel and threshold attacks."""
     from pixelproof.attacks.named import split
-    from pixelproof.cli.documents import run_and_show, show
+    from pixelproof.cli.documents import at_work, run_and_show, show
     from pixelproof.data import load_data
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import AssessSpec
@@ -208,14 +214,16 @@ def assess(
     also = PerturbJob(beside(spec), classifier, images) if with_ else None  # a mistake is found before the long work
     job = AssessJob(spec, classifier, prepared(images, spec))
     found: list[Measure] = []
-    if also is None or out is None:
-        run_and_show(job, out, as_json=as_json, open_page=open_, then=lambda run: found.extend(measures(run)))
-    else:
-        run_and_show(job, out)
-        run_and_show(also, out / PERTURBATIONS, then=lambda run: found.extend(measures(run)))
-        with RunStore.open(out) as run:
-            show(run, as_json=as_json, open_page=open_)  # its page speaks of them
-            found[:0] = measures(run)
+    with at_work(workers, backend, address) as work:
+        if also is None or out is None:
+            shown = {"as_json": as_json, "open_page": open_}
+            run_and_show(job, out, backend=work, **shown, then=lambda run: found.extend(measures(run)))
+        else:
+            run_and_show(job, out, backend=work)
+            run_and_show(also, out / PERTURBATIONS, backend=work, then=lambda run: found.extend(measures(run)))
+            with RunStore.open(out) as run:
+                show(run, as_json=as_json, open_page=open_)  # its page speaks of them
+                found[:0] = measures(run)
     if required:
         raise typer.Exit(_decided(required, found))
 

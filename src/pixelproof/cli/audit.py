@@ -7,6 +7,8 @@ import typer
 
 from pixelproof.cli.completion import one_of
 from pixelproof.cli.options import (
+    Address,
+    BackendName,
     Data,
     Defence,
     Device,
@@ -16,6 +18,7 @@ from pixelproof.cli.options import (
     Quiet,
     Range,
     TrustCode,
+    Workers,
     integer,
     limits,
     parse_options,
@@ -51,13 +54,16 @@ def audit(
     range_: Range = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples and of all random numbers.")] = 0,
     device: Device = "auto",
+    workers: Workers = None,
+    backend: BackendName = None,
+    address: Address = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
     open_: Open = False,
 ) -> None:
     """Test a claim of robustness at twenty checkpoints and write a review; started again, it goes on."""
-    from pixelproof.cli.documents import run_and_show
+    from pixelproof.cli.documents import at_work, run_and_show
     from pixelproof.jobs.audit.spec import AuditSpec
     from pixelproof.jobs.open import open_job
 
@@ -69,4 +75,5 @@ def audit(
         stored=tuple(map(str, stored or ())),
         range=limits(range_),
     )
-    run_and_show(open_job(spec), out, as_json=as_json, open_page=open_)
+    with at_work(workers, backend, address) as work:
+        run_and_show(open_job(spec), out, backend=work, as_json=as_json, open_page=open_)

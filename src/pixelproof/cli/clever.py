@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from pixelproof.cli.completion import one_of
-from pixelproof.cli.options import Data, Defence, Device, Json, Model, Open, Quiet, TrustCode, parse_options
+from pixelproof.cli.options import (
+    Address,
+    BackendName,
+    Data,
+    Defence,
+    Device,
+    Json,
+    Model,
+    Open,
+    Quiet,
+    TrustCode,
+    Workers,
+    parse_options,
+)
 
 
 def clever(
@@ -47,15 +60,19 @@ def clever(
     seed: Annotated[int, typer.Option(help="Seed of the random points.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the run and the scores as JSON.")] = None,
     device: Device = "auto",
+    workers: Workers = None,
+    backend: BackendName = None,
+    address: Address = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
     open_: Open = False,
 ) -> None:
     """Estimate from gradients how far each image is from the nearest of another class: its CLEVER score."""
-    from pixelproof.cli.documents import run_and_show
+    from pixelproof.cli.documents import at_work, run_and_show
     from pixelproof.jobs.clever.job import CleverSpec
     from pixelproof.jobs.open import open_job
 
     spec = parse_options(CleverSpec, locals(), run=None if run is None else str(run))
-    run_and_show(open_job(spec), out, as_json=as_json, open_page=open_)
+    with at_work(workers, backend, address) as work:
+        run_and_show(open_job(spec), out, backend=work, as_json=as_json, open_page=open_)

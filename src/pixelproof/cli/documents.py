@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
-from pixelproof.cli.console import console, show_findings
+from pixelproof.cli.console import console, noting, show_findings
 from pixelproof.cli.options import without_place
 from pixelproof.errors import VerificationError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pixelproof.jobs.job import Job
+    from pixelproof.jobs.runner import Backend
     from pixelproof.report.figure import Figure
     from pixelproof.report.table import Table
     from pixelproof.runs import RunStore
@@ -32,6 +33,7 @@ def run_and_show(
     job: Job,
     out: Path | None,
     *,
+    backend: Backend | None = None,
     header: Callable[[RunStore], None] = lambda _: None,
     as_json: bool = False,
     open_page: bool = False,
@@ -39,11 +41,12 @@ def run_and_show(
 ) -> None:
     """Do what is left of ``job`` in ``out`` (None: in memory), then show what it found and write its documents there.
 
-    ``header`` is shown the run before the long work, and ``then`` once all is shown. What the work will cost is said
-    before it, what it did after. The others are those of ``show``.
+    ``backend`` has the steps done, None being this process. ``header`` is shown the run before the long work, and
+    ``then`` once all is shown. What the work will cost is said before it, what it did after. The others are those of
+    ``show``.
     """
     from pixelproof.jobs.cost import cost_line, speed_of, spent_line
-    from pixelproof.jobs.runner import begin, carry_out
+    from pixelproof.jobs.runner import begin, carry_out, here
 
     with begin(job, out) as run:
         header(run)
@@ -54,11 +57,18 @@ def run_and_show(
                 f"to ask: {cost_line(left, job.images_per_second or speed_of(run.manifest.timings))}", soft_wrap=True
             )
         with live(job.label) as listener:
-            carry_out(run, job, listener)
+            carry_out(run, job, listener, backend or here)
         if left is not None:
             console.print(f"asked{sittings}: {spent_line(run.manifest.timings)}", soft_wrap=True)
         show(run, as_json=as_json, open_page=open_page)
         then(run)
+
+
+def at_work(workers: int | None, backend: str | None, address: str | None) -> AbstractContextManager[Backend]:
+    """Who does the steps, as the options of that name say; raises as ``jobs.backends.opened`` does."""
+    from pixelproof.jobs.backends import opened
+
+    return opened(workers, backend, address, noting("note"))
 
 
 def live(label: str) -> AbstractContextManager[Listener]:

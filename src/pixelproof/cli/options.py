@@ -61,6 +61,30 @@ Run = Annotated[Path, typer.Argument(help="The folder of the run.")]
 MovedModel = Annotated[str | None, typer.Option("--model", help="Where the run's model is now, if it has moved.")]
 MovedData = Annotated[str | None, typer.Option("--data", help="Where the run's data is now, if it has moved.")]
 OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the file names.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Spread the work over N processes of this machine, or N workers of --backend ray; records are the same.",
+        show_default="this process alone, or all CPUs of the cluster",
+    ),
+]
+BackendName = Annotated[
+    str | None,
+    typer.Option(
+        "--backend",
+        help="processes (of this machine), or ray: the workers of a Ray cluster.",
+        autocompletion=one_of("processes", "ray"),
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Where the Ray cluster is, or auto: the one that this machine is part of.",
+        show_default="one is started here",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_quiet, help="Print errors alone.")]
 Json = Annotated[
     bool,

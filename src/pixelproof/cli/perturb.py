@@ -7,6 +7,8 @@ import typer
 
 from pixelproof.cli.completion import CORRUPTIONS, one_of
 from pixelproof.cli.options import (
+    Address,
+    BackendName,
     Data,
     Defence,
     Device,
@@ -17,6 +19,7 @@ from pixelproof.cli.options import (
     Range,
     Shuffle,
     TrustCode,
+    Workers,
     limits,
     number,
     parse_options,
@@ -72,13 +75,16 @@ def perturb(
     shuffle: Shuffle = None,
     seed: Annotated[int, typer.Option(help="Seed of the random perturbations.")] = 0,
     device: Device = "auto",
+    workers: Workers = None,
+    backend: BackendName = None,
+    address: Address = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
     open_: Open = False,
 ) -> None:
     """Measure a classifier under common perturbations: rotation, light, noise, blur, weather, compression."""
-    from pixelproof.cli.documents import run_and_show
+    from pixelproof.cli.documents import at_work, run_and_show
     from pixelproof.jobs.open import open_job
     from pixelproof.jobs.perturb.spec import PerturbSpec
 
@@ -89,4 +95,5 @@ def perturb(
         severities=tuple(number("--severities", text) for text in parts(severities)),
         range=limits(range_),
     )
-    run_and_show(open_job(spec), out, as_json=as_json, open_page=open_)
+    with at_work(workers, backend, address) as work:
+        run_and_show(open_job(spec), out, backend=work, as_json=as_json, open_page=open_)

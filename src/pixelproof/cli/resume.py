@@ -1,11 +1,14 @@
 """pixelproof resume: continue a run that was interrupted."""
 
-from pixelproof.cli.options import Json, MovedModel, Open, Quiet, Run, TrustCode
+from pixelproof.cli.options import Address, BackendName, Json, MovedModel, Open, Quiet, Run, TrustCode, Workers
 
 
 def resume(
     run: Run,
     model: MovedModel = None,
+    workers: Workers = None,
+    backend: BackendName = None,
+    address: Address = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -13,7 +16,7 @@ def resume(
 ) -> None:
     """Continue an interrupted run; it ends equal to one that was never interrupted."""
     from pixelproof.cli.console import console
-    from pixelproof.cli.documents import run_and_show, show
+    from pixelproof.cli.documents import at_work, run_and_show, show
     from pixelproof.jobs.open import job_of
     from pixelproof.runs import RunStore
 
@@ -23,4 +26,5 @@ def resume(
             show(store, as_json=as_json, open_page=open_)
             return
         job = job_of(store, trust_code, model)
-    run_and_show(job, run, as_json=as_json, open_page=open_)
+    with at_work(workers, backend, address) as work:
+        run_and_show(job, run, backend=work, as_json=as_json, open_page=open_)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pixelproof.cli.options import Json, Open, Quiet, TrustCode, without_place
+from pixelproof.cli.options import Address, BackendName, Json, Open, Quiet, TrustCode, Workers, without_place
 
 
 def thesis(
@@ -17,6 +17,9 @@ def thesis(
         list[str] | None,
         typer.Option(metavar="NAME=DATA", help="Where the data of a subject lie, as MNIST=idx:DIR; may be repeated."),
     ] = None,
+    workers: Workers = None,
+    backend: BackendName = None,
+    address: Address = None,
     trust_code: TrustCode = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -24,7 +27,7 @@ def thesis(
 ) -> None:
     """Perturb several data sets as a thesis did and set its table beside ours; started again, it goes on."""
     from pixelproof.cli.console import console, noting
-    from pixelproof.cli.documents import end_plan, live, tell
+    from pixelproof.cli.documents import at_work, end_plan, live, tell
     from pixelproof.errors import InputError
     from pixelproof.files import slug
     from pixelproof.plans.thesis.plan import PERTURBATIONS, run_thesis
@@ -40,7 +43,8 @@ def thesis(
     if wrong:
         raise InputError(f"--data: NAME=DATA was expected, as MNIST=idx:DIR, not {wrong[0]!r}.")
     protocol = read_thesis(spec, {name: place for name, _, place in pairs})
-    view = run_thesis(protocol, out, trust_code=trust_code, show=live, say=noting("missing"))
+    with at_work(workers, backend, address) as work:
+        view = run_thesis(protocol, out, trust_code=trust_code, show=live, backend=work, say=noting("missing"))
     for subject, perturbed in zip(view.subjects, view.perturbations, strict=True):
         write_perturbations(perturbed, out / slug(subject.name) / PERTURBATIONS)
     given = (f" --data {shlex.quote(f'{name}={without_place(place)}')}" for name, _, place in pairs)

@@ -20,7 +20,6 @@ from pixelproof.proofs.methods import METHODS, Shape, Task
 from pixelproof.runs import Certificate, Finding, Record
 from pixelproof.runs.record import Constraint, by_sample, nearest
 
-
 _STEPS = "certify/"  # what the keys of all steps begin with
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
+
 from pixelproof.corruptions.suites import parse_perturbations, perturbed
 from pixelproof.data.imageset import ImageSet, UInt8Array, all_class_names
 from pixelproof.defences import MaskedClassifier, PreprocessedClassifier

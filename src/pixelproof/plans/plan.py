@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.job import Job
-from pixelproof.jobs.runner import run_job
+from pixelproof.jobs.runner import Backend, here, run_job
 from pixelproof.runs.database import FILE
 from pixelproof.runs.progress import Listener
 from pixelproof.zoo.registry import absence
@@ -35,13 +35,16 @@ class Task:
     job: Callable[[], Job]
 
 
-def carry_out(tasks: Iterable[Task], show: Show) -> None:
-    """Do what is left of ``tasks``. A plan goes on by its own command, so no single run is named when interrupted."""
+def carry_out(tasks: Iterable[Task], show: Show, backend: Backend = here) -> None:
+    """Do what is left of ``tasks``, their steps by ``backend``.
+
+    A plan goes on by its own command, so no single run is named when interrupted.
+    """
     try:
         for task in tasks:
             job = task.job()
             with show(task.label) as listener:
-                run_job(job, task.folder, listener).close()
+                run_job(job, task.folder, listener, backend).close()
     except KeyboardInterrupt as error:
         error.folder = None  # type: ignore[attr-defined]
         raise

@@ -99,13 +99,14 @@ def read_perturbations(folder: Path) -> PerturbView:
 
 
 def perturb_view(run: RunStore) -> PerturbView:
-    cells = run.of(PerturbationRecord)
-    pictures = {(c.perturbation, c.strength): image for c in cells if (image := run.image(c)) is not None}
+    """What ``run`` says, in the order of its steps, whichever was through first."""
     manifest = run.manifest
+    place = {step: number for number, step in enumerate(manifest.details["steps"])}
+    cells = sorted(run.of(PerturbationRecord), key=lambda c: place[f"{c.perturbation} {c.strength:g}"])
+    least = sorted(run.of(Least), key=lambda each: place[f"{each.perturbation} towards {each.towards:g}"])
+    pictures = {(c.perturbation, c.strength): image for c in cells if (image := run.image(c)) is not None}
     clean = run.clean(manifest.selection.samples[manifest.details["shown"]])
-    return PerturbView(
-        manifest, tuple(cells), clean, pictures, tuple(run.of(Least)), next(iter(run.of(WorstCase)), None)
-    )
+    return PerturbView(manifest, tuple(cells), clean, pictures, tuple(least), next(iter(run.of(WorstCase)), None))
 
 
 def name_of(perturbation: str) -> str:

@@ -22,12 +22,12 @@ def opened(
 ) -> Iterator[Backend]:
     """What has steps done by so many ``workers``: processes of this machine, or by ``name`` ``ray`` those of a cluster.
 
-    None: this process alone; of Ray as many as the cluster has CPUs, or GPUs where the device is one. ``address``: where
-    the cluster is (``auto``: the one that this machine is part of); None starts one here. ``say`` is told what somebody
-    may wonder about. Workers live as long as the context. Raises ``InputError`` for what cannot be.
+    None: this process alone, or as many as there are CPUs. ``address``: where the cluster is (``auto``: the one that
+    this machine is part of); None starts one here. ``say`` is told what somebody may wonder about. Workers live as long
+    as the context. Raises ``InputError`` for what cannot be.
     """
     _check(workers, name, address)
-    if name != "ray" and workers is None:
+    if name is None and workers is None:
         yield here
         return
     crew = _crew(workers, name, address)
@@ -46,20 +46,15 @@ def _crew(workers: int | None, name: str | None, address: str | None) -> Crew:
         from pixelproof.jobs.backends.ray_cluster import RayCluster  # which needs its package
 
         return RayCluster(workers, address)
-    return Processes(workers or 1)
+    return Processes(workers or os.cpu_count() or 1)
 
 
 def _check(workers: int | None, name: str | None, address: str | None) -> None:
-    if (
-        isinstance(workers, bool)
-        or not (workers is None or isinstance(workers, int))
-        or (workers or 1) < 1
-        or workers == 0
-    ):
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise InputError(f"--workers: a whole number of 1 or more was expected, not {shown(workers)}.")
     if name is not None and name not in NAMES:
         raise InputError(f"--backend: it is processes or ray, not {shown(name)}{meant(str(name), NAMES)}.")
     if address is not None and name != "ray":
         raise InputError("--address: only a Ray cluster has one; add --backend ray.")
-    if name != "ray" and os.name != "posix" and workers is not None:
+    if name != "ray" and os.name != "posix" and (name, workers) != (None, None):
         raise InputError("--workers: processes share memory as POSIX systems have it; use --backend ray here.")

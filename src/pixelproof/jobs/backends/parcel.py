@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import cloudpickle
 import numpy as np
@@ -23,7 +24,7 @@ from pixelproof.runs import Manifest
 from pixelproof.version import __version__
 from pixelproof.wording import listed
 
-Buffer = memoryview | bytes
+Buffer = Any  # what holds bytes: of bytes, an array, or a part of memory
 
 
 def versions() -> dict[str, str]:

@@ -176,8 +176,8 @@ class _Pipe:
         order = self._line.recv()
         if isinstance(order, Share):
             return order
-        parcel, sizes = order  # type: ignore[misc]
-        return replace(parcel, buffers=_mapped(recv_handle(self._line), sizes))
+        parcel: Parcel = order[0]
+        return replace(parcel, buffers=_mapped(recv_handle(self._line), order[1]))
 
 
 def _mapped(file: int, sizes: list[int]) -> list[Buffer]:

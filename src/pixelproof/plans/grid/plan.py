@@ -20,6 +20,7 @@ from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import AssessSpec
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
 from pixelproof.jobs.job import choose_device, in_range
+from pixelproof.jobs.runner import Backend, here
 from pixelproof.models import Classifier, load_model, settle_kind
 from pixelproof.plans.grid.replay import replayed
 from pixelproof.plans.grid.spec import Block, GridClever, GridSpec
@@ -42,7 +43,13 @@ _CLEAN = 1_000
 
 
 def run_grid(
-    grid: GridSpec, out: Path, *, trust_code: bool = False, show: Show = quiet, say: Say = lambda _: None
+    grid: GridSpec,
+    out: Path,
+    *,
+    trust_code: bool = False,
+    show: Show = quiet,
+    say: Say = lambda _: None,
+    backend: Backend = here,
 ) -> GridView:
     """Do what is left of ``grid`` in the folder ``out``, and give everything there is to say of it.
 
@@ -58,7 +65,7 @@ def run_grid(
     data = in_range(load_data(grid.data), grid.range)
     _rehearse(models.values(), grid.preprocessors, data.take(slice(0, 1)), device)
     plan = _Plan(grid, out, data, device, models, trust_code)
-    carry_out(plan.tasks(), show)
+    carry_out(plan.tasks(), show, backend)
     skipped = plan.skipped()
     for sentence in skipped:
         say(sentence)

@@ -13,6 +13,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import LARGEST_MAP, AssessSpec, resolve
 from pixelproof.jobs.job import choose_device, in_range
+from pixelproof.jobs.runner import Backend, here
 from pixelproof.jobs.transfer import Source, TransferJob, TransferSpec, source_of
 from pixelproof.models import Classifier, load_model, settle_kind
 from pixelproof.models.query import predictor
@@ -29,7 +30,13 @@ TRANSFER = "transfer"
 
 
 def run_study(
-    study: StudySpec, out: Path, *, trust_code: bool = False, show: Show = quiet, say: Say = lambda _: None
+    study: StudySpec,
+    out: Path,
+    *,
+    trust_code: bool = False,
+    show: Show = quiet,
+    say: Say = lambda _: None,
+    backend: Backend = here,
 ) -> StudyView:
     """Do what is left of ``study`` in the folder ``out``, and give everything there is to say of it.
 
@@ -41,10 +48,10 @@ def run_study(
     subjects, absent = open_subjects(study, trust_code, say)
     data = in_range(load_data(study.data), study.range)
     plan = _Plan(study, out, data, choose_device(study.device), subjects, trust_code)
-    carry_out(plan.runs(), show)
+    carry_out(plan.runs(), show, backend)
     plan.settle_kinds()
-    carry_out(plan.transfers(), show)
-    carry_out(plan.demonstrated(), show)
+    carry_out(plan.transfers(), show, backend)
+    carry_out(plan.demonstrated(), show, backend)
     return replace(plan.view(), absent=absent)
 
 

@@ -12,6 +12,7 @@ from pixelproof.files import slug
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.job import choose_device
 from pixelproof.jobs.perturb.job import PerturbJob, chosen_positions
+from pixelproof.jobs.runner import Backend, here
 from pixelproof.models import Classifier, load_model
 from pixelproof.models.query import Scorer, verifier
 from pixelproof.plans.plan import Say, Show, Task, carry_out, quiet
@@ -27,7 +28,13 @@ PERTURBATIONS, PGD = "perturbations", "pgd"
 
 
 def run_thesis(
-    spec: ThesisSpec, out: Path, *, trust_code: bool = False, show: Show = quiet, say: Say = lambda _: None
+    spec: ThesisSpec,
+    out: Path,
+    *,
+    trust_code: bool = False,
+    show: Show = quiet,
+    say: Say = lambda _: None,
+    backend: Backend = here,
 ) -> ThesisView:
     """Do what is left of ``spec`` in the folder ``out``.
 
@@ -43,7 +50,7 @@ def run_thesis(
             say(opened)
             continue
         folder = out / slug(each.name)
-        carry_out(_tasks(spec, opened, folder), show)
+        carry_out(_tasks(spec, opened, folder), show, backend)
         measured.append(_result(opened, folder))
     if not measured:
         raise InputError("No data set of the protocol can be measured here: see the notes above.")
