@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis audit-kit docs clean
+.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis audit-kit cluster-demo docs clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -88,6 +88,9 @@ thesis: $(VENV)/.ready  ## five perturbations and PGD on several data sets, besi
 
 audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, audited: results/audit-kit.json
 	$(BIN)/python tools/audit_matrix.py
+
+cluster-demo: $(VENV)/.ready  ## two Ray workers on this machine, one killed in the middle: the same records
+	$(BIN)/python tools/cluster_demo.py
 
 clean:
 	rm -rf $(VENV) demo-run site

@@ -35,7 +35,7 @@ from benchmarks import (
 )
 from benchmarks.missing import MissingError
 from benchmarks.options import LIMIT, Options, Parts
-from pixelproof.cli.app import keep_freed_memory
+from pixelproof.memory import keep_freed_memory
 
 SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "strength": strength.parts,

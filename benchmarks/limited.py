@@ -20,7 +20,7 @@ from benchmarks.counting import Counted
 from benchmarks.missing import MissingError, optional
 from benchmarks.peers import PEERS
 from benchmarks.pictures import Pictures, UInt8
-from pixelproof.cli.app import keep_freed_memory
+from pixelproof.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from benchmarks import board
 from benchmarks.missing import MissingError
 from benchmarks.options import Options, Row
 from benchmarks.proofs import bounds, grey, masks, recall
-from pixelproof.cli.app import keep_freed_memory
+from pixelproof.memory import keep_freed_memory
 
 RESULTS = Options.out.with_name("proofs.json")
 SMALL_NETWORKS = ("lenet",)

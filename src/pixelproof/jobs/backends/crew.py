@@ -41,10 +41,7 @@ class Lost:
 class Crew(Protocol):
     """Workers with numbers 0, 1, …, each of which holds one job at a time."""
 
-    @property
-    def size(self) -> int:
-        """How many there may be at once."""
-        ...
+    size: int  # how many there may be at once
 
     def open(self, worker: int, parcel: Parcel) -> None:
         """Have ``worker`` open the job in ``parcel``; it is started, or started again, where it is not there.
@@ -59,6 +56,10 @@ class Crew(Protocol):
 
     def listen(self) -> tuple[int, Report | Lost]:
         """Wait for what comes next, from whichever worker."""
+        ...
+
+    def pids(self) -> list[int]:
+        """The processes of those that are there, for who looks after them."""
         ...
 
     def dismiss(self, worker: int) -> None:

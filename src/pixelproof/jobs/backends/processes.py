@@ -87,6 +87,10 @@ class Processes:
         code = gone.process.exitcode or 0
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
+    def pids(self) -> list[int]:
+        """The processes of its workers."""
+        return [each.process.pid or 0 for each in self._workers.values()]
+
     def dismiss(self, worker: int) -> None:
         if worker in self._workers:
             self._workers[worker].process.terminate()

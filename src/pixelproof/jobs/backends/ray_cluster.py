@@ -72,6 +72,11 @@ class RayCluster:
         self._await(worker)
         return worker, report
 
+    def pids(self) -> list[int]:
+        """The processes of its workers, on whichever machines they are."""
+        found: list[int] = self._ray.get([actor.pid.remote() for actor in self._actors.values()])
+        return found
+
     def dismiss(self, worker: int) -> None:
         if worker in self._actors:
             self._awaited = {ref: each for ref, each in self._awaited.items() if each != worker}
@@ -99,6 +104,9 @@ class Actor:
         """Wait for the next report."""
         return self._reports.get()
 
+    def pid(self) -> int:
+        return os.getpid()
+
     # The line of the worker's thread.
 
     def send(self, report: Report) -> None:
@@ -113,12 +121,19 @@ class Actor:
 def _connect(ray: Any, size: int | None, address: str | None) -> None:
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address is None:
-        ray.init("local", num_cpus=size or os.cpu_count() or 1, include_dashboard=False, **options)
+        cores = size or os.cpu_count() or 1
+        try:
+            ray.init("local", num_cpus=cores, include_dashboard=False, **options)
+        except Exception as error:  # Ray's own say no more
+            raise InputError(
+                f"--backend ray: Ray does not start on this machine ({first_line(error)}); expected some free memory "
+                "and processor time, so try again, or start it with ray start --head and add --address auto."
+            ) from error
         return
     _check_answers(address)
     try:
         ray.init(address, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:
         raise InputError(
             f"--address: the Ray cluster at {address} cannot be joined ({first_line(error)}); expected one of the same "
             "Ray and Python, so see ray status there."
