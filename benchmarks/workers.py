@@ -130,10 +130,9 @@ def independent(samples: int) -> float:
     halves = [{**JOB, "range": (start, start + 500), "samples": samples // 2} for start in (0, 500)]
     command = [sys.executable, "-c", _HALF]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen([*command, json.dumps(half)], **pipes) for half in halves]
+    processes: list[Any] = [subprocess.Popen([*command, json.dumps(half)], **pipes) for half in halves]
     for each in processes:
         assert each.stdout.readline() == "ready\n"
-    said = []
     for each in processes:
         each.stdin.write("go\n")
         each.stdin.flush()
