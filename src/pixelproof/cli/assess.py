@@ -216,8 +216,14 @@ def assess(
     found: list[Measure] = []
     with at_work(workers, backend, address) as work:
         if also is None or out is None:
-            shown = {"as_json": as_json, "open_page": open_}
-            run_and_show(job, out, backend=work, **shown, then=lambda run: found.extend(measures(run)))
+            run_and_show(
+                job,
+                out,
+                backend=work,
+                as_json=as_json,
+                open_page=open_,
+                then=lambda run: found.extend(measures(run)),
+            )
         else:
             run_and_show(job, out, backend=work)
             run_and_show(also, out / PERTURBATIONS, backend=work, then=lambda run: found.extend(measures(run)))

@@ -1,24 +1,31 @@
 """The backend that somebody asks for, in the words of the command line."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pixelproof.errors import InputError
-from pixelproof.jobs.backends.crew import Crew
-from pixelproof.jobs.backends.processes import Processes
-from pixelproof.jobs.backends.spread import Say, spread
 from pixelproof.jobs.job import Batch, Job
 from pixelproof.jobs.runner import Backend, here
 from pixelproof.runs import RunStore
 from pixelproof.wording import meant, shown
+
+# What crews need of jobs is read where there is to be one.
+if TYPE_CHECKING:
+    from pixelproof.jobs.backends.crew import Crew
 
 NAMES = ("processes", "ray")
 
 
 @contextmanager
 def opened(
-    workers: int | None = None, name: str | None = None, address: str | None = None, say: Say = lambda _: None
+    workers: int | None = None,
+    name: str | None = None,
+    address: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Backend]:
     """What has steps done by so many ``workers``: processes of this machine, or by ``name`` ``ray`` those of a cluster.
 
@@ -30,6 +37,8 @@ def opened(
     if name is None and workers is None:
         yield here
         return
+    from pixelproof.jobs.backends.spread import spread
+
     crew = _crew(workers, name, address)
 
     def backend(job: Job, run: RunStore, steps: list[str]) -> Iterator[Batch]:
@@ -46,6 +55,8 @@ def _crew(workers: int | None, name: str | None, address: str | None) -> Crew:
         from pixelproof.jobs.backends.ray_cluster import RayCluster  # which needs its package
 
         return RayCluster(workers, address)
+    from pixelproof.jobs.backends.processes import Processes
+
     return Processes(workers or os.cpu_count() or 1)
 
 
