@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,20 @@ def test_what_goes_in_comes_out(tmp_path, shape, on_disk):
         assert run.image(outcomes[0][0]) is None
         assert np.array_equal(run.image(outcomes[1][0]), image)
         assert run.altered() == []
+
+
+def test_after_every_commit_the_file_alone_is_the_whole_run(tmp_path):
+    shape = SHAPES[0]
+    clean = _clean(shape)
+    with RunStore.create(tmp_path / "run", _manifest(shape), clean) as run:
+        for count, sample in enumerate((0, 2), 1):
+            run.commit([(_record(sample, clean[sample], None), None)])
+            copied = tmp_path / f"copy {count}"
+            copied.mkdir()
+            shutil.copy(tmp_path / "run" / FILE, copied)
+            with RunStore.open(copied) as copy:
+                assert len(copy.records()) == count
+                assert copy.altered() == []
 
 
 def test_records_come_in_a_fixed_order(tmp_path):

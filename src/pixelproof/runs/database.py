@@ -14,15 +14,25 @@ LOCK = ".run.lock"
 
 
 def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
-    """A connection that writes, in WAL mode; with ``options`` of sqlite3 one that leaves the file's mode alone."""
+    """A connection; ``options`` are those of sqlite3.
+
+    What a transaction is about to change stands beside the file until it is through (``-journal``). Unlike a log
+    (``-wal``), which wants memory shared through a third file, that leaves one plain file after every commit, bears a
+    folder in which nothing can be written any more, and works on network drives.
+    """
     # Used by one thread at a time; which one happens to collect a forgotten store is not known.
     connection: sqlite3.Connection = sqlite3.connect(
         path, isolation_level=None, timeout=30, check_same_thread=False, **options
     )
+    return connection
+
+
+def connect_to_write(path: Path | str) -> sqlite3.Connection:
+    """A connection that writes, so that what is committed has reached the disk."""
+    connection = connect(path)
     try:
-        if not options:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA journal_mode = TRUNCATE")  # which also takes in the log that earlier versions left
+        connection.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error:
         connection.close()
         raise
@@ -30,20 +40,24 @@ def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that writes nothing, also where nothing can be written beside the file."""
-    place = f"{path.resolve().as_uri()}?mode=ro"
-    connection = connect(place, uri=True)
+    """A connection that writes nothing but what a killed writer left half done back to what it was.
+
+    It reads where nothing can be written beside the file too.
+    """
+    place = path.resolve().as_uri()
+    connection = connect(f"{place}?mode=rw", uri=True)
     try:
+        connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT 1 FROM manifest")
     except sqlite3.OperationalError as error:
         connection.close()
-        pending = path.with_name(f"{FILE}-wal")
-        if pending.exists() and pending.stat().st_size:
+        pending = [path.with_name(f"{FILE}-{suffix}") for suffix in ("journal", "wal")]
+        if any(each.exists() and each.stat().st_size for each in pending):
             raise RunError(
                 f"{path} was interrupted and lies where nothing can be written ({error}); copy its folder to another "
                 "place and open it there."
             ) from error
-        return connect(f"{place}&immutable=1", uri=True)
+        return connect(f"{place}?mode=ro&immutable=1", uri=True)
     except sqlite3.Error:
         connection.close()
         raise

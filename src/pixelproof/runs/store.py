@@ -1,7 +1,7 @@
 """The run file: one SQLite database for every kind of job, where records and their images commit together.
 
 It is written by one process at a time, which holds a lock; anybody may read it meanwhile, also from read-only media.
-While it is written it is in WAL mode; a writer that closes it leaves one plain file.
+After every commit it is one plain file.
 """
 
 import json
@@ -22,7 +22,16 @@ from filelock import FileLock
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
 from pixelproof.files import write_whole
-from pixelproof.runs.database import FILE, LOCK, connect, connect_to_read, inode, locked, remove
+from pixelproof.runs.database import (
+    FILE,
+    LOCK,
+    connect,
+    connect_to_read,
+    connect_to_write,
+    inode,
+    locked,
+    remove,
+)
 from pixelproof.runs.progress import Progress
 from pixelproof.runs.record import (
     FORMAT_VERSION,
@@ -84,7 +93,7 @@ class RunStore:
             with cls(connect(beside), folder) as store:
                 store._begin(manifest, clean, kinds)
             os.replace(beside, folder / FILE)
-            return cls(connect(folder / FILE), folder, lock)
+            return cls(connect_to_write(folder / FILE), folder, lock)
         except BaseException as error:
             if lock is not None:
                 remove(beside)
@@ -121,7 +130,7 @@ class RunStore:
         lock = locked(folder) if write else None
         store = None
         try:
-            store = cls(connect(path) if write else connect_to_read(path), folder, lock)
+            store = cls(connect_to_write(path) if write else connect_to_read(path), folder, lock)
             version = store._manifest_values().get("format_version")
             if version != FORMAT_VERSION:
                 raise RunError(
@@ -172,7 +181,7 @@ class RunStore:
     def close(self) -> None:
         """Close the file, as one file without what SQLite keeps beside it; the store can no longer be used."""
         if self._lock is not None and self._lock.is_locked:
-            with suppress(sqlite3.Error):  # somebody reads it still: then the next writer tidies up
+            with suppress(sqlite3.Error):  # somebody reads it just now: what stays beside it is empty
                 self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
         if self._lock is not None:
