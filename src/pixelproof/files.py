@@ -9,17 +9,34 @@ from pathlib import Path
 def write_whole(path: Path, content: str | bytes) -> Path:
     """Write ``content`` (text as UTF-8) to ``path`` by way of a neighbour and a rename; makes the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _put_in_place(handle, Path(name), content, path)
+    return path
+
+
+def write_durably(path: Path, content: str | bytes) -> Path:
+    """As ``write_whole``, for what cannot be made again: after a power cut too there is the old one or the new one.
+
+    For one writer at a time, as the neighbour has one name; what a writer that was killed left there is written over.
+    """
+    beside = path.with_name(f".{path.name}.partial")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    _put_in_place(handle, beside, content, path, synced=True)
+    return path
+
+
+def _put_in_place(handle: int, beside: Path, content: str | bytes, path: Path, *, synced: bool = False) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+            file.write(content.encode() if isinstance(content, str) else content)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
-    return path
 
 
 def slug(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 import pixelproof as pp
+from pixelproof.errors import RunError
 from pixelproof.jobs import train as training
+from pixelproof.runs.database import locked
 from pixelproof.zoo import registry
 from pixelproof.zoo.recipe import Recipe
 
@@ -86,6 +89,35 @@ def test_a_checkpoint_without_random_state_is_taken_up(tmp_path):
     seen = []
     _train("lenet", tmp_path, report=seen.append)
     assert [each.epoch for each in seen] == [2]
+
+
+def test_a_torn_checkpoint_is_not_taken_up(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        _train("lenet", tmp_path, report=_interrupt)
+    path = tmp_path / training.CHECKPOINT
+    content = bytearray(path.read_bytes())
+    largest = max(ZipFile(path).infolist(), key=lambda each: each.file_size)
+    middle = largest.header_offset + largest.file_size // 2
+    content[middle : middle + 512] = bytes(512)  # a sector of numbers that never arrived
+    path.write_bytes(content)
+    torch.load(path)  # which sees nothing
+    with pytest.raises(RunError, match="or it is damaged; remove that file"):
+        _train("lenet", tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_one_process_trains_in_a_folder(tmp_path):
+    lock = locked(tmp_path)
+    with pytest.raises(RunError, match="is being written by another process"):
+        _train("lenet", tmp_path)
+    lock.release()
+    _train("lenet", tmp_path)
+
+
+def test_what_a_killed_writer_left_is_written_over(tmp_path):
+    (tmp_path / f".{training.CHECKPOINT}.partial").write_bytes(b"half")
+    _train("lenet", tmp_path)
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def _identity(recipe, adversary=None):

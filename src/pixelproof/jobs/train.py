@@ -2,17 +2,18 @@
 
 import copy
 import hashlib
+import io
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+from zipfile import ZipFile
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,6 +21,8 @@ from pixelproof.data.imageset import ImageSet
 from pixelproof.defences import adversarial_training
 from pixelproof.defences.adversarial_training import Adversary
 from pixelproof.errors import DataError, RunError
+from pixelproof.files import write_durably
+from pixelproof.runs.database import locked
 from pixelproof.units import to_unit
 from pixelproof.version import __version__
 from pixelproof.wording import plural
@@ -78,14 +81,33 @@ def train(
     its entry's adversary has perturbed; a distilled one takes two trainings, whose epochs are reported as those of one.
     The card's accuracy is that of the weights as stored, on clean images. Raises
     ``ModelError`` for an unknown name, ``DataError`` when the network does not fit the images, and ``RunError`` when
-    ``out`` holds a checkpoint of another training.
+    ``out`` holds a checkpoint of another training or a damaged one, or another process trains there.
     """
+    _check_data(name, train_set, test_set)
+    out.mkdir(parents=True, exist_ok=True)
+    lock = locked(out)
+    try:
+        return _train(
+            name, train_set, test_set, out, seed, epochs, device or torch.device("cpu"), mixed_precision, report
+        )
+    finally:
+        lock.release()
+
+
+def _train(
+    name: str,
+    train_set: ImageSet,
+    test_set: ImageSet,
+    out: Path,
+    seed: int,
+    epochs: int | None,
+    device: torch.device,
+    mixed_precision: bool,
+    report: Callable[[TrainingProgress], None],
+) -> dict[str, Any]:
     recipe = entry(name).recipe
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    device = device or torch.device("cpu")
-    _check_data(name, train_set, test_set)
-    out.mkdir(parents=True, exist_ok=True)
     adversary = _adversary(name)
     described = adversary.name if adversary else None
     identity = _identity(name, train_set, recipe, seed, mixed_precision, described)
@@ -243,14 +265,16 @@ class _Trainer:
             "schedule": self.schedule.state_dict(),
             "random": self.random.get_rng_state(),
         }
-        beside = path.with_suffix(".partial")
-        torch.save(state, beside)
-        os.replace(beside, path)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_durably(path, content.getvalue())
 
     def resume(self, path: Path, identity: str) -> None:
         if not path.exists():
             return
         try:
+            if (torn := ZipFile(path).testzip()) is not None:  # which torch.load reads as numbers like any others
+                raise ValueError(f"{torn} is not as it was written")
             state = torch.load(path, weights_only=True, map_location=self.device)
             found = state["identity"]
         except Exception as error:  # torch.load raises whatever the bytes lead it to
@@ -365,7 +389,7 @@ def _to_store(network: nn.Module, test_set: ImageSet, device: torch.device) -> t
 
 def _write(name: str, weights: dict[str, Tensor], card: dict[str, Any], out: Path) -> dict[str, Any]:
     path = out / f"{name}.safetensors"
-    save_file(weights, path)
+    write_durably(path, save(weights))
     card = {**card, "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    write_durably(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
     return card
