@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sqlite3
 import subprocess
 import sys
 
@@ -17,7 +16,6 @@ import pixelproof
 from pixelproof.cli import demo
 from pixelproof.jobs import train as training
 from pixelproof.runs import RunStore
-from pixelproof.runs.database import FILE
 from pixelproof.zoo.registry import weights_file
 from tiny_run import TINY_ARGUMENTS, TINY_RECORDS, contents, found_in
 
@@ -185,9 +183,8 @@ def test_a_model_file_that_has_moved(cli, tmp_path, command):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "net.py").rename(tmp_path / "elsewhere" / "net.py")
     if command == "resume":
-        connection = sqlite3.connect(out / FILE, isolation_level=None)
-        connection.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
-        connection.close()
+        with RunStore.open(out, write=True) as run:
+            run.reopen({})
     moved = ("--model", f"{tmp_path / 'elsewhere' / 'net.py'}:build", "--trust-code")
     assert cli(command, out, *moved).code == 0
 

@@ -109,8 +109,9 @@ def test_resume(cli, tmp_path):
     out = tmp_path / "run"
     assert cli("assess", *ARGUMENTS, "--defence", "bits", "--out", out).code == 0
     before = _contents(out)
+    with RunStore.open(out, write=True) as run:
+        run.reopen({})
     connection = sqlite3.connect(out / FILE, isolation_level=None)
-    connection.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
     connection.execute("DELETE FROM records WHERE rowid = (SELECT max(rowid) FROM records)")
     connection.close()
     answer = cli("resume", out)

@@ -9,9 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
 
 from kinds import KINDS, job_of_kind, said
 from pixelproof.errors import RunError
@@ -119,6 +121,48 @@ def test_damage_is_named(kinds: dict[str, Path], claim_file: Path, tmp_path: Pat
     assert (out / FILE).read_bytes() == content
 
 
+def _broken_off(kind: str, run: Path, claim: Path, out: Path) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job_of_kind(kind, run, claim), out, stop)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["levels", "perturb"])
+def test_what_was_changed_meanwhile_is_not_gone_on_with(
+    kinds: dict[str, Path], claim_file: Path, tmp_path: Path, cli: Cli, kind: str
+):
+    out = tmp_path / "run"
+    _broken_off(kind, kinds["levels"], claim_file, out)
+    with closing(sqlite3.connect(out / FILE, isolation_level=None)) as db:
+        change = "records SET queries = 1" if kind == "levels" else "perturbations SET unit = 'm'"
+        db.execute(f"UPDATE {change} WHERE id = 1")
+    content = (out / FILE).read_bytes()
+    answer = cli("resume", out)
+    assert answer.code == 2
+    assert "was damaged or altered, so it is not gone on with (Entry 1 of the " in answer.err
+    assert answer.err.count("\n") == 1
+    assert (out / FILE).read_bytes() == content
+
+
+@pytest.mark.slow
+def test_a_run_that_moves_to_another_processor_says_so_once(
+    kinds: dict[str, Path], claim_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for moved in (False, True):
+        out = tmp_path / str(moved)
+        _broken_off("levels", kinds["levels"], claim_file, out)
+        if moved:
+            monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "SVE256")
+            _broken_off("levels", kinds["levels"], claim_file, out)
+        with run_job(job_of_kind("levels", kinds["levels"], claim_file), out) as run:
+            found = [each.message for each in run.manifest.findings if each.name == "other-arithmetic"]
+            assert len(found) == moved
+            assert all("SVE256" in each and "may differ (instructions " in each for each in found)
+
+
 # One writer.
 
 
@@ -129,9 +173,8 @@ def state(folder: Path) -> dict[str, tuple[int, int]]:
 @pytest.mark.slow
 def test_a_second_writer_is_refused_and_touches_nothing(cli: Cli, tmp_path: Path, kinds: dict[str, Path]):
     out = Path(shutil.copytree(kinds["levels"], tmp_path / "run"))
-    connection = sqlite3.connect(out / FILE, isolation_level=None)
-    connection.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
-    connection.close()
+    with RunStore.open(out, write=True) as run:
+        run.reopen({})
     hold = (
         "import sys\nfrom pathlib import Path\nfrom pixelproof.runs import RunStore\n"
         "with RunStore.open(Path(sys.argv[1]), write=True):\n    print('held', flush=True)\n    sys.stdin.read()\n"

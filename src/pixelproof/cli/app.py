@@ -38,6 +38,7 @@ from pixelproof.cli.completion import words_with_colons
 from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error
+from pixelproof.interrupts import Terminated, terminable
 from pixelproof.memory import keep_freed_memory
 from pixelproof.plugins import blamed
 from pixelproof.wording import meant, nearest_name
@@ -115,7 +116,7 @@ def main() -> None:
     """
     keep_freed_memory()
     try:
-        with blamed(), words_with_colons():
+        with terminable(), blamed(), words_with_colons():
             sys.exit(app(standalone_mode=False) or 0)
     except _UsageError as error:
         sys.exit(fail(text, 2) if (text := _usage(error)) else 2)
@@ -133,11 +134,11 @@ def main() -> None:
             "--device, or fewer --levels."
         )
         sys.exit(fail(text, 2))
-    except _InterruptedError as error:
-        cause = error.__cause__
+    except (_InterruptedError, KeyboardInterrupt) as error:
+        cause = error.__cause__ or error
         command = shlex.join(_continuation(getattr(cause, "folder", None)))
         errors.print(escape(f"Interrupted; nothing finished is lost. Continue with: {command}"))
-        sys.exit(143 if type(cause).__name__ == "Terminated" else 130)
+        sys.exit(143 if isinstance(cause, Terminated) else 130)
 
 
 def _usage(error: Any) -> str:

@@ -1,19 +1,19 @@
 """The one way in which jobs are run: begun or taken up, committed as they finish, interrupted and gone on with."""
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Never
 
+from pixelproof.errors import RunError
+from pixelproof.interrupts import terminable
 from pixelproof.jobs.job import Batch, Job, another_run
 from pixelproof.models import settle_kind
-from pixelproof.runs import Manifest, RunStore
+from pixelproof.runs import Finding, Manifest, RunStore
 from pixelproof.runs.database import FILE
+from pixelproof.runs.environment import arithmetic, moved
 from pixelproof.runs.progress import Listener, Pace, Progress
+from pixelproof.wording import plural
 
 #: Seconds between notes of how far a job is in its run, for whoever looks meanwhile.
 NOTE_INTERVAL = 2.0
@@ -25,10 +25,6 @@ Backend = Callable[[Job, RunStore, list[str]], Iterator[Batch]]
 def here(job: Job, run: RunStore, steps: list[str]) -> Iterator[Batch]:
     """Do ``steps`` in this process."""
     yield from job.work(run, steps)
-
-
-class Terminated(KeyboardInterrupt):
-    """The process was told to end (SIGTERM)."""
 
 
 def run_job(job: Job, out: Path | None, listener: Listener = lambda _: None, backend: Backend = here) -> RunStore:
@@ -60,7 +56,9 @@ def begin(job: Job, out: Path | None) -> RunStore:
     run = RunStore.open(out, write=not finished)
     try:
         if not finished:
+            _check_whole(out, run)
             job.take_up(run)
+            _note_move(run, job)
     except BaseException:
         run.close()
         raise
@@ -72,6 +70,25 @@ def _check_same(out: Path, manifest: Manifest, job: Job) -> None:
         if manifest.model.fingerprint != job.classifier.fingerprint:
             raise another_run(out, "the model is not the one of the run: its fingerprint differs")
         raise another_run(out)
+
+
+def _check_whole(out: Path, run: RunStore) -> None:
+    """Nothing is added to what a failing disk, or a hand, has changed: it would be sealed with the rest."""
+    if found := run.altered():
+        raise RunError(f"{out} was damaged or altered, so it is not gone on with ({found[0]}); choose another --out.")
+
+
+def _note_move(run: RunStore, job: Job) -> None:
+    """Mark a run that is gone on with where the last bits of scores may be others.
+
+    It is not refused: a queue of unlike machines must be able to go on, and every answer is judged by the model itself.
+    """
+    if how := moved(run.manifest.environment, arithmetic(job.device)):
+        text = (
+            f"The run was gone on with, after {plural(run.sizes()[0], 'record')}, where the last bits of scores may "
+            f"differ ({how}); what it found stands, but one processor alone may find other images."
+        )
+        run.add_findings([Finding("other-arithmetic", "warning", text)])
 
 
 def carry_out(run: RunStore, job: Job, listener: Listener = lambda _: None, backend: Backend = here) -> None:
@@ -112,17 +129,9 @@ def _batches(backend: Backend, job: Job, run: RunStore) -> Generator[Batch]:
 @contextmanager
 def interruptible(run: RunStore) -> Iterator[None]:
     """Ends in order on SIGTERM as on Ctrl-C; the exception says which run goes on where (``folder``)."""
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _terminate) if main else None
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        error.folder = run.folder  # type: ignore[attr-defined]
-        raise
-    finally:
-        if main:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(number: int, frame: FrameType | None) -> Never:
-    raise Terminated
+    with terminable():
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            error.folder = run.folder  # type: ignore[attr-defined]
+            raise
