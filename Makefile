@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis audit-kit cluster-demo docs clean
+.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis torture audit-kit cluster-demo docs clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -85,6 +85,9 @@ perturb: $(VENV)/.ready  ## every corruption on the bundled ResNet-20: results/p
 thesis: $(VENV)/.ready  ## five perturbations and PGD on several data sets, beside the published figures
 	$(BIN)/pixelproof thesis studies/thesis.toml --out thesis-run $(if $(MNIST),--data 'MNIST=idx:$(MNIST)')
 	cp thesis-run/results.json results/thesis.json
+
+torture: $(VENV)/.ready  ## kills, broken disks, forgeries, nonsense, 20 minutes on end: results/torture.json; SECTIONS, SMALL as above
+	$(BIN)/python -m benchmarks.torture $(SECTIONS) $(if $(SMALL),--small)
 
 audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, audited: results/audit-kit.json
 	$(BIN)/python tools/audit_matrix.py

@@ -448,6 +448,33 @@ def _proof_line(row: dict[str, Any], rows: Rows) -> str:
     )
 
 
+def torture() -> str:
+    """Every row of results/torture.json by section; nothing before it is there."""
+    path = ROOT / "results" / "torture.json"
+    board: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    words = {True: "yes", False: "**no**", None: ""}
+    lines = ["| section | what was tried, and what came of it | measured | to be | holds |", "|---|---|---:|---:|---|"]
+    for section, each in board.items():
+        for row in each["rows"]:
+            value, target = (_figure(row[key]) for key in ("value", "target"))
+            unit = "" if row["unit"] == "equal" else f" {row['unit']}"
+            cells = [section, row["claim"], f"{value}{unit}" if value else "", target, words[row["holds"]]]
+            lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+    made = [
+        f"`make torture SECTIONS={name}`: {each['seconds']:,.0f} s on {each['environment']['processor']}, "
+        f"{each['environment']['date']}"
+        for name, each in board.items()
+    ]
+    return "\n".join([*lines, "", "; ".join(made) + "."]) if board else ""
+
+
+def _figure(value: float | bool | None) -> str:
+    """As it stands in a table: truth values as words, nothing where there is none."""
+    return (
+        "" if value is None else {True: "equal", False: "not equal"}[value] if isinstance(value, bool) else f"{value:,}"
+    )
+
+
 def commands() -> str:
     """Every command with its arguments and options, as typer describes them."""
     typer = (sys.executable, "-m", "typer", "pixelproof.cli.app", "utils", "docs", "--name", "pixelproof")
@@ -510,6 +537,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "thesis": thesis,
     "audit-kit": audit_kit,
     "proofs": proofs,
+    "torture": torture,
     "installs": installs,
     "commands": commands,
     "terms": terms,

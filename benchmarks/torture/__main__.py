@@ -1,0 +1,48 @@
+"""`make torture`: every section, one table, results/torture.json.
+
+Usage: python -m benchmarks.torture [SECTION…] [--small]
+
+Two sections at a time, each in a process of its own, the longest first; the rows of those that were not asked for stay.
+The exit code is 1 where a row does not hold.
+"""
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.torture.sections import measured, present, table, write
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.torture")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(present())}; all by default.")
+    parser.add_argument("--small", action="store_true", help="In seconds rather than minutes; nothing is written.")
+    options = parser.parse_args()
+    if unknown := [name for name in options.sections if name not in present()]:
+        parser.error(f"There is no section {', '.join(unknown)}; expected some of {', '.join(present())}.")
+    found: dict[str, dict[str, Any]] = {}
+    console = Console()
+    # A process a section: children of one are forked, which wants a process that has computed nothing yet.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        chosen = [name for name in present() if not options.sections or name in options.sections]
+        going = {pool.submit(measured, name, options.small): name for name in chosen}
+        for done in as_completed(going):
+            name = going[done]
+            found[name] = done.result()
+            console.print(f"{name}: {len(found[name]['rows'])} rows in {found[name]['seconds']:.0f} s")
+            if not options.small:
+                write({name: found[name]})
+    console.print(table(found))
+    failed = [row for each in found.values() for row in each["rows"] if row["holds"] is False]
+    for row in failed:
+        console.print(row, markup=False)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
