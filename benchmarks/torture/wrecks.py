@@ -263,9 +263,12 @@ def can_freeze(work: Path) -> bool:
     with open(work / "probe.txt", "wb", buffering=0) as file:
         try:
             _freeze(work, True)
+        except subprocess.CalledProcessError:
+            return False
+        try:
             file.write(b"x")
-        except (OSError, subprocess.CalledProcessError):
-            return not isinstance(sys.exc_info()[1], subprocess.CalledProcessError)
+        except OSError:
+            return True
         finally:
             _freeze(work, False)
     return False
