@@ -19,7 +19,6 @@ from pathlib import Path
 
 from benchmarks.judged import equal
 from benchmarks.options import Row
-
 from pixelproof.errors import RunError
 from pixelproof.runs import Record, RunStore
 
