@@ -53,7 +53,9 @@ def test_the_package_imports_nothing_else() -> None:
 def test_help_and_typing_errors_wait_for_a_terminal_alone(words: list[str]) -> None:
     found = imported(_COMMAND.format(words=words))
     assert found & set(HEAVY) <= TERMINAL
-    assert found - set(HEAVY) <= {f"pixelproof.{each}" for each in ("cli", "errors", "plugins", "version", "wording")}
+    assert found - set(HEAVY) <= {
+        f"pixelproof.{each}" for each in ("cli", "errors", "interrupts", "plugins", "version", "wording")
+    }
 
 
 def test_init_waits_for_no_network(tmp_path) -> None:

@@ -27,7 +27,7 @@ from pixelproof.errors import InputError
 from pixelproof.runs.database import FILE
 
 #: Of the full form and the small one: damages a state, limits of the disk, repetitions of all else.
-COUNTS = {False: (24, 6, 4), True: (3, 1, 1)}
+COUNTS = {False: (24, 6, 4), True: (5, 1, 1)}
 #: The size of a disk of its own that the full disk is tried on, before and after it is enlarged, in KiB.
 TINY_DISK, LARGE_DISK = (24, 400), 65_536
 SECTOR = 512
@@ -69,7 +69,7 @@ def rows(wholes: Mapping[str, Whole], work: Path, small: bool) -> list[Row]:
     damages, limits, times = COUNTS[small]
     several = [wholes[name] for name in (("levels", "train") if small else ("levels", "audit", "grid", "train"))]
     found = [
-        _power_cut(wholes["levels"], work / "power", damages).row("power cut (log, database, torn page)"),
+        _power_cut(wholes["levels"], work / "power", damages).row("power cut (journal, database, torn page)"),
         _cut_checkpoint(wholes["train"], work / "checkpoint", damages).row("power cut (checkpoint of a training)"),
         _full_disk(several, work / "full", limits).row("full disk (files that cannot grow)"),
         _vanished(several, work / "vanished", times).row("folder renamed in the middle"),
@@ -136,16 +136,19 @@ def _fault(ended: Ended, name: str) -> str | None:
 
 
 def _power_cut(whole: Whole, work: Path, damages: int) -> Tally:
-    """Runs that ended at several points, then with a log or a database of which a part did not reach the disk."""
+    """Runs that ended at several points, then with a journal or a database of which a part did not reach the disk."""
     tally, draw = Tally(), random.Random(1)
     names = points_of(lambda: whole.case.go(work / "points"), work / "points")
-    for share in (0.5, 0.7, 0.95):
+    commits = [number for number, name in enumerate(names, 1) if name == "before a commit"]  # with a journal
+    for share in (0.4, 0.7, 0.95):
         state = work / f"state {share}"
-        killed_at(lambda out=state: whole.case.go(out), state, round(share * len(names)))  # type: ignore[misc]
+        point = commits[int(share * len(commits))]
+        killed_at(lambda out=state: whole.case.go(out), state, point)  # type: ignore[misc]
         for number in range(damages):
             out = Path(shutil.copytree(state, work / f"damaged {share} {number}"))
             kind, part = _DAMAGES[number % len(_DAMAGES)]
-            kind(out / (FILE + part), draw)
+            written = [each for each in (out / (FILE + part), out / FILE) if each.exists() and each.stat().st_size]
+            kind(written[0], draw)  # the database, where the journal was empty
             judge(tally, whole, out, forked(lambda o=out: plainly(whole.case, o)), go_on=False)  # type: ignore[misc]
     return tally
 
