@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis torture audit-kit cluster-demo docs clean
+.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis torture audit-kit gates cluster-demo docs clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -94,6 +94,9 @@ audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, 
 
 cluster-demo: $(VENV)/.ready  ## two Ray workers on this machine, one killed in the middle: the same records
 	$(BIN)/python tools/cluster_demo.py
+
+gates: $(VENV)/.ready  ## whether a gate fails a slightly worse network, and no other: results/gates.json
+	$(BIN)/python -m benchmarks.gates
 
 clean:
 	rm -rf $(VENV) demo-run site

@@ -1,6 +1,6 @@
 """Does a gate fail a slightly worse network, and not the same one with another seed? Write results/gates.json.
 
-Usage: python -m benchmarks.gates [--images N] [--queries N] [--out FILE]
+Usage: python -m benchmarks.gates [seed] [worse] [samples] [--images N] [--queries N] [--out FILE]
 
 Twenty pairs: two networks of the zoo, each on ten parts of the bundled images. *Another seed*: the same network,
 searched with other chance. *Slightly worse*: its weights with normal noise of a share of each tensor's own spread.
@@ -9,7 +9,7 @@ searched with other chance. *Slightly worse*: its weights with normal noise of a
 import argparse
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -30,7 +30,7 @@ from pixelproof.results.gate.requirement import parse_requirement
 
 RESULTS = Options.out.with_name("gates.json")
 #: By network the noise on its weights that makes it slightly worse, in parts of each tensor's spread.
-NETWORKS = {"lenet": 0.1, "strided-cnn": 0.2}
+NETWORKS = {"lenet": 0.2, "strided-cnn": 0.3}
 PARTS, ALPHA = 10, 0.05
 LEVEL = "robust-accuracy(linf,1)"
 MARGIN = 5  # points that may be lost at that level
@@ -43,16 +43,6 @@ class Setting:
 
     images: int
     queries: int
-
-
-@dataclass(frozen=True)
-class Runs:
-    """One pair of each kind: the measures of a network, with another seed, and slightly worse."""
-
-    network: str
-    old: list[Measure]
-    seed: list[Measure]
-    worse: list[Measure]
 
 
 def slightly_worse(module: nn.Module, noise: float, seed: int) -> nn.Module:
@@ -72,16 +62,25 @@ def measured(model: object, part: int, setting: Setting, seed: int) -> list[Meas
     return measures(result.run)
 
 
-def runs(setting: Setting) -> list[Runs]:
-    """All pairs, told as they are made."""
+@dataclass(frozen=True)
+class Pair:
+    """What two runs over the same images say."""
+
+    network: str
+    old: list[Measure]
+    new: list[Measure]
+
+
+def pairs(setting: Setting, *, worse: bool) -> list[Pair]:
+    """Twenty of a network and a slightly ``worse`` one, or of the same with another seed, told as they are made."""
     found = []
     for network, noise in NETWORKS.items():
         model = pp.load_model(f"zoo:{network}")
         assert isinstance(model, TorchClassifier)
-        worse = slightly_worse(model.module, noise, seed=0)
+        other: object = slightly_worse(model.module, noise, seed=0) if worse else model
         for part in range(PARTS):
-            old, seed = (measured(model, part, setting, seed) for seed in (0, 1))
-            found.append(Runs(network, old, seed, measured(worse, part, setting, 0)))
+            new = measured(other, part, setting, 0 if worse else 1)
+            found.append(Pair(network, measured(model, part, setting, 0), new))
             print(f"{network}, part {part + 1} of {PARTS}", flush=True)
     return found
 
@@ -96,31 +95,37 @@ def _at_level(new: Sequence[Measure], old: Sequence[Measure]) -> Outcome:
     return decide([parse_requirement(f"{LEVEL} >= baseline - {MARGIN}%")], new, old, ALPHA)[0].outcome
 
 
-def rows(setting: Setting) -> list[Row]:
-    """Every figure, from one set of runs."""
-    pairs = runs(setting)
-    total = len(pairs)
-    same = [_gate(each.seed, each.old) for each in pairs]
-    unit = f"of {total} pairs are not met"
-    alarms, fails = same.count("not met"), [_gate(each.worse, each.old) for each in pairs].count("not met")
-    return [
-        _row("the same network, another seed: false alarms of the whole gate", alarms, unit, 2, alarms <= 2),
-        *_of_power(pairs),
-        _row("slightly worse: the whole gate", fails, unit),
-        *_of_two_samples(pairs[0], setting),
-    ]
+def _not_met(outcomes: Iterable[Outcome]) -> int:
+    return list(outcomes).count("not met")
 
 
-def _of_power(pairs: Sequence[Runs]) -> list[Row]:
-    """How often one level fails the worse network, beside how often it should by the changes of all images together."""
-    computed, failed = [], 0
+def of_another_seed(setting: Setting) -> list[Row]:
+    """How often the whole gate fails the same network."""
+    found = pairs(setting, worse=False)
+    alarms = _not_met(_gate(each.new, each.old) for each in found)
+    claim = "the same network, another seed: false alarms of the whole gate"
+    return [_row(claim, alarms, f"of {len(found)} pairs are not met", 2, alarms <= 2)]
+
+
+def of_a_worse_network(setting: Setting) -> list[Row]:
+    """How often one level fails a worse network beside how often it should, and how often the whole gate does."""
+    found = pairs(setting, worse=True)
+    fails = _not_met(_gate(each.new, each.old) for each in found)
+    unit = f"of {len(found)} pairs are not met"
+    return [*_of_power(found), _row("slightly worse: the whole gate", fails, unit)]
+
+
+def _of_power(pairs: Sequence[Pair]) -> list[Row]:
+    """By the changes of all images together McNemar's test has a power, which so many pairs should show."""
+    computed, failed, every = [], 0, list[Change]()
     for network in NETWORKS:
         own = [each for each in pairs if each.network == network]
-        changes = [Change(_level(each.old), _level(each.worse)) for each in own]
+        changes = [Change(_level(each.old), _level(each.new)) for each in own]
+        every += changes
         images = sum(each.total for each in changes)
         worse, better = (sum(len(getattr(each, side)) for each in changes) / images for side in ("worse", "better"))
         computed += [exact.power_of_change(worse, better, each.total, ALPHA) for each in changes]
-        failed += [_at_level(each.worse, each.old) for each in own].count("not met")
+        failed += _not_met(_at_level(each.new, each.old) for each in own)
     alpha = (1 - _CONFIDENCE) / 2
     low, high = exact.lower_bound(failed, len(pairs), alpha), exact.upper_bound(failed, len(pairs), alpha)
     share = fmean(computed)
@@ -133,6 +138,7 @@ def _of_power(pairs: Sequence[Runs]) -> list[Row]:
             low <= share <= high,
             interval=[round(100 * low, 1), round(100 * high, 1)],
             power_computed=round(100 * share, 1),
+            drop=round(100 * fmean(change.drop for change in every), 1),
         )
     ]
 
@@ -141,9 +147,9 @@ def _level(found: Sequence[Measure]) -> Measure:
     return next(each for each in found if each.name == LEVEL)
 
 
-def _of_two_samples(pair: Runs, setting: Setting) -> list[Row]:
+def of_two_samples(setting: Setting) -> list[Row]:
     """Two images cannot decide, and say how many can; so many then do, of a network beside itself."""
-    model = pp.load_model(f"zoo:{pair.network}")
+    model = pp.load_model("zoo:lenet")
     few = Setting(2, setting.queries)
     requirement = parse_requirement(f"{LEVEL} >= baseline - 10%")
     (said,) = decide([requirement], measured(model, 0, few, 1), measured(model, 0, few, 0), ALPHA)
@@ -161,20 +167,27 @@ def _row(claim: str, value: object, unit: str, target: object = None, holds: boo
     return {"claim": claim, "value": value, "unit": unit, "target": target, "holds": holds, **more}
 
 
+PARTS_OF = {"seed": of_another_seed, "worse": of_a_worse_network, "samples": of_two_samples}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gates", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=", ".join(PARTS_OF))
     parser.add_argument("--images", type=int, default=100, help="of each pair, up to 100")
     parser.add_argument("--queries", type=int, default=40)
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.parts) - set(PARTS_OF):
+        parser.error(f"there is no part {min(unknown)!r}; the parts are {', '.join(PARTS_OF)}")
     torch.set_num_threads(1)
-    begun = time.perf_counter()
-    found = rows(Setting(chosen.images, chosen.queries))
-    for row in found:
-        print(f"{row['claim']}: {row['value']} {row['unit']}", flush=True)
-    command = f"python -m benchmarks.gates --images {chosen.images} --queries {chosen.queries}"
-    board.write("gates", found, command, time.perf_counter() - begun, chosen.out)
+    for part in chosen.parts or PARTS_OF:
+        begun = time.perf_counter()
+        found = PARTS_OF[part](Setting(chosen.images, chosen.queries))
+        for row in found:
+            print(f"{row['claim']}: {row['value']} {row['unit']}", flush=True)
+        command = f"python -m benchmarks.gates {part} --images {chosen.images} --queries {chosen.queries}"
+        board.write(part, found, command, time.perf_counter() - begun, chosen.out)
 
 
 if __name__ == "__main__":
