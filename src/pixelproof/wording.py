@@ -27,6 +27,19 @@ def points(difference: float) -> str:
     return f"{minus(100 * difference, '.1f')} points"
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def tiny(share: float | None) -> str:
+    """A share in [0, 1] that may be very small: ``0.12``, ``4.9 × 10⁻⁴``; a dash for None."""
+    if share is None:
+        return NOTHING
+    if share == 0 or share >= 0.01:
+        return f"{share:.2g}"
+    digits, _, power = f"{share:.1e}".partition("e")
+    return f"{digits} × 10{str(int(power)).translate(_RAISED)}"
+
+
 def minus(number: float | None, form: str = "g") -> str:
     """``number`` formatted as ``form`` says, a negative one with a minus sign, which is no hyphen; a dash for None."""
     return NOTHING if number is None else format(number, form).replace("-", MINUS)

@@ -55,6 +55,7 @@ def assess(
     fitness: Literal["margin", "confidence"] = "margin",
     certify: Literal["auto", "sweep", "bounds", "masks", "none"] | None = None,
     certify_seconds: float = 60,
+    failure_probability: bool = False,
     defence: str | None = None,
     access: Literal["end-to-end", "adaptive", "replayed"] = "end-to-end",
     corruption: str | None = None,
@@ -84,8 +85,9 @@ def assess(
     pixels, or grey levels, may change. ``samples``: so many correctly classified images are attacked, 100 if there are.
     ``preset`` sets the queries for one sample at one level (1,000, 10,000, or the papers'), ``max_queries`` another
     number. ``search``, ``give_up``, ``minimal``, ``independent_levels``, ``target``, ``fitness``, ``certify``,
-    ``certify_seconds``, ``defence``, ``access``, ``corruption``, ``shuffle``, ``seed``, ``precision``: as the options
-    of ``pixelproof assess``. ``device``: ``auto``, ``cpu``, ``cuda`` or a ``torch.device``.
+    ``certify_seconds``, ``failure_probability``, ``defence``, ``access``, ``corruption``, ``shuffle``, ``seed``,
+    ``precision``: as the options of ``pixelproof assess``. ``device``: ``auto``, ``cpu``, ``cuda`` or a
+    ``torch.device``.
     ``batch_size``: images through the model at once; the last bits of scores depend on it.
     ``out``: a folder for the run; a run of the same identity found there is continued. ``progress`` shows a bar;
     ``listener`` is told the ``Progress`` now and then. ``workers``: so many processes of this machine share the work,
@@ -109,6 +111,7 @@ def assess(
         fitness=fitness,
         certify=certify,
         certify_seconds=certify_seconds,
+        failure_probability=failure_probability,
         defence=defence,
         access=access,
         corruption=corruption,

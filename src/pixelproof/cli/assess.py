@@ -159,6 +159,15 @@ def assess(
     certify_seconds: Annotated[
         float, typer.Option(help="Seconds for the proof of one sample at one level, more than 0.")
     ] = 60,
+    failure_probability: Annotated[
+        bool,
+        typer.Option(
+            "--failure-probability",
+            help="Estimate what share of each random(…) of --attacks breaks a sample, down to 10⁻⁹: "
+            "random(linf,th=3), random(l2,th=60), random(normal,th=8), random(l0,th=2); grid=continuous for no "
+            "8-bit images. Up to 20,000 queries; no worst case.",
+        ),
+    ] = False,
     shuffle: Shuffle = None,
     seed: Annotated[int, typer.Option(help="Seed of all searches.")] = 0,
     device: Device = "auto",

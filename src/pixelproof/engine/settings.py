@@ -60,7 +60,17 @@ class Settings:
     shuffle: int | None
     certify: CertifyChoice = "none"  # what is proved of samples that no search broke
     certify_seconds: float | None = None  # of one sample at one level; None where nothing is certified
+    failure_probability: tuple[str, ...] = ()  # distributions whose share that breaks a sample is estimated
+    probability_queries: int = 0  # for one sample and distribution
+
+    @property
+    def estimates(self) -> int:
+        """Queries that failure probabilities take of one sample at most."""
+        return self.probability_queries * len(self.failure_probability)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; without those of failure probabilities where none is asked for."""
+        values = asdict(self)
+        if not self.failure_probability:
+            del values["failure_probability"], values["probability_queries"]
+        return values

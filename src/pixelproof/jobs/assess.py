@@ -24,13 +24,14 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, LEAST_BATCH, AssessSpec, planned_queries, resolve
 from pixelproof.jobs.certify import Certification, sample_of
 from pixelproof.jobs.cost import Cost
+from pixelproof.jobs.failure_probability import Estimation
 from pixelproof.jobs.job import Batch, Begun, Job, Known, another_run
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
 from pixelproof.jobs.selection import restore, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.models.query import Asked, Scorer, verifier
-from pixelproof.runs import Certificate, DataCard, Finding, Manifest, Record, RunStore, Selection
+from pixelproof.runs import Certificate, DataCard, FailureProbability, Finding, Manifest, Record, RunStore, Selection
 from pixelproof.runs.table import RecordType
 from pixelproof.search.registry import search_entry
 from pixelproof.units import to_unit
@@ -45,8 +46,8 @@ class AssessJob(Job):
     """
 
     kind = "assess"
-    records = (Record,)
-    stays = frozenset({"data", "certification", "_engine", "_attack_runner"})
+    records = (Record, FailureProbability)
+    stays = frozenset({"data", "certification", "estimation", "_engine", "_attack_runner"})
 
     spec: AssessSpec
     _engine: Engine | None = None
@@ -96,7 +97,7 @@ class AssessJob(Job):
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
-        certification = self.certification
+        certification, _ = self.certification, self.estimation  # each refuses what it cannot do
         findings = (*_smaller(settings.batch_size, most), *_of_one_class(selection, data), *certification.findings())
         planned = certification.planned()
         manifest = self.manifest(checked, selection, findings, **({"certify": planned} if planned else {}))
@@ -123,6 +124,10 @@ class AssessJob(Job):
     def certification(self) -> Certification:
         return Certification(self.settings, self.classifier, self.card.shape, self.device, self.asked)
 
+    @cached_property
+    def estimation(self) -> Estimation:
+        return Estimation(self.settings, self.classifier, self.device, self.asked)
+
     def look(self) -> Preflight:
         """What the preflight finds of the model. Raises ``ModelError`` where it cannot be assessed."""
         settings, samples = self.settings, min(self.spec.samples or DEFAULT_SAMPLES, self.card.images)
@@ -131,26 +136,30 @@ class AssessJob(Job):
             self.data,
             batch_size=settings.batch_size,
             device=self.device,
-            limit=limit_for(planned_queries(settings.searches, settings.attacks, samples)),
+            limit=limit_for(planned_queries(settings.searches, settings.attacks, samples, settings.estimates)),
             asked=self.asked,
         )
 
     # The work.
 
     def total(self, run: RunStore) -> tuple[float, float]:
-        proofs = self.certification.steps(run.manifest.selection.samples)
+        beside = self._beside(run.manifest.selection.samples)
         attacked = len(self._samples) * (len(self.settings.searches) + len(self.settings.attacks))
-        return len(_attacked_in(run)) + len(run.steps().intersection(proofs)), attacked + len(proofs)
+        return len(_attacked_in(run)) + len(run.steps().intersection(beside)), attacked + len(beside)
+
+    def _beside(self, samples: Sequence[int]) -> list[str]:
+        """The steps beside attacks: estimates, then proofs."""
+        return [*self.estimation.steps(samples), *self.certification.steps(samples)]
 
     def left(self, run: RunStore) -> list[str]:
-        """The cohorts of each attack that a record is missing of, then what may be left to prove."""
+        """The cohorts of each attack that a record is missing of, then what may be left to estimate and to prove."""
         if run.manifest.status == "finished":
             return []
         samples, through = run.manifest.selection.samples, run.steps()
         done = {key_of(record) for record in _attacked_in(run)}
         wanted = steps(self.settings, samples)
         attacks = [step for step, keys in wanted.items() if not done.issuperset(keys)]
-        return attacks + [step for step in self.certification.steps(samples) if step not in through]
+        return attacks + [step for step in self._beside(samples) if step not in through]
 
     def cost(self, run: RunStore) -> Cost:
         """The budgets of the searches that are left; what attacks by name and proofs ask is known only afterwards."""
@@ -168,7 +177,9 @@ class AssessJob(Job):
                 budgets.get(level, 0) * len(keys) for level, keys in levels.items() if not done.issuperset(keys)
             )
         besides = [each.method for each in self.settings.attacks if any(step.startswith(each.spec) for step in left)]
-        if any(step not in planned for step in left):
+        samples = run.manifest.selection.samples
+        queries += self.estimation.budget * len(set(left).intersection(self.estimation.steps(samples)))
+        if set(left).intersection(self.certification.steps(samples)):
             besides.append("the proofs")
         return Cost(queries, self.settings.batch_size, besides)
 
@@ -185,7 +196,7 @@ class AssessJob(Job):
         planned = _planned(self.settings, run)
         step_of = {key: step for step, keys in planned.items() if step in chosen for key in keys}
         proofs = defaultdict[int, list[str]](list)
-        for step in chosen.difference(planned):
+        for step in chosen.intersection(self.certification.steps(run.manifest.selection.samples)):
             proofs[sample_of(step)].append(step)
         for record in run.of(Record):
             if not record.by_proof and (step_ := step_of.get(key_of(record))):
@@ -198,10 +209,11 @@ class AssessJob(Job):
         return dict(found)
 
     def work(self, run: Known, steps: MutableSequence[str]) -> Iterator[Batch]:
-        """Let searches run, then attacks by name; then prove what none of them broke."""
+        """Let searches run, then attacks by name, then estimate; then prove what none of them broke."""
         done = _attacked_in(run)
         parts = (each.run(self._samples, done, steps) for each in self._ready())
         yield from map(_batch, chain.from_iterable(parts))
+        yield from self.estimation.run(self._samples, steps)
         yield from self.certification.run(self._samples, steps, run)
 
     def _ready(self) -> tuple[Engine, AttackRunner]:
@@ -214,6 +226,9 @@ class AssessJob(Job):
             self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device, self.asked)
         return self._engine, self._attack_runner
 
+    def end(self, run: RunStore) -> None:
+        run.add_findings(self.estimation.findings(run.failure_probabilities()))
+
     def watch(self, run: RunStore) -> Callable[[Batch], str]:
         records = len(self.settings.searches) + len(self.settings.attacks)
         return _Tally(self._samples, _attacked_in(run), records).note
@@ -225,7 +240,8 @@ class AssessJob(Job):
     def counts(self) -> Mapping[str, int]:
         if self._engine is None or self._attack_runner is None:
             return self.asked
-        queries = self._engine.queries + self._attack_runner.queries + self.certification.queries
+        queries = self._engine.queries + self._attack_runner.queries
+        queries += self.estimation.queries + self.certification.queries
         back = self._attack_runner.gradient_steps
         return {**self.asked, "queries": queries, **({"gradient_steps": back} if back else {})}
 

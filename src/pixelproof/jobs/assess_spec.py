@@ -48,6 +48,8 @@ LEAST_BATCHES = 32
 NAMED_QUERIES = 100
 #: Samples attacked where no number is given, as in the papers.
 DEFAULT_SAMPLES = 100
+#: Queries that one estimate of a failure probability takes at most, where no number is given, and at least.
+PROBABILITY_QUERIES, LEAST_PROBABILITY = 20_000, 1_000
 #: Most pixels for which Sparse-RS changes one at a time, as ours does.
 SPARSE_RS_PIXELS = 13
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class AssessSpec(BaseModel):
     fitness: FitnessChoice = "margin"
     certify: CertifyChoice | None = None  # None: the preset's
     certify_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)
+    failure_probability: bool = False  # estimate what share of each random(…) of the attacks breaks a sample
     shuffle: int | None = Field(default=None, ge=0, lt=2**63)
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
@@ -120,6 +123,11 @@ class AssessSpec(BaseModel):
         if not attacks:
             raise ValueError(f"name at least one attack, such as {', '.join(get_args(AttackName))} or pgd(epsilon=8)")
         return tuple(dict.fromkeys(each if each in get_args(AttackName) else _full_spec(each) for each in attacks))
+
+    @property
+    def random(self) -> tuple[str, ...]:
+        """The distributions, which are no attacks."""
+        return tuple(each for each in self.attacks if each.startswith("random("))
 
     @property
     def levelled(self) -> tuple[AttackName, ...]:
@@ -175,6 +183,25 @@ class AssessSpec(BaseModel):
         if not self.levelled:
             raise ValueError(
                 "--certify: certificates are of attacks with levels: add few-pixel or threshold to --attacks"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _random(self) -> AssessSpec:
+        if self.random and not self.failure_probability:
+            raise ValueError(
+                f"{self.random[0]} is a distribution and no attack: add --failure-probability to estimate what share "
+                "of it breaks an image"
+            )
+        if not self.failure_probability:
+            return self
+        if not self.random:
+            raise ValueError("--failure-probability: say of what, as in --attacks 'random(linf,th=3)'")
+        if self.target != "none":
+            raise ValueError("--failure-probability is of any wrong answer: leave --target out")
+        if self.max_queries is not None and self.max_queries < LEAST_PROBABILITY:
+            raise ValueError(
+                f"--failure-probability takes --max-queries {LEAST_PROBABILITY:,} at least, not {self.max_queries}"
             )
         return self
 
@@ -236,8 +263,10 @@ def resolve(
     searches = tuple(
         _search_settings(spec, attack, threshold, shape) for attack in spec.levelled for threshold in levels
     )
-    attacks = tuple(_attack_settings(each) for each in spec.attacks if each not in get_args(AttackName))
-    queries = planned_queries(searches, attacks, min(spec.samples or DEFAULT_SAMPLES, images))
+    others = [each for each in spec.attacks if each not in get_args(AttackName) and each not in spec.random]
+    attacks = tuple(map(_attack_settings, others))
+    samples, probability = min(spec.samples or DEFAULT_SAMPLES, images), spec.max_queries or PROBABILITY_QUERIES
+    queries = planned_queries(searches, attacks, samples, probability * len(spec.random))
     return Settings(
         searches=searches,
         attacks=attacks,
@@ -253,6 +282,8 @@ def resolve(
         shuffle=spec.shuffle,
         certify=(certify := _certify(spec)),
         certify_seconds=None if certify == "none" else spec.certify_seconds,
+        failure_probability=spec.random,
+        probability_queries=probability if spec.random else 0,
     )
 
 
@@ -264,8 +295,10 @@ def _certify(spec: AssessSpec) -> CertifyChoice:
 
 def _full_spec(attack: str) -> str:
     from pixelproof.attacks.named import parse_attack  # torch is read where an attack by name is asked for
+    from pixelproof.probability.distribution import parse_distribution
 
-    return parse_attack(attack).spec
+    distribution = parse_distribution(attack)
+    return parse_attack(attack).spec if distribution is None else distribution.spec
 
 
 def _attack_settings(spec: str) -> AttackSettings:
@@ -277,9 +310,12 @@ def _attack_settings(spec: str) -> AttackSettings:
     return AttackSettings(attack.name, spec, norm, epsilon, attack.version)
 
 
-def planned_queries(searches: Sequence[SearchSettings], attacks: Sequence[AttackSettings], samples: int) -> int:
-    """Queries that ``searches`` make of so many ``samples`` at most, and ``attacks`` by name about."""
-    return samples * (sum(search.max_queries for search in searches) + NAMED_QUERIES * len(attacks))
+def planned_queries(
+    searches: Sequence[SearchSettings], attacks: Sequence[AttackSettings], samples: int, estimates: int
+) -> int:
+    """Queries that ``searches`` make of so many ``samples`` at most, and ``attacks`` by name about; ``estimates`` are
+    those that failure probabilities take of one at most."""
+    return samples * (sum(search.max_queries for search in searches) + NAMED_QUERIES * len(attacks) + estimates)
 
 
 def _batch_size(shape: tuple[int, int, int], device: str, queries: int, fixed: int) -> int:

@@ -81,6 +81,7 @@ def assess_page(run: RunStore) -> Page:
             _minimal(view),
             _levels(view),
             _attempts(view),
+            _failures(view),
             Section("figures", "Figures", [section.figures(curves)]) if curves else None,
             _duality(view),
             _classes(view, maps),
@@ -112,7 +113,9 @@ def _facts(view: View) -> list[str]:
         view.date or "",
         Markup("run <code>{}</code>").format(view.manifest.identity[:12]),
         f"{attacked} images attacked, {count(chosen.considered)} considered",
-        f"{plural(len(view.attacks) + named, 'attack')}, {plural(len(view.records) + len(view.named), 'record')}",
+        f"{plural(len(view.attacks) + named, 'attack')}, {plural(len(view.records) + len(view.named), 'record')}"
+        if view.records or view.named
+        else plural(len(view.failures), "distribution"),
     ]
 
 
@@ -131,6 +134,10 @@ def _notices(view: View) -> list[Markup]:
 
 def _claims(view: View) -> list[Claim]:
     """The verdict on each attack with levels; of a run without any, what attacks by name came to."""
+    if view.failures and not (view.constraints or view.attempts):
+        from pixelproof.report.failure import failure_claim
+
+        return [failure_claim(row) for row in view.failures]
     if view.constraints:
         return [_claim(view.statuses_of(attack)) for attack in view.constraints]
     if not view.attempts:
@@ -163,7 +170,12 @@ def _tiles(view: View) -> list[Tile]:
         label = f"fooled by {allowance(outcomes.attack, threshold)}"
         tiles.append(_attacked_tile(label, outcomes.rate(threshold)))
     last = view.attempts[-1:]  # the one attack by name, or the worst case over several
-    return [*tiles, *(_attacked_tile(f"fooled by {_who(row)}", row.fooled) for row in last)]
+    tiles += [_attacked_tile(f"fooled by {_who(row)}", row.fooled) for row in last]
+    if view.failures:
+        from pixelproof.report.failure import failure_tile
+
+        tiles += [failure_tile(row) for row in view.failures]
+    return tiles
 
 
 def _who(row: AttemptRow) -> str:
@@ -208,6 +220,14 @@ def _attempts(view: View) -> Section | None:
         return None
     access = tables.ACCESS_NOTES[view.access] if view.manifest.spec.get("defence") and view.named else ""
     return Section("attacks", table.title, [section.prose(access), table.html()])
+
+
+def _failures(view: View) -> Section | None:
+    if not view.failures:
+        return None
+    from pixelproof.report.failure import failure_section
+
+    return failure_section(view)
 
 
 def _drawn(view: View) -> tuple[list[Figure], list[Figure], list[Figure]]:
@@ -264,7 +284,9 @@ def _perturbations(run: RunStore) -> Section | None:
     return Section("perturbations", "Common perturbations", shown)
 
 
-def _gallery(view: View, run: RunStore) -> Section:
+def _gallery(view: View, run: RunStore) -> Section | None:
+    if view.failures and not (view.constraints or view.attempts):
+        return None
     levels = gallery(view, run)
     if not levels:
         nothing = f"No image was fooled{'' if view.finished else ' yet'}, so there is nothing to show."
@@ -319,7 +341,7 @@ def _verify(view: View) -> Section:
 
 def terminal_tables(run: RunStore) -> list[RichTable]:
     """A table for each attack of ``run``, its verdicts below it; then those of minimal thresholds and by name."""
-    wrapped = {"levels": "verdict", "attempts": "attack"}
+    wrapped = {"levels": "verdict", "attempts": "attack", "failures": "distribution"}
     return [terminal_table(table, wrapped.get(table.name, "")) for table in _short_tables(read(run))]
 
 
@@ -328,7 +350,12 @@ def _short_tables(view: View) -> list[Table]:
     found = [_short_levels(view, attack) for attack in view.attacks]
     if view.minimal and view.minimal_thresholds:
         found.append(_short_minimal(view))
-    return [*found, _short_attempts(view)] if view.attempts else found
+    found += [_short_attempts(view)] if view.attempts else []
+    if view.failures:
+        from pixelproof.report.failure import short_failures
+
+        found.append(short_failures(view))
+    return found
 
 
 def _short_levels(view: View, attack: str) -> Table:

@@ -28,7 +28,7 @@ _FEW_OF_A_CLASS = 5  # images below which a class is not named
 
 def summary(view: View) -> list[str]:
     """Sentences on: the smallest change of each attack, what half resist, the levels, classes, the norms, trust."""
-    if not (view.records or view.named):
+    if not (view.records or view.named or view.failures):
         return ["No attack has finished on any image yet, so there is nothing to report so far."]
     sentences = [
         *(_smallest_change(view, outcomes) for outcomes in view.outcomes),
@@ -36,6 +36,7 @@ def summary(view: View) -> list[str]:
         *(_named(row, view.targeted) for row in view.attempts[-1:]),
         *(_levels(view, attack) for attack in view.attacks),
         *([_classes(view), _norms(view)] if view.records else []),
+        *_failures(view),
         _trust(view),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -147,6 +148,15 @@ def _norms(view: View) -> str:
     by_threshold = f"{count(threshold) if threshold else 'none'} by threshold changes only"
     changes = f"Fooled were {by_few} and {by_threshold}"
     return f"{changes} (at threshold {row.threshold}): {lesson}."
+
+
+def _failures(view: View) -> list[str]:
+    """The shares of distributions, and that they are no worst case."""
+    if not view.failures:
+        return []
+    from pixelproof.report.failure import NO_WORST_CASE, failure_sentences  # with Altair
+
+    return [*failure_sentences(view), NO_WORST_CASE]
 
 
 def _trust(view: View) -> str:

@@ -219,6 +219,7 @@ def all_tables(view: View) -> list[Table]:
     """Every table with a row in it."""
     tables = (
         status_table(view),
+        *_failure_tables(view),
         *((minimal_table(view), curve_table(view)) if view.minimal else ()),
         level_table(view),
         attempt_table(view),
@@ -233,6 +234,12 @@ def all_tables(view: View) -> list[Table]:
         image_table(view),
     )
     return [table for table in tables if table.rows]
+
+
+def _failure_tables(view: View) -> list[Table]:
+    from pixelproof.report.failure import failure_table  # with Altair, which most runs need not wait for
+
+    return [failure_table(view)] if view.failures else []
 
 
 def _is_list_of_mappings(value: Any) -> bool:

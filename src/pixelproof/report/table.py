@@ -13,7 +13,18 @@ from markupsafe import Markup, escape
 
 from pixelproof.files import write_whole
 from pixelproof.results.intervals import Interval, Rate
-from pixelproof.wording import NOTHING, attack_name, count, decimal, method_name, minus, percent, search_name, whole
+from pixelproof.wording import (
+    NOTHING,
+    attack_name,
+    count,
+    decimal,
+    method_name,
+    minus,
+    percent,
+    search_name,
+    tiny,
+    whole,
+)
 
 #: ``verdict``: of a claim, a severity; ``status``: of a level; ``points``: a difference of shares.
 Kind = Literal[
@@ -29,6 +40,7 @@ Kind = Literal[
     "share",
     "points",
     "interval",
+    "tiny",
 ]
 Value = str | int | float | Rate | Interval | None
 _LEFT = ("text", "attack", "search", "verdict", "status")
@@ -84,6 +96,8 @@ class Column:
             return str(cell)
         if self.kind == "share":
             return percent(cell)
+        if self.kind == "tiny":
+            return tiny(cell)
         if self.kind == "points":
             return minus(100 * cell, ".1f")
         return decimal(cell) if self.kind == "decimal" else whole(cell)

@@ -7,6 +7,7 @@ from typing import Any
 from pixelproof.results import perturb_view
 from pixelproof.results.audit import view as audit
 from pixelproof.results.clever import clever_result
+from pixelproof.results.failure import plain
 from pixelproof.results.gate.measure import Measure
 from pixelproof.results.gate.read import measures
 from pixelproof.results.intervals import Rate
@@ -37,7 +38,8 @@ def document(run: RunStore) -> dict[str, Any]:
     if manifest.job == "assess":
         view = read(run)
         attacks = [rate_row(each.key, "% broken", each.fooled) for each in view.attempts]
-        return {**what, "levels": list(map(_level, view.statuses)), "rows": attacks}
+        shares = {"failure_probabilities": list(map(plain, view.shares))} if view.shares else {}
+        return {**what, "levels": list(map(_level, view.statuses)), **shares, "rows": attacks}
     return {**what, "rows": list(_ROWS[manifest.job](run)) if manifest.status == "finished" else []}
 
 

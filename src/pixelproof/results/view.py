@@ -5,12 +5,13 @@ from functools import cached_property
 
 from pixelproof.results.attempts import AttemptRow, attempt_rows
 from pixelproof.results.derived_levels import at_levels
+from pixelproof.results.failure import FailureRow, failure_rows
 from pixelproof.results.levels import LevelRow, level_rows
 from pixelproof.results.minimal import MinimalThresholds, minimal_thresholds
 from pixelproof.results.outcomes import Outcomes, by_attack, complete
 from pixelproof.results.per_class import ClassRow, class_rows
 from pixelproof.results.status import LevelStatus, level_statuses
-from pixelproof.runs.record import Certificate, Manifest, Record
+from pixelproof.runs.record import Certificate, FailureProbability, Manifest, Record
 from pixelproof.runs.store import RunStore
 from pixelproof.wording import FEW_PIXEL, THRESHOLD
 
@@ -31,11 +32,17 @@ class View:
     folder: str | None
     named: list[Record] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    shares: list[FailureProbability] = field(default_factory=list)
 
     @cached_property
     def attempts(self) -> list[AttemptRow]:
         """Attacks by name in the order of the settings, then their worst case."""
         return attempt_rows(self.named, self.manifest.selection)
+
+    @cached_property
+    def failures(self) -> list[FailureRow]:
+        """The shares of each distribution that break the samples, in the order of the settings."""
+        return failure_rows(self.shares, len(self.manifest.selection.samples))
 
     @property
     def access(self) -> str:
@@ -126,7 +133,8 @@ class View:
     @cached_property
     def started(self) -> int:
         """Selected samples with at least one record."""
-        return len({r.sample for r in (*self.records, *self.named)})
+        attacked = {r.sample for r in (*self.records, *self.named)}
+        return len(attacked.union(share.sample for share in self.shares))
 
     @cached_property
     def targeted(self) -> bool:
@@ -152,4 +160,4 @@ def read(run: RunStore) -> View:
     folder = None if run.folder is None else run.folder.resolve().name
     records = run.records()
     levelled, named = [r for r in records if r.levelled], [r for r in records if not r.levelled]
-    return View(run.manifest, levelled, folder, named, run.certificates())
+    return View(run.manifest, levelled, folder, named, run.certificates(), run.failure_probabilities())

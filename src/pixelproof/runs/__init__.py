@@ -1,6 +1,25 @@
 """The run: one SQLite file with the manifest, the records and the images."""
 
-from pixelproof.runs.record import Certificate, DataCard, Finding, Manifest, ModelCard, Record, Selection
+from pixelproof.runs.record import (
+    Certificate,
+    DataCard,
+    FailureProbability,
+    Finding,
+    Manifest,
+    ModelCard,
+    Record,
+    Selection,
+)
 from pixelproof.runs.store import RunStore
 
-__all__ = ["Certificate", "DataCard", "Finding", "Manifest", "ModelCard", "Record", "RunStore", "Selection"]
+__all__ = [
+    "Certificate",
+    "DataCard",
+    "FailureProbability",
+    "Finding",
+    "Manifest",
+    "ModelCard",
+    "Record",
+    "RunStore",
+    "Selection",
+]

@@ -147,6 +147,36 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class FailureProbability:
+    """What share of a distribution of perturbations breaks one sample, as importance splitting came to it.
+
+    ``estimate`` and the 95 % interval from ``low`` to ``high`` follow from ``dropped`` and the schedule beside it
+    (``probability/interval.py``). Not ``reached``, no failure was come upon: ``low`` is 0 and there is no estimate.
+    """
+
+    TABLE: ClassVar[str] = "failure_probabilities"
+    KEY: ClassVar[tuple[str, ...]] = ("sample", "distribution")
+
+    sample: int
+    label: int
+    distribution: str  # as it is typed, with every parameter
+    draws: int  # the schedule: first draws, those kept of them, replaced at a time, moves of each, queries at most
+    kept: int
+    replaced: int
+    moves: int
+    budget: int
+    dropped: int  # images below the failures
+    reached: bool
+    estimate: float | None
+    low: float
+    high: float
+    moved: float  # share of copies that moved away from what they are copies of
+    queries: int
+    seconds: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class Finding:
     """Something the preflight or the engine noticed that a reader must know: a stable ``name``, one sentence."""
 

@@ -37,6 +37,7 @@ from pixelproof.runs.record import (
     FORMAT_VERSION,
     Certificate,
     DataCard,
+    FailureProbability,
     Finding,
     Manifest,
     ModelCard,
@@ -281,6 +282,17 @@ class RunStore:
     def certificates(self) -> list[Certificate]:
         """What methods of proof came to, in the order in which it was written."""
         return self.of(Certificate)
+
+    def failure_probabilities(self) -> list[FailureProbability]:
+        """The shares of distributions that break samples, in the order of the settings, then of the samples."""
+        if FailureProbability.TABLE not in self.tables():  # of a run that is older than these
+            return []
+        manifest = self.manifest
+        order = {sample: k for k, sample in enumerate(manifest.selection.samples)}
+        specs = {spec: k for k, spec in enumerate(manifest.settings.get("failure_probability", ()))}
+        return sorted(
+            self.of(FailureProbability), key=lambda p: (specs.get(p.distribution, -1), order.get(p.sample, -1))
+        )
 
     def of(self, kind: type[R]) -> list[R]:
         """The records of ``kind``, in the order in which they were written."""
