@@ -19,6 +19,10 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "An ONNX model, one level, other attacks": (
             "pixelproof assess --model onnx:net.onnx --data npz:test.npz --out run --levels 8 --attacks pgd,square"
         ),
+        "The share of random changes that breaks an image": (
+            'pixelproof assess --model zoo:lenet --data bundled --samples 2 --attacks "random(linf,th=12)" '
+            "--failure-probability --out run"
+        ),
         "What a file says, and the result for a script": "pixelproof assess spec.toml --json > result.json",
         "A gate: exit code 1 where it is not robust enough, 3 where so few samples cannot tell": (
             'pixelproof assess spec.toml --fail-under "robust-accuracy(linf,1) >= 40%"'

@@ -109,13 +109,14 @@ def _facts(view: View) -> list[str]:
     chosen, named = view.manifest.selection, len({r.spec for r in view.named})
     samples = count(len(chosen.samples))
     attacked = samples if view.started == len(chosen.samples) else f"{count(view.started)} of {samples}"
+    what = [f"{plural(len(view.attacks) + named, 'attack')}, {plural(len(view.records) + len(view.named), 'record')}"]
+    alone = bool(view.failures) and not (view.constraints or view.named)
     return [
         view.date or "",
         Markup("run <code>{}</code>").format(view.manifest.identity[:12]),
-        f"{attacked} images attacked, {count(chosen.considered)} considered",
-        f"{plural(len(view.attacks) + named, 'attack')}, {plural(len(view.records) + len(view.named), 'record')}"
-        if view.records or view.named
-        else plural(len(view.failures), "distribution"),
+        f"{attacked} images{'' if alone else ' attacked'}, {count(chosen.considered)} considered",
+        *([] if alone else what),
+        *([plural(len(view.failures), "distribution")] if view.failures else []),
     ]
 
 

@@ -141,7 +141,7 @@ def _figure(row: FailureRow, number: int) -> Figure:
         for rank, each in enumerate(row.shares, 1)
     ]
     y = alt.Y("rank:Q", title="Images, by share", axis=alt.Axis(grid=False, tickMinStep=1, format="d"))
-    axis = alt.Axis(format=".0e", labelOverlap=True)
+    axis = alt.Axis(format=".0e", labelOverlap=True, grid=False, tickCount=6)
     x = alt.X("low:Q", title="Share that breaks", scale=alt.Scale(type="log"), axis=axis)
     colour = alt.Color(
         "kind:N",

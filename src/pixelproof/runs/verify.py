@@ -13,6 +13,7 @@ from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.record import NORM_OF, PROOFS, Certificate, Manifest, Record, by_sample, nearest
 from pixelproof.runs.store import RunStore
+from pixelproof.runs.verify_shares import shares
 
 #: Probabilities N×K in full precision of N uint8 images H×W×C.
 Predict = Callable[[list[UInt8Array]], npt.NDArray[np.float64]]
@@ -57,6 +58,7 @@ def verify(
         if manifest.job == "assess":
             problems += _of_attacks(run, manifest, predict, data)
             problems += _certificates(run, manifest, check)
+            problems += shares(run)
         else:
             problems += _steps(run, manifest)
     except RunError as error:  # an image is gone or damaged: what comes after it cannot be checked
