@@ -30,8 +30,7 @@ from pixelproof.probability.splitting import Splitting
 
 RESULTS = Path("results/failure_probability.json")
 SHARES = (1e-2, 1e-4, 1e-6, 1e-9)
-#: Of 100 intervals of 95 % fewer than 90 hold the truth once in a hundred times.
-_LEAST_COVERED, _MOST_QUERIES = 0.90, 20_000
+_MOST_QUERIES = 20_000
 
 Score = Callable[[Tensor], Tensor]
 
@@ -124,6 +123,7 @@ def split(case: Case, seed: int, schedule: Schedule) -> Splitting:
 def closed_form_rows(repetitions: int) -> list[dict[str, Any]]:
     """Of every case how often the interval held its share, and the most queries of an image."""
     rows, schedule = [], Schedule()
+    least = float(stats.binom.ppf(0.01, repetitions, 0.95)) / repetitions  # exact intervals hold less once in 100 times
     for share in SHARES:
         for case in cases(share):
             found = [split(case, seed, schedule) for seed in range(repetitions)]
@@ -132,9 +132,7 @@ def closed_form_rows(repetitions: int) -> list[dict[str, Any]]:
             covered, queries = float(np.mean(held)), max(each.queries for each in found)
             claim = f"{case.name}, share {case.share:.2e}"
             spread = {"median_of_estimate_to_truth": round(float(np.median(ratios)), 3) if ratios else None}
-            rows.append(
-                _row(f"interval holds the truth: {claim}", covered, "of repetitions", _LEAST_COVERED, 1) | spread
-            )
+            rows.append(_row(f"interval holds the truth: {claim}", covered, "of repetitions", least, 1) | spread)
             rows.append(_row(f"queries of an image at most: {claim}", queries, "queries", _MOST_QUERIES, -1))
             print(rows[-2]["claim"], covered, queries, spread, flush=True)
     return rows
@@ -154,11 +152,10 @@ def network_rows(images: int, draws: int) -> list[dict[str, Any]]:
         if len(agreed) == images:
             break
         case = _of_network(scorer, distribution, data.images[k], int(data.labels[k]))
-        if float(case.score(case.clean[None])[0]) > 0:
+        screened = torch.Generator().manual_seed(2 * 10**6 + k)
+        if float(case.score(case.clean[None])[0]) > 0 or not 2 <= _failures(case, screened) <= 12:  # of 500
             continue
         found = split(case, k, schedule).estimate
-        if found.value is None or not 3e-3 <= found.value <= 3e-2:
-            continue
         generator = torch.Generator().manual_seed(10**6 + k)
         failures = sum(_failures(case, generator) for _ in range(draws // 500))
         low, high = special.betaincinv(
@@ -189,7 +186,7 @@ def _failures(case: Case, generator: torch.Generator) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=100)
+    parser.add_argument("--repetitions", type=int, default=40)
     parser.add_argument("--images", type=int, default=8, help="of zoo:lenet, beside plain Monte Carlo")
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -198,11 +195,11 @@ def main() -> None:
     words = ["--repetitions", str(options.repetitions), "--images", str(options.images), "--draws", str(options.draws)]
     command = shlex.join(["python", "-m", "benchmarks.probability", *words])
     begun = time.perf_counter()
-    rows = network_rows(options.images, options.draws)
-    write("probability/network", rows, command, time.perf_counter() - begun, options.out)
-    begun = time.perf_counter()
     rows = closed_form_rows(options.repetitions)
     write("probability/closed-forms", rows, command, time.perf_counter() - begun, options.out)
+    begun = time.perf_counter()
+    rows = network_rows(options.images, options.draws)
+    write("probability/network", rows, command, time.perf_counter() - begun, options.out)
 
 
 if __name__ == "__main__":

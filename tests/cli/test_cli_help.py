@@ -37,7 +37,10 @@ RUN = (
     *("assess", "perturb", "train"),
 )
 #: Of these the examples that need what is not here, or take minutes.
-NOT = ("net.py", "net.onnx", "elsewhere", "cifar10:", "cifar-c", "study-run", "spec.toml --")
+NOT = (
+    *("net.py", "net.onnx", "elsewhere", "cifar10:", "cifar-c", "study-run", "spec.toml --"),
+    *("pack.zip", "localhost"),
+)
 
 
 def _typed(command: str) -> list[str]:

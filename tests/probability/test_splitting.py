@@ -51,6 +51,17 @@ def test_nothing_that_fails_gives_an_upper_end_alone_and_no_estimate():
     assert found.queries <= SCHEDULE.queries
 
 
+def test_a_share_near_the_floor_ends_at_the_last_drop_also_where_few_are_below():
+    """Splittings of so small a share use up their drops, some of them with failures in sight."""
+    limit = float(stats.norm.isf(1.2e-10))
+    for seed in range(3):
+        splitting = Splitting(2, SCHEDULE, torch.Generator().manual_seed(seed))
+        while not splitting.done:
+            splitting.tell(splitting.ask()[:, 0] - limit)
+        assert splitting.dropped <= SCHEDULE.most
+        assert splitting.estimate.high > 1.2e-10
+
+
 def test_plateaus_are_passed_by_lot():
     """Scores of −1 but for a failing hundredth: no level says where it lies."""
     limit = float(stats.norm.isf(0.01))

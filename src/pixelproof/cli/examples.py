@@ -45,6 +45,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "verify": {
         "Compute all claims again": "pixelproof verify run",
         "With data that have moved": "pixelproof verify run --data folder:elsewhere",
+        "An evidence pack, and who signed it": "pixelproof verify pack.zip --key public.pem",
     },
     "report": {
         "Write the report again": "pixelproof report run",
@@ -53,6 +54,12 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "export": {
         "Records for a spreadsheet": "pixelproof export run --to csv",
         "All images": "pixelproof export run --to png --out images",
+        "To a tracker of experiments": "pixelproof export run --to mlflow --uri http://localhost:5000",
+        "For a model's repository": "pixelproof export run --to hf-eval --dataset uoft-cs/cifar10",
+    },
+    "evidence": {
+        "For an auditor": "pixelproof evidence run --out pack",
+        "Several runs, signed": "pixelproof evidence run perturbed --out signed-pack --sign key.pem",
     },
     "train": {
         "LeNet on CIFAR-10": "pixelproof train lenet --data cifar10:DIR --out weights",

@@ -58,6 +58,9 @@ TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Load models from files that can run code: .py, .pt2, TorchScript.")
 ]
 Run = Annotated[Path, typer.Argument(help="The folder of the run.")]
+Key = Annotated[
+    Path | None, typer.Option(metavar="PUBLIC.pem", help="Of an evidence pack: whose Ed25519 signature is demanded.")
+]
 MovedModel = Annotated[str | None, typer.Option("--model", help="Where the run's model is now, if it has moved.")]
 MovedData = Annotated[str | None, typer.Option("--data", help="Where the run's data is now, if it has moved.")]
 OtherData = Annotated[str | None, typer.Option("--data", help="Other data than the file names.")]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from pixelproof.cli.options import MovedData, MovedModel, Run, TrustCode
-from pixelproof.errors import DataError, VerificationError
+from pixelproof.cli.options import Key, MovedData, MovedModel, Run, TrustCode
+from pixelproof.errors import DataError, InputError, VerificationError
 from pixelproof.wording import plural
 
 if TYPE_CHECKING:
@@ -15,8 +15,19 @@ if TYPE_CHECKING:
     from pixelproof.runs import Certificate
 
 
-def verify(run: Run, model: MovedModel = None, data: MovedData = None, trust_code: TrustCode = False) -> None:
-    """Compute every claim of a run again from its stored images and the model."""
+def verify(
+    run: Run, model: MovedModel = None, data: MovedData = None, trust_code: TrustCode = False, key: Key = None
+) -> None:
+    """Compute every claim of a run again from its stored images and the model; or find what was altered in a pack."""
+    from pixelproof.runs.pack import is_pack
+
+    if is_pack(run):
+        from pixelproof.cli.verify_pack import verify_pack
+
+        verify_pack(run, key)
+        return
+    if key is not None:
+        raise InputError(f"--key is of evidence packs, which {run} is none of.")
     from pixelproof.cli.console import console
     from pixelproof.jobs.job import choose_device
     from pixelproof.jobs.open import open_data, open_model, spec_of

@@ -88,12 +88,12 @@ class Splitting:
 
     def _drop(self) -> None:
         """Drop the lowest, and put copies of others in their place; or end."""
+        if self.dropped >= self.schedule.most:  # whatever is left: so many drops were to be the end
+            self.done = True
+            return
         below = int((self._scores <= 0).sum())
         if below < self.schedule.replaced:
             self.dropped, self.done, self.reached = self.dropped + below, True, True
-            return
-        if self.dropped >= self.schedule.most:
-            self.done = True
             return
         self.dropped += self.schedule.replaced
         order = self._order()

@@ -307,6 +307,15 @@ class RunStore:
         """The tables of records."""
         return [table for (table,) in self._rows("SELECT kind FROM kinds")]
 
+    def digests(self) -> frozenset[str]:
+        """Those of all records, of all kinds; each tells one record with its images."""
+        found = (self._rows(f"SELECT digest FROM {_quoted(table)}") for table in self.tables())
+        return frozenset(digest for rows in found for (digest,) in rows)
+
+    def digest(self, record: RecordType) -> str:
+        """That of ``record``, which is one of this run."""
+        return row_digest(to_row(record), (self._clean_of(record), self.image(record)))
+
     def sizes(self) -> tuple[int, int]:
         """How many records there are, of all kinds, and how many images beside the clean ones."""
         counts = [self._rows(f"SELECT count(*) FROM {_quoted(table)}")[0][0] for table in self.tables()]
