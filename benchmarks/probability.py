@@ -9,7 +9,7 @@ network there is plain Monte Carlo.
 import argparse
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,16 @@ def closed_form_rows(repetitions: int) -> list[dict[str, Any]]:
             rows.append(_row(f"interval holds the truth: {claim}", covered, "of repetitions", least, 1) | spread)
             rows.append(_row(f"queries of an image at most: {claim}", queries, "queries", _MOST_QUERIES, -1))
             print(rows[-2]["claim"], covered, queries, spread, flush=True)
-    return rows
+    return [*rows, pooled(rows, repetitions)]
+
+
+def pooled(rows: Sequence[dict[str, Any]], repetitions: int) -> dict[str, Any]:
+    """How often the intervals of all closed forms together hold the truth."""
+    shares = [row["value"] for row in rows if row["unit"] == "of repetitions"]
+    total = repetitions * len(shares)
+    least = float(stats.binom.ppf(0.01, total, 0.95)) / total
+    claim = f"interval holds the truth: all {total} of {len(shares)} closed forms together"
+    return _row(claim, float(np.mean(shares)), "of repetitions", least, 1)
 
 
 def _row(claim: str, value: float, unit: str, target: float, sign: int) -> dict[str, Any]:
