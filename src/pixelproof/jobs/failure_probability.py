@@ -77,7 +77,8 @@ class Estimation:
         return [Finding("stuck-splitting", "warning", text)] if stuck else []
 
     def run(self, samples: Sequence[Sample], steps: MutableSequence[str]) -> Iterator[Batch]:
-        """Do those of ``steps`` that are estimates, which are taken out of it, as many at a time as fill a batch; what one comes to does not depend on those beside it."""
+        """Do those of ``steps`` that are estimates, which are taken out of it, as many at a time as fill a batch; what
+        one comes to does not depend on those beside it."""
         chosen = set(taken(steps, {step for step in steps if step.startswith(_STEPS)}))
         waiting = [
             (distribution, sample)
