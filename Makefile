@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench proofs study grid perturb thesis torture audit-kit gates cluster-demo docs clean
+.PHONY: demo test test-fast test-long check format readme bench scale proofs study grid perturb thesis torture audit-kit gates cluster-demo docs clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -65,6 +65,9 @@ $(VENV)/.peers: $(VENV)/.ready benchmarks/requirements.txt benchmarks/requiremen
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/requirements-no-deps.txt
 	touch $@
 
+scale: $(VENV)/.ready  ## what large sets cost, a query and in memory: results/scale.json; SECTIONS as for bench
+	$(BIN)/python -m benchmarks.scale $(SECTIONS) $(if $(SMALL),--small)
+
 study: $(VENV)/.ready  ## every network with weights, one report: study-run/report.html, results/study.json
 	$(BIN)/pixelproof study $(STUDY) --out study-run $(if $(filter-out bundled,$(DATA)),--data '$(DATA)')
 	cp study-run/results.json results/study.json
@@ -99,4 +102,4 @@ gates: $(VENV)/.ready  ## whether a gate fails a slightly worse network, and no 
 	$(BIN)/python -m benchmarks.gates
 
 clean:
-	rm -rf $(VENV) demo-run site
+	rm -rf $(VENV) demo-run scale-run site

@@ -1,12 +1,13 @@
 """The engine's promises: constant batches, counted and capped queries, its own verdict, independence, nesting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
 from pixelproof.data import ImageSet
+from pixelproof.engine.lanes import Cohort, Lanes
 from watched import Attack, Watched, labelled_by, small_network
 
 SHAPE = (6, 5, 3)
@@ -177,3 +178,23 @@ def test_a_verification_that_answers_nan_is_no_success(attack: Attack, network: 
     done = attack(Watched(broken), data, searcher=Watched(network), levels=[5], max_queries=300)
     assert not any(record.success for record in done.records)
     assert done.engine.judge.scorer.queries > 0
+
+
+@pytest.mark.slow
+def test_small_lanes_start_many_at_a_time(
+    attack: Attack, network: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lanes end one by one; were each replaced at once, to start them would cost a long run a quarter of its time."""
+    started: list[int] = []
+    start = Lanes.start
+
+    def counted(lanes: Lanes, cohorts: Sequence[Cohort]) -> None:
+        started.append(len(cohorts))
+        start(lanes, cohorts)
+
+    monkeypatch.setattr(Lanes, "start", counted)
+    data = labelled_by(network, SHAPE, 1000)
+    attack(Watched(network), data, attacks=["threshold"], search="square", levels=[1], max_queries=40)
+    begun = [count for count in started if count]
+    assert sum(begun) == 1000
+    assert len(begun) < 50

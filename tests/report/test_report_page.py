@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from markupsafe import Markup
 
 from html_page import Page as Read
@@ -102,6 +103,16 @@ def test_of_long_tables_the_first_rows_are_in_sight_and_all_are_there() -> None:
     assert contents.rows("short") == contents.table("short") == SHORT.html()
     assert contents.folded("long").startswith("<details><summary>A long one: 41 rows</summary>")
     assert contents.table("none") == contents.rows("none") == contents.figures_of("none") == Markup()
+
+
+def test_of_very_long_tables_a_page_holds_rows_of_all_kinds_and_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section, "_MOST", 50)
+    html = section.rows(Table("long", "Long", (Column("n", "integer"),), tuple((k,) for k in range(120))))
+    (data,) = re.findall('<script type="application/json">(.*?)</script>', html)
+    assert json.loads(data)["rows"] == [[str(k)] for k in range(0, 120, 3)]
+    assert "40 of 120 rows, evenly spread over all" in html
+    assert "The first 25 of 120 rows" in html
+    assert "evenly spread" not in section.rows(LONG)
 
 
 def test_data_in_a_page_cannot_end_their_element() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from pixelproof.report import write_tables
 from pixelproof.report.assess_tables import all_tables, level_table, setting_tables
-from pixelproof.report.table import Column, Table, flat
+from pixelproof.report.table import TYPESET, Column, Table, flat, write_forms
 from pixelproof.results.intervals import Interval, Rate
 from pixelproof.results.view import read
 from pixelproof.runs.store import RunStore
@@ -115,3 +115,14 @@ def test_every_row_of_every_table_has_its_cells(make_run: RunMaker, names: list[
         rows = list(csv.reader(io.StringIO(table.csv())))
         assert len({len(row) for row in rows}) == 1
         assert len(set(rows[0])) == len(rows[0])
+
+
+def test_what_is_for_people_has_the_first_rows_of_a_very_long_table(tmp_path: Path) -> None:
+    rows = tuple((k,) for k in range(TYPESET + 1))
+    for path in write_forms([Table("long", "Long", (Column("n", "integer"),), rows)], tmp_path):
+        text = path.read_text()
+        cut = "The first 1,000 of 1,001 rows; long.csv has all" in text
+        assert cut == (path.suffix != ".csv")
+        assert ("1,000" in text.replace("first 1,000", "") or "\n1000\n" in text) == (path.suffix == ".csv")
+    exact = [Table("exact", "Exact", (Column("n", "integer"),), rows[:-1])]
+    assert all("has all" not in path.read_text() for path in write_forms(exact, tmp_path))

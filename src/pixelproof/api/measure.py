@@ -44,7 +44,7 @@ def assess(
     class_names: Sequence[str] | None = None,
     attacks: str | Sequence[str] = ("few-pixel", "threshold"),
     levels: int | Sequence[int] = (1, 3, 5, 10),
-    samples: int | None = None,
+    samples: int | Literal["all"] | None = None,
     preset: Literal["quick", "standard", "paper"] = "quick",
     search: str = "auto",
     max_queries: int | None = None,
@@ -82,7 +82,8 @@ def assess(
     ``pp.as_image_set`` takes, arrays and lists of pictures with their labels, or a dataset or loader that holds both.
     ``range``: the part of them that is considered.
     ``attacks``: ``few-pixel`` (L0), ``threshold`` (L∞), and others by name, as ``pgd(epsilon=8)``. ``levels``: how many
-    pixels, or grey levels, may change. ``samples``: so many correctly classified images are attacked, 100 if there are.
+    pixels, or grey levels, may change. ``samples``: so many correctly classified images are attacked, or ``all``;
+    None: 100 if there are.
     ``preset`` sets the queries for one sample at one level (1,000, 10,000, or the papers'), ``max_queries`` another
     number. ``search``, ``give_up``, ``minimal``, ``independent_levels``, ``target``, ``fitness``, ``certify``,
     ``certify_seconds``, ``failure_probability``, ``defence``, ``access``, ``corruption``, ``shuffle``, ``seed``,

@@ -79,8 +79,13 @@ def assess(
     ] = None,
     range_: Range = None,
     samples: Annotated[
-        int | None,
-        typer.Option(help="Correctly classified samples to attack.", show_default="100, or all there are"),
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="Correctly classified samples to attack, or all of them.",
+            show_default="100, or all there are",
+            autocompletion=one_of("all"),
+        ),
     ] = None,
     attacks: Annotated[
         str,
@@ -213,6 +218,7 @@ def assess(
         AssessSpec,
         locals(),
         range=limits(range_),
+        samples=integer("--samples", samples) if samples not in (None, "all") else samples,
         attacks=split(attacks),
         levels=[integer("--levels", text) for text in parts(levels)],
     )

@@ -121,12 +121,14 @@ def _folder(run: RunStore) -> Path:
 
 def _assessment(run: RunStore) -> Path | None:
     from pixelproof.report import terminal_tables, write_run
+    from pixelproof.results.view import read
 
-    for table in terminal_tables(run):
+    view = read(run)
+    for table in terminal_tables(run, view):
         console.print(table)
     if run.folder is None:
         return None
-    return _point("report", write_run(run, _folder(run)))
+    return _point("report", write_run(run, _folder(run), view))
 
 
 def _perturbations(run: RunStore) -> Path:

@@ -61,6 +61,11 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "For an auditor": "pixelproof evidence run --out pack",
         "Several runs, signed": "pixelproof evidence run perturbed --out signed-pack --sign key.pem",
     },
+    "split": {"Into parts for three machines": "pixelproof split spec.toml --parts 3"},
+    "merge": {
+        "Three parts": "pixelproof merge part-1 part-2 part-3 --out run",
+        "With data that have moved": "pixelproof merge part-1 part-2 --data folder:elsewhere --out run",
+    },
     "train": {
         "LeNet on CIFAR-10": "pixelproof train lenet --data cifar10:DIR --out weights",
         "A few epochs on images made here": (

@@ -34,6 +34,10 @@ from pixelproof.search.registry import Problem, search_entry
 #: little, few enough that a run that is killed loses little.
 BATCHES_IN_FLIGHT, ROWS_IN_FLIGHT = 8, 512
 
+#: Room for candidates, as a share of those in flight at most, that there is to be before small lanes are started: to
+#: start one costs as much as to start many, and without it every round of a long run would start one or two.
+START_SHARE = 0.25
+
 #: Lanes of one level that take turns: a batch is full as long as one has candidates for what the other leaves open.
 TURNS = 2
 
@@ -139,7 +143,9 @@ class Engine:
         rows = sum(level.rows for level in levels)
         asking = batches.asking
         for level in levels:
-            rows += level.fill(capacity - rows, self.settings.batch_size, asking)
+            room = capacity - rows
+            if room >= START_SHARE * capacity or room < level.next_rows:
+                rows += level.fill(room, self.settings.batch_size, asking)
 
     def _round(self, levels: Sequence[LevelQueue], batches: BatchQueue) -> list[Outcome]:
         asking = batches.asking

@@ -137,6 +137,11 @@ class LevelQueue:
         """Candidates that one round of all its lanes asks for, at most."""
         return sum(each.rows for each in self.lanes)
 
+    @property
+    def next_rows(self) -> int:
+        """Candidates that the next cohort asks for in a round, at most; 0 where none waits."""
+        return len(self.waiting[0].samples) * self.lanes[0].search.population if self.waiting else 0
+
     def fill(self, room: int, batch_size: int, asking: Collection[Lanes]) -> int:
         """Start cohorts until there is no ``room`` for more candidates; returns how many candidates they make a round.
 

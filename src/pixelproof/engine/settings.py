@@ -56,7 +56,7 @@ class Settings:
     precision: Precision
     device: str  # the kind of device: results are equal bit for bit on one kind only
     batch_size: int  # rows of a call of the model, whatever goes through it
-    samples: int | None
+    samples: int | Literal["all"] | None
     shuffle: int | None
     certify: CertifyChoice = "none"  # what is proved of samples that no search broke
     certify_seconds: float | None = None  # of one sample at one level; None where nothing is certified

@@ -21,7 +21,7 @@ from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import Key, key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
-from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES, LEAST_BATCH, AssessSpec, planned_queries, resolve
+from pixelproof.jobs.assess_spec import LEAST_BATCH, AssessSpec, most_samples, planned_queries, resolve
 from pixelproof.jobs.certify import Certification, sample_of
 from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.failure_probability import Estimation
@@ -130,7 +130,7 @@ class AssessJob(Job):
 
     def look(self) -> Preflight:
         """What the preflight finds of the model. Raises ``ModelError`` where it cannot be assessed."""
-        settings, samples = self.settings, min(self.spec.samples or DEFAULT_SAMPLES, self.card.images)
+        settings, samples = self.settings, most_samples(self.spec.samples, self.card.images)
         return preflight(
             self.classifier,
             self.data,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -25,6 +25,7 @@ from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES, search_ent
 from pixelproof.wording import meant, shown
 
 PresetName = Literal["quick", "standard", "paper"]
+Samples = int | Literal["all"] | None  # None: ``DEFAULT_SAMPLES``, or as many as there are
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Spec = TypeVar("Spec", bound=BaseModel)
 
@@ -68,7 +69,7 @@ class AssessSpec(BaseModel):
     data: str
     corruption: str | None = None  # what happens to every image before anything else, as fog(3)
     range: tuple[int, int] | None = None
-    samples: int | None = Field(default=None, ge=1)  # None: 100, or as many as there are
+    samples: Samples = None  # of those classified correctly; None: 100, or as many as there are
     attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
     access: Access = "end-to-end"  # how attacks by name meet the defence
     search: SearchChoice = "auto"
@@ -93,7 +94,17 @@ class AssessSpec(BaseModel):
     trust_code: bool = False
 
     @field_validator(
-        "samples", "levels", "minimal", "max_queries", "certify_seconds", "shuffle", "seed", "batch_size", mode="before"
+        "samples", mode="plain", json_schema_input_type=Annotated[int, Field(ge=1)] | Literal["all"] | None
+    )
+    @classmethod
+    def _samples(cls, samples: object) -> object:
+        whole = isinstance(samples, int) and not isinstance(samples, bool)
+        if not (samples is None or samples == "all" or (whole and samples >= 1)):  # type: ignore[operator]
+            raise ValueError(f"it is a whole number from 1 on, or all, not {shown(samples)}")
+        return samples
+
+    @field_validator(
+        "levels", "minimal", "max_queries", "certify_seconds", "shuffle", "seed", "batch_size", mode="before"
     )
     @classmethod
     def _no_truth_value(cls, value: object) -> object:
@@ -265,7 +276,7 @@ def resolve(
     )
     others = [each for each in spec.attacks if each not in get_args(AttackName) and each not in spec.random]
     attacks = tuple(map(_attack_settings, others))
-    samples, probability = min(spec.samples or DEFAULT_SAMPLES, images), spec.max_queries or PROBABILITY_QUERIES
+    samples, probability = most_samples(spec.samples, images), spec.max_queries or PROBABILITY_QUERIES
     queries = planned_queries(searches, attacks, samples, probability * len(spec.random))
     return Settings(
         searches=searches,
@@ -308,6 +319,11 @@ def _attack_settings(spec: str) -> AttackSettings:
     ball = attack.ball
     norm, epsilon = (ball.norm, ball.epsilon) if ball else (None, None)
     return AttackSettings(attack.name, spec, norm, epsilon, attack.version)
+
+
+def most_samples(samples: Samples, images: int) -> int:
+    """How many samples there can be, of so many ``images``, where ``samples`` were asked for."""
+    return images if samples == "all" else min(samples or DEFAULT_SAMPLES, images)
 
 
 def planned_queries(

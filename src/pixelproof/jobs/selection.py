@@ -18,10 +18,12 @@ from pixelproof.seeds import stream
 def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selection, list[Sample]]:
     """The first ``settings.samples`` images of ``data`` that the model gets right, and the selection as it is kept.
 
-    Where ``settings.samples`` is None, up to ``DEFAULT_SAMPLES`` are taken. Images of the target class itself are
-    passed over when the attack is aimed at one class. Raises ``InputError`` when there are too few.
+    Where ``settings.samples`` is None, up to ``DEFAULT_SAMPLES`` are taken, where it is ``all``, all. Images of the
+    target class itself are passed over when the attack is aimed at one class. Raises ``InputError`` when there are too
+    few.
     """
-    wanted = settings.samples or DEFAULT_SAMPLES
+    wanted = len(data) if settings.samples == "all" else settings.samples or DEFAULT_SAMPLES
+    least = settings.samples if isinstance(settings.samples, int) else 1
     order = consideration_order(data.labels, settings.shuffle, settings.target)
     samples: list[Sample] = []
     considered = 0
@@ -33,8 +35,8 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
                 samples += [sample] if usable else []
         if len(samples) == wanted:
             break
-    if len(samples) < (settings.samples or 1):
-        needed = f"{wanted} samples are asked for" if (settings.samples or 1) > 1 else "At least 1 sample is needed"
+    if len(samples) < least:
+        needed = f"{wanted} samples are asked for" if least > 1 else "At least 1 sample is needed"
         raise InputError(
             f"{needed}, but only {len(samples)} of the {len(data)} images are classified correctly "
             "(and are not of the target class); lower --samples or widen --range."

@@ -38,9 +38,12 @@ _FREQUENT = 5  # changes of class listed for each attack
 PERTURBATIONS = "perturbations"
 
 
-def write_run(run: RunStore, folder: Path) -> Path:
-    """Write ``report.html`` and ``tables/`` into ``folder``; returns the page's path."""
-    return write_page(assess_page(run), folder)
+def write_run(run: RunStore, folder: Path, view: View | None = None) -> Path:
+    """Write ``report.html`` and ``tables/`` into ``folder``; returns the page's path.
+
+    ``view`` is what was read of ``run`` already.
+    """
+    return write_page(assess_page(run, view), folder)
 
 
 def write_report(run: RunStore, path: Path) -> Path:
@@ -64,9 +67,9 @@ def figures(run: RunStore) -> list[Figure]:
     return [*statuses, *curves, *maps]
 
 
-def assess_page(run: RunStore) -> Page:
+def assess_page(run: RunStore, view: View | None = None) -> Page:
     """The page of ``run``, finished or not; equal for equal runs. Its figures are no files until asked for."""
-    view = read(run)
+    view = view or read(run)
     manifest, (statuses, curves, maps) = view.manifest, _drawn(view)
     first = (curves or statuses)[:1]
     statuses, curves = ([each for each in some if each not in first] for some in (statuses, curves))
@@ -340,10 +343,10 @@ def _verify(view: View) -> Section:
 # In short, for a terminal and a notebook.
 
 
-def terminal_tables(run: RunStore) -> list[RichTable]:
+def terminal_tables(run: RunStore, view: View | None = None) -> list[RichTable]:
     """A table for each attack of ``run``, its verdicts below it; then those of minimal thresholds and by name."""
     wrapped = {"levels": "verdict", "attempts": "attack", "failures": "distribution"}
-    return [terminal_table(table, wrapped.get(table.name, "")) for table in _short_tables(read(run))]
+    return [terminal_table(table, wrapped.get(table.name, "")) for table in _short_tables(view or read(run))]
 
 
 def _short_tables(view: View) -> list[Table]:

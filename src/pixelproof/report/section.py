@@ -18,6 +18,7 @@ from pixelproof.wording import plural
 
 _SHORT = 40  # rows of a table that is shown whole
 _FIRST = 25  # rows of a longer one that are in sight at once
+_MOST = 10_000  # rows that a page has to sort and filter, some 100 characters each
 _BREAK = "\u00a0%"
 
 
@@ -114,16 +115,20 @@ def words(macro: str, *values: Any) -> Markup:
 
 
 def rows(table: Table) -> Markup:
-    """``table`` whole where it is short; else its first rows, and all of them where a script can show them."""
+    """``table`` whole where it is short; else its first rows, and all of them where a script can show them.
+
+    Of a very long one a page holds every second row, or every third and so on, so that they are of all kinds alike.
+    """
     table = table.without_empty()
     if len(table.rows) <= _SHORT:
         return table.html()
     columns = [
         {"name": column.full_name, "key": column.fields[0], "number": not column.left} for column in table.columns
     ]
-    data = in_page(json.dumps({"columns": columns, "rows": table.texts()}, ensure_ascii=False, separators=(",", ":")))
+    held = replace(table, rows=table.rows[:: -(-len(table.rows) // _MOST)], anchors=())
+    data = in_page(json.dumps({"columns": columns, "rows": held.texts()}, ensure_ascii=False, separators=(",", ":")))
     first = replace(table, rows=table.rows[:_FIRST], notes=(), anchors=()).html()
-    return part("rows", table, first, Markup(data), _FIRST)
+    return part("rows", table, first, Markup(data), _FIRST, len(held.rows))
 
 
 def prose(*sentences: str) -> Markup:

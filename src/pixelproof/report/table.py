@@ -43,6 +43,8 @@ Kind = Literal[
     "tiny",
 ]
 Value = str | int | float | Rate | Interval | None
+#: Rows of a table in Markdown and LaTeX, at most: of more, nobody reads them there.
+TYPESET = 1_000
 _LEFT = ("text", "attack", "search", "verdict", "status")
 _NAMES = {"attack": attack_name, "search": search_name}
 
@@ -150,6 +152,13 @@ class Table:
         for row in self.rows:
             writer.writerow([value for column, cell in self._cells(row) for value in column.values(cell)])
         return out.getvalue()
+
+    def first(self, most: int) -> "Table":
+        """Its first ``most`` rows, and a note on where the others are; itself where there are no others."""
+        if len(self.rows) <= most:
+            return self
+        note = f"The first {count(most)} of {count(len(self.rows))} rows; {self.name}.csv has all."
+        return replace(self, rows=self.rows[:most], notes=(*self.notes, note), anchors=self.anchors[:most])
 
     def markdown(self) -> str:
         """A GitHub table under its title in bold, notes below."""
@@ -274,10 +283,14 @@ def _coloured(column: Column, text: str) -> str:
 
 
 def write_forms(tables: Iterable[Table], folder: Path) -> list[Path]:
-    """Each of ``tables`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written."""
+    """Each of ``tables`` as NAME.csv, NAME.md and NAME.tex in ``folder``; returns the paths written.
+
+    All rows are in the first; the others, which are for people, have at most ``TYPESET``.
+    """
     paths = []
     for table in tables:
-        for suffix, text in (("csv", table.csv()), ("md", table.markdown()), ("tex", table.latex())):
+        short = table.first(TYPESET)
+        for suffix, text in (("csv", table.csv()), ("md", short.markdown()), ("tex", short.latex())):
             paths.append(write_whole(folder / f"{table.name}.{suffix}", text))
     return paths
 

@@ -5,9 +5,10 @@ certificate says that there is none. *Open*: neither. A level is what few-pixel 
 most th allow; images count by their own distances, so one that changes three pixels breaks every level from th = 3 on.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from pixelproof.runs.record import LEVELLED, Certificate, Constraint, Manifest, 
 Answer = Literal["broken", "proved", "open"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageStatus:
     """One image at one level, and what its answer rests on."""
 
@@ -66,7 +67,11 @@ class LevelStatus:
     targeted: bool = False  # broken then means: the answer became the class aimed at
 
     def count(self, answer: Answer) -> int:
-        return sum(image.answer == answer for image in self.images)
+        return self._answers[answer]
+
+    @cached_property
+    def _answers(self) -> Counter[Answer]:
+        return Counter(image.answer for image in self.images)
 
     @property
     def total(self) -> int:
@@ -85,22 +90,22 @@ class LevelStatus:
     def open(self) -> int:
         return self.count("open")
 
-    @property
+    @cached_property
     def pending(self) -> int:
         """Open images that a search has not been through with."""
         return sum(image.pending for image in self.images)
 
-    @property
+    @cached_property
     def gave_up(self) -> int:
         """Open images on which a search gave up."""
         return sum(image.gave_up for image in self.images)
 
-    @property
+    @cached_property
     def methods(self) -> list[str]:
         """How the proved images were proved."""
         return sorted({i.certificate.method for i in self.images if i.answer == "proved" and i.certificate})
 
-    @property
+    @cached_property
     def classes(self) -> int:
         """True classes of the images."""
         return len({image.label for image in self.images})

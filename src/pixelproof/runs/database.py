@@ -11,6 +11,8 @@ from pixelproof.errors import RunError
 
 FILE = "run.sqlite"
 LOCK = ".run.lock"
+#: What a writer keeps of its file in memory, at most: an index of 100,000 samples is read again and again.
+CACHE_KIB = 32 << 10
 
 
 def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
@@ -33,6 +35,7 @@ def connect_to_write(path: Path | str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = TRUNCATE")  # which also takes in the log that earlier versions left
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except sqlite3.Error:
         connection.close()
         raise

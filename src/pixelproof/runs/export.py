@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_NAMES = [f.name for f in fields(Record)]
+_VALUES = attrgetter(*_NAMES)
+
+
 def to_csv(run: RunStore, path: Path) -> Path:
     """All records of ``run`` as CSV, one line a record, empty where there is no value."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Record)])
-        writer.writeheader()
-        writer.writerows(asdict(record) for record in run.records())
+        writer = csv.writer(file)
+        writer.writerow(_NAMES)
+        writer.writerows(map(_VALUES, run.each_record()))
     return path
 
 
@@ -63,7 +69,7 @@ def to_frame(run: RunStore) -> pd.DataFrame:
         import pandas as pd
     except ImportError as error:
         raise InputError("A DataFrame needs pandas; install it with: pip install 'pixelproof[export]'.") from error
-    return pd.DataFrame([asdict(record) for record in run.records()], columns=[f.name for f in fields(Record)])
+    return pd.DataFrame.from_records(list(map(_VALUES, run.each_record())), columns=_NAMES)
 
 
 def to_png(run: RunStore, folder: Path) -> int:
@@ -72,14 +78,21 @@ def to_png(run: RunStore, folder: Path) -> int:
     Those of attacks by name carry their spec instead of a threshold.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    images = {f"{sample:05d}-clean": run.clean(sample) for sample in run.manifest.selection.samples}
-    for record in run.records():
-        image = run.image(record)
-        if image is not None and record.success:
-            images[f"{record.sample:05d}-{_slug(record)}"] = image
-    for name, image in images.items():
+    written: set[str] = set()
+    for name, image in _images(run):
         _picture(image).save(folder / f"{name}.png")
-    return len(images)
+        written.add(name)
+    return len(written)
+
+
+def _images(run: RunStore) -> Iterator[tuple[str, UInt8Array]]:
+    """Clean and adversarial images, one after the other, by the names of their files."""
+    for sample in run.manifest.selection.samples:
+        yield f"{sample:05d}-clean", run.clean(sample)
+    for record in run.each_record():
+        image = run.image(record) if record.success else None
+        if image is not None:
+            yield f"{record.sample:05d}-{_slug(record)}", image
 
 
 def _slug(record: Record) -> str:

@@ -20,7 +20,7 @@ NORM_OF: Mapping[str, str] = {"few-pixel": "l0", "threshold": "linf", "linf": "l
 PROOFS = ("sweep", "bounds", "masks")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a report holds hundreds of thousands
 class Record:
     """The outcome of one attack on one sample, at one threshold where it has levels.
 

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +36,7 @@ from pixelproof.runs.database import (
 from pixelproof.runs.progress import Progress
 from pixelproof.runs.record import (
     FORMAT_VERSION,
+    LEVELLED,
     Certificate,
     DataCard,
     FailureProbability,
@@ -61,6 +63,8 @@ class RunStore:
 
     def __init__(self, connection: sqlite3.Connection, folder: Path | None, lock: FileLock | None = None) -> None:
         self._db, self.folder, self._lock = connection, folder, lock
+        self._shape: tuple[int, ...] | None = None  # of the images, once one was asked for
+        self._ordered = False  # whether the database knows the order of records
         self._place = inode(folder / FILE) if folder is not None and (folder / FILE).exists() else None
 
     # Life.
@@ -204,11 +208,7 @@ class RunStore:
     def _add(self, record: RecordType, image: UInt8Array | None) -> None:
         kind, row = type(record), to_row(record)
         clean = self._clean_of(record)
-        names = ", ".join(map(_quoted, (*columns(kind), "digest")))
-        cursor = self._db.execute(
-            f"INSERT INTO {kind.TABLE} ({names}) VALUES ({', '.join('?' * (len(row) + 1))})",
-            [*row, row_digest(row, (clean, image))],
-        )
+        cursor = self._db.execute(_insertion(kind), [*row, row_digest(row, (clean, image))])
         if image is not None:
             assert clean is not None  # an image is kept as its difference to the clean one
             difference = image - clean  # wraps modulo 256, so it is exact
@@ -265,19 +265,35 @@ class RunStore:
             raise RunError(f"The manifest of {self._where} is damaged ({error!r}).") from error
 
     def records(self) -> list[Record]:
+        """The outcomes of attacks, in the order of ``each_record``."""
+        return list(self.each_record())
+
+    def each_record(self) -> Iterator[Record]:
         """The outcomes of attacks in a fixed order: attack, method, threshold, then the order of the samples.
 
-        Attacks by name come last, in the order of the settings.
+        Attacks by name come last, in the order of the settings. One after the other, however many there are.
         """
+        if not self._ordered:
+            self._define_order()
+        attack = f'CASE WHEN "constraint" IN {LEVELLED} THEN "constraint" ELSE method END'
+        rows = self._each(
+            f'SELECT {_names(Record)} FROM {Record.TABLE} ORDER BY rank("constraint", method, parameters), {attack}, '
+            "method, parameters, ifnull(threshold, 0), place(sample), sample, id"
+        )
+        return (from_row(Record, row) for row in rows)
+
+    def _define_order(self) -> None:
+        """Teach the database, once, what orders records: the place of a sample, and that of an attack by name."""
         manifest = self.manifest
         order = {sample: k for k, sample in enumerate(manifest.selection.samples)}
         named = {each["spec"]: k for k, each in enumerate(manifest.settings.get("attacks", ()), 1)}
 
-        def place(r: Record) -> tuple[int, str, str, float, int, int]:
-            first = 0 if r.levelled else named.get(r.spec, len(named) + 1)
-            return first, r.attack, r.spec, r.threshold or 0, order.get(r.sample, -1), r.sample
+        def rank(constraint: str | None, method: str, parameters: str) -> int:
+            return 0 if constraint in LEVELLED else named.get(f"{method}({parameters})", len(named) + 1)
 
-        return sorted(self.of(Record), key=place)
+        self._db.create_function("rank", 3, rank, deterministic=True)
+        self._db.create_function("place", 1, lambda sample: order.get(sample, -1), deterministic=True)
+        self._ordered = True
 
     def certificates(self) -> list[Certificate]:
         """What methods of proof came to, in the order in which it was written."""
@@ -296,8 +312,7 @@ class RunStore:
 
     def of(self, kind: type[R]) -> list[R]:
         """The records of ``kind``, in the order in which they were written."""
-        names = ", ".join(map(_quoted, columns(kind)))
-        return [from_row(kind, row) for row in self._rows(f"SELECT {names} FROM {kind.TABLE} ORDER BY id")]
+        return [from_row(kind, row) for row in self._each(f"SELECT {_names(kind)} FROM {kind.TABLE} ORDER BY id")]
 
     def steps(self) -> frozenset[str]:
         """The steps that are through."""
@@ -384,10 +399,11 @@ class RunStore:
         return clean + self._unpack(blob, getattr(record, "sample", None))
 
     def _unpack(self, blob: bytes, sample: int | None) -> UInt8Array:
-        rows = self._rows("SELECT value FROM manifest WHERE key = 'data'")
         try:
-            shape = json.loads(rows[0][0])["shape"]
-            return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(shape)
+            if self._shape is None:
+                ((data,),) = self._rows("SELECT value FROM manifest WHERE key = 'data'")
+                self._shape = tuple(json.loads(data)["shape"])
+            return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(self._shape)
         except (IndexError, KeyError, TypeError, ValueError, zlib.error) as error:
             raise RunError(f"An image of sample {sample} in {self._where} is damaged ({error}).") from error
 
@@ -401,7 +417,17 @@ class RunStore:
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise RunError(f"{self._where} is not a pixelproof run, or it is damaged ({error}).") from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: sqlite3.Error) -> RunError:
+        return RunError(f"{self._where} is not a pixelproof run, or it is damaged ({error}).")
+
+    def _each(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """As ``_rows``, one after the other, however many there are."""
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -445,6 +471,17 @@ class RunStore:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _names(kind: type[RecordType]) -> str:
+    return ", ".join(map(_quoted, columns(kind)))
+
+
+@cache
+def _insertion(kind: type[RecordType]) -> str:
+    """The statement that adds a record of ``kind`` with its digest."""
+    values = ", ".join("?" * (len(columns(kind)) + 1))
+    return f'INSERT INTO {kind.TABLE} ({_names(kind)}, "digest") VALUES ({values})'
 
 
 def _place(names: Sequence[str], row: Sequence[Any]) -> str:

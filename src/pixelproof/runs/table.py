@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
+from sys import intern
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -59,15 +60,17 @@ def to_row(record: RecordType) -> list[Any]:
 
 def from_row(kind: type[R], row: Sequence[Any]) -> R:
     """The record in ``row``. Raises ``RunError`` where a value is not of its field's type."""
-    values = {}
-    for name, value in zip(columns(kind), row, strict=True):
+    values = []
+    for (name, as_they_are), value in zip(_plain(kind), row, strict=True):
+        if type(value) in as_they_are:
+            values.append(intern(value) if type(value) is str else value)
+            continue
         try:
-            values[name] = _read(value, _types(kind)[name])
-            if get_origin(_hints(kind)[name]) is tuple:
-                values[name] = _frozen(values[name])
+            read = _read(value, _types(kind)[name])
+            values.append(_frozen(read) if get_origin(_hints(kind)[name]) is tuple else read)
         except (TypeError, ValueError) as error:
             raise RunError(f"A record of the run is damaged: its {name} is {value!r}.") from error
-    return kind(**values)
+    return kind(*values)
 
 
 def row_digest(row: Sequence[Any], images: Sequence[npt.NDArray[Any] | None]) -> str:
@@ -87,6 +90,19 @@ def sealed(values: Mapping[str, Any]) -> str:
 def _types(kind: type[RecordType]) -> dict[str, tuple[type, ...] | None]:
     """The types that the value of each field may have; None where it is kept as JSON."""
     return {name: _scalars(_hints(kind)[name]) for name in columns(kind)}
+
+
+@cache
+def _plain(kind: type[RecordType]) -> list[tuple[str, frozenset[type]]]:
+    """The fields in their order, and which types of values they keep as they are: most of hundreds of thousands of
+    rows are read without a further look."""
+    found = []
+    for name, allowed in _types(kind).items():
+        types = set(allowed or ())
+        types -= {bool, int} if bool in types else set()  # a truth value is kept as 0 or 1
+        types -= {str} if float in types else set()  # as what is not finite is text
+        found.append((name, frozenset(types)))
+    return found
 
 
 @cache
