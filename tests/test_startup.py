@@ -54,7 +54,7 @@ def test_help_and_typing_errors_wait_for_a_terminal_alone(words: list[str]) -> N
     found = imported(_COMMAND.format(words=words))
     assert found & set(HEAVY) <= TERMINAL
     assert found - set(HEAVY) <= {
-        f"pixelproof.{each}" for each in ("cli", "errors", "interrupts", "plugins", "version", "wording")
+        f"pixelproof.{each}" for each in ("cli", "errors", "interrupts", "memory", "plugins", "version", "wording")
     }
 
 
