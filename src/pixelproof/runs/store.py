@@ -162,7 +162,12 @@ class RunStore:
     def to_bytes(self) -> bytes:
         """The whole run as the content of its file."""
         with tempfile.TemporaryDirectory(prefix="pixelproof-") as folder:
-            self._db.execute("VACUUM INTO ?", (str(Path(folder, FILE)),))
+            ((only,),) = self._db.execute("PRAGMA query_only").fetchall()
+            self._db.execute("PRAGMA query_only = 0")  # the copy is written, and nothing else
+            try:
+                self._db.execute("VACUUM INTO ?", (str(Path(folder, FILE)),))
+            finally:
+                self._db.execute(f"PRAGMA query_only = {only}")
             return Path(folder, FILE).read_bytes()
 
     def copy_to(self, folder: Path) -> None:
