@@ -57,8 +57,9 @@ def slightly_worse(module: nn.Module, noise: float, seed: int) -> nn.Module:
 
 def measured(model: object, part: int, setting: Setting, seed: int) -> list[Measure]:
     """What a run over one part of the bundled images says; all that are right are attacked."""
-    data = pp.load_data("bundled").take(range(part * setting.images, (part + 1) * setting.images))
-    result = pp.assess(model, data, levels=1, max_queries=setting.queries, seed=seed, batch_size=64)
+    own = range(part * setting.images, (part + 1) * setting.images)
+    data, options = pp.load_data("bundled"), {"max_queries": setting.queries, "seed": seed}
+    result = pp.assess(model, data, levels=1, range=own, batch_size=64, **options)
     return measures(result.run)
 
 

@@ -22,8 +22,8 @@ _HEAD = f"""#:schema ./{SCHEMA}
 # What pixelproof assess measures. Run it with: pixelproof assess {{name}}
 # Options on the command line win over what stands here. What stands behind # is a default or an example.
 """
-#: Options that no file holds: who runs the command gives trust, and says what is shown.
-_NOT = ("help", "trust_code", "quiet", "json", "open")
+#: Options that no file holds: who runs the command gives trust, and says what is shown and where the work is done.
+_NOT = ("help", "trust_code", "quiet", "json", "open", "workers", "backend", "address")
 #: What a file begins with, and examples of what is nothing by default.
 _VALUES: dict[str, Any] = {"model": "zoo:lenet", "data": "bundled", "out": "run"}
 _EXAMPLES: dict[str, Any] = {
