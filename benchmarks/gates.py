@@ -58,8 +58,8 @@ def slightly_worse(module: nn.Module, noise: float, seed: int) -> nn.Module:
 def measured(model: object, part: int, setting: Setting, seed: int) -> list[Measure]:
     """What a run over one part of the bundled images says; all that are right are attacked."""
     own = range(part * setting.images, (part + 1) * setting.images)
-    data, options = pp.load_data("bundled"), {"max_queries": setting.queries, "seed": seed}
-    result = pp.assess(model, data, levels=1, range=own, batch_size=64, **options)
+    data, queries = pp.load_data("bundled"), setting.queries
+    result = pp.assess(model, data, levels=1, max_queries=queries, range=own, seed=seed, batch_size=64)
     return measures(result.run)
 
 
@@ -175,8 +175,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gates", description=__doc__)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS_OF))
-    parser.add_argument("--images", type=int, default=100, help="of each pair, up to 100")
-    parser.add_argument("--queries", type=int, default=40)
+    parser.add_argument("--images", type=int, default=60, help="of each pair, up to 100")
+    parser.add_argument("--queries", type=int, default=20)
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.parts) - set(PARTS_OF):

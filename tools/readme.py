@@ -497,7 +497,7 @@ def gates() -> str:
     rows = board_of("gates")["rows"]
     if not rows:
         return ""
-    lines = ["`make gates`, at α = 0.05, 100 images a pair:", "", "| | found | expected |", "|---|---:|---:|"]
+    lines = ["`make gates`, at α = 0.05, 60 images a pair:", "", "| | found | expected |", "|---|---:|---:|"]
     for row in rows:
         about = f"{row['claim']} (a drop of {row['drop']} points on average)" if "drop" in row else row["claim"]
         found = (
