@@ -83,9 +83,9 @@ OPTIONS: Mapping[str, Mistake] = {
     "an unknown attack": (_assess(attacks="fgms"), ("attacks: there is no attack 'fgms' (is fgsm meant?)",)),
     "no epsilon": (_assess(attacks="pgd(epsilon=0)"), ("attacks: an epsilon above 0 was expected, not 0",)),
     "an unknown parameter": (_assess(attacks="pgd(eps=3)"), ("'pgd(eps=3)' has 'eps=3'; expected each of norm,",)),
-    "no sample": (_assess(samples=0), ("samples: ", "greater than or equal to 1", "given: 0")),
-    "half a sample": (_assess(samples=2.5), ("samples: ", "fractional part", "given: 2.5")),
-    "samples = True": (_assess(samples=True), ("samples: a number was expected, not True or False",)),
+    "no sample": (_assess(samples=0), ("samples: a whole number from 1 on", "given: 0")),
+    "half a sample": (_assess(samples=2.5), ("samples: a whole number from 1 on", "given: 2.5")),
+    "samples = True": (_assess(samples=True), ("samples: a whole number from 1 on", "given: True")),
     "more samples than images": (_assess(samples=1000), ("1000 samples are asked for", "of the 120 images")),
     "an unknown preset": (
         _assess(preset="quik"),

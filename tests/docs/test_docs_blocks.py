@@ -13,6 +13,7 @@ import pytest
 from doc_pages import PAGES, ROOT, RUN, blocks, script
 
 EVERY = [block for page in PAGES for block in blocks(page)]
+FILES = [each.read_text("utf-8") for each in (ROOT / "examples" / "ci").iterdir()]
 RUNNING = [page for page in PAGES if any(not block.norun and block.language in RUN for block in blocks(page))]
 
 
@@ -43,6 +44,8 @@ def test_every_block_is_run_or_says_why_not() -> None:
         if block.norun:
             assert block.title, f"{block} is not run and gives no reason"
         elif block.language not in (*RUN, "toml"):
+            if block.text in FILES:
+                continue  # what another test runs, step by step
             assert block.language in ("", "text"), f"{block}: who runs {block.language}?"
             begun = {line.split(" ")[0] for line in block.text.splitlines()}
             assert not begun & {"pixelproof", "python", "pip", "make", "nox", "$"}, f"{block} has commands: name it sh"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from pixelproof.cli.options import (
     SpecFile,
     TrustCode,
     Workers,
+    count_or_all,
     integer,
     limits,
     parse_options,
@@ -79,8 +80,9 @@ def assess(
     ] = None,
     range_: Range = None,
     samples: Annotated[
-        str | None,
+        Any,
         typer.Option(
+            parser=count_or_all,
             metavar="N|all",
             help="Correctly classified samples to attack, or all of them.",
             show_default="100, or all there are",
@@ -218,7 +220,6 @@ def assess(
         AssessSpec,
         locals(),
         range=limits(range_),
-        samples=integer("--samples", samples) if samples not in (None, "all") else samples,
         attacks=split(attacks),
         levels=[integer("--levels", text) for text in parts(levels)],
     )

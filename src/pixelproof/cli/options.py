@@ -171,6 +171,13 @@ def integer(option: str, text: str) -> int:
         raise InputError(f"{option}: a whole number was expected, not {shown(text)}.") from error
 
 
+def count_or_all(text: str) -> int | str:
+    """A number from 1 on, or "all". Raises ``typer.BadParameter`` for anything else."""
+    if text != "all" and not (text.isdecimal() and int(text)):
+        raise typer.BadParameter("a whole number from 1 on, or all, was expected")
+    return text if text == "all" else int(text)
+
+
 def number(option: str, text: str) -> float:
     """Raises ``InputError`` when ``text`` of ``option`` is no number."""
     try:

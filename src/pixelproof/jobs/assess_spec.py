@@ -100,7 +100,7 @@ class AssessSpec(BaseModel):
     def _samples(cls, samples: object) -> object:
         whole = isinstance(samples, int) and not isinstance(samples, bool)
         if not (samples is None or samples == "all" or (whole and samples >= 1)):  # type: ignore[operator]
-            raise ValueError(f"it is a whole number from 1 on, or all, not {shown(samples)}")
+            raise ValueError("a whole number from 1 on, or all, was expected")
         return samples
 
     @field_validator(
