@@ -90,7 +90,7 @@ class Spent:
 
 def measured(options: dict[str, Any], backend: Backend, wait: bool = False) -> tuple[Spent, list[Record]]:
     """The work of the assessment of ``options``, without what goes before it; it may ``wait`` for a line first."""
-    job = open_job(make_spec(**{**options, "levels": tuple(options["levels"])}))
+    job = open_job(make_spec(**options))
     run = begin(job, None)
     steps = len(job.left(run))
     if wait:
@@ -125,9 +125,9 @@ def crews(size: int) -> Iterator[dict[str, Crew]]:
             crew.close()
 
 
-def independent(samples: int) -> float:
+def independent(job: dict[str, Any]) -> float:
     """Queries a second of two processes that know nothing of each other, begun together."""
-    halves = [{**JOB, "range": (start, start + 500), "samples": samples // 2} for start in (0, 500)]
+    halves = [{**job, "range": (start, start + 500), "samples": job["samples"] // 2} for start in (0, 500)]
     command = [sys.executable, "-c", _HALF]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     processes: list[Any] = [subprocess.Popen([*command, json.dumps(half)], **pipes) for half in halves]
@@ -156,7 +156,7 @@ def rows(small: bool = False) -> list[Row]:
         for _ in range(rounds):
             one, records = measured(job, here)
             alone.append(one)
-            apart.append(independent(samples) if not small else 2 * one.speed)
+            apart.append(independent(job))
             for name, crew in pair.items():
                 took, theirs = measured(job, backend_of(crew))
                 spent[name].append(took)
