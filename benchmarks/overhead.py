@@ -21,13 +21,13 @@ from torch import Tensor
 
 from benchmarks.judged import at_most
 from benchmarks.options import Row
-from pixelproof.cli.app import keep_freed_memory
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.data.lazy import LazyImages
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.runner import begin, carry_out
+from pixelproof.memory import keep_freed_memory
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.runs.progress import Progress
 from pixelproof.units import to_unit

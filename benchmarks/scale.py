@@ -14,7 +14,7 @@ import torch
 
 from benchmarks import board, large, overhead, workers
 from benchmarks.options import Options, Row
-from pixelproof.cli.app import keep_freed_memory
+from pixelproof.memory import keep_freed_memory
 
 RESULTS = Options.out.with_name("scale.json")
 
