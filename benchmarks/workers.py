@@ -43,7 +43,7 @@ JOB: dict[str, Any] = {
     "model": "zoo:resnet20",
     "data": "bundled",
     "levels": (1, 3),
-    "max_queries": 200,
+    "max_queries": 100,
     "device": "cpu",
 }
 #: A job of many steps that are next to nothing: one sample, two queries.
