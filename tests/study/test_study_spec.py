@@ -74,7 +74,7 @@ def test_the_study_in_the_repository_is_one() -> None:
             "sample: there is no such key; did you mean samples?",
         ),
         (f"{START}samples = 0\n{NET}", "samples: a whole number from 1 on, or all, was expected (given: 0)."),
-        (f'{START}samples = "x"\n{NET}', "samples: a whole number from 1 on, or all, was expected"),
+        (f'{START}samples = "x"\n{NET}', "samples: input should be a valid integer, "),
         (f"{START}levels = [0]\n{NET}", "levels: every level th must lie in 1..255, not [0] (given: (0,))."),
         (f"{START}minimal = 300\n{NET}", "minimal: input should be less than or equal to 255 (given: 300)."),
         (f'{START}preset = "paper"\n{NET}', "preset: input should be 'quick' or 'standard' (given: 'paper')."),
