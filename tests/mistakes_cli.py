@@ -111,7 +111,10 @@ SPECS: Mapping[str, Mistake] = {
         ("search.toml: search: ", "no search 'squar' (is square"),
     ),
     "5,000 digits": (_spec("digits.toml"), ("digits.toml cannot be read as TOML: exceeds the limit",)),
-    "5,000 digits to the base 16": (_spec("digits-16.toml"), ("range: ", "not 0:a number of thousands of digits")),
+    "5,000 digits to the base 16": (
+        _spec("digits-16.toml"),
+        ("digits-16.toml cannot be read as TOML: a whole number has more than",),
+    ),
     "5,000 brackets": (_spec("deep.toml"), ("deep.toml cannot be read as TOML: its values are nested too deeply",)),
     "a spec without data": (_spec("mine.toml"), ("Missing option '--data'; see",)),
     "a study with a key misspelt": (
@@ -131,8 +134,12 @@ PLACES: Mapping[str, Mistake] = {
     "a state dict": (_assess("--model", "nowhere.pth"), ("'nowhere.pth' is no program that runs by itself",)),
     "a network that is none of the zoo": (_assess("--model", "zoo:alexnet"), ("'alexnet'", "lenet, nin, ")),
     "no network": (_assess("--model", "zoo:"), ("The zoo has no network ''",)),
-    "no package": (_assess("--model", "no_such_package.net:load"), ("There is no module no_such_package",)),
-    "no function": (_assess("--model", "json:nothing"), ("json defines no nothing",)),
+    "no package": (
+        (*_assess("--model", "no_such_package.net:load"), "--trust-code"),
+        ("There is no module no_such_package",),
+    ),
+    "no function": ((*_assess("--model", "json:nothing"), "--trust-code"), ("json defines no nothing",)),
+    "a module without trust": (_assess("--model", "os:abort"), ("Loading os can run code", "--trust-code")),
     "a name without a kind": (_assess("--model", "lenet"), ("Unknown model 'lenet'",)),
     "nothing as a model": (_assess("--model", ""), ("Unknown model ''",)),
     "a kind of models misspelt": (_assess("--model", "onx:a.onnx"), ("did you mean onnx:a.onnx?",)),

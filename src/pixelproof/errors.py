@@ -41,4 +41,12 @@ class VerificationError(PixelproofError):
 
 def is_memory_error(error: BaseException) -> bool:
     """Whether ``error`` says that the memory, of whatever device, does not suffice."""
-    return isinstance(error, MemoryError) or bool(_MEMORY.search(f"{type(error).__name__}: {error}"))
+    return isinstance(error, MemoryError) or bool(_MEMORY.search(f"{type(error).__name__}: {text_of(error)}"))
+
+
+def text_of(error: BaseException) -> str:
+    """What ``error`` says; nothing where somebody's class fails to say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from math import inf
 
+from pixelproof.errors import text_of
+
 FEW_PIXEL = "few-pixel"
 THRESHOLD = "threshold"
 NOTHING = "–"
@@ -12,6 +14,11 @@ MINUS = "−"
 
 _HEADLINE = re.compile(r":\n\s*")  # as torch's ``Error(s) in loading state_dict for Net:``
 _SENTENCE_END = re.compile(r"\n|[.!?] +(?=[A-Z])")
+_LINE = 300  # characters of an error that people are shown
+#: Characters that change how a terminal or an editor shows others: controls, and marks that turn the direction round.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: How a cell begins that a spreadsheet takes for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ATTACKS = {FEW_PIXEL: "Few-pixel (L0)", THRESHOLD: "Threshold (L∞)"}
 _SEARCHES = {"de": "DE", "cma-es": "CMA-ES", "sep-cma-es": "sep-CMA-ES"}
 _SAFE = {FEW_PIXEL: "pixel", THRESHOLD: "threshold"}
@@ -132,8 +139,9 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
 
 def first_line(error: BaseException) -> str:
     """The exception's type and the first sentence of its text."""
-    lines = _SENTENCE_END.split(_HEADLINE.sub(": ", str(error).strip()))
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines[0] else type(error).__name__
+    line = _SENTENCE_END.split(_HEADLINE.sub(": ", text_of(error).strip()))[0].rstrip(".")
+    line = line if len(line) <= _LINE else f"{line[:_LINE]}…"
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def shown(value: object) -> str:
@@ -143,3 +151,13 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= 80 else f"{text[:60]}… of {count(len(text))} characters"
+
+
+def visible(text: str) -> str:
+    """``text`` with what would steer a terminal written out: ``\\u001b`` for the character that begins a command."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def harmless_cell(value: object) -> object:
+    """``value`` as it may stand in a CSV: text that a spreadsheet would carry out as a formula is quoted by ``'``."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

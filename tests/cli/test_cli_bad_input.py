@@ -236,7 +236,9 @@ def test_a_full_disk_while_it_runs_keeps_what_is_finished(cli, out, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(store.RunStore, "commit", commit)
         answer = cli("assess", *_arguments({}, out))
-    _refused(answer, str(out), "cannot be written", "full")
+    said, further = answer.err.splitlines(keepends=True)
+    _refused(answer._replace(err=said), str(out), "cannot be written", "full")
+    assert further == f"Nothing finished is lost. Continue with: pixelproof resume {out}\n"
     with store.RunStore.open(out) as run:
         assert run.manifest.status == "running"
         assert run.records()

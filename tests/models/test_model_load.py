@@ -123,13 +123,13 @@ def test_an_importable_module_needs_no_trust(tmp_path, monkeypatch):
     _write(tmp_path, ppmod_broken="import ppmod_nothing")
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))
-        assert isinstance(load_model("ppmod_net:load"), TorchClassifier)
+        assert isinstance(load_model("ppmod_net:load", trust_code=True), TorchClassifier)
         with pytest.raises(ModelError, match="no module ppmod_missing"):
-            load_model("ppmod_missing.sub:load")
+            load_model("ppmod_missing.sub:load", trust_code=True)
         with pytest.raises(ModelError, match="ppmod_broken failed to load with ModuleNotFoundError"):
-            load_model("ppmod_broken:load")
+            load_model("ppmod_broken:load", trust_code=True)
         with pytest.raises(ModelError, match="defines no nothing"):
-            load_model("ppmod_net:nothing")
+            load_model("ppmod_net:nothing", trust_code=True)
 
 
 def test_the_zoo(monkeypatch):

@@ -74,9 +74,9 @@ def test_answers_are_found_where_they_are_said_to_be() -> None:
 
 
 def test_a_token_is_sent_and_stored_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MY_TOKEN", "s3cr3t")
+    monkeypatch.setenv("PIXELPROOF_MY_TOKEN", "s3cr3t")
     with serving(network()) as served:
-        spec = served.url + ",token=MY_TOKEN"
+        spec = served.url + ",token=PIXELPROOF_MY_TOKEN"
         pixels = (images(4) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         labels = network()(images(4)).argmax(1).numpy()
         pp.assess(load_model(spec), pixels, labels, attacks=("threshold",), levels=(1,), max_queries=20, out=tmp_path)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pixelproof.errors import InputError
 from pixelproof.models.classifier import Classifier
+from pixelproof.models.outputs import ask as call_model
 from pixelproof.models.query import ask
 from pixelproof.models.scores import log_scores
 from pixelproof.units import to_8_bit
@@ -105,8 +106,11 @@ class Oracle:
         return scores
 
     def _backwards(self, value: Tensor, images: Tensor, retain: bool = False) -> Tensor:
-        (gradient,) = torch.autograd.grad(value, images, retain_graph=retain, allow_unused=True)
-        if gradient is None:  # the scores depend on weights alone: the images are cut off on their way
+        def back(images: Tensor) -> Tensor | None:  # through the model's own code, which may fail
+            return torch.autograd.grad(value, images, retain_graph=retain, allow_unused=True)[0]
+
+        gradient = call_model(back, images, self.classifier.name)
+        if not isinstance(gradient, Tensor):  # the scores depend on weights alone: the images are cut off on their way
             raise self._blind()
         return torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0) if self.finite else gradient
 

@@ -1,11 +1,12 @@
 """Puts the commands together and turns errors into one sentence and an exit code."""
 
+import errno
 import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -40,12 +41,13 @@ from pixelproof.cli import (
 from pixelproof.cli.completion import words_with_colons
 from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
-from pixelproof.errors import InputError, PixelproofError, is_memory_error
+from pixelproof.errors import InputError, PixelproofError, is_memory_error, text_of
 from pixelproof.interrupts import Terminated, terminable
 from pixelproof.memory import keep_freed_memory
 from pixelproof.plugins import blamed
 from pixelproof.wording import meant, nearest_name
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: What typer raises for commands and options that cannot be; it has moved between versions of typer and click.
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
@@ -114,7 +116,7 @@ def _options(
     pass
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run a command.
 
     Exit codes: 0 done, 1 a claim or a requirement does not hold, 2 the user's mistake, 3 a requirement that cannot be
@@ -127,11 +129,15 @@ def main() -> None:
     except _UsageError as error:
         sys.exit(fail(text, 2) if (text := _usage(error)) else 2)
     except InputError as error:
-        sys.exit(fail(str(error), 2))
+        fail(str(error), 2)
+        if (folder := getattr(error, "folder", None)) is not None:
+            command = shlex.join(_continuation(folder))
+            errors.print(escape(f"Nothing finished is lost. Continue with: {command}"))
+        sys.exit(2)
     except PixelproofError as error:
         sys.exit(fail(str(error), 1))
     except OSError as error:  # a folder that cannot be written, a full disk, a file that went away
-        sys.exit(fail(f"{error}.", 2))
+        sys.exit(fail(_trouble(error), 2))
     except (MemoryError, RuntimeError) as error:
         if not is_memory_error(error):
             raise
@@ -145,6 +151,13 @@ def main() -> None:
         command = shlex.join(_continuation(getattr(cause, "folder", None)))
         errors.print(escape(f"Interrupted; nothing finished is lost. Continue with: {command}"))
         sys.exit(143 if isinstance(cause, Terminated) else 130)
+
+
+def _trouble(error: OSError) -> str:
+    """One sentence on a file that cannot be read or written, and which."""
+    place = "A file" if error.filename is None else str(error.filename)
+    advice = "free some space there, or choose another place" if error.errno in _FULL else "check that place"
+    return f"{place} cannot be used ({error.strerror or text_of(error) or type(error).__name__}); {advice}."
 
 
 def _usage(error: Any) -> str:
@@ -164,7 +177,8 @@ def _continuation(run: Path | None) -> list[str]:
     """The command that goes on: with the run that was interrupted, or else the same command again."""
     if run is None:
         return ["pixelproof", *sys.argv[1:]]
-    return ["pixelproof", "resume", str(run), *_again("--workers", "--backend", "--address"), *_again("--trust-code")]
+    words = ["pixelproof", "resume", str(run), *_again("--workers", "--backend", "--address"), *_again("--trust-code")]
+    return [*words, *_named_model()]
 
 
 def _again(*options: str) -> list[str]:
@@ -174,3 +188,12 @@ def _again(*options: str) -> list[str]:
         if word.partition("=")[0] in options:
             said += [word] if "=" in word or word == "--trust-code" else sys.argv[place : place + 2]
     return said
+
+
+def _named_model() -> list[str]:
+    """``--model`` as it was typed, where a run's own word for it does not suffice: it is reached over the network."""
+    from pixelproof.models.load import is_remote
+
+    typed = _again("--model")[-1:]
+    typed = [word.removeprefix("--model=") for word in typed]
+    return ["--model", *typed] if typed and is_remote(typed[0]) and "--trust-code" not in sys.argv else []

@@ -56,12 +56,14 @@ def check(
     from pixelproof.plans.check import CheckSpec
     from pixelproof.plans.check import check as decided
     from pixelproof.report.check import check_junit, check_markdown, check_notes, check_sarif, decision_lines
+    from pixelproof.runs import reading
 
     said = CheckSpec() if requirements is None else read_spec_file(CheckSpec, requirements, "file of requirements", {})
     given = {"baseline": baseline, "alpha": alpha, "margin": margin}
     options = {**said.model_dump(), **{key: value for key, value in given.items() if value is not None}}
     spec = from_options(CheckSpec, {**options, "require": (*said.require, *(require or ()))})
-    checked = decided(runs, spec, force=force)
+    with reading("one of the runs"):
+        checked = decided(runs, spec, force=force)
     for path, text in ((junit, check_junit), (markdown, check_markdown)):
         if path is not None:
             write_whole(path, text(checked))

@@ -35,13 +35,15 @@ def compare(
     from pixelproof.report.compare import compared_summary, pair_tables, write_compared
     from pixelproof.report.terminal import narrowed
     from pixelproof.results.scoreboard import write_scoreboard
+    from pixelproof.runs import reading
     from pixelproof.runs.database import FILE
     from pixelproof.runs.environment import environment
 
     if (out / FILE).exists():
         raise RunError(f"{out} holds a run, whose report would be lost; choose another --out.")
-    view = side_by_side(runs, force=force)
-    page = write_compared(view, out)
+    with reading("one of the runs"):
+        view = side_by_side(runs, force=force)
+        page = write_compared(view, out)
     words = ["pixelproof", "compare", *runs, "--out", out.name, *(["--force"] if force else [])]
     write_scoreboard(out, view.rows(), environment(torch.device("cpu")), shlex.join(words))
     for difference in view.forced:

@@ -7,21 +7,35 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
+from rich.segment import Segment
+
+from pixelproof.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from rich.console import ConsoleOptions, RenderableType
+
     from pixelproof.runs import Finding
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _PlainConsole(Console):
+    """Writes out what would steer the terminal: names and errors are the words of others."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+console: Console = _PlainConsole(highlight=False)
+errors: Console = _PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def set_up(*, quiet: bool = False, stderr: bool = False) -> Iterator[None]:
     """Meanwhile ``console`` prints nothing, where it is to be ``quiet``, or to standard error."""
     before = vars(console).copy()
-    other = Console(highlight=False, quiet=quiet or console.quiet, stderr=stderr or console.stderr)
+    other = _PlainConsole(highlight=False, quiet=quiet or console.quiet, stderr=stderr or console.stderr)
     vars(console).update(vars(other))
     try:
         yield

@@ -15,6 +15,7 @@ from rich.markup import escape
 from pixelproof.cli.console import console, noting, show_findings
 from pixelproof.cli.options import without_place
 from pixelproof.errors import VerificationError
+from pixelproof.wording import visible
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -50,7 +51,7 @@ def run_and_show(
 
     with begin(job, out) as run:
         header(run)
-        show_findings(run.manifest.findings)
+        show_findings(known := run.manifest.findings)
         left, sittings = job.cost(run), " in all sittings" if run.manifest.timings else ""
         if left is not None and left.queries:
             console.print(
@@ -58,6 +59,7 @@ def run_and_show(
             )
         with live(job.label) as listener:
             carry_out(run, job, listener, backend or here)
+        show_findings(each for each in run.manifest.findings if each not in known)
         if left is not None:
             console.print(f"asked{sittings}: {spent_line(run.manifest.timings)}", soft_wrap=True)
         show(run, as_json=as_json, open_page=open_page)
@@ -90,22 +92,25 @@ def show(run: RunStore, *, as_json: bool = False, open_page: bool = False) -> No
         "clever": _clever,
         "transfer": _transfer,
     }
-    if run.folder is not None:
-        _write_results(run, run.folder)
-    page = kinds[run.manifest.job](run)
+    with run.reading():
+        if run.folder is not None:
+            _write_results(run, run.folder)
+        page = kinds[run.manifest.job](run)
     if open_page and page is not None:
         open_in_browser(page)
     if as_json:
         from pixelproof.results.document import document
 
-        print_json(document(run))
+        with run.reading():
+            found = document(run)
+        print_json(found)
     if run.manifest.job == "audit":
         _check_claim(run)
 
 
 def print_json(value: object) -> None:
     """Print ``value`` for scripts, to standard output."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    typer.echo(visible(json.dumps(value, indent=1, ensure_ascii=False)))  # as JSON writes such characters too
 
 
 def open_in_browser(page: Path) -> None:

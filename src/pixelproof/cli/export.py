@@ -49,6 +49,7 @@ def export(
     tracker.
     """
     from pixelproof.cli.console import console
+    from pixelproof.files import folder_in
     from pixelproof.runs import RunStore
     from pixelproof.runs.export import certificates_to_csv, to_csv, to_parquet, to_png
 
@@ -56,7 +57,7 @@ def export(
         if to in (ExportFormat.mlflow, ExportFormat.tensorboard, ExportFormat.hf_eval):
             console.print(escape(_track(store, to, run, out, uri, dataset)), soft_wrap=True)
         elif to is ExportFormat.png:
-            path = out or run / "images"
+            path = out or folder_in(run, "images")
             console.print(f"{to_png(store, path)} images: {escape(str(path))}", soft_wrap=True)
         else:
             path = out or run / f"records.{to.value}"

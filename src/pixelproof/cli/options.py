@@ -55,7 +55,7 @@ Range = Annotated[
 Shuffle = Annotated[int | None, typer.Option(metavar="SEED", help="Take the images in an order shuffled by this seed.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.", autocompletion=one_of("auto", "cpu", "cuda"))]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="Load models from files that can run code: .py, .pt2, TorchScript.")
+    bool, typer.Option("--trust-code", help="Load models that can run code: .py, modules, .pt2, TorchScript.")
 ]
 Run = Annotated[Path, typer.Argument(help="The folder of the run.")]
 Key = Annotated[

@@ -25,10 +25,13 @@ def report(
 ) -> None:
     """Print what a run says and write its report, tables and, where asked, figures."""
     from pixelproof.cli.documents import figures_of, show
+    from pixelproof.files import folder_in
     from pixelproof.report.figure import write_drawings
     from pixelproof.runs import RunStore
 
     with RunStore.open(run) as store:
         if figures:
-            write_drawings(figures_of(store), run / "figures", [each.value for each in figures])
+            with store.reading():
+                drawn = figures_of(store)
+            write_drawings(drawn, folder_in(run, "figures"), [each.value for each in figures])
         show(store, as_json=as_json, open_page=open_)

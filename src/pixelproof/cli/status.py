@@ -45,7 +45,7 @@ def run_status(folder: Path) -> dict[str, Any]:
     from pixelproof.runs.database import being_written
 
     written = being_written(folder)
-    with RunStore.open(folder) as store:
+    with RunStore.open(folder) as store, store.reading():
         found = document(store)
         if found["status"] != "finished" and not written:
             found["status"] = "interrupted"
@@ -65,6 +65,8 @@ def _progress(store: RunStore, written: bool) -> dict[str, Any] | None:
 
 def _next(store: RunStore, status: str) -> str | None:
     """The command to go on with; None while another process goes on."""
+    from pixelproof.models.load import is_remote
+
     assert store.folder is not None
     if status == "running":
         return None
@@ -72,6 +74,7 @@ def _next(store: RunStore, status: str) -> str | None:
     words = ["pixelproof", "report" if status == "finished" else "resume", str(store.folder)]
     if status == "interrupted":
         words += ["--model", "FILE.py:FUNCTION"] if str(spec.get("model")).startswith("python:") else []
+        words += ["--model", spec["model"]] if is_remote(str(spec.get("model"))) else []
         words += ["--trust-code"] if spec.get("trust_code") else []
     return shlex.join(words)
 

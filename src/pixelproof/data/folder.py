@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelproof.data.imageset import ImageSet
+from pixelproof.data.limits import regular_file
 from pixelproof.data.pictures import SUFFIXES, read_pictures
 from pixelproof.errors import DataError
 
@@ -49,6 +50,8 @@ def _images_in(folder: Path) -> list[Path]:
         if path.suffix.lower() in _OTHER_SUFFIXES:
             raise DataError(f"{path} is of a kind that is not read; expected {', '.join(SUFFIXES)}, so convert it.")
     images = [path for path in paths if _is_image(path)]
+    for path in images:
+        regular_file(path, "images only")
     if not images:
         raise DataError(
             f"The class folder {folder} has no images; expected {', '.join(SUFFIXES)}, so add some or remove it."

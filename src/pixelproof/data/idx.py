@@ -1,13 +1,15 @@
 """MNIST, Fashion-MNIST and their like: pairs of idx files, plain or gzipped, under their official names."""
 
 import gzip
-import zlib
+import struct
+from math import prod
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelproof.data.imageset import ImageSet, UInt8Array, default_class_names
+from pixelproof.data.limits import check_bytes, decoding
 from pixelproof.errors import DataError
 
 #: Before ``-images-idx3-ubyte`` and ``-labels-idx1-ubyte``.
@@ -42,16 +44,20 @@ def _find(folder: Path, start: str, end: str) -> Path:
 
 def _read(path: Path, dimensions: int) -> UInt8Array:
     """The array in the idx file ``path``: a magic number, the sizes as big-endian integers, then bytes."""
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}); fetch it again.") from error
-    head = 4 + 4 * dimensions
-    if len(content) < head or content[:4] != bytes([0, 0, _BYTES, dimensions]):
-        raise DataError(f"{path} is no idx file of bytes in {dimensions} dimensions; expected one of MNIST's.")
-    sizes: npt.NDArray[np.int64] = np.frombuffer(content[4:head], ">u4").astype(np.int64)
-    if len(content) - head != int(sizes.prod()):
-        shape = "×".join(map(str, sizes.tolist()))
-        raise DataError(f"{path} says that it holds {shape} bytes, but holds {len(content) - head}; fetch it again.")
-    found: UInt8Array = np.frombuffer(content[head:], np.uint8).reshape(sizes)
+    with decoding(path, "an idx file", "fetch it again"), _opened(path) as stream:
+        head = stream.read(4 + 4 * dimensions)
+        if len(head) < 4 + 4 * dimensions or head[:4] != bytes([0, 0, _BYTES, dimensions]):
+            raise DataError(f"{path} is no idx file of bytes in {dimensions} dimensions; expected one of MNIST's.")
+        sizes = struct.unpack(f">{dimensions}I", head[4:])
+        check_bytes(wanted := prod(sizes), path)
+        content = stream.read(wanted + 1)  # and no more, as a packed file may hold without end
+    if len(content) != wanted:
+        shape = "×".join(map(str, sizes))
+        held = f"{len(content)}" if len(content) < wanted else "more"
+        raise DataError(f"{path} says that it holds {shape} bytes, but holds {held}; fetch it again.")
+    found: UInt8Array = np.frombuffer(content, np.uint8).reshape(sizes)
     return found
+
+
+def _opened(path: Path) -> BinaryIO:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelproof.data.lazy import LazyImages
+from pixelproof.data.limits import check_classes
 from pixelproof.errors import DataError
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -95,7 +96,7 @@ class ImageSet:
 def default_class_names(labels: Int64Array, classes: int | None = None) -> tuple[str, ...]:
     """``class 0`` … ``class K−1``, with K given or one more than the largest label (at least 2).
 
-    Raises ``DataError`` when ``labels`` are not N integers.
+    Raises ``DataError`` when ``labels`` are not N integers, or tell of too many classes.
     """
     largest = int(_checked_labels(labels).max(initial=0))
     return _default_names(max(2, largest + 1) if classes is None else classes)
@@ -111,6 +112,7 @@ def all_class_names(class_names: tuple[str, ...], classes: int) -> tuple[str, ..
 
 
 def _default_names(classes: int) -> tuple[str, ...]:
+    check_classes(classes)
     return tuple(f"class {k}" for k in range(classes))
 
 
@@ -142,6 +144,7 @@ def _check_classes(labels: Int64Array, class_names: Sequence[str]) -> None:
         raise DataError(
             f"A classifier needs at least 2 classes, but the data name {len(class_names)}; name every class."
         )
+    check_classes(len(class_names))
     if labels.min() < 0 or labels.max() >= len(class_names):
         raise DataError(
             f"Labels must lie in 0..{len(class_names) - 1} for {len(class_names)} classes, but they run "

@@ -11,6 +11,7 @@ from pixelproof.data.imageset import Int64Array, default_class_names
 from pixelproof.errors import DataError
 from pixelproof.wording import shown
 
+_DIGITS = 18  # of a class number: longer ones are names
 _EXPECTED = "expected N class numbers, N class names, or N×K with a single 1 a row"
 
 
@@ -57,7 +58,8 @@ def _check_kinds(labels: Sequence[Any]) -> None:
 
 def read_texts(texts: Sequence[str]) -> tuple[Int64Array, tuple[str, ...]]:
     """``read_labels`` of what is written in files: class numbers where all are whole numbers, else names."""
-    return read_labels([int(text) for text in texts] if all(text.isdecimal() for text in texts) else texts)
+    numbered = all(text.isascii() and text.isdecimal() and len(text) < _DIGITS for text in texts)
+    return read_labels([int(text) for text in texts] if numbered else texts)
 
 
 def _of_columns(array: npt.NDArray[Any], class_names: Sequence[str] | None) -> tuple[Int64Array, tuple[str, ...]]:

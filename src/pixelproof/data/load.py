@@ -8,6 +8,7 @@ from pixelproof.data.cifar10 import load_cifar10
 from pixelproof.data.folder import load_folder
 from pixelproof.data.idx import load_idx
 from pixelproof.data.imageset import ImageSet
+from pixelproof.data.limits import MOST_SIDE
 from pixelproof.data.npz import load_npz
 from pixelproof.data.pentomino import load_pentomino
 from pixelproof.data.table import load_csv
@@ -77,8 +78,11 @@ def _size(spec: str, parameters: Mapping[str, str]) -> int | None:
     _check(spec, parameters, ("size",))
     if (text := parameters.get("size")) is None:
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise DataError(f"size={text} in {spec!r} is no size; expected a whole number of pixels, as size=32.")
+    if not text.isascii() or not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MOST_SIDE:
+        raise DataError(
+            f"size={shown(text)[1:-1]} in {shown(spec)} is no size; expected a whole number of pixels up to "
+            f"{MOST_SIDE}, as size=32."
+        )
     return int(text)
 
 

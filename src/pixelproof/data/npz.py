@@ -1,7 +1,6 @@
 """Images from one NumPy archive: arrays ``images`` and ``labels``, if wanted ``class_names``."""
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelproof.data.imageset import ImageSet, UInt8Array, default_class_names
+from pixelproof.data.limits import check_bytes, decoding
 from pixelproof.errors import DataError
 
 _CHANNELS = (1, 2, 3, 4)  # what a last axis of channels may count, when telling H×W×C from C×H×W
@@ -38,23 +38,21 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise DataError(f"There is no file {path}; expected a NumPy archive (.npz) with images and labels.")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path} is not a NumPy archive; write it with numpy.savez(file, images=…, labels=…).")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [key for key in ("images", "labels") if key not in archive]
-            if missing:
-                raise DataError(
-                    f"{path} has no array {' and no array '.join(map(repr, missing))}, only "
-                    f"{', '.join(map(repr, archive.files)) or 'nothing'}; write it with numpy.savez(file, "
-                    "images=…, labels=…)."
-                )
-            return {key: archive[key] for key in ("images", "labels", "class_names") if key in archive}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{path} cannot be read as a NumPy archive ({error}); write plain arrays with numpy.savez, "
-            "class names as an array of strings."
-        ) from error
+    remedy = "write plain arrays with numpy.savez, class names as an array of strings"
+    with decoding(path, "a NumPy archive", remedy), np.load(path, allow_pickle=False) as archive:
+        missing = [key for key in ("images", "labels") if key not in archive]
+        if missing:
+            raise DataError(
+                f"{path} has no array {' and no array '.join(map(repr, missing))}, only "
+                f"{', '.join(map(repr, archive.files)) or 'nothing'}; write it with numpy.savez(file, "
+                "images=…, labels=…)."
+            )
+        check_bytes(sum(member.file_size for member in archive.zip.infolist()), path)
+        found = {key: archive[key] for key in ("images", "labels", "class_names") if key in archive}
+        for key, array in found.items():
+            if not isinstance(array, np.ndarray):
+                raise DataError(f"{key!r} of {path} is no array; {remedy}.")
+        return found
 
 
 def _channels_last(images: UInt8Array, path: Path) -> UInt8Array:
@@ -73,4 +71,4 @@ def _names(names: npt.NDArray[Any]) -> tuple[str, ...]:
         raise DataError(
             f'class_names must be K strings, not {names.dtype} of shape {names.shape}; store numpy.array(["cat", …]).'
         )
-    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist())
+    return tuple(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names.tolist())

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array
+from pixelproof.data.limits import MOST_SIDE, check_bytes
 from pixelproof.errors import DataError
+from pixelproof.wording import shown
 
 #: Five pentominoes, then their mirror images, in the source's order, so the number of a shape is its class.
 SHAPES = {
@@ -68,11 +70,14 @@ def pentomino(number: int, size: int = DEFAULT, seed: int = 0, channels: int = 1
 
 
 def _check(number: int, size: int, seed: int, channels: int) -> None:
-    if not 1 <= number <= MOST or size < SMALLEST or seed < 0 or channels not in (1, 3):
+    if not 1 <= number <= MOST or not SMALLEST <= size <= MOST_SIDE or seed < 0 or channels not in (1, 3):
         raise DataError(
-            f"Pentomino needs 1 to {MOST} images of a size of at least {SMALLEST}, a seed of at least 0 and 1 or 3 "
-            f"channels, not {number} of {size} with {seed} and {channels}; spell it {EXPECTED}."
+            f"Pentomino needs 1 to {MOST} images of a size of at least {SMALLEST} and at most {MOST_SIDE}, "
+            f"a seed of at least 0 and 1 "
+            f"or 3 channels, not {shown(number)} of {shown(size)} with {shown(seed)} and {shown(channels)}; spell it "
+            f"{EXPECTED}."
         )
+    check_bytes(number * size * size * channels, f"pentomino:{number},size={size}")
 
 
 def _shapes(odd: npt.NDArray[np.float64], pair: npt.NDArray[np.float64]) -> tuple[Int64Array, Int64Array]:

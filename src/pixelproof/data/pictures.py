@@ -1,15 +1,17 @@
 """Picture files read one by one, whatever list they come from, all to one size."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.data.lazy import LazyImages, fits
+from pixelproof.data.limits import MOST_PIXELS, decoding
 from pixelproof.errors import DataError
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -77,19 +79,16 @@ def read_picture(file: PictureFile, size: int | None = None) -> Image.Image:
 @contextmanager
 def _opened(file: PictureFile) -> Iterator[Image.Image]:
     """A picture whose head is read; what is wrong with it then or later is a ``DataError``."""
-    try:
+    with decoding(file, "an image", "expected a whole image, so replace or remove it"), warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         with file.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise DataError(f"{file} is {image.width}×{image.height}; expected fewer pixels, so make it smaller.")
             if image.mode not in GREY + _COLOUR:
                 raise DataError(
                     f"{file} has {image.mode} pixels; expected grey or RGB with 8 bits a channel, so convert it."
                 )
             yield image
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{file} cannot be read as an image ({error}); expected a whole image, so replace or remove it."
-        ) from error
 
 
 def middle(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pixelproof.data.imageset import ImageSet
 from pixelproof.data.labels import read_texts
+from pixelproof.data.limits import decoding
 from pixelproof.data.pictures import read_pictures
 from pixelproof.errors import DataError
 
@@ -20,7 +21,10 @@ def load_csv(path: Path, size: int | None = None) -> ImageSet:
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}; expected a table (CSV) with the columns path and label.")
-    with path.open(newline="", encoding="utf-8-sig") as stream:
+    with (
+        decoding(path, "a table", "expected a CSV file in UTF-8"),
+        path.open(newline="", encoding="utf-8-sig") as stream,
+    ):
         reader = csv.DictReader(stream)
         columns = [name.strip() for name in reader.fieldnames or ()]
         reader.fieldnames = columns

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from pixelproof.data.imageset import ImageSet
 from pixelproof.data.labels import read_texts
+from pixelproof.data.limits import MOST_TEXT, check_bytes, decoding
 from pixelproof.data.pictures import SUFFIXES, read_pictures
 from pixelproof.errors import DataError
 
@@ -24,19 +25,20 @@ def load_webdataset(path: Path, size: int | None = None) -> ImageSet:
     if not path.is_file():
         raise DataError(f"There is no file {path}; expected a tar file of pictures and labels.")
     samples: dict[str, dict[str, _Part]] = {}
-    try:
+    held = 0
+    with decoding(path, "a tar file", "expected a whole one"):
         plain = _is_plain(path)
         with tarfile.open(path) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream is not None:
+                    held += 0 if plain else member.size
+                    check_bytes(held, path)
                     folder, _, name = member.name.rpartition("/")
                     key, _, suffix = name.partition(".")
                     content = None if plain else stream.read()
                     part = _Part(f"{member.name} of {path}", path, member.offset_data, member.size, content)
                     samples.setdefault(f"{folder}/{key}", {})[suffix.lower()] = part
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as a tar file ({error}); expected a whole one.") from error
     pictures, texts = [], []
     for key, parts in samples.items():
         picture = next((suffix for suffix in parts if f".{suffix.rpartition('.')[2]}" in SUFFIXES), None)
@@ -47,7 +49,7 @@ def load_webdataset(path: Path, size: int | None = None) -> ImageSet:
                 f"({', '.join(SUFFIXES)}) and a label ({', '.join(LABELS)})."
             )
         pictures.append(parts[picture])
-        texts.append(parts[label].open("rb").read().decode("utf-8", "replace").strip())
+        texts.append(parts[label].open("rb").read(MOST_TEXT).decode("utf-8", "replace").strip())
     if not pictures:
         raise DataError(f"{path} is empty; expected pictures and labels.")
     labels, names = read_texts(texts)

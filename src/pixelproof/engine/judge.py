@@ -22,6 +22,9 @@ from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs.record import Constraint
 from pixelproof.units import is_8_bit, to_8_bit
 
+#: Log-scores that two classes differ by where no rounding of another batch size makes one of the other.
+_CLEARLY = 1e-2
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -73,6 +76,7 @@ class Judge:
 
     def __init__(self, scorer: Scorer, detector: Scorer | None = None) -> None:
         self.scorer, self._detector = scorer, detector
+        self.taken_back = 0  # answers of a search that the model did not give again; see ``compare``
 
     @classmethod
     def of(cls, classifier: Classifier, device: torch.device, asked: Asked | None = None) -> Judge:
@@ -92,6 +96,12 @@ class Judge:
         scores = self.scorer.of_images(images)
         inside = [_allows(*each) for each in zip(bounds, images, clean, strict=True)]
         return Verdict(goal.reached(scores) & torch.tensor(inside, device=scores.device), scores)
+
+    def compare(self, before: Tensor, verdict: Verdict) -> None:
+        """Count the images that the model took for another class before, by log-scores n×K, and clearly so."""
+        first, second = before.float().topk(2, 1).values.T
+        other = before.argmax(1) != verdict.scores.argmax(1)
+        self.taken_back += int((other & (first - second > _CLEARLY)).sum())
 
     def rejected(self, images: Tensor) -> Tensor:
         """Whether the detector rejects each of ``images``: n bools, none where there is no detector."""

@@ -195,7 +195,7 @@ class Lanes:
             if lane.found is None:
                 lane.margin = min(lane.margin, best)
         if bool(hits.any()):
-            self._claim(values, hits)
+            self._claim(log_scores, values, hits)
         self.search.tell(all_values, self._margins(log_scores, goal.labels))
         return self._settle()
 
@@ -208,16 +208,18 @@ class Lanes:
         everywhere[self._asked] = margins
         return everywhere
 
-    def _claim(self, values: Tensor, hits: Tensor) -> None:
+    def _claim(self, log_scores: Tensor, values: Tensor, hits: Tensor) -> None:
         """Have the best of the ``hits`` of each lane judged."""
         claims = torch.full(self._asked.shape, torch.inf, device=values.device)
         claims[self._asked] = torch.where(hits, values.float(), torch.inf)
         rows = torch.full(self._asked.shape, -1, dtype=torch.long, device=values.device)
         rows[self._asked] = torch.arange(len(values), device=values.device)
         lanes = claims.isfinite().any(1).nonzero().squeeze(1)
-        images, clean = self._candidates[rows[lanes, claims[lanes].argmin(1)]], self._clean[lanes]
+        best = rows[lanes, claims[lanes].argmin(1)]
+        images, clean = self._candidates[best], self._clean[lanes]
         goal = self._goal(lanes)
         verdict = self._judge(images, clean, goal, self._bound)
+        self._judge.compare(log_scores[best], verdict)
         margins = fitness(self._fitness, verdict.scores, goal.labels, goal.targets).tolist()
         distances, stands = self._bound.distances(images, clean).tolist(), verdict.success.tolist()
         for k, index in enumerate(lanes.tolist()):

@@ -65,6 +65,7 @@ class Engine:
         self.judge = Judge.of(classifier, device, asked)
         self._on = Counter[str]()  # cohorts of each step that are not through
         self._ended: list[str] = []  # steps that came to an end in this round
+        self._same = searcher is classifier
 
     @property
     def queries(self) -> int:
@@ -75,6 +76,11 @@ class Engine:
     def invalid(self) -> int:
         """Answers so far that held NaN or infinite scores."""
         return self.scorer.invalid + self.judge.scorer.invalid
+
+    @property
+    def taken_back(self) -> int:
+        """Answers so far that the model did not give again; in low precision they say nothing, so none are counted."""
+        return self.judge.taken_back if self._same else 0
 
     def run(
         self, samples: Sequence[Sample], done: Iterable[Record] = (), steps: MutableSequence[str] | None = None

@@ -35,6 +35,7 @@ from pixelproof.runs import Certificate, DataCard, FailureProbability, Finding, 
 from pixelproof.runs.table import RecordType
 from pixelproof.search.registry import search_entry
 from pixelproof.units import to_unit
+from pixelproof.wording import plural
 
 _MANY = 10  # samples that are all of one class of several by no accident
 
@@ -59,6 +60,7 @@ class AssessJob(Job):
         fixed = getattr(classifier, "fixed_batch", None)
         self.settings = resolve(spec, data.shape, self.device.type, self.card.images, fixed)
         self._samples: list[Sample] = []
+        self._lost = 0  # samples that the model took for another class when it was asked about them at the end
 
     @classmethod
     def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
@@ -215,6 +217,8 @@ class AssessJob(Job):
         yield from map(_batch, chain.from_iterable(parts))
         yield from self.estimation.run(self._samples, steps)
         yield from self.certification.run(self._samples, steps, run)
+        again = self._selecting().classes_of([sample.pixels for sample in self._samples])
+        self._lost = sum(found != sample.label for found, sample in zip(again, self._samples, strict=True))
 
     def _ready(self) -> tuple[Engine, AttackRunner]:
         """What attacks, made once."""
@@ -225,6 +229,18 @@ class AssessJob(Job):
             attacked = _attacked(self.classifier, spec, some)
             self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device, self.asked)
         return self._engine, self._attack_runner
+
+    def findings(self) -> list[Finding]:
+        """Beside those of every job warnings where the model answered otherwise when it was asked again."""
+        taken = 0 if self._engine is None else self._engine.taken_back
+        texts = {
+            f"The model took back {taken} of its answers when it was asked about the same image again; success at one "
+            "call may be failure at the next, so make it deterministic.": taken,
+            f"The model no longer takes {self._lost} of {plural(len(self._samples), 'clean sample')} for their class, "
+            "as it did at first, so what came in between is of no one model; find out what changed.": self._lost,
+        }
+        changed = [Finding(RANDOM_OUTPUT, "warning", text) for text, count in texts.items() if count]
+        return [*super().findings(), *changed]
 
     def end(self, run: RunStore) -> None:
         run.add_findings(self.estimation.findings(run.failure_probabilities()))

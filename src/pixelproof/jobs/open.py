@@ -1,5 +1,6 @@
 """From a spec, or from a run, to its job: the model and the data that it speaks of are loaded here."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from pixelproof.jobs.perturb.job import PerturbJob
 from pixelproof.jobs.perturb.spec import PerturbSpec
 from pixelproof.jobs.transfer import TransferJob, TransferSpec, sources_in
 from pixelproof.models import Classifier, load_model
+from pixelproof.models.load import is_remote
 from pixelproof.runs import RunStore
+from pixelproof.wording import shown
 
 Spec = AssessSpec | PerturbSpec | CleverSpec | TransferSpec | AuditSpec
 SPECS: dict[str, type[BaseModel]] = {
@@ -86,7 +89,14 @@ def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str
     manifest = run.manifest
     places = {key: value for key, value in (("model", model), ("data", data)) if value is not None}
     options: dict[str, Any] = {**manifest.spec, **places, "trust_code": trust_code}
-    spec: Spec = from_options(SPECS[manifest.job], options)  # type: ignore[assignment]
+    if (kind := SPECS.get(manifest.job)) is None:
+        raise RunError(f"The run is of a job {shown(manifest.job)} that is not known; expected {', '.join(SPECS)}.")
+    spec: Spec = from_options(kind, options)  # type: ignore[assignment]
     if spec.model.startswith("python:"):
         raise RunError("The run was begun from Python, so its model is not known here; name it with --model.")
+    if model is None and not trust_code and is_remote(spec.model):
+        raise RunError(
+            f"The run's model is {spec.model}, to be reached over the network; expected your word, as a run may be "
+            f"another's, so name it again with --model {shlex.quote(spec.model)}."
+        )
     return spec

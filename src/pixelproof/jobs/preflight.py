@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from scipy.special import bdtrc
 from torch import Tensor
 
 from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array, all_class_names
+from pixelproof.data.lazy import HELD
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.probes import Probe, probes_for
@@ -112,7 +114,8 @@ class _Check:
         self.asked = asked
         self.raw_dtypes: set[torch.dtype] = set()
         self._begun, self.images_per_second = time.perf_counter(), 0.0
-        planned = _spread(min(max(1, limit), len(data)), len(data))
+        most = max(FEW_IMAGES, HELD // prod(data.shape))  # they are all kept, to be asked about again
+        planned = _spread(min(max(1, limit), most, len(data)), len(data))
         self.scores = self._look(data, planned)
         self.checked = len(self.scores)
         self.places = planned[: self.checked]

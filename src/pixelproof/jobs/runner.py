@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from pixelproof.errors import RunError
+from pixelproof.errors import InputError, RunError
 from pixelproof.interrupts import terminable
 from pixelproof.jobs.job import Batch, Job, another_run
 from pixelproof.models import settle_kind
@@ -128,10 +128,14 @@ def _batches(backend: Backend, job: Job, run: RunStore) -> Generator[Batch]:
 
 @contextmanager
 def interruptible(run: RunStore) -> Iterator[None]:
-    """Ends in order on SIGTERM as on Ctrl-C; the exception says which run goes on where (``folder``)."""
+    """Ends in order on SIGTERM as on Ctrl-C; the exception says which run goes on where (``folder``).
+
+    A new run whose first step fails for something that the user must put right is no run: nothing is left of it.
+    """
     with terminable():
         try:
             yield
-        except KeyboardInterrupt as error:
-            error.folder = run.folder  # type: ignore[attr-defined]
+        except (KeyboardInterrupt, InputError) as error:
+            if not (isinstance(error, InputError) and run.discard_unused()):
+                error.folder = run.folder  # type: ignore[union-attr]
             raise

@@ -12,6 +12,7 @@ from pixelproof.errors import InputError
 from pixelproof.wording import listed, nearest_name, shown
 
 Spec = TypeVar("Spec", bound=BaseModel)
+_MOST_BYTES = 1 << 20
 _TABLES = ("networks", "defences", "models", "comparisons")
 
 
@@ -32,7 +33,19 @@ def read_spec_file(kind: type[Spec], path: Path, noun: str, instead: Mapping[str
 def read_toml(path: Path, noun: str) -> dict[str, Any]:
     """What the TOML file ``path`` says, which people call ``noun``. Raises ``InputError`` where that cannot be read."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(f"{path} is no regular file; expected a TOML file, so name one.")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise InputError(f"{path} has more than {_MOST_BYTES:,} bytes; expected a TOML file written by hand.")
+        values = tomllib.loads(content.decode("utf-8"))
+        _check_numbers(
+            values
+        )  # TOML's own are of 64 bits; Python reads longer ones, and fails where it is to write them
+        return values
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"There is no {noun} {path}; expected a TOML file, so check its path.") from error
     except OSError as error:
@@ -43,6 +56,14 @@ def read_toml(path: Path, noun: str) -> dict[str, Any]:
         raise InputError(
             f"{path} cannot be read as TOML: {_small(str(error)).partition(';')[0].rstrip('.')}."
         ) from error
+
+
+def _check_numbers(value: object) -> None:
+    """Raise ``ValueError`` for a whole number of more than 64 bits anywhere in ``value``."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise ValueError("A whole number has more than 64 bits")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(each)
 
 
 def checked(kind: type[Spec], values: Mapping[str, Any], place: str) -> Spec:

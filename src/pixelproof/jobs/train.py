@@ -276,15 +276,18 @@ class _Trainer:
             if (torn := ZipFile(path).testzip()) is not None:  # which torch.load reads as numbers like any others
                 raise ValueError(f"{torn} is not as it was written")
             state = torch.load(path, weights_only=True, map_location=self.device)
-            found = state["identity"]
-        except Exception as error:  # torch.load raises whatever the bytes lead it to
+            if state["identity"] == identity:
+                self._take(state)
+                return
+        except Exception as error:  # torch.load raises whatever the bytes lead it to, and so do the states' loaders
             raise RunError(f"{path} is no checkpoint of a training, or it is damaged; remove that file.") from error
-        if found != identity:
-            raise RunError(
-                f"{path} belongs to another training (other network, data, recipe or seed); "
-                "choose another --out, or remove that file."
-            )
-        self.epoch = state["epoch"]
+        raise RunError(
+            f"{path} belongs to another training (other network, data, recipe or seed); "
+            "choose another --out, or remove that file."
+        )
+
+    def _take(self, state: dict[str, Any]) -> None:
+        self.epoch = int(state["epoch"])
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])

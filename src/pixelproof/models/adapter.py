@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pixelproof.errors import ModelError
 from pixelproof.models.classifier import ScoreKind
-from pixelproof.models.outputs import check_scores
+from pixelproof.models.outputs import check_dense, check_scores
 
 
 class Adapter:
@@ -29,6 +29,8 @@ class Adapter:
         and z, whose softmax is the sigmoid of z. What the first answer is taken for holds for all others. Raises
         ``ModelError`` for answers of another kind than the first, and as ``check_scores`` does.
         """
+        if isinstance(output, Tensor):
+            check_dense(output, self.name)
         if isinstance(output, Tensor) and not output.is_complex():
             if output.shape in ((rows,), (rows, 1)):
                 return self._of_one_column(output.reshape(rows))

@@ -16,6 +16,9 @@ from pixelproof.models.sent import Pixels, Sender, png
 from pixelproof.models.spec import Given
 from pixelproof.wording import first_line
 
+#: Bytes that a program may print at a call, and characters of its last words that people are shown.
+MOST_BYTES, _LINE = 64 << 20, 300
+
 
 def load(given: Given) -> "CommandClassifier":
     """The command as it is typed in a shell, without one; ``batch=64`` files a call, ``timeout=60`` seconds for it."""
@@ -74,10 +77,19 @@ class CommandClassifier(Adapter):
             files = [Path(folder, f"{number:05d}.png") for number in range(len(images))]
             for file, image in zip(files, images, strict=True):
                 file.write_bytes(png(image))
+            # Into files: a pipe that a program's own children keep open would be waited for without end.
+            out, err = Path(folder, "out"), Path(folder, "err")
             try:
-                done = subprocess.run(
-                    [*self._words, *map(str, files)], capture_output=True, text=True, timeout=self._timeout, check=False
-                )
+                with out.open("wb") as said, err.open("wb") as complained:
+                    done = subprocess.run(  # noqa: S603  # what was said to be trusted
+                        [*self._words, *map(str, files)],
+                        stdin=subprocess.DEVNULL,
+                        stdout=said,
+                        stderr=complained,
+                        timeout=self._timeout,
+                        check=False,
+                    )
+                printed, errors = _read(out), _read(err)
             except subprocess.TimeoutExpired as error:
                 raise ModelError(
                     f"The model {self.name} took more than {self._timeout:g} s for {len(images)} images; add timeout=… "
@@ -86,6 +98,13 @@ class CommandClassifier(Adapter):
             except OSError as error:
                 raise ModelError(f"The model {self.name} cannot be started ({first_line(error)}).") from error
         if done.returncode:
-            last = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()[-1]
+            last = (errors.strip() or printed.strip() or "it printed nothing").splitlines()[-1][:_LINE]
             raise ModelError(f"The model {self.name} ended with exit code {done.returncode}: {last.rstrip('.')}.")
-        return [line.replace(",", " ").split() for line in done.stdout.splitlines() if line.strip()]
+        return [line.replace(",", " ").split() for line in printed.splitlines() if line.strip()]
+
+
+def _read(path: Path) -> str:
+    """What a program printed into the file ``path``. Raises ``ModelError`` where that is too much for scores."""
+    if path.stat().st_size > MOST_BYTES:
+        raise ModelError(f"A model printed more than {MOST_BYTES:,} bytes at once; expected a line of scores an image.")
+    return path.read_text("utf-8", "replace")

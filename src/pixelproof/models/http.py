@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from http.client import responses
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +20,13 @@ from pixelproof.models.adapter import Adapter
 from pixelproof.models.classifier import ScoreKind
 from pixelproof.models.sent import Pixels, Sender, png
 from pixelproof.models.spec import Given
-from pixelproof.wording import first_line
+from pixelproof.wording import first_line, shown
 
 #: The environment's variable that holds the token, unless ``token=NAME`` says another.
-TOKEN = "PIXELPROOF_HTTP_TOKEN"
+TOKEN = "PIXELPROOF_HTTP_TOKEN"  # noqa: S105  # the name of a variable, no secret
+_OURS = "PIXELPROOF_"  # how the names of variables begin that may be sent
+#: Bytes of an answer, which for a thousand classes and 64 images are a hundredth of that.
+MOST_BYTES = 64 << 20
 #: Answers after which the same request may succeed.
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
@@ -34,7 +38,7 @@ def load(given: Given) -> "HttpClassifier":
     values 0–255; ``send=multipart`` posts PNG files. ``field=NAME`` names the field in place of ``images``,
     ``read=a.b`` the entry of the answer that holds N rows of scores (``scores``). ``batch=64`` images a request,
     ``rate=10`` requests a second, ``limit=100000`` images in all, ``timeout=30`` seconds, ``retries=5``. The
-    environment variable PIXELPROOF_HTTP_TOKEN, or the one that ``token=NAME`` names, is sent as a bearer token.
+    environment variable PIXELPROOF_HTTP_TOKEN, or the one that ``token=PIXELPROOF_…`` names, is sent as a bearer token.
     """
     given.check("send", "encoding", "field", "read", "batch", "rate", "limit", "timeout", "retries", "token")
     if given.normalisation() is not None:
@@ -81,7 +85,15 @@ class HttpClassifier(Adapter):
         retries: int = 5,
         token: str = TOKEN,
     ) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise ModelError(f"The address {url!r} cannot be read ({error}); expected http://HOST/PATH.") from error
+        if not token.startswith(_OURS):
+            raise ModelError(
+                f"token={token} names a variable that another program may keep a secret in; expected one whose name "
+                f"begins with {_OURS}, so that no address is sent what was not meant for it."
+            )
         if parts.username or parts.password:
             raise ModelError(
                 f"The address of {parts.hostname} holds a name or a password, which would be stored with the run; "
@@ -94,7 +106,8 @@ class HttpClassifier(Adapter):
         self._send, self._encoding, self._field, self._read = send, encoding, field, read
         self._pause, self._limit, self._retries = 1 / rate if rate else 0.0, limit, retries
         self._token, self._last = token, 0.0
-        self._client = self._httpx.Client(timeout=timeout, follow_redirects=True)
+        self._timeout = timeout
+        self._client = self._httpx.Client(timeout=timeout)  # and follows nowhere: images are for this address
         self._sender = Sender(self._post, self.name, batch)
         asked = f"http\n{url}\n{send}\n{encoding}\n{field}\n{read}"
         self.fingerprint = hashlib.sha256(asked.encode()).hexdigest()
@@ -114,12 +127,15 @@ class HttpClassifier(Adapter):
                 "limit=… and resume."
             )
         attempts = self._stamina.retry_context(on=self._again, attempts=self._retries + 1, timeout=None)
+        answer = b""
         try:
             for attempt in attempts:
                 with attempt:
                     answer = self._once(images)
         except self._httpx.HTTPStatusError as error:
             raise ModelError(_refusal(self.name, error.response)) from error
+        except self._httpx.InvalidURL as error:
+            raise ModelError(f"The address {self._url!r} cannot be asked ({first_line(error)}).") from error
         except self._httpx.HTTPError as error:
             raise ModelError(
                 f"The model {self.name} cannot be reached ({first_line(error)}), after {self._retries + 1} attempts; "
@@ -127,12 +143,22 @@ class HttpClassifier(Adapter):
             ) from error
         return self._scores_in(answer)
 
-    def _once(self, images: Sequence[Pixels]) -> Any:
+    def _once(self, images: Sequence[Pixels]) -> bytes:
+        """The body of one answer."""
         time.sleep(max(0.0, self._last + self._pause - time.monotonic()))
         self._last = time.monotonic()
-        response = self._client.post(self._url, headers=self._headers(), **self._body(images))
-        response.raise_for_status()
-        return response
+        content, begun = bytearray(), time.monotonic()
+        with self._client.stream("POST", self._url, headers=self._headers(), **self._body(images)) as response:
+            response.raise_for_status()
+            for part in response.iter_bytes():
+                content += part
+                if len(content) > MOST_BYTES:
+                    raise ModelError(
+                        f"The model {self.name} answered with more than {MOST_BYTES:,} bytes; expected rows of scores."
+                    )
+                if self._timeout is not None and time.monotonic() - begun > self._timeout:
+                    raise self._httpx.ReadTimeout(f"no whole answer within {self._timeout:g} s")
+        return bytes(content)
 
     def _headers(self) -> dict[str, str]:
         token = os.environ.get(self._token)
@@ -151,13 +177,17 @@ class HttpClassifier(Adapter):
             if error.response.status_code not in TRANSIENT:
                 return False
             after = error.response.headers.get("Retry-After", "")
-            return timedelta(seconds=min(int(after), 3600)) if after.isdecimal() else True
+            return (
+                timedelta(seconds=min(int(after), 3600))
+                if after.isascii() and after.isdecimal() and len(after) < 6
+                else True
+            )
         return isinstance(error, self._httpx.TransportError)
 
-    def _scores_in(self, response: Any) -> object:
+    def _scores_in(self, content: bytes) -> object:
         try:
-            answer = response.json()
-        except json.JSONDecodeError as error:
+            answer = json.loads(content)
+        except (ValueError, RecursionError) as error:
             raise ModelError(
                 f"The model {self.name} answered with what is no JSON; expected scores under {self._read!r}."
             ) from error
@@ -165,7 +195,7 @@ class HttpClassifier(Adapter):
             return answer
         for key in self._read.split("."):
             if not isinstance(answer, dict) or key not in answer:
-                held = ", ".join(answer) if isinstance(answer, dict) else type(answer).__name__
+                held = shown(", ".join(answer))[1:-1] if isinstance(answer, dict) else type(answer).__name__
                 raise ModelError(
                     f"The model {self.name} answered without {self._read!r} ({held}); expected N rows of scores there, "
                     "so name their entry with read=…."
@@ -175,7 +205,8 @@ class HttpClassifier(Adapter):
 
 
 def _refusal(name: str, response: Any) -> str:
-    status = response.status_code
+    status, phrase = response.status_code, responses.get(response.status_code, "")  # not in the server's own words
+    moved = response.headers.get("Location", "")
     advice = {
         401: "expected a token, so put it into the environment",
         403: "expected a token that may ask it, so check the one in the environment",
@@ -183,4 +214,6 @@ def _refusal(name: str, response: Any) -> str:
         413: "expected smaller requests, so add batch=8 or less behind the address",
         429: "it wants fewer requests, so add rate=1 behind the address and resume",
     }.get(status, "expected scores, so look at the server's own log")
-    return f"The model {name} answered {status} {response.reason_phrase}; {advice}."
+    if 300 <= status < 400 and moved:
+        advice = f"it points to {shown(moved)}, where no images are sent unasked, so give the address of the model"
+    return f"The model {name} answered {status} {phrase}".rstrip() + f"; {advice}."

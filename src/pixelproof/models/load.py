@@ -8,6 +8,7 @@ from typing import get_args
 
 import torch
 
+from pixelproof.data.limits import check_classes
 from pixelproof.errors import ModelError
 from pixelproof.models.adapter import settle_classes
 from pixelproof.models.classifier import Classifier, ScoreKind
@@ -43,6 +44,16 @@ ADAPTERS = {
 }
 
 
+#: Kinds of models that are asked or fetched over the network.
+_REMOTE = ("http", "https", "hf", "timm", "torchvision")
+
+
+def is_remote(spec: str) -> bool:
+    """Whether loading or asking the model that ``spec`` names may reach the network."""
+    kind, colon, place = spec.partition(":")
+    return bool(colon) and kind in _REMOTE and not (kind == "hf" and Path(parsed(place)[0]).is_dir())
+
+
 def load_model(spec: str, *, trust_code: bool = False, device: torch.device | None = None) -> Classifier:
     """The model that ``spec`` names, computing on ``device`` (by default the CPU, or where a factory put it).
 
@@ -53,8 +64,8 @@ def load_model(spec: str, *, trust_code: bool = False, device: torch.device | No
     ``maite:MODULE:OBJECT``, ``http://…``, ``https://…``, ``command:PROGRAM ARGUMENT …``: see the ``load`` of the
     adapter of that name. Parameters may follow, each after a comma: ``normalise=imagenet``, ``mean=0.5``,
     ``std=0.2:0.2:0.3``, ``scale=255``, ``kind=logits``, ``classes=10`` (of a model that answers with class numbers),
-    and an adapter's own. Files that can run code while loading (Python files, and both kinds of programs, whose
-    loaders unpickle) need ``trust_code``.
+    and an adapter's own. What can run code while loading (Python files and modules, and both kinds of programs, whose
+    loaders unpickle) needs ``trust_code``.
     Raises ``ModelError`` when ``spec`` is unknown or the model unusable, and ``InputError`` where a package is missing.
     """
     if not isinstance(spec, (str, Path)):
@@ -97,6 +108,7 @@ def _described(classifier: Classifier, given: Given) -> Classifier:
         classifier.kind = given.choose("kind", kinds, kinds[0])  # type: ignore[assignment]
         classifier.kind_given = True  # type: ignore[attr-defined]
     if (classes := given.number("classes", None, whole=True)) is not None:
+        check_classes(int(classes))
         settle_classes(classifier, int(classes))
     return classifier
 

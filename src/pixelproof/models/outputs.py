@@ -17,18 +17,19 @@ class ModelMemoryError(ModelError):
 def ask(call: Callable[[Tensor], object], batch: Tensor, name: str) -> object:
     """``call(batch)``; whatever it raises becomes a ``ModelError`` with its cause and the shape.
 
-    Our own errors pass through unchanged; running out of memory becomes a ``ModelMemoryError``.
+    Our own errors and Ctrl-C pass through unchanged; running out of memory becomes a ``ModelMemoryError``. A model that
+    ends the process (``sys.exit``) does not end it as if all were done.
     """
     try:
         return call(batch)
-    except InputError:
+    except (InputError, KeyboardInterrupt):
         raise
     except (OSError, TimeoutError) as error:
         raise ModelError(
             f"The model {name} failed with {first_line(error)}, which comes from files or the network and not from the "
             "images; expected it to reach what it needs, so try it alone in Python."
         ) from error
-    except Exception as error:
+    except BaseException as error:
         n, *image = batch.shape
         if is_memory_error(error):
             raise ModelMemoryError(
@@ -74,6 +75,7 @@ def check_scores(output: object, rows: int, name: str) -> Tensor:
         raise ModelError(
             f"The model {name} returned a {type(output).__name__}; {expected}, so return the logits tensor."
         )
+    check_dense(output, name)
     if output.ndim != 2 or output.shape[0] != rows or output.shape[1] < 2:
         raise ModelError(
             f"The model {name} returned the shape "
@@ -85,3 +87,13 @@ def check_scores(output: object, rows: int, name: str) -> Tensor:
             f"The model {name} returned {output.dtype} numbers; {expected} in floating point, so return the logits."
         )
     return output
+
+
+def check_dense(output: Tensor, name: str) -> None:
+    """Raise ``ModelError`` for a tensor whose numbers do not stand one after the other: sparse, nested, or none."""
+    if output.is_meta or output.is_nested or output.is_quantized or output.layout is not torch.strided:
+        kind = "meta" if output.is_meta else "nested" if output.is_nested else "quantised"
+        kind = str(output.layout).removeprefix("torch.") if output.layout is not torch.strided else kind
+        raise ModelError(
+            f"The model {name} returned a {kind} tensor; expected plain numbers N×K, so return dense floating scores."
+        )

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pixelproof.errors import ModelError
 from pixelproof.models.classifier import Classifier
+from pixelproof.models.outputs import ask as call_model
 from pixelproof.models.outputs import check_scores
 from pixelproof.models.scores import log_scores
 from pixelproof.units import to_unit
@@ -33,14 +35,25 @@ Asked = Counter[str]
 def ask(classifier: Classifier, images: Tensor, asked: Asked | None = None, purpose: str = "queries") -> Tensor:
     """The scores N×K that ``classifier`` gives to ``images``, float32 N×C×H×W in [0, 1], counted in ``asked``.
 
-    Raises ``ModelError`` when it does not answer one row of scores an image.
+    Raises ``ModelError`` when it fails, or does not answer one row of scores an image, of as many classes as ever.
     """
     with _exact(images.device):
-        scores = classifier.scores(images)
-    check_scores(scores, len(images), classifier.name)
+        scores = check_scores(call_model(classifier.scores, images, classifier.name), len(images), classifier.name)
+    _check_classes(classifier, scores.shape[1])
     if asked is not None:
         asked[purpose] += len(images)
     return scores
+
+
+def _check_classes(classifier: Classifier, classes: int) -> None:
+    """Raise ``ModelError`` where ``classifier`` answered with another number of classes before, to anybody."""
+    before = getattr(classifier, "answered_classes", classes)
+    if before != classes:
+        raise ModelError(
+            f"The model {classifier.name} answered with {classes} classes, and before with {before}; expected the same "
+            "number always, so check what it depends on."
+        )
+    classifier.answered_classes = classes  # type: ignore[attr-defined]
 
 
 def ask_whole(

@@ -54,7 +54,7 @@ class Sender:
     def __init__(self, send: Callable[[Sequence[Pixels]], object], name: str, batch: int) -> None:
         self._send, self._name, self._batch = send, name, batch
         self._known: OrderedDict[bytes, Tensor] = OrderedDict()
-        self.sent = 0
+        self.sent, self._width = 0, 0
 
     def answers(self, images: Tensor) -> Tensor:
         """Numbers N×k, k at least 1, about ``images``, float32 N×C×H×W in [0, 1]."""
@@ -65,6 +65,7 @@ class Sender:
         for start in range(0, len(fresh), self._batch):
             part = fresh[start : start + self._batch]
             rows = rows_of(self._send([image for _, image in part]), len(part), self._name)
+            self._check_width(rows.shape[1])
             self.sent += len(part)
             found.update(zip((key for key, _ in part), rows, strict=True))
         for key in found:
@@ -73,6 +74,15 @@ class Sender:
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         return torch.stack([found[key] for key in keys]).to(images.device)
+
+    def _check_width(self, width: int) -> None:
+        """Raise ``ModelError`` where a row has not as many numbers as those of other calls."""
+        if self._width not in (0, width):
+            raise ModelError(
+                f"The model {self._name} answered with {width} numbers an image, and before with {self._width}; "
+                "expected as many always."
+            )
+        self._width = width
 
 
 def rows_of(answer: object, count: int, name: str) -> Tensor:
@@ -83,7 +93,7 @@ def rows_of(answer: object, count: int, name: str) -> Tensor:
         if numbers.dtype.kind == "U":
             numbers = numbers.astype(np.int64 if np.char.isdecimal(numbers).all() else np.float64)
         rows = torch.tensor(numbers, dtype=torch.int64 if numbers.dtype.kind in "iub" else torch.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ModelError(
             f"The model {name} answered with what is no scores ({first_line(error)}); {expected}."
         ) from error

@@ -91,6 +91,6 @@ def _pickled(path: Path, trust_code: bool) -> Any:
         if path.suffix == ".joblib":
             return needed("joblib", "sklearn", str(path)).load(path)
         with path.open("rb") as stream:
-            return pickle.load(stream)
+            return pickle.load(stream)  # noqa: S301  # of a file that was said to be trusted
     except Exception as error:
         raise ModelError(f"{path} cannot be unpickled ({first_line(error)}); expected a pickled estimator.") from error

@@ -12,6 +12,7 @@ from pixelproof.models.normalise import STATISTICS, Normalisation
 from pixelproof.parameters import unknown
 
 Default = TypeVar("Default", float, None)
+_MOST = 1e9  # of any parameter that is a number: of classes, images, seconds
 #: Parameters that every kind of model has.
 COMMON = ("mean", "std", "scale", "normalise", "kind", "classes")
 
@@ -41,7 +42,7 @@ class Given:
         if (text := self.parameters.get(name)) is None:
             return default
         with suppress(ValueError):
-            if 0 < (value := float(text)) < float("inf") and (not whole or value.is_integer()):
+            if 0 < (value := float(text)) < _MOST and (not whole or value.is_integer()):
                 return value
         kind = "whole number" if whole else "number"
         raise ModelError(f"{name}={text} in {self.spec!r} is no {kind} above 0; expected one, as in {name}=10.")

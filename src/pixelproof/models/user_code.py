@@ -21,7 +21,7 @@ def built(spec: str, trust_code: bool) -> tuple[object, str] | None:
     """What ``FILE.py:NAME`` or ``PACKAGE.MODULE:NAME`` stands for, and what to call it; None for any other ``spec``.
 
     NAME is a function, which is called without arguments, or the model itself: a torch module, or one of MAITE's.
-    Raises ``ModelError`` when file, module or name are missing or fail, and for a file without ``trust_code``.
+    Raises ``ModelError`` when file, module or name are missing or fail, and for either without ``trust_code``.
     """
     place, _, name = spec.rpartition(":")
     path = Path(place).expanduser()
@@ -32,14 +32,15 @@ def built(spec: str, trust_code: bool) -> tuple[object, str] | None:
         return _from_file(path, name), f"{path.name}:{name}"
     if not all(part.isidentifier() for part in place.split(".")):
         return None
+    check_trust(place, trust_code)  # a module of this folder, or any function of Python's own, as os:abort
     return _from_module(place, name), spec
 
 
 def check_trust(file: str, trust_code: bool) -> None:
-    """Raise ``ModelError`` for a ``file`` that may run code, unless that is trusted."""
+    """Raise ``ModelError`` for a ``file`` or module that may run code, unless that is trusted."""
     if not trust_code:
         raise ModelError(
-            f"Loading {file} can run code from that file; expected your word that you trust it, so pass "
+            f"Loading {file} can run code from there; expected your word that you trust it, so pass "
             "--trust-code (trust_code=True in Python)."
         )
 

@@ -12,7 +12,7 @@ import vl_convert
 from markupsafe import Markup
 
 from pixelproof.errors import InputError
-from pixelproof.files import write_whole
+from pixelproof.files import file_name, write_whole
 from pixelproof.report.colours import themed
 from pixelproof.report.interactive import interactive
 from pixelproof.results.intervals import Rate
@@ -138,5 +138,7 @@ def write_drawings(figures: Iterable[Figure], folder: Path, formats: Sequence[st
     if unknown:
         raise InputError(f"Figures are written as {', '.join(_FORMATS)}, not as {', '.join(unknown)}.")
     return [
-        write_whole(folder / f"{figure.name}.{name}", _FORMATS[name](figure)) for figure in figures for name in formats
+        write_whole(folder / f"{file_name(figure.name)}.{name}", _FORMATS[name](figure))
+        for figure in figures
+        for name in formats
     ]

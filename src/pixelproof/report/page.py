@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pixelproof.files import write_whole
+from pixelproof.files import folder_in, write_whole
 from pixelproof.report import colours
 from pixelproof.report.figure import write_drawings
 from pixelproof.report.script import policy, scripts_of
@@ -59,6 +59,6 @@ def status(finished: bool) -> str:
 
 def write_page(page: Page, folder: Path) -> Path:
     """Write ``report.html``, ``tables/`` and ``figures/`` (SVG) into ``folder``; returns the page's path."""
-    write_forms(page.contents.tables, folder / "tables")
-    write_drawings(page.contents.figures, folder / "figures")
+    write_forms(page.contents.tables, folder_in(folder, "tables"))
+    write_drawings(page.contents.figures, folder_in(folder, "figures"))
     return write_whole(folder / "report.html", page.html())

@@ -11,13 +11,14 @@ from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
-from pixelproof.files import write_whole
+from pixelproof.files import file_name, write_whole
 from pixelproof.results.intervals import Interval, Rate
 from pixelproof.wording import (
     NOTHING,
     attack_name,
     count,
     decimal,
+    harmless_cell,
     method_name,
     minus,
     percent,
@@ -148,9 +149,9 @@ class Table:
         """Raw values under machine-readable names; no title, no notes."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([field for column in self.columns for field in column.fields])
+        writer.writerow([harmless_cell(field) for column in self.columns for field in column.fields])
         for row in self.rows:
-            writer.writerow([value for column, cell in self._cells(row) for value in column.values(cell)])
+            writer.writerow([harmless_cell(v) for column, cell in self._cells(row) for v in column.values(cell)])
         return out.getvalue()
 
     def first(self, most: int) -> "Table":
@@ -289,9 +290,9 @@ def write_forms(tables: Iterable[Table], folder: Path) -> list[Path]:
     """
     paths = []
     for table in tables:
-        short = table.first(TYPESET)
+        short, name = table.first(TYPESET), file_name(table.name)
         for suffix, text in (("csv", table.csv()), ("md", short.markdown()), ("tex", short.latex())):
-            paths.append(write_whole(folder / f"{table.name}.{suffix}", text))
+            paths.append(write_whole(folder / f"{name}.{suffix}", text))
     return paths
 
 

@@ -10,7 +10,7 @@ from pixelproof.runs.record import (
     Record,
     Selection,
 )
-from pixelproof.runs.store import RunStore
+from pixelproof.runs.store import RunStore, reading
 
 __all__ = [
     "Certificate",
@@ -22,4 +22,5 @@ __all__ = [
     "Record",
     "RunStore",
     "Selection",
+    "reading",
 ]

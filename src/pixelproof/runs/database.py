@@ -13,6 +13,7 @@ FILE = "run.sqlite"
 LOCK = ".run.lock"
 #: What a writer keeps of its file in memory, at most: an index of 100,000 samples is read again and again.
 CACHE_KIB = 32 << 10
+_MOST_VALUE = 256 << 20  # bytes of one value, as an image or a certificate
 
 
 def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
@@ -26,6 +27,8 @@ def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
     connection: sqlite3.Connection = sqlite3.connect(
         path, isolation_level=None, timeout=30, check_same_thread=False, **options
     )
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_VALUE)
+    connection.execute("PRAGMA trusted_schema = OFF")  # what the file itself brings computes nothing
     return connection
 
 
@@ -79,6 +82,12 @@ def locked(folder: Path) -> FileLock:
     except OSError as error:
         raise RunError(f"{folder} cannot be written ({error}); copy it to another place, or choose another.") from error
     return lock
+
+
+def own_file(path: Path) -> None:
+    """Raise ``RunError`` where the file that is to be written is a link: its writer would write elsewhere."""
+    if path.is_symlink():
+        raise RunError(f"{path} is a link to {path.resolve()}, where nothing is written; name the folder it lies in.")
 
 
 def being_written(folder: Path) -> bool:

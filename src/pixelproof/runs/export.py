@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, fields
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +16,10 @@ from PIL import Image
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import InputError
+from pixelproof.files import file_name, write_whole, writing_whole
 from pixelproof.runs.record import Certificate, Record
 from pixelproof.runs.store import RunStore
+from pixelproof.wording import harmless_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +31,7 @@ _VALUES = attrgetter(*_NAMES)
 
 def to_csv(run: RunStore, path: Path) -> Path:
     """All records of ``run`` as CSV, one line a record, empty where there is no value."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(_NAMES)
-        writer.writerows(map(_VALUES, run.each_record()))
-    return path
+    return _csv(path, _NAMES, map(_VALUES, run.each_record()))
 
 
 def certificates_to_csv(run: RunStore, path: Path) -> Path | None:
@@ -42,10 +42,15 @@ def certificates_to_csv(run: RunStore, path: Path) -> Path | None:
     certificates, names = run.certificates(), [f.name for f in fields(Certificate) if f.name != "body"]
     if not certificates:
         return None
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(asdict(each) for each in certificates)
+    return _csv(path, names, ([getattr(each, name) for name in names] for each in certificates))
+
+
+def _csv(path: Path, names: Sequence[str], rows: Iterable[Iterable[object]]) -> Path:
+    """``rows`` below a line of their ``names``, one after the other, however many there are."""
+    with writing_whole(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows(map(harmless_cell, row) for row in rows)
     return path
 
 
@@ -55,12 +60,10 @@ def to_parquet(run: RunStore, path: Path) -> Path:
         import duckdb
     except ImportError as error:
         raise InputError("Parquet needs DuckDB; install it with: pip install 'pixelproof[export]'.") from error
-    beside = to_csv(run, path.with_suffix(".csv.partial"))
-    try:
-        duckdb.read_csv(str(beside), header=True).write_parquet(str(path))
-    finally:
-        beside.unlink()
-    return path
+    with tempfile.TemporaryDirectory(prefix="pixelproof-") as folder:
+        written = Path(folder, "records.parquet")
+        duckdb.read_csv(str(to_csv(run, Path(folder, "records.csv"))), header=True).write_parquet(str(written))
+        return write_whole(path, written.read_bytes())
 
 
 def to_frame(run: RunStore) -> pd.DataFrame:
@@ -77,10 +80,9 @@ def to_png(run: RunStore, folder: Path) -> int:
 
     Those of attacks by name carry their spec instead of a threshold.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     written: set[str] = set()
     for name, image in _images(run):
-        _picture(image).save(folder / f"{name}.png")
+        write_whole(folder / f"{file_name(name)}.png", _png(image))
         written.add(name)
     return len(written)
 
@@ -101,5 +103,7 @@ def _slug(record: Record) -> str:
     return re.sub(r"[^\w.=-]+", "_", record.spec).strip("_")
 
 
-def _picture(image: UInt8Array) -> Image.Image:
-    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+def _png(image: UInt8Array) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(stream, "PNG")
+    return stream.getvalue()

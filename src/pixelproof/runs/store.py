@@ -5,23 +5,25 @@ After every commit it is one plain file.
 """
 
 import json
+import math
 import os
 import sqlite3
 import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock
+from pydantic import TypeAdapter, ValidationError
 
 from pixelproof.data.imageset import UInt8Array
-from pixelproof.errors import RunError
+from pixelproof.errors import PixelproofError, RunError
 from pixelproof.files import write_whole
 from pixelproof.runs.database import (
     FILE,
@@ -31,6 +33,7 @@ from pixelproof.runs.database import (
     connect_to_write,
     inode,
     locked,
+    own_file,
     remove,
 )
 from pixelproof.runs.progress import Progress
@@ -38,17 +41,15 @@ from pixelproof.runs.record import (
     FORMAT_VERSION,
     LEVELLED,
     Certificate,
-    DataCard,
     FailureProbability,
     Finding,
     Manifest,
-    ModelCard,
     Record,
-    Selection,
 )
 from pixelproof.runs.table import R, RecordType, columns, from_row, row_digest, schema, sealed, to_row
-from pixelproof.wording import meant
+from pixelproof.wording import first_line, meant
 
+_MANIFEST = TypeAdapter(Manifest)
 _SCHEMA = (
     "CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",
@@ -58,6 +59,20 @@ _SCHEMA = (
 )
 
 
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """What goes wrong where the run ``where`` is made sense of is a ``RunError``: its words may be a stranger's."""
+    try:
+        yield
+    except (PixelproofError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise RunError(
+            f"{where[:1].upper()}{where[1:]} says what no run of pixelproof does ({first_line(error)}); if it is one "
+            "of yours, please report that."
+        ) from error
+
+
 class RunStore:
     """One run, on disk or in memory. ``RunStore.create`` or ``RunStore.open`` it; use as a context manager."""
 
@@ -65,6 +80,7 @@ class RunStore:
         self._db, self.folder, self._lock = connection, folder, lock
         self._shape: tuple[int, ...] | None = None  # of the images, once one was asked for
         self._ordered = False  # whether the database knows the order of records
+        self._made: list[Path] | None = None  # of a run that is new, the folders that were made for it
         self._place = inode(folder / FILE) if folder is not None and (folder / FILE).exists() else None
 
     # Life.
@@ -98,7 +114,9 @@ class RunStore:
             with cls(connect(beside), folder) as store:
                 store._begin(manifest, clean, kinds)
             os.replace(beside, folder / FILE)
-            return cls(connect_to_write(folder / FILE), folder, lock)
+            store = cls(connect_to_write(folder / FILE), folder, lock)
+            store._made = made
+            return store
         except BaseException as error:
             if lock is not None:
                 remove(beside)
@@ -129,13 +147,16 @@ class RunStore:
         this one wants to.
         """
         path = folder / FILE
-        if not path.exists():
+        if not path.is_file():
             runs = (each.parent.name for each in folder.parent.glob(f"*/{FILE}"))
             raise RunError(f"{folder} holds no run{meant(folder.name, runs)}: there is no {path}.")
         lock = locked(folder) if write else None
         store = None
         try:
+            if write:
+                own_file(path)
             store = cls(connect_to_write(path) if write else connect_to_read(path), folder, lock)
+            store._check_schema()
             version = store._manifest_values().get("format_version")
             if version != FORMAT_VERSION:
                 raise RunError(
@@ -157,7 +178,18 @@ class RunStore:
         """The run in memory that ``to_bytes`` gave."""
         connection = connect(":memory:")
         connection.deserialize(content)
-        return cls(connection, None)
+        store = cls(connection, None)
+        store._check_schema()
+        return store
+
+    def _check_schema(self) -> None:
+        """Raise ``RunError`` for what computes when it is read, as a view that never ends: a run has tables alone."""
+        if self._rows("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage IS 0"):
+            raise RunError(f"{self._where} is no run of pixelproof: it holds more than tables.")
+
+    def reading(self) -> AbstractContextManager[None]:
+        """``reading`` of this run."""
+        return reading(self._where)
 
     def to_bytes(self) -> bytes:
         """The whole run as the content of its file."""
@@ -196,6 +228,18 @@ class RunStore:
         self._db.close()
         if self._lock is not None:
             self._lock.release()
+
+    def discard_unused(self) -> bool:
+        """Remove a run that was created here and holds nothing yet, with the folders made for it; whether it was so."""
+        if self.folder is None or self._made is None or self.sizes()[0] or self.steps():
+            return False
+        self.close()
+        remove(self.folder / FILE)
+        (self.folder / LOCK).unlink(missing_ok=True)
+        for each in self._made:
+            with suppress(OSError):
+                each.rmdir()
+        return True
 
     # Writing.
 
@@ -257,8 +301,9 @@ class RunStore:
         """How far its job said to be, and at which time (seconds of the epoch); None where it has said nothing."""
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'progress'"):
             return None
-        ((at, value),) = self._rows("SELECT at, value FROM progress")
-        return Progress(**json.loads(value)), at
+        with self.reading():
+            ((at, value),) = self._rows("SELECT at, value FROM progress")
+            return Progress(**json.loads(value)), float(at)
 
     @property
     def manifest(self) -> Manifest:
@@ -266,8 +311,8 @@ class RunStore:
         values = self._manifest_values()
         try:
             return _manifest(values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"The manifest of {self._where} is damaged ({error!r}).") from error
+        except (KeyError, ValueError) as error:
+            raise RunError(f"The manifest of {self._where} is damaged ({_first(error)}).") from error
 
     def records(self) -> list[Record]:
         """The outcomes of attacks, in the order of ``each_record``."""
@@ -408,9 +453,10 @@ class RunStore:
             if self._shape is None:
                 ((data,),) = self._rows("SELECT value FROM manifest WHERE key = 'data'")
                 self._shape = tuple(json.loads(data)["shape"])
-            return np.frombuffer(zlib.decompress(blob), np.uint8).reshape(self._shape)
-        except (IndexError, KeyError, TypeError, ValueError, zlib.error) as error:
-            raise RunError(f"An image of sample {sample} in {self._where} is damaged ({error}).") from error
+            pixels = zlib.decompressobj().decompress(blob, math.prod(self._shape) + 1)  # no more than it should hold
+            return np.frombuffer(pixels, np.uint8).reshape(self._shape)
+        except (IndexError, KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
+            raise RunError(f"An image of sample {sample} in {self._where} is damaged ({first_line(error)}).") from error
 
     # The file.
 
@@ -460,9 +506,9 @@ class RunStore:
     def _manifest_values(self) -> dict[str, Any]:
         rows = self._rows("SELECT key, value FROM manifest")
         try:
-            return {key: json.loads(value) for key, value in rows}
-        except (TypeError, ValueError) as error:
-            raise RunError(f"The manifest of {self._where} is damaged ({error}).") from error
+            return {str(key): json.loads(value) for key, value in rows}
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RunError(f"The manifest of {self._where} is damaged ({first_line(error)}).") from error
 
     def _write_manifest(self, manifest: Manifest) -> None:
         values = json.loads(json.dumps(asdict(manifest)))
@@ -475,7 +521,7 @@ class RunStore:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}"'
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def _names(kind: type[RecordType]) -> str:
@@ -496,25 +542,20 @@ def _place(names: Sequence[str], row: Sequence[Any]) -> str:
 
 
 def _manifest(values: dict[str, Any]) -> Manifest:
-    data, chosen = values["data"], values["selection"]
-    if len(chosen["samples"]) != len(chosen["labels"]):
-        raise ValueError(f"{len(chosen['samples'])} samples, {len(chosen['labels'])} labels")
-    return Manifest(
-        job=values["job"],
-        identity=values["identity"],
-        status=values["status"],
-        spec=dict(values["spec"]),
-        settings=dict(values["settings"]),
-        model=ModelCard(**values["model"]),
-        data=DataCard(**{**data, "shape": tuple(data["shape"]), "class_names": tuple(data["class_names"])}),
-        selection=Selection(chosen["rule"], chosen["considered"], tuple(chosen["samples"]), tuple(chosen["labels"])),
-        findings=tuple(Finding(**finding) for finding in values["findings"]),
-        environment=values["environment"],
-        details=dict(values["details"]),
-        timings=values["timings"],
-        contents=values["contents"],
-        format_version=values["format_version"],
-    )
+    """That of its ``values``, each of the type of its field. Raises ``KeyError`` and ``ValueError``."""
+    text = json.dumps({each.name: values[each.name] for each in fields(Manifest)})
+    found = _MANIFEST.validate_json(text, strict=True)
+    if len(found.selection.samples) != len(found.selection.labels):
+        raise ValueError(f"{len(found.selection.samples)} samples, {len(found.selection.labels)} labels")
+    return found
+
+
+def _first(error: Exception) -> str:
+    """What is wrong with a manifest: of many things the first."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return first_line(error)
 
 
 def _pack(pixels: UInt8Array) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, Union, get_args, g
 import numpy.typing as npt
 
 from pixelproof.errors import RunError
+from pixelproof.wording import shown
 
 _SCALARS = (bool, int, float, str, NoneType)
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -68,8 +69,8 @@ def from_row(kind: type[R], row: Sequence[Any]) -> R:
         try:
             read = _read(value, _types(kind)[name])
             values.append(_frozen(read) if get_origin(_hints(kind)[name]) is tuple else read)
-        except (TypeError, ValueError) as error:
-            raise RunError(f"A record of the run is damaged: its {name} is {value!r}.") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RunError(f"A record of the run is damaged: its {name} is {shown(value)}.") from error
     return kind(*values)
 
 

@@ -71,7 +71,7 @@ def unpacked(parcel: Parcel) -> tuple[Job, Manifest]:
     """The job of ``parcel``, its model opened here. Raises ``InputError`` where this process cannot do its steps."""
     _check_versions(parcel.versions)
     try:
-        job, manifest, fingerprint, kind = pickle.loads(parcel.body, buffers=parcel.buffers)
+        job, manifest, fingerprint, kind = pickle.loads(parcel.body, buffers=parcel.buffers)  # noqa: S301  # from the process that began us
         _check_device(job)
         if job.classifier is None:
             job.classifier = open_model(job.spec)

@@ -127,7 +127,7 @@ def _portable(error: Exception) -> Exception:
     """``error``, with where it was raised, as it can be sent."""
     error.add_note("".join(traceback.format_exception(error)))
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # what was just made here
     except Exception:  # of whatever package it is
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
