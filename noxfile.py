@@ -3,7 +3,7 @@
 `nox -s lowest` installs every dependency at its lower bound, `nox -s torch-2.6` the oldest torch among the newest of
 all else, `nox -s newest-3.13` the newest of everything under that Python. PyPI's torch for Linux brings gigabytes of
 CUDA. `nox -s packages recipes` builds wheel and sdist, uses each where nothing else is, and checks what others build
-from: the Dockerfile and the conda recipe.
+from: the Dockerfile and the conda recipe. `nox -s audit hashes`: see docs/security.md.
 """
 
 import shutil
@@ -72,6 +72,21 @@ def recipes(session: nox.Session) -> None:
     session.run("hadolint", "Dockerfile")
     render = "from rattler_build import Stage0Recipe; Stage0Recipe.from_file('recipe/recipe.yaml').render()"
     session.run("python", "-c", render)
+
+
+@nox.session(python="3.11")
+def audit(session: nox.Session) -> None:
+    """Every pinned version against PyPI's advisories, which have to be reached: before a release."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--requirement", "constraints.txt", "--no-deps", "--disable-pip")
+
+
+@nox.session(python="3.11")
+def hashes(session: nox.Session) -> None:
+    """The pinned versions with the hashes of their files here and now, for an installation that checks them."""
+    session.install("uv")
+    words = ("--all-extras", "--constraint", "constraints.txt", "--generate-hashes", "--output-file", "hashes.txt")
+    session.run("uv", "pip", "compile", "pyproject.toml", *words)
 
 
 def check(session: nox.Session) -> None:
