@@ -1,0 +1,168 @@
+"""No code of strangers is run, nothing is fetched and nobody is written to unless that was asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Never
+
+import pytest
+
+from pixelproof.errors import ModelError
+from pixelproof.models import load_model
+from pixelproof.runs.database import FILE
+from tiny_run import TINY_ARGUMENTS
+
+CANARY = "import pathlib\npathlib.Path('canary').touch()\ndef load():\n    raise SystemExit('ran')\n"
+
+
+def test_a_module_of_the_current_folder_is_not_imported_without_trust(tmp_path: Path) -> None:
+    (tmp_path / "stranger.py").write_text(CANARY)
+    words = [sys.executable, "-m", "pixelproof", "models", "check", "stranger:load", "--data", "pentomino:4"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Loading stranger can run code from there; expected your word" in done.stderr
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("spec", ["os:abort", "builtins:exit", "antigravity:geohash", "maite:os:abort"])
+def test_a_function_of_a_module_is_not_called_without_trust(spec: str) -> None:
+    with pytest.raises(ModelError, match=r"can run code from there.*trust_code=True"):
+        load_model(spec)
+
+
+def named(folder: Path, model: str) -> Path:
+    """The run in ``folder``, which now says that it is of ``model``, and not finished."""
+    with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
+        ((value,),) = database.execute("SELECT value FROM manifest WHERE key = 'spec'").fetchall()
+        spec = {**json.loads(value), "model": model, "trust_code": True}
+        database.execute("UPDATE manifest SET value = ? WHERE key = 'spec'", (json.dumps(spec),))
+        database.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
+    return folder
+
+
+@pytest.mark.parametrize("command", ["resume", "verify"])
+def test_a_run_gives_no_trust_to_its_own_model(cli, run_copy: Path, command: str) -> None:
+    answer = cli(command, named(run_copy, "os:abort"))
+    assert answer.code == 2
+    assert "Loading os can run code" in answer.err
+
+
+@pytest.mark.parametrize("command", ["resume", "verify"])
+@pytest.mark.parametrize("model", ["http://127.0.0.1:9/steal", "hf:stranger/net", "timm:resnet18"])
+def test_a_run_sends_images_and_tokens_nowhere_by_itself(
+    cli, run_copy: Path, command: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _closed(monkeypatch)
+    answer = cli(command, named(run_copy, model))
+    assert answer.code == 2
+    assert "to be reached over the network; expected your word, as a run may be another's, so name it again with" in (
+        answer.err
+    )
+
+
+def test_what_is_to_be_typed_names_a_model_on_the_network_again(cli, run_copy: Path) -> None:
+    found = json.loads(cli("status", named(run_copy, "http://127.0.0.1:9/x"), "--json").out)[0]["next"]
+    assert "--model http://127.0.0.1:9/x" in found
+
+
+def test_a_variable_of_another_program_is_sent_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("httpx")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+    with pytest.raises(ModelError, match="token=AWS_SECRET_ACCESS_KEY names a variable that another program") as caught:
+        load_model("http://127.0.0.1:9/steal,token=AWS_SECRET_ACCESS_KEY")
+    assert "s3cr3t" not in str(caught.value)
+
+
+def _closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection, and every question for an address, is an error that nothing of ours catches."""
+
+    class Connected(BaseException):
+        pass
+
+    def refused(*_: object, **__: object) -> Never:
+        raise Connected
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    monkeypatch.setattr(socket, "create_connection", refused)
+
+
+@pytest.mark.slow
+def test_main_jobs_need_no_network(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _closed(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    few = ("--model", "zoo:lenet", "--data", "bundled")
+    Path("claim.toml").write_text(
+        'clean_accuracy = 76.0\nrobust_accuracy = 20.0\nthreat = { goal = "untargeted", knowledge = "white-box", '
+        'norm = "linf", epsilon = 1 }\nevaluation = { attack = "pgd" }\n'
+    )
+    for words, codes in (
+        (("assess", *TINY_ARGUMENTS, "--out", "run"), (0,)),
+        (("status", "run"), (0,)),
+        (("report", "run", "--figures", "svg"), (0,)),
+        (("export", "run"), (0,)),
+        (("perturb", *few, "--samples", "4", "--only", "rotation", "--severities", "1", "--out", "perturbed"), (0,)),
+        (("models", "check", *few[1:]), (0,)),
+        (("models", "check", "zoo:lenet", "--data", "pentomino:9"), (0,)),
+        (("list",), (0,)),
+    ):
+        answer = cli(*words)
+        assert answer.code in codes, answer.err
+
+
+def test_ctrl_c_while_commands_are_imported_prints_one_line() -> None:
+    """The moment is chosen by an import hook, as the imports take a fraction of a second."""
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from pixelproof.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "list"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Interrupted; nothing finished is lost.\n"
+
+
+def test_pipes_are_not_waited_for(cli, tmp_path: Path) -> None:
+    """A pipe that nobody writes to would be read for ever; the alarm makes a hang a failure."""
+
+    def ring(*_: object) -> Never:
+        raise AssertionError("it waits for a pipe")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(60)
+    try:
+        for name in (
+            "d/cat/a.png",
+            "d/dog/b.png",
+            "spec.toml",
+            "run/run.sqlite",
+            "images.npz",
+            "t10k-images-idx3-ubyte",
+        ):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.mkfifo(path)
+        for words in (
+            ("models", "check", "zoo:lenet", "--data", f"folder:{tmp_path}/d"),
+            ("models", "check", "zoo:lenet", "--data", f"npz:{tmp_path}/images.npz"),
+            ("models", "check", "zoo:lenet", "--data", f"idx:{tmp_path}"),
+            ("assess", tmp_path / "spec.toml", "--out", tmp_path / "out"),
+            ("status", tmp_path / "run"),
+        ):
+            assert cli(*words).code == 2
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,184 @@
+"""Nothing is written outside the folder for output, whatever the names in a run, a spec or a folder say."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pixelproof.errors import InputError
+from pixelproof.files import file_name, folder_in, write_whole
+from pixelproof.report.figure import write_drawings
+from pixelproof.report.table import Column, Table, write_forms
+from pixelproof.runs import RunStore
+from pixelproof.runs.database import FILE
+
+ESCAPES = ("../../escape", "/tmp/escape", "..", "a/b", "a\\b", ".hidden", "x\x00y", "x" * 400, "\ud800", "CON:", "")
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_a_name_made_of_others_words_is_that_of_one_file(name: str, tmp_path: Path) -> None:
+    made = file_name(name)
+    assert Path(made).name == made
+    assert not made.startswith(".")
+    assert len(made.encode()) < 200
+    assert write_whole(tmp_path / f"{made}.svg", "x").parent == tmp_path
+    assert file_name(made) == made
+
+
+def test_names_stay_as_they_are_where_they_may_and_two_stay_two() -> None:
+    for name in ("levels-few-pixel", "pgd(epsilon=8)", "curve of θ, th = 3"):
+        assert file_name(name) == name
+    assert file_name("a/b") != file_name("a\\b") != file_name("a_b")
+
+
+def test_tables_and_figures_of_hostile_names_stay_in_their_folder(tmp_path: Path) -> None:
+    inside = tmp_path / "run" / "tables"
+    table = Table("../../escape", "t", (Column("a"),), (("b",),))
+    for path in write_forms([table], inside):
+        assert path.parent == inside
+    assert {each.name for each in tmp_path.iterdir()} == {"run"}
+
+
+def test_a_grid_whose_model_has_a_path_for_a_name(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figures are named after the model."""
+    monkeypatch.chdir(tmp_path)
+    spec = '{}\n[[models]]\nmodel = "zoo:lenet"\nname = "../../../escape"\n'
+    head = (
+        'data = "bundled"\nsamples = 2\nrange = [0, 9]\nattacks = ["fgsm(epsilon=2)"]\ndefences = ["none", "bits(3)"]'
+    )
+    Path("grid.toml").write_text(spec.format(head))
+    assert cli("grid", "grid.toml", "--out", "deep/er/out").code == 0
+    assert {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*escape*")} <= {
+        str(each.relative_to(tmp_path)) for each in (tmp_path / "deep/er/out").rglob("*")
+    }
+    assert {each.name for each in tmp_path.iterdir()} == {"grid.toml", "deep"}
+    assert {each.name for each in (tmp_path / "deep").iterdir()} == {"er"}
+
+
+def forge(folder: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def test_pictures_of_an_attack_with_a_path_for_a_name(cli, run_copy: Path, tmp_path: Path) -> None:
+    forge(run_copy, "UPDATE OR IGNORE records SET method = '../../../escape', \"constraint\" = NULL WHERE success")
+    before = set(tmp_path.rglob("*"))
+    assert cli("export", run_copy, "--to", "png", "--out", tmp_path / "out").code == 0
+    new = set(tmp_path.rglob("*")) - before
+    assert any("escape" in each.name for each in new)
+    assert all(each.is_relative_to(tmp_path / "out") or each.parent == run_copy for each in new)
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("figures", ("report", "--figures", "svg")),
+        ("tables", ("report",)),
+        ("images", ("export", "--to", "png")),
+    ],
+)
+def test_a_folder_in_a_run_that_is_a_link_is_refused(cli, run_copy: Path, tmp_path: Path, link: str, words) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (run_copy / link).symlink_to(elsewhere)
+    answer = cli(words[0], run_copy, *words[1:])
+    assert answer.code == 2
+    assert f"{run_copy / link} is a link to {elsewhere}" in answer.err
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("records.csv", ("export",)),
+        ("records.parquet", ("export", "--to", "parquet")),
+        ("certificates.csv", ("export",)),
+        ("report.html", ("report",)),
+        ("results.json", ("report",)),
+    ],
+)
+def test_a_file_in_a_run_that_is_a_link_is_replaced_not_followed(
+    cli, run_copy: Path, tmp_path: Path, link: str, words
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (run_copy / link).symlink_to(precious)
+    assert cli(words[0], run_copy, *words[1:]).code == 0
+    assert precious.read_text() == "mine"
+
+
+def test_a_run_that_is_a_link_is_read_but_not_written(cli, run_copy: Path, tmp_path: Path) -> None:
+    forge(run_copy, "UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / FILE).symlink_to(run_copy / FILE)
+    assert cli("status", folder).code == 0
+    answer = cli("resume", folder)
+    assert answer.code == 2
+    assert "is a link to" in answer.err
+
+
+def test_what_is_written_whole_says_which_file_finds_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match=str(tmp_path / "page.html")):
+        write_whole(tmp_path / "page.html", "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_sentence_that_names_the_file(cli, run_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    answer = cli("export", run_copy)
+    assert answer.code == 2
+    expected = f"error: {run_copy / 'records.csv'} cannot be used (No space left on device); free some space there, or"
+    assert answer.err.startswith(expected)
+    assert answer.err.count("\n") == 1
+
+
+def test_what_a_spreadsheet_would_carry_out_is_quoted(cli, run_copy: Path, tmp_path: Path) -> None:
+    formula = '=HYPERLINK("http://127.0.0.1/","x")'
+    forge(run_copy, f"UPDATE records SET method = '{formula}' WHERE id = 1")
+    assert cli("export", run_copy, "--out", tmp_path / "out.csv").code == 0
+    text = (tmp_path / "out.csv").read_text()
+    assert "'=HYPERLINK" in text
+    assert ",=HYPERLINK" not in text
+    assert ',"=HYPERLINK' not in text
+    for start in ("=1", "+1", "-1", "@x", "\t=1"):
+        assert Table("t", "t", (Column("a"),), ((start,),)).csv().splitlines()[1].lstrip('"').startswith("'")
+    assert Table("t", "t", (Column("a", "decimal"),), ((-1.5,),)).csv().splitlines()[1] == "-1.5"
+
+
+def test_json_for_scripts_holds_no_control_characters(cli, run_copy: Path) -> None:
+    with closing(sqlite3.connect(run_copy / FILE, isolation_level=None)) as database:
+        ((value,),) = database.execute("SELECT value FROM manifest WHERE key = 'model'").fetchall()
+        model = {**json.loads(value), "name": "\x1b[2J\x9b31m\u202eevil"}
+        database.execute("UPDATE manifest SET value = ? WHERE key = 'model'", (json.dumps(model),))
+    answer = cli("status", run_copy, "--json")
+    assert not {"\x1b", "\x9b", "\u202e"} & set(answer.out + answer.err)
+    assert json.loads(answer.out)[0]["model"] == model["name"]
+    answer = cli("status", run_copy)
+    assert not {"\x1b", "\x9b", "\u202e"} & set(answer.out + answer.err)
+    assert r"\u001b[2J\u009b31m\u202eevil" in answer.out.replace("\n", "")
+
+
+def test_a_view_in_a_run_is_refused(run_copy: Path) -> None:
+    """It might never end."""
+    forge(run_copy, "CREATE VIEW v AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c")
+    with pytest.raises(InputError, match="it holds more than tables"):
+        RunStore.open(run_copy)
+
+
+def test_folder_in_gives_the_folder(tmp_path: Path) -> None:
+    assert folder_in(tmp_path, "tables") == tmp_path / "tables"
+    assert write_drawings([], tmp_path) == []
