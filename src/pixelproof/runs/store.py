@@ -476,7 +476,8 @@ class RunStore:
     def _each(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """As ``_rows``, one after the other, however many there are."""
         try:
-            yield from self._db.execute(query, values)
+            for row in self._db.execute(query, values):  # noqa: UP028 - it would close a cursor of a closed run
+                yield row
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
 
