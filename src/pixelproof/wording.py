@@ -161,3 +161,8 @@ def visible(text: str) -> str:
 def harmless_cell(value: object) -> object:
     """``value`` as it may stand in a CSV: text that a spreadsheet would carry out as a formula is quoted by ``'``."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def printable(text: str) -> str:
+    """``text`` as one line, as ``visible``: a line of its own could pass for another's."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -18,9 +18,8 @@ from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import Classifier, TorchClassifier
-from pixelproof.models.query import predictor
 from pixelproof.runs import Record, RunStore
-from pixelproof.runs.verify import verify
+from verify_kit import verified
 
 SHAPE = (8, 8, 3)
 
@@ -55,7 +54,7 @@ def test_an_attack_by_name_stands_beside_levels_and_verifies() -> None:
     assert strong.mean_linf == 30
     pixels, labels, model = images()
     data = ImageSet(pixels, labels, ("a", "b", "c", "d"), "arrays")
-    checked = verify(result.run, predictor(model, torch.device("cpu")), model.fingerprint, data)
+    checked = verified(result.run, model, data, share=1.0)
     assert checked.problems == ()
 
 
@@ -64,7 +63,7 @@ def test_the_budget_is_checked_when_a_run_is_verified() -> None:
     run, model = result.run, images()[2]
     stricter = RunStore.create(None, run.manifest, {k: run.clean(k) for k in run.manifest.selection.samples})
     stricter.commit((dataclasses.replace(record, threshold=29), run.image(record)) for record in run.records())
-    checked = verify(stricter, predictor(model, torch.device("cpu")), model.fingerprint, None)
+    checked = verified(stricter, model, None)
     assert any("breaks its budget" in problem for problem in checked.problems)
 
 

@@ -16,15 +16,12 @@ import pytest
 from kinds import COLUMNS, KINDS, RECORDS
 from pixelproof.data import load_data
 from pixelproof.errors import RunError
-from pixelproof.jobs.job import choose_device
 from pixelproof.jobs.open import open_model, spec_of
-from pixelproof.models import settle_kind
-from pixelproof.models.query import predictor
 from pixelproof.runs import RunStore
 from pixelproof.runs.database import FILE
 from pixelproof.runs.table import columns
-from pixelproof.runs.verify import verify
 from tiny_run import Cli
+from verify_kit import verified
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +32,7 @@ def problems(folder: Path) -> tuple[str, ...]:
     """What ``verify`` finds without the data, which is what a forger hopes for."""
     try:
         with RunStore.open(folder) as run:
-            model = open_model(spec_of(run, trust_code=False))
-            settle_kind(model, run.manifest.model.kind)
-            return verify(run, predictor(model, choose_device("cpu")), model.fingerprint, None).problems
+            return verified(run, open_model(spec_of(run, trust_code=False)), None).problems
     except RunError as error:
         return (str(error),)
 

@@ -18,24 +18,18 @@ from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec, resolve
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import CallableClassifier
-from pixelproof.models.query import predictor
 from pixelproof.proofs.attempt import Attempt
-from pixelproof.proofs.check import check
 from pixelproof.proofs.methods import METHODS
 from pixelproof.runs import RunStore
 from pixelproof.runs.progress import Progress
-from pixelproof.runs.verify import verify
 from proofs_kit import answer, breaks, classifier_of, convolutional, module_of, random_image, threshold_proof
-from watched import CPU
+from verify_kit import verified
 
 pytestmark = pytest.mark.slow
 
 
 def _verified(run: RunStore, job: AssessJob) -> tuple[str, ...]:
-    def checker(certificate: Any, image: Any, label: int) -> str | None:
-        return check(certificate, image, label, job.classifier)
-
-    return verify(run, predictor(job.classifier, CPU), job.classifier.fingerprint, job.data, checker).problems
+    return verified(run, job.classifier, job.data).problems
 
 
 def _answers(run: RunStore) -> dict[int, str]:

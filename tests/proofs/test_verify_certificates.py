@@ -16,16 +16,13 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.runner import run_job
 from pixelproof.models import TorchClassifier
-from pixelproof.models.query import predictor
-from pixelproof.proofs.check import check
 from pixelproof.proofs.check_allowance import allowance
 from pixelproof.proofs.check_network import Network
 from pixelproof.runs import Certificate, Record, RunStore
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.table import columns, row_digest, sealed, to_row
-from pixelproof.runs.verify import verify
 from proofs_kit import answer, body_of, classifier_of, convolutional, halves, module_of, prove
-from watched import CPU
+from verify_kit import verified
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +30,8 @@ ALTERED = "was altered"
 
 
 def _problems(folder: Path, job: AssessJob, classifier: TorchClassifier | None = None) -> list[str]:
-    model = classifier or job.classifier
-
-    def checker(certificate: Certificate, image: UInt8Array, label: int) -> str | None:
-        return check(certificate, image, label, model)
-
     with RunStore.open(folder) as run:
-        return list(verify(run, predictor(model, CPU), model.fingerprint, job.data, checker).problems)
+        return list(verified(run, classifier or job.classifier, job.data).problems)
 
 
 def _forge(folder: Path, change: Callable[[RunStore, list[Certificate]], list[Certificate]], **manifest: Any) -> None:
@@ -74,11 +66,11 @@ def test_what_was_proved_holds(run, job):
     assert _problems(run, job) == []
 
 
-def test_without_a_checker_it_says_so(run, job):
+def test_without_the_model_it_says_so(run, job):
     with RunStore.open(run) as store:
-        outcome = verify(store, predictor(job.classifier, CPU), job.classifier.fingerprint, job.data)
+        outcome = verified(store, None, job.data)
     assert outcome.holds
-    assert outcome.unchecked == ("The certificates are as stored, as no checker is at hand.",)
+    assert outcome.unchecked[0].startswith("The model was not asked")
 
 
 @pytest.mark.parametrize("column", columns(Certificate))

@@ -13,20 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from pixelproof.data import ImageSet, load_data
 from pixelproof.errors import RunError
+from pixelproof.jobs.verify import Verification
 from pixelproof.models import load_model
-from pixelproof.models.query import predictor
 from pixelproof.runs import Record, RunStore
 from pixelproof.runs.database import FILE
 from pixelproof.runs.distances import pixel_distances
 from pixelproof.runs.identity import run_identity
 from pixelproof.runs.record import Manifest
 from pixelproof.runs.table import columns, row_digest, sealed, to_row
-from pixelproof.runs.verify import Verification, verify
 from tiny_run import TINY_RECORDS, found_in, run_tiny
+from verify_kit import verified
 
 pytestmark = pytest.mark.slow
 
@@ -41,14 +40,14 @@ def model():
 
 @pytest.fixture(scope="module")
 def data() -> ImageSet:
-    return load_data("bundled").take(slice(0, 30))
+    return load_data("bundled")
 
 
 @pytest.fixture
 def check(model, data) -> Callable[..., Verification]:
     def run(folder: Path, images: ImageSet | None = data) -> Verification:
         with RunStore.open(folder) as store:
-            return verify(store, predictor(model, torch.device("cpu")), model.fingerprint, images)
+            return verified(store, model, images)
 
     return run
 

@@ -9,7 +9,8 @@ import pytest
 
 from html_page import Page
 from pixelproof.data import load_data
-from pixelproof.plans.thesis.plan import in_colour, run_thesis
+from pixelproof.data.imageset import in_colour
+from pixelproof.plans.thesis.plan import run_thesis
 from pixelproof.plans.thesis.spec import read_thesis
 from pixelproof.runs import RunStore
 from plan_cases import THESIS

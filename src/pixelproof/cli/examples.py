@@ -46,6 +46,8 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "Compute all claims again": "pixelproof verify run",
         "With data that have moved": "pixelproof verify run --data folder:elsewhere",
         "An evidence pack, and who signed it": "pixelproof verify pack.zip --key public.pem",
+        "And a tenth of the work done again": "pixelproof verify run --replay 10%",
+        "A stranger's run, loading nothing": "pixelproof verify run --records-only",
     },
     "report": {
         "Write the report again": "pixelproof report run",

@@ -93,6 +93,13 @@ class ImageSet:
         return ImageSet(images, labels, self.class_names, self.name, indices)
 
 
+def in_colour(data: ImageSet) -> ImageSet:
+    """Grey images as three equal channels."""
+    images = np.repeat(data.images, 3, axis=3)
+    images.setflags(write=False)
+    return ImageSet(images, data.labels, data.class_names, data.name, data.indices)
+
+
 def default_class_names(labels: Int64Array, classes: int | None = None) -> tuple[str, ...]:
     """``class 0`` … ``class K−1``, with K given or one more than the largest label (at least 2).
 

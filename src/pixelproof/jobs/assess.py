@@ -22,12 +22,12 @@ from pixelproof.engine.queue import Key, key_of
 from pixelproof.engine.settings import Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import LEAST_BATCH, AssessSpec, most_samples, planned_queries, resolve
-from pixelproof.jobs.certify import Certification, sample_of
+from pixelproof.jobs.certify import Certification, Level, sample_of
 from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.failure_probability import Estimation
-from pixelproof.jobs.job import Batch, Begun, Job, Known, another_run
+from pixelproof.jobs.job import Batch, Begun, Job, Known, Outcome, another_run
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
-from pixelproof.jobs.selection import restore, select
+from pixelproof.jobs.selection import restore, rule, select
 from pixelproof.models import Classifier, TorchClassifier
 from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.models.query import Asked, Scorer, verifier
@@ -37,6 +37,7 @@ from pixelproof.search.registry import search_entry
 from pixelproof.units import to_unit
 from pixelproof.wording import plural
 
+_SOME = 4  # clean images that a precision is tried on
 _MANY = 10  # samples that are all of one class of several by no accident
 
 
@@ -66,7 +67,8 @@ class AssessJob(Job):
     def of_run(cls, run: RunStore, classifier: Classifier) -> AssessJob:
         """The job of ``run``, from its own clean images."""
         manifest = run.manifest
-        return cls(AssessSpec(**manifest.spec), classifier, _clean_set(run, manifest), manifest.data)
+        clean = _clean_set(run, manifest, manifest.selection)
+        return cls(AssessSpec(**manifest.spec), classifier, clean, manifest.data)
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -99,11 +101,23 @@ class AssessJob(Job):
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
-        certification, _ = self.certification, self.estimation  # each refuses what it cannot do
-        findings = (*_smaller(settings.batch_size, most), *_of_one_class(selection, data), *certification.findings())
-        planned = certification.planned()
-        manifest = self.manifest(checked, selection, findings, **({"certify": planned} if planned else {}))
+        manifest = self._manifest(checked, selection, most)
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
+
+    def _manifest(self, looked: Preflight, selection: Selection, most: int) -> Manifest:
+        certification, _ = self.certification, self.estimation  # each refuses what it cannot do
+        smaller = _smaller(self.settings.batch_size, most)
+        findings = (*smaller, *_of_one_class(selection, self.data), *certification.findings())
+        planned = certification.planned()
+        details = {"certify": planned} if planned else {}
+        return self.manifest(looked, selection, findings, **details, **_picked(self.data))
+
+    def again(self, manifest: Manifest) -> Begun:
+        """The samples are taken as they are told, since who checks them does so one by one."""
+        most = self.settings.batch_size
+        self.keep_batch(_halved(most, manifest.settings.get("batch_size")))
+        chosen = replace(manifest.selection, rule=rule(len(manifest.selection.samples), self.settings))
+        return Begun(self._manifest(self.look(), chosen, most))
 
     def keep_batch(self, batch_size: int) -> None:
         if self.spec.batch_size is None:
@@ -116,8 +130,7 @@ class AssessJob(Job):
             looked, before = self.look(), manifest.model
             if looked.checked == before.checked and looked.right != before.right:
                 raise another_run(run.folder)  # of a model whose code has changed unseen
-        varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
-        self._samples = restore(self._selecting(), _clean_set(run, manifest), self.settings, manifest.selection, varies)
+        self._samples = self._restored(run, manifest.selection.samples)
 
     def _selecting(self) -> Scorer:
         return Scorer(self.classifier, self.settings.batch_size, self.device, self.asked, "selection")
@@ -223,11 +236,7 @@ class AssessJob(Job):
     def _ready(self) -> tuple[Engine, AttackRunner]:
         """What attacks, made once."""
         if self._engine is None or self._attack_runner is None:
-            spec, some = self.spec, _some(self._samples)
-            searcher = _at_precision(self.classifier, spec.precision, some)
-            self._engine = Engine(self.settings, self.classifier, searcher, self.device, self.asked)
-            attacked = _attacked(self.classifier, spec, some)
-            self._attack_runner = AttackRunner(self.settings, self.classifier, attacked, self.device, self.asked)
+            self._engine, self._attack_runner = self._runners(self.settings, _some(self._samples))
         return self._engine, self._attack_runner
 
     def findings(self) -> list[Finding]:
@@ -241,6 +250,43 @@ class AssessJob(Job):
         }
         changed = [Finding(RANDOM_OUTPUT, "warning", text) for text, count in texts.items() if count]
         return [*super().findings(), *changed]
+
+    def _runners(self, settings: Settings, some: Tensor | None) -> tuple[Engine, AttackRunner]:
+        """Who searches and who attacks by name; ``some`` are a few clean images N×C×H×W of the run."""
+        spec = self.spec
+        searcher, attacked = (
+            _at_precision(self.classifier, spec.precision, some),
+            _attacked(self.classifier, spec, some),
+        )
+        return (
+            Engine(settings, self.classifier, searcher, self.device, self.asked),
+            AttackRunner(settings, self.classifier, attacked, self.device, self.asked),
+        )
+
+    def attack_again(self, run: RunStore, attack: str, samples: Sequence[int]) -> Iterator[Round]:
+        """What ``attack`` alone brings on ``samples`` of ``run``, whole cohorts in their order; nothing is written."""
+        settings, again = self.settings, self._restored(run, samples)
+        alone = replace(
+            settings,
+            searches=tuple(each for each in settings.searches if each.constraint == attack),
+            attacks=tuple(each for each in settings.attacks if each.spec == attack),
+        )
+        first = np.stack([run.clean(sample) for sample in run.manifest.selection.samples[:_SOME]])
+        for each in self._runners(alone, to_unit(torch.from_numpy(first))):
+            yield from each.run(again)
+
+    def prove_again(self, run: RunStore, level: Level, sample: int) -> Outcome:
+        """What an attempt to prove ``sample`` of ``run`` at ``level`` comes to now."""
+        (again,) = self._restored(run, [sample])
+        return self.certification.attempt(level, again)
+
+    def _restored(self, run: RunStore, samples: Sequence[int]) -> list[Sample]:
+        """Some of the samples of ``run``, in that order, as they were attacked."""
+        manifest = run.manifest
+        labels = dict(zip(manifest.selection.samples, manifest.selection.labels, strict=True))
+        part = replace(manifest.selection, samples=tuple(samples), labels=tuple(labels[k] for k in samples))
+        varies = any(finding.name == RANDOM_OUTPUT for finding in manifest.findings)
+        return restore(self._selecting(), _clean_set(run, manifest, part), self.settings, part, varies)
 
     def end(self, run: RunStore) -> None:
         run.add_findings(self.estimation.findings(run.failure_probabilities()))
@@ -260,6 +306,14 @@ class AssessJob(Job):
         queries += self.estimation.queries + self.certification.queries
         back = self._attack_runner.gradient_steps
         return {**self.asked, "queries": queries, **({"gradient_steps": back} if back else {})}
+
+
+def _halved(most: int, told: object) -> int:
+    """The batch that is ``told``, where that may be what was left of ``most`` after it was halved; else ``most``."""
+    size = most
+    while size > LEAST_BATCH and size != told:
+        size //= 2
+    return size if size == told else most
 
 
 class _Tally:
@@ -301,6 +355,12 @@ def _planned(settings: Settings, run: RunStore) -> dict[str, list[Key]]:
     return steps(settings, run.manifest.selection.samples)
 
 
+def _picked(data: ImageSet) -> dict[str, list[int]]:
+    """Which images of their source the data are, where they are no range of it: to be found there again."""
+    indices = data.indices
+    return {} if bool((np.diff(indices) == 1).all()) else {"images": indices.tolist()}
+
+
 def _of_one_class(selection: Selection, data: ImageSet) -> list[Finding]:
     """A warning where all samples are of one class, as in sorted data: no verdict follows where nothing is broken."""
     classes, samples = set(selection.labels), len(selection.labels)
@@ -335,8 +395,7 @@ def _rehearse(
     verifier(classifier, device, asked, "preflight")(pixels)
 
 
-def _clean_set(run: RunStore, manifest: Manifest) -> ImageSet:
-    chosen = manifest.selection
+def _clean_set(run: RunStore, manifest: Manifest, chosen: Selection) -> ImageSet:
     images = np.stack([run.clean(sample) for sample in chosen.samples])
     labels, indices = np.array(chosen.labels), np.array(chosen.samples)
     return ImageSet(images, labels, manifest.data.class_names, manifest.data.name, indices)
@@ -346,7 +405,7 @@ def _some(samples: list[Sample]) -> Tensor | None:
     """A few clean images N×C×H×W in [0, 1]."""
     if not samples:
         return None
-    pixels = np.stack([sample.pixels for sample in samples[:4]])
+    pixels = np.stack([sample.pixels for sample in samples[:_SOME]])
     return to_unit(torch.from_numpy(pixels))
 
 

@@ -21,6 +21,7 @@ from pixelproof.engine.settings import (
 from pixelproof.errors import InputError
 from pixelproof.jobs.spec_file import given
 from pixelproof.results.budgets import QUICK, STANDARD, papers_budget, papers_population
+from pixelproof.runs.record import TARGETS
 from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES, search_entry
 from pixelproof.wording import meant, shown
 
@@ -231,9 +232,8 @@ class AssessSpec(BaseModel):
     @field_validator("target")
     @classmethod
     def _target(cls, target: str) -> str:
-        known = ("none", "least-likely", "next", "random")
-        if target not in known and not (target.isdecimal() and len(target) < 10):
-            hint = meant(target, known)
+        if target not in TARGETS and not (target.isdecimal() and len(target) < 10):
+            hint = meant(target, TARGETS)
             raise ValueError(f"it is none, least-likely, next, random or a class number, not {shown(target)}{hint}")
         return str(int(target)) if target.isdecimal() else target
 

@@ -107,7 +107,7 @@ class Certification:
                     yield Batch(step=step)
                     continue
                 before = self.queries
-                outcome = self._attempt(level, sample)
+                outcome = self.attempt(level, sample)
                 if isinstance(outcome[0], Record):
                     found[sample.index].append(outcome[0])
                 elif isinstance(outcome[0], Certificate) and outcome[0].proved:
@@ -124,7 +124,7 @@ class Certification:
         climbed = all((sample, each.constraint, each.threshold) in proved for each in lower)
         return climbed and nearest(found, level.constraint) > level.threshold
 
-    def _attempt(self, level: Level, sample: Sample) -> Outcome:
+    def attempt(self, level: Level, sample: Sample) -> Outcome:
         """The certificate; or the record, with its image, where the method came upon one that breaks the sample."""
         settings = self._settings
         assert settings.certify_seconds is not None  # as there are levels

@@ -19,7 +19,7 @@ from pixelproof.defences import MaskedClassifier, PreprocessedClassifier
 from pixelproof.defences.preprocessor import parts
 from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.cost import Cost
-from pixelproof.jobs.preflight import Preflight
+from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight
 from pixelproof.models import Classifier, settle_classes
 from pixelproof.models.query import Asked
 from pixelproof.plugins import versions
@@ -89,6 +89,7 @@ class Job(ABC):
         self.asked = Asked()  # what went through the model in this sitting
         self.elsewhere = Counter[str]()  # and in other processes: what ``tally`` says there
         self.images_per_second = 0.0  # of the model, as the preflight found it; 0 before
+        self.looked: Preflight | None = None  # what the preflight found, where there was one
         self._masked_before = _masked(classifier)
         self.card = data if isinstance(data, DataCard) else _card(data)
         settle_classes(classifier, len(self.card.class_names))
@@ -120,6 +121,10 @@ class Job(ABC):
     def begin(self) -> Begun:
         """Look at the model and choose the samples, writing nothing. Raises ``InputError`` for the user's mistakes."""
 
+    def again(self, manifest: Manifest) -> Begun:
+        """What this job begins with, to be held against a run with ``manifest``; raises as ``begin`` does."""
+        return self.begin()
+
     def manifest(
         self, looked: Preflight | None, selection: Selection, findings: Sequence[Finding] = (), **details: Any
     ) -> Manifest:
@@ -129,6 +134,7 @@ class Job(ABC):
         """
         model = self.classifier
         checked, right = (0, 0) if looked is None else (looked.checked, looked.right)
+        self.looked = looked
         self.images_per_second = 0.0 if looked is None else looked.images_per_second
         return Manifest(
             job=self.kind,
@@ -236,6 +242,10 @@ def _masked(classifier: Classifier) -> int | None:
 def another_run(folder: Path | None, why: str = "other model, data or settings") -> RunError:
     """What to raise where ``folder`` holds the run of another job."""
     return RunError(f"{folder} holds another run ({why}); choose another --out.")
+
+
+#: Names of findings that the work itself may bring, which a job that only begins again cannot know of.
+OF_WORK = ("invalid-scores", RANDOM_OUTPUT, "other-arithmetic")
 
 
 def invalid_scores(count: int, meaning: str) -> list[Finding]:

@@ -42,12 +42,14 @@ def open_model(spec: Spec) -> Classifier:
 def open_data(spec: Spec) -> ImageSet:
     """The images in range of ``spec``, corrupted where it says so."""
     assert not isinstance(spec, TransferSpec)  # whose images are those of runs
-    data = load_data(spec.data)
-    return (
-        prepared(data, spec)
-        if isinstance(spec, (AssessSpec, PerturbSpec))
-        else in_range(data, getattr(spec, "range", None))
-    )
+    return considered(spec, load_data(spec.data))
+
+
+def considered(spec: Spec, data: ImageSet) -> ImageSet:
+    """The images of ``data`` in range of ``spec``, corrupted where it says so."""
+    if isinstance(spec, (AssessSpec, PerturbSpec)):
+        return prepared(data, spec)
+    return in_range(data, getattr(spec, "range", None))
 
 
 def open_job(spec: Spec) -> Job:
@@ -86,12 +88,7 @@ def job_of(run: RunStore, trust_code: bool, model: str | None = None) -> Job:
 
 def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> Spec:
     """The spec of ``run``, with another place for its model or data where given; trust is asked for anew."""
-    manifest = run.manifest
-    places = {key: value for key, value in (("model", model), ("data", data)) if value is not None}
-    options: dict[str, Any] = {**manifest.spec, **places, "trust_code": trust_code}
-    if (kind := SPECS.get(manifest.job)) is None:
-        raise RunError(f"The run is of a job {shown(manifest.job)} that is not known; expected {', '.join(SPECS)}.")
-    spec: Spec = from_options(kind, options)  # type: ignore[assignment]
+    spec = told_spec(run, trust_code, model, data)
     if spec.model.startswith("python:"):
         raise RunError("The run was begun from Python, so its model is not known here; name it with --model.")
     if model is None and not trust_code and is_remote(spec.model):
@@ -99,4 +96,15 @@ def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str
             f"The run's model is {spec.model}, to be reached over the network; expected your word, as a run may be "
             f"another's, so name it again with --model {shlex.quote(spec.model)}."
         )
+    return spec
+
+
+def told_spec(run: RunStore, trust_code: bool = False, model: str | None = None, data: str | None = None) -> Spec:
+    """As ``spec_of``, whatever model that names. Raises ``RunError`` for a run of a kind that is not known."""
+    manifest = run.manifest
+    if manifest.job not in SPECS:
+        raise RunError(f"The run is of the kind {shown(manifest.job)}; expected one of {', '.join(SPECS)}.")
+    places = {key: value for key, value in (("model", model), ("data", data)) if value is not None}
+    options: dict[str, Any] = {**manifest.spec, **places, "trust_code": trust_code}
+    spec: Spec = from_options(SPECS[manifest.job], options)  # type: ignore[assignment]
     return spec

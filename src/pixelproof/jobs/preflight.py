@@ -50,6 +50,8 @@ class Preflight:
     right: int
     classes: int
     images_per_second: float  # of the model, with whole batches; 0 where no time was measured
+    hits: tuple[bool, ...] = ()  # whether each was right, in the order in which they were asked about
+    planned: int = 0  # images that were to be asked about, had the model been quick
 
 
 def limit_for(queries: int) -> int:
@@ -95,6 +97,8 @@ def preflight(
         right=check.right,
         classes=check.classes,
         images_per_second=check.images_per_second,
+        planned=check.planned,
+        hits=tuple((check.predictions == check.labels).tolist()),
     )
 
 
@@ -117,7 +121,7 @@ class _Check:
         most = max(FEW_IMAGES, HELD // prod(data.shape))  # they are all kept, to be asked about again
         planned = _spread(min(max(1, limit), most, len(data)), len(data))
         self.scores = self._look(data, planned)
-        self.checked = len(self.scores)
+        self.checked, self.planned = len(self.scores), len(planned)
         self.places = planned[: self.checked]
         self.images, self.labels = data.images[self.places], data.labels[self.places]
         self.classes = self.scores.shape[1]

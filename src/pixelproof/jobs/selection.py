@@ -12,7 +12,7 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import DEFAULT_SAMPLES
 from pixelproof.models.query import Scorer, classes
 from pixelproof.runs import Selection
-from pixelproof.seeds import stream
+from pixelproof.runs.targets import target_class
 
 
 def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selection, list[Sample]]:
@@ -42,7 +42,7 @@ def select(scorer: Scorer, data: ImageSet, settings: Settings) -> tuple[Selectio
             "(and are not of the target class); lower --samples or widen --range."
         )
     return Selection(
-        _rule(len(samples), settings), considered, _indices(samples), tuple(s.label for s in samples)
+        rule(len(samples), settings), considered, _indices(samples), tuple(s.label for s in samples)
     ), samples
 
 
@@ -81,31 +81,21 @@ def _batch(scorer: Scorer, data: ImageSet, positions: np.ndarray, settings: Sett
 
 def _targets(scores: Tensor, data: ImageSet, positions: np.ndarray, settings: Settings) -> list[int | None]:
     """The class each image is to be taken for, by ``settings.target``: see ``AssessSpec``."""
-    labels, classes, target = data.labels[positions].tolist(), scores.shape[1], settings.target
-    if target == "none":
-        return [None] * len(labels)
-    if target == "least-likely":
-        return [int(k) for k in scores.argmin(1).tolist()]
-    if target == "next":
-        return [(label + 1) % classes for label in labels]
-    if target == "random":
-        drawn = [_drawn(classes - 1, settings.seed, int(index)) for index in data.indices[positions]]
-        return [(label + 1 + k) % classes for label, k in zip(labels, drawn, strict=True)]
-    if int(target) >= classes:
+    classes, target = scores.shape[1], settings.target
+    if target.isdecimal() and int(target) >= classes:
         raise InputError(f"--target: the model has the classes 0..{classes - 1}, so {target} cannot be aimed at.")
-    return [int(target)] * len(labels)
-
-
-def _drawn(below: int, seed: int, index: int) -> int:
-    """A whole number from 0 to ``below`` − 1 that follows from ``seed`` and the image's ``index``."""
-    return int(torch.randint(below, (), generator=stream(torch.device("cpu"), seed, "target", index)))
+    rows = zip(
+        data.indices[positions].tolist(), data.labels[positions].tolist(), scores.argmin(1).tolist(), strict=True
+    )
+    return [target_class(target, index, label, classes, least, settings.seed) for index, label, least in rows]
 
 
 def _indices(samples: list[Sample]) -> tuple[int, ...]:
     return tuple(sample.index for sample in samples)
 
 
-def _rule(samples: int, settings: Settings) -> str:
+def rule(samples: int, settings: Settings) -> str:
+    """How so many ``samples`` were chosen, in words."""
     order = "in file order" if settings.shuffle is None else f"in the order shuffled by seed {settings.shuffle}"
     without = f", those of class {settings.target} left out" if settings.target.isdecimal() else ""
     return f"the first {samples} correctly classified images {order}{without}"

@@ -1,7 +1,6 @@
 """The page of one run: its sections, and the same in short for a terminal and a notebook."""
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from pixelproof.results.status import LevelStatus
 from pixelproof.results.verdict import highest, named, sentence, verdict
 from pixelproof.results.view import View, read
 from pixelproof.runs.database import FILE
+from pixelproof.runs.identity import verify_command
 from pixelproof.runs.store import RunStore
 from pixelproof.wording import allowance, attack_name, count, listed, percent, plural, search_name, whole
 
@@ -334,8 +334,7 @@ def _details(view: View) -> Section:
 
 
 def _verify(view: View) -> Section:
-    trust = " --trust-code" if view.manifest.spec.get("trust_code") else ""
-    command = f"pixelproof verify {shlex.quote(view.folder or 'RUN')}{trust}"
+    command = verify_command(view.folder or "RUN", view.manifest)
     how = section.words("assess_verify", view.folder, command, view.manifest.identity)
     return Section("verify", "How to verify", [how], folded=True)
 

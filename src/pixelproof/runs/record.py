@@ -16,6 +16,8 @@ Constraint = Literal["few-pixel", "threshold", "linf", "l2", "l1"]
 LEVELLED: tuple[Constraint, ...] = ("few-pixel", "threshold")
 #: The distance, a field of records, that each constraint keeps to its threshold.
 NORM_OF: Mapping[str, str] = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l2": "l2", "l1": "l1"}
+#: What an attack may aim at, beside a class number.
+TARGETS = ("none", "least-likely", "next", "random")
 #: The methods of proof, whose certificates say that nothing is there, and whose records that something was found.
 PROOFS = ("sweep", "bounds", "masks")
 

@@ -4,6 +4,7 @@ It is written by one process at a time, which holds a lock; anybody may read it 
 After every commit it is one plain file.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, fields, replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +38,7 @@ from pixelproof.runs.database import (
     own_file,
     remove,
 )
+from pixelproof.runs.identity import root_of
 from pixelproof.runs.progress import Progress
 from pixelproof.runs.record import (
     FORMAT_VERSION,
@@ -364,6 +367,28 @@ class RunStore:
         """The records of ``kind``, in the order in which they were written."""
         return [from_row(kind, row) for row in self._each(f"SELECT {_names(kind)} FROM {kind.TABLE} ORDER BY id")]
 
+    def of_sample(self, kind: type[R], sample: int) -> list[R]:
+        """The records of ``kind`` that are of ``sample``, in the order in which they were written."""
+        query = f"SELECT {_names(kind)} FROM {kind.TABLE} WHERE sample = ? ORDER BY id"
+        return [from_row(kind, row) for row in self._rows(query, (sample,))]
+
+    def by_sample(self, kind: type[R]) -> Iterator[tuple[int, UInt8Array, list[tuple[R, UInt8Array | None]]]]:
+        """Every sample that there are records of ``kind`` of, ascending: its clean image, and these with their images.
+
+        One sample after the other, however many there are; of a sample in the order in which they were written.
+        """
+        rows = self._each(f"SELECT id, {_names(kind)} FROM {kind.TABLE} ORDER BY sample, id")
+        place = 1 + columns(kind).index("sample")
+        for sample, group in groupby(rows, key=lambda row: row[place]):
+            clean = self.clean(sample)
+            found = ((number, from_row(kind, row)) for number, *row in group)
+            yield sample, clean, [(each, self._image_of(kind.TABLE, number, sample, clean)) for number, each in found]
+
+    def doubled(self, kind: type[RecordType]) -> bool:
+        """Whether two records of ``kind`` have one key, which can only be where somebody altered the table."""
+        key = ", ".join(map(_quoted, kind.KEY))
+        return bool(self._rows(f"SELECT 1 FROM {kind.TABLE} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"))
+
     def steps(self) -> frozenset[str]:
         """The steps that are through."""
         return frozenset(step for (step,) in self._rows("SELECT step FROM steps"))
@@ -386,6 +411,10 @@ class RunStore:
         counts = [self._rows(f"SELECT count(*) FROM {_quoted(table)}")[0][0] for table in self.tables()]
         return sum(counts), self._rows("SELECT count(*) FROM images")[0][0]
 
+    def proved(self) -> int:
+        """How many certificates prove something."""
+        return int(self._rows(f"SELECT count(*) FROM {Certificate.TABLE} WHERE proved")[0][0])
+
     def kept(self) -> frozenset[int]:
         """The samples whose clean images are kept."""
         return frozenset(sample for (sample,) in self._rows("SELECT sample FROM clean"))
@@ -399,45 +428,64 @@ class RunStore:
 
     def image(self, record: RecordType) -> UInt8Array | None:
         """The image kept of ``record``, uint8 H×W×C: of a success, or the last try of an attack by name; else None."""
-        kind = type(record)
-        row = dict(zip(columns(kind), to_row(record), strict=True))
-        where = " AND ".join(f"{_quoted(name)} IS ?" for name in kind.KEY)
+        kind, (where, key) = type(record), _by_key(record)
         rows = self._rows(
             f"SELECT difference FROM images WHERE kind = ? AND record = (SELECT id FROM {kind.TABLE} WHERE {where})",
-            (kind.TABLE, *(row[name] for name in kind.KEY)),
+            (kind.TABLE, *key),
         )
         return self._image(rows[0][0], record) if rows else None
 
+    def same(self, record: R) -> R | None:
+        """The record here with the key of ``record``; None where there is none."""
+        kind, (where, key) = type(record), _by_key(record)
+        rows = self._rows(f"SELECT {_names(kind)} FROM {kind.TABLE} WHERE {where}", key)
+        return from_row(kind, rows[0]) if rows else None
+
+    @property
+    def root(self) -> str:
+        """The root of the run's digest tree; see ``root_of``."""
+        return root_of(self.manifest)
+
     def altered(self) -> list[str]:
         """What was changed since it was written: one sentence a manifest or record whose digest does not fit."""
+        return list(self._altered())
+
+    def _altered(self) -> Iterator[str]:
         values = self._manifest_values()
-        seal = values.pop("seal", None)
-        found = [] if seal == sealed(values) else ["The manifest was altered after it was written."]
+        if values.pop("seal", None) != sealed(values):
+            yield "The manifest was altered after it was written."
         if values.get("status") == "finished" and values.get("contents") != self._contents():
-            found.append("Records were added or taken away after the run was finished.")
+            yield "Records were added or taken away after the run was finished."
         for table in self.tables():
             names = [row[1] for row in self._rows(f"PRAGMA table_info({_quoted(table)})")][1:-1]
             selected = ", ".join(map(_quoted, ("id", *names, "digest")))
-            for number, *row, digest in self._rows(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):
+            for number, *row, digest in self._each(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):
                 if digest != self._digest(table, number, dict(zip(names, row, strict=True))):
-                    found.append(f"Entry {number} of the {table}, {_place(names, row)}, or its image was altered.")
-        return found
+                    yield f"Entry {number} of the {table}, {_place(names, row)}, or its image was altered."
 
     def _contents(self) -> str:
-        """One digest over those of all records."""
-        return sealed(
-            {table: sorted(d for (d,) in self._rows(f"SELECT digest FROM {_quoted(table)}")) for table in self.tables()}
-        )
+        """One digest over those of all records: ``sealed`` of their sorted lists by table, piece by piece."""
+        digest = hashlib.sha256(b"{")
+        for number, table in enumerate(sorted(self.tables())):
+            digest.update(f"{', ' if number else ''}{json.dumps(table)}: [".encode())
+            for place, (each,) in enumerate(self._each(f"SELECT digest FROM {_quoted(table)} ORDER BY digest")):
+                digest.update(f"{', ' if place else ''}{json.dumps(each)}".encode())
+            digest.update(b"]")
+        digest.update(b"}")
+        return digest.hexdigest()
 
     def _digest(self, table: str, number: int, row: dict[str, Any]) -> str:
         sample = row.get("sample")
         try:
             clean = None if sample is None else self.clean(sample)
-            rows = self._rows("SELECT difference FROM images WHERE kind = ? AND record = ?", (table, number))
-            image = clean + self._unpack(rows[0][0], sample) if rows and clean is not None else None
+            image = None if clean is None else self._image_of(table, number, sample, clean)
         except RunError:
             return "unreadable"
         return row_digest(list(row.values()), (clean, image))
+
+    def _image_of(self, table: str, number: int, sample: int | None, clean: UInt8Array) -> UInt8Array | None:
+        rows = self._rows("SELECT difference FROM images WHERE kind = ? AND record = ?", (table, number))
+        return clean + self._unpack(rows[0][0], sample) if rows else None
 
     def _clean_of(self, record: RecordType) -> UInt8Array | None:
         sample = getattr(record, "sample", None)
@@ -534,6 +582,12 @@ def _insertion(kind: type[RecordType]) -> str:
     """The statement that adds a record of ``kind`` with its digest."""
     values = ", ".join("?" * (len(columns(kind)) + 1))
     return f'INSERT INTO {kind.TABLE} ({_names(kind)}, "digest") VALUES ({values})'
+
+
+def _by_key(record: RecordType) -> tuple[str, tuple[Any, ...]]:
+    """The condition that finds ``record`` by its key, and the values for it."""
+    row = dict(zip(columns(type(record)), to_row(record), strict=True))
+    return " AND ".join(f"{_quoted(name)} IS ?" for name in record.KEY), tuple(row[name] for name in record.KEY)
 
 
 def _place(names: Sequence[str], row: Sequence[Any]) -> str:

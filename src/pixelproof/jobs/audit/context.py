@@ -1,8 +1,11 @@
 """What an audit is about: the samples, how the model decides, how attackers see it, and what is known so far."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -19,7 +22,7 @@ from pixelproof.defences.eot import ExpectedClassifier
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.defences.preprocessor import Seeded, parts
 from pixelproof.engine.judge import Bound, Judge
-from pixelproof.errors import InputError
+from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.audit.detector import detector_of
 from pixelproof.jobs.audit.spec import Effort
 from pixelproof.models import Classifier
@@ -46,7 +49,7 @@ class AuditContext:
     ``classifier`` is the model as it was handed over, its defence included. ``random``: the same images get other
     answers at every call. ``stored`` are folders of runs whose adversarial images are shown to this model. ``whole``:
     ``data`` are all there is of them, no range. ``known`` is what was measured before, by key; what is measured now is
-    handed to ``keep`` at once.
+    handed to ``keep`` at once. ``recalled``: that of an audit that is judged again.
     """
 
     def __init__(
@@ -64,11 +67,12 @@ class AuditContext:
         random: bool = False,
         stored: Sequence[str] = (),
         whole: bool = True,
+        recalled: Recalled | None = None,
     ) -> None:
         self.claim, self.threat, self.effort, self.classifier = claim, claim.threat, effort, classifier
         self.seed, self.device, self.random = seed, device, random
         self.findings, self.stored, self.whole = tuple(findings), tuple(stored), whole
-        self.evidence = Evidence(known or {}, keep, seed, device)
+        self.evidence = Evidence(known or {}, keep, seed, device, recalled)
         self.samples = Samples(data, claim.threat, effort.samples, seed, device)
         self.decision = Decision(classifier, self.samples, self.evidence, effort.draws if random else None)
         self.access = Access(classifier, self.samples, self.evidence, random=random, draws=effort.draws)
@@ -111,13 +115,38 @@ class AuditContext:
         return overstated(self.claim.robust_accuracy, rate)
 
 
+@dataclass
+class Recalled:
+    """What an earlier audit measured, ``values`` by key: an audit that is judged again reads it in place of measuring.
+
+    That of the keys ``anew`` is measured all the same. ``asked``: the keys that were read.
+    """
+
+    values: Mapping[str, Any]
+    anew: Collection[str]
+    asked: set[str] = field(default_factory=set)
+
+    def has(self, key: str) -> bool:
+        """Whether it is read. Raises ``RunError`` where it is missing."""
+        self.asked.add(key)
+        if key not in self.values:
+            raise RunError(f"The evidence {key!r} is missing.")
+        return key not in self.anew
+
+
 class Evidence:
     """What was measured, each thing once, by its key: what is ``known`` already, and what is handed to ``keep``."""
 
     def __init__(
-        self, known: Mapping[str, Any], keep: Callable[[str, Any], None], seed: int, device: torch.device
+        self,
+        known: Mapping[str, Any],
+        keep: Callable[[str, Any], None],
+        seed: int,
+        device: torch.device,
+        recalled: Recalled | None = None,
     ) -> None:
         self._known, self._keep, self._seed, self._device = dict(known), keep, seed, device
+        self._recalled = recalled
 
     def __len__(self) -> int:
         return len(self._known)
@@ -129,9 +158,12 @@ class Evidence:
         order things are measured.
         """
         if key not in self._known:
-            with self._drawing(key):
-                value = json.loads(json.dumps(measure()))
-            self._keep(key, value)
+            if self._recalled is not None and self._recalled.has(key):
+                value = self._recalled.values[key]
+            else:
+                with self._drawing(key):
+                    value = json.loads(json.dumps(measure()))
+                self._keep(key, value)
             self._known[key] = value
         found: Value = self._known[key]
         return found

@@ -1,7 +1,7 @@
 """An audit, checkpoint by checkpoint."""
 
 from collections.abc import Collection, Iterator, MutableSequence, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,32 @@ from pixelproof.data import ImageSet
 from pixelproof.jobs.audit.attacks import surviving_so_far
 from pixelproof.jobs.audit.checkpoint import Checkpoint
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
-from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.context import BATCH, AuditContext, Recalled
 from pixelproof.jobs.audit.spec import AuditSpec, Effort
 from pixelproof.jobs.job import Batch, Begun, Job, Known, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier
 from pixelproof.results.audit.claim import Claim
 from pixelproof.results.audit.view import CheckpointRecord, EvidenceRecord
-from pixelproof.runs import Finding, RunStore, Selection
+from pixelproof.runs import Finding, Manifest, RunStore, Selection
 from pixelproof.runs.table import RecordType
 
 #: Options that change no result, or whose place the resolved ones take.
 _FREE = {"model", "data", "claim", "trust_code", "only", "preset", "device", "range", "stored"}
+#: All checkpoints by the keys of their steps.
+_ALL = {f"checkpoint {each.number}": each for each in CHECKPOINTS}
+
+
+@dataclass
+class Judged:
+    """An audit judged again: what was measured again by its key, what the checkpoints said, what survives, and the keys
+    of evidence that none of them asked for.
+    """
+
+    evidence: dict[str, Any] = field(default_factory=dict)
+    checkpoints: list[CheckpointRecord] = field(default_factory=list)
+    surviving: dict[str, int] | None = None
+    unasked: Collection[str] = ()
 
 
 class AuditJob(Job):
@@ -74,6 +88,30 @@ class AuditJob(Job):
         )
         return Begun(self.manifest(found, selection, steps=[*self._chosen], surviving=None))
 
+    def again(self, manifest: Manifest) -> Begun:
+        """Checkpoints may have been added since, and what survives is known once they are asked."""
+        begun, told, mine = self.begin().manifest, manifest.details, [*self._chosen]
+        steps = [step for step in told.get("steps", ()) if step in _ALL]
+        steps = steps if steps[: len(mine)] == mine and len(set(steps)) == len(steps) else mine
+        return Begun(replace(begun, details={**begun.details, "steps": steps, "surviving": told.get("surviving")}))
+
+    def judge_again(self, run: RunStore, anew: Collection[str] = ()) -> Judged:
+        """What the checkpoints of ``run`` say in their order, by its evidence; that of the keys ``anew`` is measured
+        again.
+        """
+        recalled = Recalled({each.key: each.value for each in run.of(EvidenceRecord)}, anew)
+        judged = Judged()
+        audit = self._context(run.manifest.findings, recalled=recalled, keep=judged.evidence.__setitem__)
+        for record in run.of(CheckpointRecord):
+            if (checkpoint := _ALL.get(f"checkpoint {record.number}")) is None:
+                continue  # which is told of as one that there is not
+            answer = checkpoint.result(audit)
+            judged.checkpoints.append(CheckpointRecord(answer["number"], answer["verdict"], answer))
+        found = surviving_so_far(audit)
+        judged.surviving = None if found is None else asdict(found.robust_accuracy)
+        judged.unasked = recalled.values.keys() - recalled.asked
+        return judged
+
     def take_up(self, run: RunStore) -> None:
         """Add the checkpoints that are asked for now to those planned before."""
         planned = run.manifest.details["steps"]
@@ -83,7 +121,7 @@ class AuditJob(Job):
     @cached_property
     def _chosen(self) -> dict[str, Checkpoint]:
         only = self.spec.only
-        return {f"checkpoint {each.number}": each for each in CHECKPOINTS if not only or each.number in only}
+        return {step: each for step, each in _ALL.items() if not only or each.number in only}
 
     def total(self, run: RunStore) -> tuple[float, float]:
         return len(self._chosen) - len(self.left(run)), len(self._chosen)

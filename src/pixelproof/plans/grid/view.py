@@ -1,6 +1,5 @@
 """Everything the page of a grid says, as values: the page is written from them alone."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from pixelproof.results.grid import DefenceCost, GridCell, where
 from pixelproof.results.grid_clever import CleverRow
 from pixelproof.results.scoreboard import Row, rate_row, row
 from pixelproof.runs import Finding, Manifest
+from pixelproof.runs.identity import verify_command
 from pixelproof.wording import method_name, plural
 
 
@@ -75,11 +75,7 @@ class GridView:
     @property
     def verifications(self) -> list[str]:
         """A command for each run that computes its claims again."""
-        trusting = [bool(run.manifest.spec.get("trust_code")) for run in self.runs]
-        return [
-            f"pixelproof verify {shlex.quote(run.place)}{' --trust-code' if trust else ''}"
-            for run, trust in zip(self.runs, trusting, strict=True)
-        ]
+        return [verify_command(run.place, run.manifest) for run in self.runs]
 
     @property
     def findings(self) -> list[tuple[str, Finding]]:

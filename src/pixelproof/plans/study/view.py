@@ -10,6 +10,7 @@ from pixelproof.data.imageset import UInt8Array
 from pixelproof.plans.study.false_adversarial import FalseSample
 from pixelproof.results.study import Assessed, Difference, FastRow, TransferCell
 from pixelproof.runs import Finding, Manifest, Record
+from pixelproof.runs.identity import verify_command
 from pixelproof.wording import listed, plural
 
 
@@ -83,12 +84,11 @@ class StudyView:
     @property
     def verifications(self) -> list[str]:
         """A command for each run that computes its claims again, and one for the demonstration's."""
-        places = [(run.place, run.trusting) for run in self.runs]
+        found = [verify_command(run.place, run.manifest) for run in self.runs]
         if self.demonstration and self.demonstration.place:
-            places.append((self.demonstration.place, self.runs[0].trusting))
-        return [
-            f"pixelproof verify {shlex.quote(place)}{' --trust-code' if trusting else ''}" for place, trusting in places
-        ]
+            trust = " --trust-code" if self.runs[0].trusting else ""
+            found.append(f"pixelproof verify {shlex.quote(self.demonstration.place)}{trust}")
+        return found
 
     @property
     def findings(self) -> list[tuple[str, Finding]]:

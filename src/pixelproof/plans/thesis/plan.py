@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelproof.data import ImageSet, load_data
+from pixelproof.data.imageset import in_colour
 from pixelproof.errors import DataError, InputError
 from pixelproof.files import slug
 from pixelproof.jobs.assess import AssessJob
@@ -126,10 +127,3 @@ def _result(opened: _Opened, folder: Path) -> tuple[DataSetResult, PerturbView]:
         pgd_seconds=sum(record.seconds for record in records),
     )
     return subject, view
-
-
-def in_colour(data: ImageSet) -> ImageSet:
-    """Grey images as three equal channels."""
-    images = np.repeat(data.images, 3, axis=3)
-    images.setflags(write=False)
-    return ImageSet(images, data.labels, data.class_names, data.name, data.indices)
