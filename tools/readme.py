@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pixelproof.jobs.verify.meaning import DERIVED, NEVER, OUTSIDE, REPLAYED
 from pixelproof.results.gate.measure import TERMS
 from pixelproof.zoo.registry import ZOO
 
@@ -526,6 +527,19 @@ def installs() -> str:
     )
 
 
+def meaning() -> str:
+    """What a verification says of a run and what it does not, from the list in the code."""
+    parts = {
+        "Computed again, so that an alteration is found whatever digests are computed for it:": DERIVED,
+        "Done again for the share that `--replay` says:": REPLAYED,
+        "Held by the digest alone, since nothing here can compute it:": [each.words for each in OUTSIDE],
+        "What no verification says:": NEVER,
+    }
+    return "\n\n".join(
+        "\n".join([f"**{title}**", "", *(f"- {each}" for each in some)]) for title, some in parts.items()
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "quick": quick,
@@ -545,6 +559,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "proofs": proofs,
     "torture": torture,
     "installs": installs,
+    "meaning": meaning,
     "commands": commands,
     "terms": terms,
     "gates": gates,
