@@ -89,6 +89,16 @@ def test_every_number_follows_from_its_count_and_others_are_found_out(folder, tm
         assert "does not follow from its count" in wrong
 
 
+@pytest.mark.parametrize("change", ["label = label + 1", "seed = seed + 1", "budget = budget + 1"])
+def test_what_the_settings_say_of_every_number_is_found_out(folder, tmp_path, change):
+    with RunStore.open(folder) as run:
+        run.copy_to(tmp_path)
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.execute(f"UPDATE failure_probabilities SET {change} WHERE id = 1")
+    with RunStore.open(tmp_path) as run:
+        assert any("not that of the run" in problem for problem in shares(run))
+
+
 def test_a_share_is_nowhere_called_a_worst_case_or_a_robust_accuracy(folder):
     with RunStore.open(folder) as run:
         page = Page(assess_page(run).html()).text

@@ -155,12 +155,12 @@ def test_a_share_of_the_steps_is_done_again(whole: bytes, bundled: ImageSet, len
 def test_on_another_processor_what_differs_is_told_and_not_judged(lied: Lied) -> None:
     def elsewhere(run: RunStore) -> object:
         LIES["one sample robust"](run)
-        return _manifest("environment", lambda here: {**here, "processor": "another"})(run)
+        return _manifest("environment", lambda here: {**here, "instructions": "others"})(run)
 
     outcome = lied(elsewhere, share=1.0)
     assert outcome.holds
     assert any("comes out with another success" in each for each in outcome.differing)
-    assert any("of another processor" in each for each in outcome.unchecked)
+    assert any("of other arithmetic (instructions others before" in each for each in outcome.unchecked)
 
 
 def test_without_the_model_records_and_images_are_looked_at(whole: bytes) -> None:

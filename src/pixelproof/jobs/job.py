@@ -245,7 +245,7 @@ def another_run(folder: Path | None, why: str = "other model, data or settings")
 
 
 #: Names of findings that the work itself may bring, which a job that only begins again cannot know of.
-OF_WORK = ("invalid-scores", RANDOM_OUTPUT, "other-arithmetic")
+OF_WORK = ("invalid-scores", RANDOM_OUTPUT, "other-arithmetic", "stuck-splitting")
 
 
 def invalid_scores(count: int, meaning: str) -> list[Finding]:

@@ -20,6 +20,14 @@ def shares(run: RunStore) -> list[str]:
     problems = [f"The share of {spec} that breaks sample {k} was not asked for." for spec, k in sorted(there - wanted)]
     if manifest.status == "finished":
         problems += [f"The share of {spec} that breaks sample {k} is missing." for spec, k in sorted(wanted - there)]
+    labels = dict(zip(samples, manifest.selection.labels, strict=True))
+    settings = manifest.settings.get("seed"), manifest.settings.get("probability_queries")
+    problems += [
+        f"The label, the seed or the budget of the share of {p.distribution} that breaks sample {p.sample} is not that "
+        "of the run."
+        for p in found
+        if p.label != labels.get(p.sample) or (p.seed, p.budget) != settings
+    ]
     return problems + [
         f"The share of {p.distribution} that breaks sample {p.sample} does not follow from its count."
         for p in found

@@ -11,7 +11,7 @@ from pixelproof.results.audit.view import CheckpointRecord
 from pixelproof.results.clever import CleverRecord
 from pixelproof.results.perturbations import Least, PerturbationRecord, WorstCase
 from pixelproof.results.study.transfer import CleanRecord, TransferRecord
-from pixelproof.runs import Certificate, Manifest, RunStore
+from pixelproof.runs import Certificate, FailureProbability, Manifest, RunStore
 from pixelproof.runs.table import RecordType
 
 #: By kind of job the types of its records.
@@ -19,15 +19,18 @@ RECORDS: Mapping[str, Sequence[type[RecordType]]] = {
     job.kind: job.records for job in (AssessJob, PerturbJob, CleverJob, TransferJob, AuditJob)
 }
 
+#: Tables that older runs lack; what is missing of them is looked at by what was asked for.
+_LATER = {FailureProbability.TABLE}
+
 
 def incomplete(run: RunStore, manifest: Manifest) -> Iterator[str]:
     """What is there twice, or is missing, or was never asked for; that of attacks is looked at elsewhere."""
     tables = {kind.TABLE for kind in RECORDS.get(manifest.job, ())} | {Certificate.TABLE}
-    for table in sorted(tables.symmetric_difference(run.tables())):
+    for table in sorted(tables.symmetric_difference(run.tables()) - (_LATER & tables)):
         yield f"The table {table} is not one of a run of {manifest.job}, or is missing."
         return
     for kind in RECORDS.get(manifest.job, ()):
-        if run.doubled(kind):
+        if kind.TABLE in run.tables() and run.doubled(kind):
             yield f"There are two {kind.TABLE} of one key."
     if manifest.job != "assess" and run.of(Certificate):
         yield "There are certificates, which no such run has."

@@ -13,6 +13,7 @@ DERIVED = (
     "settings, which follow from what was asked for, and the identity, which follows from them",
     "the warnings that stood before the work began",
     "certificates, by a checker of their own",
+    "failure probabilities and their intervals, by the counts that the splitting came to",
     "what the checkpoints of an audit say, by its evidence",
 )
 #: Done again for the share that ``--replay`` says, drawn by the verifier.
@@ -54,6 +55,10 @@ OUTSIDE = (
         "warnings that only the work itself brought, as of answers that were no numbers", ("manifest.findings.work",)
     ),
     Outside("how many images a slow model was asked about before the work", ("manifest.model.checked",)),
+    Outside(
+        "the counts that the splitting of a failure probability came to, which --replay does not do again yet",
+        tuple(f"failure_probabilities.{name}" for name in ("dropped", "reached", "moved", "queries")),
+    ),
 )
 #: What no verification says.
 NEVER = (

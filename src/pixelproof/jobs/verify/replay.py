@@ -63,7 +63,7 @@ def replay(run: RunStore, job: Job, share: float, seed: int, tell: Tell = lambda
 
     ``job`` is that of the run and has begun again. Raises ``InputError`` where it cannot be done.
     """
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311  # what nobody can know before is its seed
     if isinstance(job, AssessJob):
         return _assessed(run, job, share, draw, tell)
     if isinstance(job, AuditJob):
