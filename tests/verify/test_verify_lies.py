@@ -117,7 +117,6 @@ def test_a_value_of_a_record_is_found(lied: Lied, column: str, value: str, where
 @pytest.mark.parametrize(
     ("key", "change"),
     [
-        ("status", lambda _: "done"),
         ("selection", lambda chosen: {**chosen, "rule": "the best images"}),
         ("settings", lambda settings: {**settings, "batch_size": settings["batch_size"] * 2}),
         ("settings", lambda settings: {**settings, "precision": "bfloat16"}),

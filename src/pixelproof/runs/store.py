@@ -501,7 +501,10 @@ class RunStore:
             if self._shape is None:
                 ((data,),) = self._rows("SELECT value FROM manifest WHERE key = 'data'")
                 self._shape = tuple(json.loads(data)["shape"])
-            pixels = zlib.decompressobj().decompress(blob, math.prod(self._shape) + 1)  # no more than it should hold
+            packed = zlib.decompressobj()
+            pixels = packed.decompress(blob, math.prod(self._shape) + 1)  # no more than it should hold
+            if not packed.eof:  # only at its end is its checksum looked at
+                raise ValueError("it does not end where it should")
             return np.frombuffer(pixels, np.uint8).reshape(self._shape)
         except (IndexError, KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
             raise RunError(f"An image of sample {sample} in {self._where} is damaged ({first_line(error)}).") from error

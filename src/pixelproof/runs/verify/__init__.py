@@ -48,8 +48,6 @@ def _identity(manifest: Manifest) -> Iterator[str]:
     chosen = manifest.selection
     if not chosen.considered <= data.images or len(set(chosen.samples)) != len(chosen.samples):
         yield "The selection of samples cannot be one of these data."
-    if manifest.status not in ("running", "finished"):
-        yield f"The run is said to be {manifest.status}, which is nothing that a run can be."
 
 
 def _steps(run: RunStore, manifest: Manifest) -> Iterator[str]:
