@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -393,12 +393,9 @@ def test_resuming_with_another_model(cli, run_copy, other_model):
 
 @pytest.mark.parametrize("command", ["resume", "verify"])
 def test_a_run_from_python_needs_its_model_named(cli, run_copy, command):
-    with store.RunStore.open(run_copy) as run:
+    with store.RunStore.open(run_copy, write=True) as run:
         spec = {**run.manifest.spec, "model": "python:net", "data": "arrays"}
-    connection = sqlite3.connect(run_copy / FILE, isolation_level=None)
-    connection.execute("UPDATE manifest SET value = ? WHERE key = 'spec'", (json.dumps(spec),))
-    connection.execute("UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
-    connection.close()
+        run._update(replace(run.manifest, spec=spec, status="running"))
     _refused(cli(command, run_copy), "begun from Python", "--model")
 
 

@@ -160,10 +160,10 @@ def test_verify(cli, run_copy):
 
 
 def test_verify_says_when_the_data_is_not_at_hand(cli, run_copy, monkeypatch):
-    def gone(_spec):
+    def gone(_spec, **_):
         raise pixelproof.DataError("There are no such data.")
 
-    monkeypatch.setattr("pixelproof.jobs.open.open_data", gone)
+    monkeypatch.setattr("pixelproof.jobs.verify.strangers.load_data", gone)
     answer = cli("verify", run_copy)
     assert answer.code == 0
     assert "not checked: The data is not at hand" in answer.out
