@@ -293,7 +293,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(cli, tmp_path, sets,
     with monkeypatch.context() as patch:
         patch.setattr(training._Trainer, "save", save_and_stop)
         assert cli(*arguments, tmp_path / "halves").code == 130
-    assert [path.name for path in (tmp_path / "halves").iterdir()] == ["checkpoint.pt"]
+    assert {path.name for path in (tmp_path / "halves").iterdir()} == {".run.lock", "checkpoint.pt"}
     answer = cli(*arguments, tmp_path / "halves")
     assert answer.code == 0
     assert "epoch 1/2" not in answer.out

@@ -80,9 +80,10 @@ def live(label: str) -> AbstractContextManager[Listener]:
     return job_progress(label, console)
 
 
-def show(run: RunStore, *, as_json: bool = False, open_page: bool = False) -> None:
+def show(run: RunStore, *, as_json: bool = False, open_page: bool = False, results: bool = True) -> None:
     """Print what ``run`` says and write its documents beside it; its page may be opened, its result told to scripts.
 
+    ``results`` has ``results.json`` written too, whose command needs the job's options and those torch.
     Raises ``VerificationError`` where a claim fails.
     """
     kinds = {
@@ -93,7 +94,7 @@ def show(run: RunStore, *, as_json: bool = False, open_page: bool = False) -> No
         "transfer": _transfer,
     }
     with run.reading():
-        if run.folder is not None:
+        if run.folder is not None and results:
             _write_results(run, run.folder)
         page = kinds[run.manifest.job](run)
     if open_page and page is not None:

@@ -171,9 +171,10 @@ def integer(option: str, text: str) -> int:
         raise InputError(f"{option}: a whole number was expected, not {shown(text)}.") from error
 
 
-def count_or_all(text: str) -> int | str:
-    """A number from 1 on, or "all". Raises ``typer.BadParameter`` for anything else."""
-    if text != "all" and not (text.isdecimal() and int(text)):
+def count_or_all(given: str | int) -> int | str:
+    """A number from 1 on, or "all"; what a file gives need not be text. Raises ``typer.BadParameter`` otherwise."""
+    text = str(given)
+    if text != "all" and not (text.isdecimal() and len(text) < 20 and int(text)):
         raise typer.BadParameter("a whole number from 1 on, or all, was expected")
     return text if text == "all" else int(text)
 

@@ -34,4 +34,4 @@ def report(
             with store.reading():
                 drawn = figures_of(store)
             write_drawings(drawn, folder_in(run, "figures"), [each.value for each in figures])
-        show(store, as_json=as_json, open_page=open_)
+        show(store, as_json=as_json, open_page=open_, results=False)

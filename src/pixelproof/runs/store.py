@@ -18,11 +18,10 @@ from dataclasses import asdict, fields, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from filelock import FileLock
-from pydantic import TypeAdapter, ValidationError
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import PixelproofError, RunError
@@ -52,7 +51,9 @@ from pixelproof.runs.record import (
 from pixelproof.runs.table import R, RecordType, columns, from_row, row_digest, schema, sealed, to_row
 from pixelproof.wording import first_line, meant
 
-_MANIFEST = TypeAdapter(Manifest)
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 _SCHEMA = (
     "CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE clean (sample INTEGER PRIMARY KEY, pixels BLOB NOT NULL)",
@@ -599,10 +600,17 @@ def _place(names: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join(shown[:4])
 
 
+@cache
+def _manifest_type() -> "TypeAdapter[Manifest]":
+    from pydantic import TypeAdapter  # here, as who only imports pixelproof does not wait for it
+
+    return TypeAdapter(Manifest)
+
+
 def _manifest(values: dict[str, Any]) -> Manifest:
     """That of its ``values``, each of the type of its field. Raises ``KeyError`` and ``ValueError``."""
     text = json.dumps({each.name: values[each.name] for each in fields(Manifest)})
-    found = _MANIFEST.validate_json(text, strict=True)
+    found = _manifest_type().validate_json(text, strict=True)
     if len(found.selection.samples) != len(found.selection.labels):
         raise ValueError(f"{len(found.selection.samples)} samples, {len(found.selection.labels)} labels")
     return found
@@ -610,6 +618,8 @@ def _manifest(values: dict[str, Any]) -> Manifest:
 
 def _first(error: Exception) -> str:
     """What is wrong with a manifest: of many things the first."""
+    from pydantic import ValidationError
+
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
