@@ -48,20 +48,21 @@ def named(folder: Path, model: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", ["resume", "verify"])
-def test_a_run_gives_no_trust_to_its_own_model(cli, run_copy: Path, command: str) -> None:
-    answer = cli(command, named(run_copy, "os:abort"))
+def test_a_run_gives_no_trust_to_its_own_model(cli, run_copy: Path) -> None:
+    """``verify`` opens no model of a run whose manifest was altered; of one that is whole, tests/verify say."""
+    answer = cli("resume", named(run_copy, "os:abort"))
     assert answer.code == 2
     assert "Loading os can run code" in answer.err
+    assert cli("verify", run_copy).code == 1
 
 
-@pytest.mark.parametrize("command", ["resume", "verify"])
 @pytest.mark.parametrize("model", ["http://127.0.0.1:9/steal", "hf:stranger/net", "timm:resnet18"])
 def test_a_run_sends_images_and_tokens_nowhere_by_itself(
-    cli, run_copy: Path, command: str, model: str, monkeypatch: pytest.MonkeyPatch
+    cli, run_copy: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _closed(monkeypatch)
-    answer = cli(command, named(run_copy, model))
+    answer = cli("resume", named(run_copy, model))
+    assert cli("verify", run_copy).code == 1
     assert answer.code == 2
     assert "to be reached over the network; expected your word, as a run may be another's, so name it again with" in (
         answer.err

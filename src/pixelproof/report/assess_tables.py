@@ -237,9 +237,11 @@ def all_tables(view: View) -> list[Table]:
 
 
 def _failure_tables(view: View) -> list[Table]:
-    from pixelproof.report.failure import failure_table  # with Altair, which most runs need not wait for
+    if not view.failures:
+        return []
+    from pixelproof.report.failure import failure_table  # with torch and Altair, which most runs need not wait for
 
-    return [failure_table(view)] if view.failures else []
+    return [failure_table(view)]
 
 
 def _is_list_of_mappings(value: Any) -> bool:
