@@ -16,6 +16,7 @@ from pixelproof.report.evidence import NOTES, PAGE, documents
 from pixelproof.report.evidence_statements import STEPS, Runs, statements
 from pixelproof.runs import RunStore
 from pixelproof.runs.pack import RUNS, STATEMENTS
+from tiny_run import run_tiny
 from words import beyond
 
 pytestmark = pytest.mark.slow
@@ -138,3 +139,13 @@ def test_the_environment_has_versions_and_digests(pack):
     packages = json.loads((pack / "environment.json").read_text("utf-8"))["packages"]
     assert re.fullmatch("[0-9a-f]{64}", packages["numpy"]["record_sha256"])
     assert all(each["version"] for each in packages.values())
+
+
+def test_an_answer_of_one_model_names_the_others(finished, tmp_path):
+    """Whoever reads the answer alone must not take it for that of all models in the pack."""
+    other = tmp_path / "other"
+    run_tiny(other, model="zoo:strided-cnn").close()
+    with RunStore.open(finished) as first, RunStore.open(other) as second:
+        said = [each.text for each in statements({"first": first, "second": second}) if each.step == "managers"]
+    assert said[0].startswith("zoo:lenet sorts")
+    assert said[2].endswith("this answer is of zoo:lenet alone, and the sections below speak of zoo:strided-cnn too.")

@@ -16,7 +16,7 @@ def verify_pack(pack: Path, key: Path | None) -> None:
     for text in found.problems:
         console.print(f"[red]does not hold[/]: {escape(text)}", soft_wrap=True)
     if found.problems:
-        raise VerificationError(f"{pack} is not as it was written.")
+        raise VerificationError(f"{plural(len(found.problems), 'claim')} of {pack} do not hold.")
     if found.signed_by is None:
         console.print("[yellow]not signed[/]: compare the root with the one that you were told.", soft_wrap=True)
     elif key is None:

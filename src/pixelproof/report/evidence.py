@@ -14,7 +14,7 @@ from markupsafe import Markup
 from pixelproof.errors import InputError
 from pixelproof.files import slug, write_whole
 from pixelproof.report import section
-from pixelproof.report.evidence_statements import MANAGERS, STEPS, Runs, Statement, leading, statements
+from pixelproof.report.evidence_statements import MANAGERS, STEPS, Runs, Statement, leading, models, statements
 from pixelproof.report.figure import Figure
 from pixelproof.report.page import Page
 from pixelproof.report.section import Claim, Contents, Headline, Section
@@ -134,7 +134,7 @@ def evidence_page(runs: Runs, said: Sequence[Statement]) -> Page:
     references, traces = section.listing(documents(runs)), trace_table(said)
     return Page(
         "evidence pack",
-        f"Evidence on the robustness of {run.manifest.model.name}",
+        f"Evidence on the robustness of {listed(models(runs))}",
         Headline([Claim("An answer for managers", " ".join(map(_marked, by_step[MANAGERS])))], (), _picture(run)),
         (
             Section("reading", "How to read this", [section.prose(*NOTES[1:])]),

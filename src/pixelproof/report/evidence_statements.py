@@ -339,7 +339,12 @@ def _managers(runs: Runs) -> list[Statement]:
         if proved
         else "For no picture is it proved that such a change does not exist"
     )
-    third = f"{known}; beyond the pictures, changes and efforts named here nothing is said, and this is no certificate."
+    others = [each for each in models(runs) if each != model.name]
+    of_one = f"; this answer is of {model.name} alone, and the sections below speak of {listed(others)} too"
+    third = (
+        f"{known}; beyond the pictures, changes and efforts named here nothing is said, and this is no "
+        f"certificate{of_one if others else ''}."
+    )
     of = [each for level in lowest for i in level.images for each in (i.record, i.certificate) if each is not None]
     proofs = [i.certificate for e in proved for i in e.images if i.answer == "proved" and i.certificate is not None]
     return [
@@ -357,6 +362,11 @@ def _found(level: LevelStatus) -> str:
     if not broken.successes:
         return f"{what} they found none for {plural(level.total, 'picture')}"
     return f"{what} they succeeded on {count(broken.successes)} of {plural(level.total, 'picture')}"
+
+
+def models(runs: Runs) -> list[str]:
+    """The names of the models that ``runs`` are of, each once."""
+    return list(dict.fromkeys(run.manifest.model.name for run in runs.values()))
 
 
 def leading(runs: Runs) -> tuple[str, RunStore]:
