@@ -206,3 +206,13 @@ def test_members_are_counted_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         pass
     (tmp_path / "empty").write_bytes(stream.getvalue())
     refused(f"npz:{tmp_path}/empty", "has no array")
+
+
+@pytest.mark.parametrize(("number", "part"), [("2", "There is no file none"), ("0", "samples"), ("9" * 400, "64 bits")])
+def test_a_number_of_samples_in_a_spec(cli, tmp_path: Path, number: str, part: str) -> None:
+    """An option that also takes a word is given a number by a file, and text by people."""
+    (tmp_path / "spec.toml").write_text(f'model = "onnx:none"\ndata = "pentomino:9"\nsamples = {number}\n')
+    answer = cli("assess", tmp_path / "spec.toml", "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert part in answer.err
+    assert cli("assess", "--model", "x", "--data", "x", "--out", "x", "--samples", "9" * 5000).code == 2
