@@ -45,9 +45,9 @@ def test_one_large_label_names_no_millions_of_classes(tmp_path: Path) -> None:
     assert len(default_class_names(np.array([limits.MOST_CLASSES - 1]))) == limits.MOST_CLASSES
 
 
-@pytest.mark.parametrize("size", ["20000", "2049", "0", "9" * 5000, "٣", "1.5", "-1"])
+@pytest.mark.parametrize("size", ["20000", "1025", "0", "9" * 5000, "٣", "1.5", "-1"])
 def test_pictures_are_brought_to_no_huge_size(tmp_path: Path, size: str) -> None:
-    refused(f"folder:{tmp_path},size={size}", "is no size; expected a whole number of pixels up to 2048")
+    refused(f"folder:{tmp_path},size={size}", "is no size; expected a whole number of pixels up to 1024")
 
 
 def test_a_preflight_holds_few_large_images(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pixelproof.wording import count, first_line
 #: Classes that there may be: more than of any task known, few enough that a row of scores and all names are small.
 MOST_CLASSES = 100_000
 #: Pixels of one picture, and of one side that pictures may be brought to.
-MOST_PIXELS, MOST_SIDE = 1 << 26, 2048
+MOST_PIXELS, MOST_SIDE = 1 << 26, 1024
 #: Bytes of what one file unpacks to, where all of it is held.
 MOST_BYTES = 4 << 30
 #: Bytes of a label or of a line of text.
