@@ -124,9 +124,11 @@ def _number(each: Pair, pairs: Sequence[Pair]) -> int:
 
 def pair_tables(each: Pair, pairs: Sequence[Pair]) -> list[Table]:
     """Of one of ``pairs``: its measures, checkpoints, images and settings, those with a row in them."""
-    ending = "" if len(pairs) == 1 else f"-{_number(each, pairs)}"
-    found = [change_table(each), _checkpoints(each), _images(each), _settings(each)]
-    return [replace(table, name=f"{table.name}{ending}") for table in found if table.rows]
+    found = [table for table in (change_table(each), _checkpoints(each), _images(each), _settings(each)) if table.rows]
+    if len(pairs) == 1:
+        return found
+    number = _number(each, pairs)
+    return [replace(table, name=f"{table.name}-{number}", title=f"{table.title}: {each.title}") for table in found]
 
 
 def change_table(each: Pair) -> Table:
