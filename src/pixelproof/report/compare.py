@@ -128,7 +128,8 @@ def pair_tables(each: Pair, pairs: Sequence[Pair]) -> list[Table]:
     if len(pairs) == 1:
         return found
     number = _number(each, pairs)
-    return [replace(table, name=f"{table.name}-{number}", title=f"{table.title}: {each.title}") for table in found]
+    of = f": {each.title}"
+    return [replace(e, name=f"{e.name}-{number}", title=e.title + ("" if each.title in e.title else of)) for e in found]
 
 
 def change_table(each: Pair) -> Table:
