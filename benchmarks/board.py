@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,15 @@ def write(part: str, rows: list[Row], command: str, seconds: float, path: Path =
     beside = path.with_suffix(f".{os.getpid()}.tmp")
     beside.write_text(json.dumps(board, indent=1, ensure_ascii=False) + "\n", "utf-8")
     beside.replace(path)
+
+
+def measure(part: str, work: Callable[[], list[Row]], command: str, path: Path) -> None:
+    """Do ``work``, print its rows and write them as those of ``part``."""
+    begun = time.perf_counter()
+    found = work()
+    for row in found:
+        print(f"{row['claim']}: {row['value']} {row['unit']} (target {row['target']})", flush=True)
+    write(part, found, command, time.perf_counter() - begun, path)
 
 
 def rows(section: str, path: Path = RESULTS) -> list[Row]:

@@ -8,9 +8,9 @@ searched with other chance. *Slightly worse*: its weights with normal noise of a
 
 import argparse
 import copy
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -21,7 +21,7 @@ import pixelproof as pp
 from benchmarks import board
 from benchmarks.options import Options, Row
 from pixelproof.models import TorchClassifier
-from pixelproof.results.gate import exact
+from pixelproof.results import exact
 from pixelproof.results.gate.change import Change
 from pixelproof.results.gate.decision import Outcome, decide, no_worse, overall
 from pixelproof.results.gate.measure import Measure
@@ -183,12 +183,9 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"there is no part {min(unknown)!r}; the parts are {', '.join(PARTS_OF)}")
     torch.set_num_threads(1)
     for part in chosen.parts or PARTS_OF:
-        begun = time.perf_counter()
-        found = PARTS_OF[part](Setting(chosen.images, chosen.queries))
-        for row in found:
-            print(f"{row['claim']}: {row['value']} {row['unit']}", flush=True)
+        work = partial(PARTS_OF[part], Setting(chosen.images, chosen.queries))
         command = f"python -m benchmarks.gates {part} --images {chosen.images} --queries {chosen.queries}"
-        board.write(part, found, command, time.perf_counter() - begun, chosen.out)
+        board.measure(part, work, command, chosen.out)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ network there is plain Monte Carlo.
 
 import argparse
 import shlex
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import torch
 from scipy import special, stats
 from torch import Tensor
 
-from benchmarks.board import write
+from benchmarks.board import measure
 from pixelproof.data import load_data
 from pixelproof.models import load_model
 from pixelproof.models.query import Scorer
@@ -203,12 +203,8 @@ def main() -> None:
     torch.set_num_threads(1)
     words = ["--repetitions", str(options.repetitions), "--images", str(options.images), "--draws", str(options.draws)]
     command = shlex.join(["python", "-m", "benchmarks.probability", *words])
-    begun = time.perf_counter()
-    rows = closed_form_rows(options.repetitions)
-    write("probability/closed-forms", rows, command, time.perf_counter() - begun, options.out)
-    begun = time.perf_counter()
-    rows = network_rows(options.images, options.draws)
-    write("probability/network", rows, command, time.perf_counter() - begun, options.out)
+    measure("probability/closed-forms", partial(closed_form_rows, options.repetitions), command, options.out)
+    measure("probability/network", partial(network_rows, options.images, options.draws), command, options.out)
 
 
 if __name__ == "__main__":

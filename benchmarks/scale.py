@@ -6,7 +6,6 @@ Writes results/scale.json; every section is written as it ends, in the place of 
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,12 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     for name in chosen.sections or sections:
-        begun = time.perf_counter()
-        rows = sections[name]()
-        for row in rows:
-            print(f"{row['claim']}: {row['value']} {row['unit']} (target {row['target']})", flush=True)
         command = " ".join(["python -m benchmarks.scale", name, *(["--small"] if chosen.small else [])])
-        board.write(name, rows, command, time.perf_counter() - begun, chosen.out)
+        board.measure(name, sections[name], command, chosen.out)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def _others(value: Any) -> list[tuple[str, Any]]:
     if not isinstance(parsed, (dict, list)):
         return [("", f"{value}1")]
     places = list(_places(parsed))
-    return [(_named(path), json.dumps(_changed(parsed, path))) for path in places[:1] + places[-1:]]
+    return [(_named(path), json.dumps(changed(parsed, path))) for path in places[:1] + places[-1:]]
 
 
 def _named(path: tuple[Any, ...]) -> str:
@@ -142,10 +142,11 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield path
 
 
-def _changed(value: Any, path: tuple[Any, ...]) -> Any:
+def changed(value: Any, path: tuple[Any, ...]) -> Any:
+    """``value`` with another one at ``path``, of the same kind where there is one."""
     if path:
         copy: Any = list(value) if isinstance(value, list) else dict(value)
-        copy[path[0]] = _changed(value[path[0]], path[1:])
+        copy[path[0]] = changed(value[path[0]], path[1:])
         return copy
     if isinstance(value, dict):
         return {"new": 1}
@@ -224,9 +225,9 @@ def _zero(where: str) -> Callable[[RunStore], bool]:
 def _manifest_change(key: str, path: tuple[Any, ...]) -> Callable[[RunStore], bool]:
     def do(run: RunStore) -> bool:
         value = run._manifest_values()[key]
-        changed = _changed(value, path)
-        run._db.execute("UPDATE manifest SET value = ? WHERE key = ?", (json.dumps(changed), key))
-        return bool(changed != value)
+        other = changed(value, path)
+        run._db.execute("UPDATE manifest SET value = ? WHERE key = ?", (json.dumps(other), key))
+        return bool(other != value)
 
     return do
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.torture.cases import CLAIM
 from pixelproof.data import ImageSet, load_data
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import make_spec
@@ -46,17 +47,6 @@ _JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "transfer": ("transfer", {"model": "zoo:lenet", "defence": "bits(3)", "sources": ("LEVELS",), "device": "cpu"}),
     "audit": ("audit", {**_LENET, "claim": "CLAIM", "range": (0, 60), "samples": 8, "iterations": 5, "only": (1, 4)}),
 }
-_CLAIM = """
-clean_accuracy = 76.0
-robust_accuracy = 20.0
-[threat]
-goal = "untargeted"
-knowledge = "white-box"
-norm = "linf"
-epsilon = 1
-[evaluation]
-attack = "pgd"
-"""
 _GRID = {
     "data": "bundled",
     "samples": 4,
@@ -97,7 +87,7 @@ def subject_of(spec: Spec) -> tuple[str, str | None]:
 
 def whole_runs(folder: Path, small: bool = False) -> Iterator[Whole]:
     """One run of every kind, made in ``folder``; without those of plans where it is to be ``small``."""
-    (folder / "claim.toml").write_text(_CLAIM, "utf-8")
+    (folder / "claim.toml").write_text(CLAIM, "utf-8")
     places = {"LEVELS": str(folder / "levels"), "CLAIM": str(folder / "claim.toml")}
     for name, (job, options) in _JOBS.items():
         told = {key: _placed(value, places) for key, value in options.items()}

@@ -41,7 +41,8 @@ from pixelproof.runs.database import FILE
 _LENET = {"model": "zoo:lenet", "data": "bundled", "device": "cpu"}
 _FEW = {**_LENET, "range": (0, 30), "samples": 4, "max_queries": 40}
 _SCORES = {**_LENET, "batches": 2, "batch_samples": 3}
-_CLAIM = """
+#: Of the bundled LeNet, to be audited.
+CLAIM = """
 clean_accuracy = 76.0
 robust_accuracy = 20.0
 threat = { goal = "untargeted", knowledge = "white-box", norm = "linf", epsilon = 1 }
@@ -117,7 +118,7 @@ def cases(work: Path) -> dict[str, Case]:
     That is for the caller to make, as models are not to be asked in a process that children are forked from.
     """
     work.mkdir(parents=True, exist_ok=True)
-    (work / "claim.toml").write_text(_CLAIM, "utf-8")
+    (work / "claim.toml").write_text(CLAIM, "utf-8")
     places = {"RUN": str(work / "finished"), "CLAIM": str(work / "claim.toml")}
     found = [_of_job(name, kind, _placed(options, places)) for name, (kind, options) in _JOBS.items()]
     found += [Case("proofs", _proofs), *(_of_plan(name, text, work) for name, text in _PLANS.items()), _training(work)]

@@ -177,11 +177,11 @@ def _contents(folder: Path, writes: Path) -> dict[str, tuple[int, int, int]]:
         folders[:] = [name for name in folders if here / name != writes]
         for name in (*folders, *files):
             told = (here / name).lstat()
-            found[str(here / name)] = (told.st_mode, 0, 0) if name in folders else _told(told)
+            found[str(here / name)] = (told.st_mode, 0, 0) if name in folders else _stamp(told)
     return found
 
 
-def _told(told: os.stat_result) -> tuple[int, int, int]:
+def _stamp(told: os.stat_result) -> tuple[int, int, int]:
     return told.st_mode, told.st_size, told.st_mtime_ns
 
 

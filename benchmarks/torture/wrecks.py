@@ -190,21 +190,27 @@ def _cut_checkpoint(whole: Whole, work: Path, damages: int) -> Tally:
     return tally
 
 
+def _tries(wholes: list[Whole], work: Path, times: int) -> Iterator[tuple[Whole, int, Path]]:
+    """Each of ``wholes`` so many times, the number of the time, and a folder for it."""
+    for whole in wholes:
+        for number in range(times):
+            yield whole, number, work / f"{whole.case.name} {number}"
+
+
 # Disk.
 
 
 def _full_disk(wholes: list[Whole], work: Path, limits: int) -> Tally:
     """Files may grow to a limit that is drawn anew each time."""
     tally, draw = Tally(), random.Random(3)
-    for whole in wholes:
-        for number in range(limits):
-            out, limit = work / f"{whole.case.name} {number}", int(2 ** draw.uniform(9, 17))
+    for whole, _, out in _tries(wholes, work, limits):
+        limit = int(2 ** draw.uniform(9, 17))
 
-            def limited(out: Path = out, limit: int = limit, case: Case = whole.case) -> None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-                typed(case, out)
+        def limited(out: Path = out, limit: int = limit, case: Case = whole.case) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            typed(case, out)
 
-            judge(tally, whole, out, forked(limited))
+        judge(tally, whole, out, forked(limited))
     return tally
 
 
@@ -234,14 +240,13 @@ def disk(place: Path, kilobytes: int) -> Iterator[Path]:
 
 def _tmpfs(wholes: list[Whole], work: Path, limits: int) -> Tally:
     tally, draw = Tally(), random.Random(4)
-    for whole in wholes:
-        for number in range(limits):
-            with disk(work / f"{whole.case.name} {number}", draw.randint(*TINY_DISK)) as place:
-                out = place / "run"
-                ended = forked(lambda out=out, case=whole.case: typed(case, out))  # type: ignore[misc]
-                enlarge = ["mount", "-o", f"remount,size={LARGE_DISK}k", str(place)]
-                subprocess.run(enlarge, check=True, capture_output=True)
-                judge(tally, whole, out, ended)
+    for whole, _, folder in _tries(wholes, work, limits):
+        with disk(folder, draw.randint(*TINY_DISK)) as place:
+            out = place / "run"
+            ended = forked(lambda out=out, case=whole.case: typed(case, out))  # type: ignore[misc]
+            enlarge = ["mount", "-o", f"remount,size={LARGE_DISK}k", str(place)]
+            subprocess.run(enlarge, check=True, capture_output=True)
+            judge(tally, whole, out, ended)
     return tally
 
 
@@ -283,29 +288,26 @@ def _freeze(folder: Path, frozen: bool) -> None:
 
 def _read_only(wholes: list[Whole], work: Path, times: int) -> Tally:
     tally = Tally()
-    for whole in wholes:
-        for number in range(times):
-            out = work / f"{whole.case.name} {number}"
-            share = (number + 0.5) / times
-            try:
-                ended = _while_running(whole, out, share, lambda out=out: _freeze(out, True))  # type: ignore[misc]
-            finally:
-                _freeze(out, False)
-            judge(tally, whole, out, ended)
+    for whole, number, out in _tries(wholes, work, times):
+        share = (number + 0.5) / times
+        try:
+            ended = _while_running(whole, out, share, lambda out=out: _freeze(out, True))  # type: ignore[misc]
+        finally:
+            _freeze(out, False)
+        judge(tally, whole, out, ended)
     return tally
 
 
 def _vanished(wholes: list[Whole], work: Path, times: int) -> Tally:
     """Renamed in the middle, and put back."""
     tally = Tally()
-    for whole in wholes:
-        for number in range(times):
-            out, elsewhere = work / f"{whole.case.name} {number}", work / "elsewhere"
-            share = (number + 0.5) / times
-            ended = _while_running(whole, out, share, lambda o=out, e=elsewhere: o.rename(e))  # type: ignore[misc]
-            shutil.rmtree(out, ignore_errors=True)  # documents that were written to the old place
-            elsewhere.rename(out)
-            judge(tally, whole, out, ended)
+    for whole, number, out in _tries(wholes, work, times):
+        elsewhere = work / "elsewhere"
+        share = (number + 0.5) / times
+        ended = _while_running(whole, out, share, lambda o=out, e=elsewhere: o.rename(e))  # type: ignore[misc]
+        shutil.rmtree(out, ignore_errors=True)  # documents that were written to the old place
+        elsewhere.rename(out)
+        judge(tally, whole, out, ended)
     return tally
 
 
@@ -315,31 +317,27 @@ def _vanished(wholes: list[Whole], work: Path, times: int) -> Tally:
 def _clock(wholes: list[Whole], work: Path, times: int) -> Tally:
     """``time.time`` jumps by up to ten years either way at every look."""
     tally = Tally()
-    for whole in wholes:
-        for number in range(times):
-            out = work / f"{whole.case.name} {number}"
+    for whole, number, out in _tries(wholes, work, times):
 
-            def jumping(out: Path = out, number: int = number, case: Case = whole.case) -> None:
-                draw, real = random.Random(number), time.time
-                time.time = lambda: max(0.0, real() + draw.uniform(-1, 1) * 10 * 365 * 86_400)
-                typed(case, out)
+        def jumping(out: Path = out, number: int = number, case: Case = whole.case) -> None:
+            draw, real = random.Random(number), time.time
+            time.time = lambda: max(0.0, real() + draw.uniform(-1, 1) * 10 * 365 * 86_400)
+            typed(case, out)
 
-            judge(tally, whole, out, forked(jumping))
+        judge(tally, whole, out, forked(jumping))
     return tally
 
 
 def _two_writers(wholes: list[Whole], work: Path, times: int) -> Tally:
     """Two at one folder: one may be refused, what stands in the end is one good run."""
     tally = Tally()
-    for whole in wholes:
-        for number in range(times):
-            out = work / f"{whole.case.name} {number}"
-            children = [Child(lambda o=out, case=whole.case: typed(case, o)) for _ in range(2)]  # type: ignore[misc]
-            pair = [child.end() for child in children]
-            codes = sorted(each.code for each in pair)
-            if codes[0] == 2:
-                tally.wrong.append(f"{whole.case.name}: both ended with {codes}: {pair[0].said[-200:]}")
-                continue
-            for ended in pair:
-                judge(tally, whole, out, ended)
+    for whole, _, out in _tries(wholes, work, times):
+        children = [Child(lambda o=out, case=whole.case: typed(case, o)) for _ in range(2)]  # type: ignore[misc]
+        pair = [child.end() for child in children]
+        codes = sorted(each.code for each in pair)
+        if codes[0] == 2:
+            tally.wrong.append(f"{whole.case.name}: both ended with {codes}: {pair[0].said[-200:]}")
+            continue
+        for ended in pair:
+            judge(tally, whole, out, ended)
     return tally

@@ -7,8 +7,8 @@ from math import comb
 
 import pytest
 
+from pixelproof.results.exact import holm
 from pixelproof.results.gate.change import Change, changes
-from pixelproof.results.gate.exact import holm
 from pixelproof.results.gate.measure import Measure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pixelproof.errors import InputError
-from pixelproof.results.gate import exact
+from pixelproof.results import exact
 from pixelproof.results.gate.decision import decide, no_worse, overall
 from pixelproof.results.gate.measure import Measure
 from pixelproof.results.gate.requirement import parse_requirement

@@ -10,7 +10,7 @@ from math import comb, isclose
 import pytest
 from scipy import stats
 
-from pixelproof.results.gate import exact
+from pixelproof.results import exact
 
 
 def tail(count: int, trials: int, share: Fraction) -> Fraction:

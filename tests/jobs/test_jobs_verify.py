@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.torture.alterations import changed
 
 from kinds import COLUMNS, KINDS, RECORDS
 from pixelproof.data import load_data
@@ -128,20 +129,6 @@ def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield path
 
 
-def _changed(value: Any, path: tuple[Any, ...]) -> Any:
-    if path:
-        copy = list(value) if isinstance(value, list) else dict(value)
-        copy[path[0]] = _changed(value[path[0]], path[1:])
-        return copy
-    if isinstance(value, dict):
-        return {"new": 1}
-    if isinstance(value, list):
-        return [1]
-    if isinstance(value, bool):
-        return not value
-    return 1 if value is None else f"{value}1" if isinstance(value, str) else value + 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_altered_value_of_the_manifest_is_found(database: Any, kind: str):
@@ -149,7 +136,7 @@ def test_every_altered_value_of_the_manifest_is_found(database: Any, kind: str):
     for key, text in db.execute("SELECT key, value FROM manifest").fetchall():
         value = json.loads(text)
         for number, path in enumerate(_leaves(value)):
-            db.execute("UPDATE manifest SET value = ? WHERE key = ?", (json.dumps(_changed(value, path)), key))
+            db.execute("UPDATE manifest SET value = ? WHERE key = ?", (json.dumps(changed(value, path)), key))
             assert altered(folder), (key, path)
             if number == 0 and key not in ("spec", "job"):  # which verification itself needs to begin
                 assert problems(folder), key

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import replace
 
 import torch
 
@@ -174,7 +173,8 @@ class Engine:
             if following:
                 higher[0].waiting.append(following)
             if record.success:
-                outcomes += [(_inherit(record, level.settings), image) for level in higher]
+                above = [level.settings for level in higher]
+                outcomes += [(record.inherited(each.method, each.threshold), image) for each in above]
         if not lane.cohort.left and not following:
             self._end(lane.cohort.step)
         return outcomes
@@ -201,17 +201,3 @@ def make_search(settings: SearchSettings, shape: tuple[int, int, int]) -> Search
 
 def _follows(candidate: SearchSettings, settings: SearchSettings) -> bool:
     return candidate.constraint == settings.constraint and candidate.threshold > settings.threshold
-
-
-def _inherit(record: Record, settings: SearchSettings) -> Record:
-    return replace(
-        record,
-        method=settings.method,
-        threshold=settings.threshold,
-        inherited_from=record.level,
-        queries=0,
-        gave_up=False,
-        swept=0,
-        restarts=0,
-        seconds=0.0,
-    )

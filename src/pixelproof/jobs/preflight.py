@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import bdtrc
 from torch import Tensor
 
 from pixelproof.data.imageset import ImageSet, Int64Array, UInt8Array, all_class_names
@@ -19,6 +18,7 @@ from pixelproof.models.probes import Probe, probes_for
 from pixelproof.models.query import Asked, ask_whole
 from pixelproof.models.scores import detect_kind, probabilities, resolve_kind
 from pixelproof.models.sent import takes_pictures_only
+from pixelproof.results.exact import at_least, more_often
 from pixelproof.runs.record import Finding
 from pixelproof.units import to_unit
 
@@ -215,7 +215,7 @@ class _Check:
         )
 
     def above_chance(self) -> bool:
-        return _tail(self.right, self.checked, 1 / self.classes) <= SIGNIFICANCE
+        return at_least(self.right, self.checked, 1 / self.classes) <= SIGNIFICANCE
 
     # What a reader of the report must know.
 
@@ -355,12 +355,7 @@ def _clearly_better(plain: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]
     """At least 20 points more right, and images mended and broken are no fair coin (sign test)."""
     mended, broken = int((changed & ~plain).sum()), int((plain & ~changed).sum())
     much = mended - broken >= CLEARLY_BETTER * len(plain)
-    return much and _tail(mended, mended + broken, 0.5) <= SIGNIFICANCE
-
-
-def _tail(hits: int, trials: int, chance: float) -> float:
-    """P(at least ``hits`` of ``trials``) that hit with probability ``chance`` each (exact binomial tail)."""
-    return 1.0 if hits == 0 else float(bdtrc(hits - 1, trials, chance))
+    return much and more_often(mended, broken) <= SIGNIFICANCE
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

@@ -3,8 +3,8 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self
 
 FORMAT_VERSION = 4
 
@@ -72,6 +72,20 @@ class Record:
         """The threshold of an attack with levels, a whole number."""
         assert self.threshold is not None  # as those with levels have one
         return int(self.threshold)
+
+    def inherited(self, method: str, threshold: float | None) -> Self:
+        """What its success at a lower level is by itself at ``threshold``, where ``method`` searches: no work."""
+        return replace(
+            self,
+            method=method,
+            threshold=threshold,
+            inherited_from=self.level,
+            queries=0,
+            gave_up=False,
+            swept=0,
+            restarts=0,
+            seconds=0.0,
+        )
 
     def distance(self, constraint: str) -> float:
         """How far from the clean one its image lies, as ``constraint`` measures it; infinite where it has none."""

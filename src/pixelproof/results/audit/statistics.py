@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pixelproof.results import exact
 from pixelproof.results.intervals import Interval, Rate, wilson
 
 #: Twenty checkpoints are judged, so each is allowed a false alarm once in a hundred audits only.
@@ -18,9 +19,7 @@ def more_often(one: int, other: int) -> bool:
 
     The exact one-sided sign test on the samples where the two differ (McNemar, 1947).
     """
-    from scipy.stats import binomtest  # takes a second, which only audits have to wait for
-
-    return one > other and bool(binomtest(one, one + other, 0.5, "greater").pvalue < 1 - CONFIDENCE)
+    return one > other and exact.more_often(one, other) < 1 - CONFIDENCE
 
 
 def fools_more(one: frozenset[int], other: frozenset[int]) -> bool:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from pixelproof.results.gate import exact
-from pixelproof.results.gate.exact import differ, holm, more_often
+from pixelproof.results import exact
+from pixelproof.results.exact import differ, holm, more_often
 from pixelproof.results.gate.measure import Measure
 
 #: Terms that say nothing beside others of the same run, and would only make the family of tests larger.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from pixelproof.results.gate import exact
+from pixelproof.results import exact
 from pixelproof.results.gate.change import changes
 from pixelproof.results.gate.evidence import Evidence, evidence
 from pixelproof.results.gate.measure import Measure

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil, log
 
 from pixelproof.errors import InputError
-from pixelproof.results.gate import exact
+from pixelproof.results import exact
 from pixelproof.results.gate.change import Change
 from pixelproof.results.gate.measure import VERDICTS, Measure
 from pixelproof.results.gate.requirement import Requirement, find

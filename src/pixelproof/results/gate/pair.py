@@ -62,11 +62,11 @@ class Pair:
     @cached_property
     def worse(self) -> list[Change]:
         """What got worse by more than chance, after correction."""
-        return [each for each in self.changes if _told(each) and len(each.worse) > len(each.better)]
+        return [each for each in self.changes if _beyond_chance(each) and len(each.worse) > len(each.better)]
 
     @cached_property
     def better(self) -> list[Change]:
-        return [each for each in self.changes if _told(each) and len(each.worse) < len(each.better)]
+        return [each for each in self.changes if _beyond_chance(each) and len(each.worse) < len(each.better)]
 
     @cached_property
     def by_image(self) -> list[Change]:
@@ -95,7 +95,7 @@ class Pair:
             yield row(claim, checkpoint.new, "verdict", old=checkpoint.old)
 
 
-def _told(change: Change) -> bool:
+def _beyond_chance(change: Change) -> bool:
     return change.corrected is not None and change.corrected <= ALPHA
 
 

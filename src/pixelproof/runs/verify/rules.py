@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -128,17 +128,7 @@ def proof_levels(manifest: Manifest) -> list[Level]:
 
 
 def _inherits(record: Record, image: UInt8Array | None, source: Record, its: UInt8Array | None) -> bool:
-    expected = replace(
-        source,
-        threshold=record.threshold,
-        method=record.method,
-        inherited_from=source.level,
-        queries=0,
-        gave_up=False,
-        swept=0,
-        restarts=0,
-        seconds=0.0,
-    )
+    expected = source.inherited(record.method, record.threshold)
     return _values(record) == _values(expected) and image is not None and its is not None and np.array_equal(image, its)
 
 

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import fisher_exact
 
 from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.jobs.audit.attacks import attack, iterative
@@ -16,6 +16,7 @@ from pixelproof.models.classifier import Classifier
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
 from pixelproof.results.audit.statistics import CONFIDENCE, accuracy, fools_more, interval, overstated, understated
+from pixelproof.results.exact import at_least
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent, plural
 
@@ -111,7 +112,7 @@ def _of_claim(claimed: float, rates: Mapping[str, Rate]) -> Iterator[Remark]:
 def _of_chance(measured: Rate, classes: int) -> Iterator[Remark]:
     """Few images cannot tell a weak model from chance, so only what lies near it for certain fails."""
     chance = 1 / classes
-    if binomtest(measured.successes, measured.total, chance, "greater").pvalue < 1 - CONFIDENCE:
+    if at_least(measured.successes, measured.total, chance) < 1 - CONFIDENCE:
         return
     yield Remark(
         "fail" if interval(measured).high < 1.5 * chance else "warn",
