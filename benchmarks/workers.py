@@ -142,7 +142,7 @@ def independent(job: dict[str, Any]) -> float:
 
 def rows(small: bool = False) -> list[Row]:
     """Throughput beside independent processes, overhead a step, and what follows for many workers."""
-    samples, rounds = (64, 1) if small else (512, 3)
+    samples, rounds = (64, 1) if small else (192, 3)
     job = {**JOB, "samples": samples}
     if small:
         job["max_queries"] = 60

@@ -20,6 +20,7 @@ PARAMETERS = {
     "all-cnn": 1_370_986,  # table 3 of Springenberg et al.: about 1.4 M; 1,248 biases are batch normalisations here
     "capsnet": 11_749_120,  # Sabour et al. give 8.2 M for 28×28 grey images; this is the same for 32×32 in colour
     "densenet-bc-100-12": 769_162,  # table 2 of Huang et al.: 0.8 M
+    "densenet-bc-58-12": 314_470,  # no count in the paper: 9 layers a block where 100-12 has 16
     "lenet": 62_006,  # LeCun et al.: 60,000 for one grey channel and a sparse second convolution
     "nin": 968_394,  # Lin et al.'s published network: 966,986; 1,408 biases are batch normalisations here
     "preact-resnet18": 11_172_170,  # no count in the paper; derived in test_preact_resnet.py
@@ -36,6 +37,7 @@ PARAMETERS = {
     "resnet32": 464_154,  # 0.46 M
     "resnet56": 853_018,  # 0.85 M
     "strided-cnn": 79_130,  # three convolutions with biases, their normalisations, a full layer
+    "wide-resnet-16-4": 2_748_890,  # half of 16-8's maps, so about a quarter of its weights
     "wide-resnet-16-8": 10_961_370,  # table 4 of Zagoruyko & Komodakis: 11.0 M
 }
 #: Test accuracies that the bundled weights reach at least.
@@ -51,6 +53,7 @@ ACCURACY = {
 PUBLISHED = {
     "all-cnn": 0.8846,
     "capsnet": 0.7903,
+    "densenet-bc-58-12": 0.9454,
     "densenet-bc-100-12": 0.9454,
     "lenet": 0.7357,
     "nin": 0.9087,
@@ -58,6 +61,7 @@ PUBLISHED = {
     "resnet20-fast": 0.8711,
     "resnet20-pgd": 0.8711,
     "preact-resnet18-pgd": 0.8711,
+    "wide-resnet-16-4": 0.9512,
     "wide-resnet-16-8": 0.9512,
 }
 BUNDLED = [

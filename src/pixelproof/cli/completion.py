@@ -10,6 +10,7 @@ from pixelproof.plugins import Kind, plugins
 ZOO = [
     "all-cnn",
     "capsnet",
+    "densenet-bc-58-12",
     "densenet-bc-100-12",
     "lenet",
     "nin",
@@ -27,6 +28,7 @@ ZOO = [
     "resnet32",
     "resnet56",
     "strided-cnn",
+    "wide-resnet-16-4",
     "wide-resnet-16-8",
 ]
 MODELS = (
