@@ -8,28 +8,30 @@ The exit code is 1 where a row does not hold.
 
 import argparse
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any
 
 from rich.console import Console
 
-from benchmarks.torture.sections import measured, present, table, write
+from benchmarks.torture.sections import NAMED, SECTIONS, measured, table, write
 
 
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.torture")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(present())}; all by default.")
+    said = f"{', '.join(SECTIONS)}, which are all by default, or {', '.join(NAMED)}."
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=said)
     parser.add_argument("--small", action="store_true", help="In seconds rather than minutes; nothing is written.")
     options = parser.parse_args()
-    if unknown := [name for name in options.sections if name not in present()]:
-        parser.error(f"There is no section {', '.join(unknown)}; expected some of {', '.join(present())}.")
+    if unknown := [name for name in options.sections if name not in (*SECTIONS, *NAMED)]:
+        parser.error(f"There is no section {', '.join(unknown)}; expected some of {said}")
     found: dict[str, dict[str, Any]] = {}
-    console = Console()
+    console, begun = Console(), time.monotonic()
     # A process a section: children of one are forked, which wants a process that has computed nothing yet.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        chosen = [name for name in present() if not options.sections or name in options.sections]
+        chosen = [name for name in (*SECTIONS, *NAMED) if name in (options.sections or SECTIONS)]
         going = {pool.submit(measured, name, options.small): name for name in chosen}
         for done in as_completed(going):
             name = going[done]
@@ -38,6 +40,7 @@ def main() -> int:
             if not options.small:
                 write({name: found[name]})
     console.print(table(found))
+    console.print(f"{len(found)} sections in {time.monotonic() - begun:.0f} s")
     failed = [row for each in found.values() for row in each["rows"] if row["holds"] is False]
     for row in failed:
         console.print(row, markup=False)

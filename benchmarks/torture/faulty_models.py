@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from benchmarks.judged import at_least
 from pixelproof.data import ImageSet
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
@@ -34,6 +35,8 @@ from pixelproof.runs import Record, RunStore
 from pixelproof.runs.database import FILE
 
 CLASSES, SIDE = 4, 8
+#: Kinds of faults that are to be tried.
+ENOUGH = 40
 _OPTIONS: dict[str, Any] = {"samples": 4, "levels": (1, 4), "max_queries": 48, "search": "de", "batch_size": 16}
 
 
@@ -355,9 +358,10 @@ def rows(small: bool) -> list[dict[str, Any]]:
     from benchmarks.torture.faulty_places import as_a_command, behind_an_address
 
     places = {"in process": in_process, "over HTTP": behind_an_address, "as a command": as_a_command}
-    found = []
+    found, kinds = [], set[str]()
     for place, tried in places.items():
         every = list(tried(share))
+        kinds |= {each.name.partition(", ")[0] for each in every}
         wrong = [each for each in every if each.wrong]
         for each in wrong:
             sys.stderr.write(f"{each}\n")
@@ -368,7 +372,8 @@ def rows(small: bool) -> list[dict[str, Any]]:
         for claim, (value, target) in claims.items():
             row = {"claim": claim, "value": value, "unit": "cases", "target": target, "command": command}
             found.append({**row, "holds": target is None or value == target})
-    return found
+    enough = None if small else ENOUGH
+    return [at_least("kinds of models that misbehave", len(kinds), "kinds", enough, command=command), *found]
 
 
 def main() -> None:

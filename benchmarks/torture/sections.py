@@ -3,7 +3,6 @@
 import json
 import time
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,10 @@ from rich.table import Table
 from benchmarks.options import Row
 
 RESULTS = Path(__file__).parents[2] / "results" / "torture.json"
-#: In the order in which they are begun; the soak lasts as long as all others together.
-SECTIONS = ("soak", "crash", "alterations", "inputs", "faulty_models", "determinism", "workers")
-
-
-def present() -> list[str]:
-    """The sections that there are."""
-    return [name for name in SECTIONS if find_spec(f"benchmarks.torture.{name}")]
+#: In the order in which they are begun; the soak lasts about as long as all others together.
+SECTIONS = ("soak", "crash", "inputs", "workers", "alterations", "faulty_models", "determinism")
+#: Those that take too long to be measured unless they are named.
+NAMED = ("cluster",)
 
 
 def measured(section: str, small: bool) -> dict[str, Any]:
@@ -27,6 +23,7 @@ def measured(section: str, small: bool) -> dict[str, Any]:
 
     from pixelproof.runs.environment import environment
 
+    torch.set_num_threads(1)  # as there are as many sections at a time as cores
     begun = time.perf_counter()
     rows: list[Row] = import_module(f"benchmarks.torture.{section}").rows(small)
     seconds = round(time.perf_counter() - begun, 1)
@@ -36,7 +33,7 @@ def measured(section: str, small: bool) -> dict[str, Any]:
 def write(found: dict[str, dict[str, Any]], path: Path = RESULTS) -> None:
     """Put each section of ``found`` in the place of what it had, and keep the others."""
     board = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    board = {name: each for name in SECTIONS if (each := {**board, **found}.get(name))}
+    board = {name: each for name in (*SECTIONS, *NAMED) if (each := {**board, **found}.get(name))}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(board, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -45,7 +42,7 @@ def table(found: dict[str, dict[str, Any]]) -> Table:
     """Every row, with what was to be and whether it holds."""
     shown = Table("section", "claim", "value", "target", "holds", title="make torture")
     words = {True: "yes", False: "NO", None: "–"}
-    for name in sorted(found, key=SECTIONS.index):
+    for name in sorted(found, key=(*SECTIONS, *NAMED).index):
         for row in found[name]["rows"]:
             value = "–" if row["value"] is None else f"{row['value']:,} {row['unit']}"
             target = "" if row["target"] is None else f"{row['target']:,}"

@@ -14,7 +14,6 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.judged import equal
@@ -22,7 +21,10 @@ from benchmarks.options import Row
 from pixelproof.errors import RunError
 from pixelproof.runs import Record, RunStore
 
+COMMAND = "python -m benchmarks.torture workers"
 WHERE = ("worker", "head", "writer")
+#: Kills at each place.
+COUNT = 5
 #: A job of some seconds, in about eighty steps.
 JOB = ("--model", "zoo:lenet", "--data", "bundled", "--samples", "80", "--attacks", "few-pixel", "--device", "cpu")
 SEARCH = ("--search", "sparse-random", "--levels", "1,3", "--max-queries", "150")
@@ -155,11 +157,15 @@ def _contents(out: Path) -> list[tuple[Record, bytes | None]]:
 
 
 def rows(small: bool) -> list[Row]:
-    """A row for each backend and place."""
-    count, found = (2 if small else 30), list[Row]()
-    for backend in ("processes", *(("ray",) if find_spec("ray") and not small else ())):
-        for where, outcome in kill_workers(count, 0, backend).items():
-            claim = f"two workers, {backend}: killed {outcome.kills} times at the {where}, goes on to equal records"
-            held = outcome.kills == outcome.equal == count
-            found.append(equal(claim, held, kills=outcome.kills, faults=list(outcome.faults)[:3]))
+    """A row for each place."""
+    return killed("processes", 2 if small else COUNT, f"{COMMAND}{' --small' if small else ''}")
+
+
+def killed(backend: str, count: int, command: str) -> list[Row]:
+    """A row for each place where workers of ``backend`` are killed ``count`` times."""
+    found = list[Row]()
+    for where, outcome in kill_workers(count, 0, backend).items():
+        claim = f"two workers, {backend}: killed {outcome.kills} times at the {where}, goes on to equal records"
+        held = outcome.kills == outcome.equal == count
+        found.append(equal(claim, held, kills=outcome.kills, faults=list(outcome.faults)[:3], command=command))
     return found
