@@ -73,7 +73,7 @@ def test_another_layout_names_the_label(tmp_path):
 
 
 def test_absent_without_download(tmp_path):
-    with pytest.raises(DataError, match="not allowed"):
+    with pytest.raises(DataError, match="is not fetched unasked"):
         load_data(f"cifar10:{tmp_path / 'nowhere'}", allow_download=False)
     assert not (tmp_path / "nowhere").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,14 +12,18 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import pytest
+from benchmarks.torture.alterations import forge
 
 from pixelproof.errors import ModelError
+from pixelproof.jobs.open import SPECS, open_job
+from pixelproof.jobs.runner import run_job
 from pixelproof.models import load_model
+from pixelproof.runs import RunStore
 from pixelproof.runs.database import FILE
-from tiny_run import TINY_ARGUMENTS
+from tiny_run import CLAIM, TINY_ARGUMENTS, run_tiny
 
 CANARY = "import pathlib\npathlib.Path('canary').touch()\ndef load():\n    raise SystemExit('ran')\n"
 
@@ -48,6 +53,16 @@ def named(folder: Path, model: str) -> Path:
     return folder
 
 
+def sealed(folder: Path, data: str, status: str) -> Path:
+    """The run in ``folder``, of which its manifest says these ``data`` and this ``status``, with digests that fit."""
+    with RunStore.open(folder, write=True) as run:
+        spec = {**run._manifest_values()["spec"], "data": data}
+        rows = [(json.dumps(value), key) for key, value in (("spec", spec), ("status", status))]
+        run._db.executemany("UPDATE manifest SET value = ? WHERE key = ?", rows)
+        forge(run)
+    return folder
+
+
 def test_a_run_gives_no_trust_to_its_own_model(cli, run_copy: Path) -> None:
     """``verify`` opens no model of a run whose manifest was altered; of one that is whole, tests/verify say."""
     answer = cli("resume", named(run_copy, "os:abort"))
@@ -67,6 +82,57 @@ def test_a_run_sends_images_and_tokens_nowhere_by_itself(
     assert "to be reached over the network; expected your word, as a run may be another's, so name it again with" in (
         answer.err
     )
+
+
+@pytest.fixture(scope="module")
+def of_every_job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Finished runs by their job; the transfer and the scores are those of the assessment's samples."""
+    place = tmp_path_factory.mktemp("jobs")
+    run_tiny(place / "assess").close()
+    (place / "claim.toml").write_text(CLAIM.format(robust=20.0))
+    few: dict[str, Any] = {"model": "zoo:lenet", "data": "bundled", "device": "cpu"}
+    specs: dict[str, dict[str, Any]] = {
+        "perturb": {**few, "samples": 3, "only": ("rotation",), "severities": (1,)},
+        "clever": {**few, "samples": 2, "batches": 2, "batch_samples": 3},
+        "audit": {**few, "claim": str(place / "claim.toml"), "range": (0, 20), "samples": 2, "only": (1,)},
+    }
+    for job, options in specs.items():
+        run_job(open_job(SPECS[job](**options)), place / job).close()  # type: ignore[arg-type]
+    return {job: place / job for job in ("assess", *specs)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["cifar10:nowhere", "hf:stranger/images"])
+@pytest.mark.parametrize("job", ["assess", "perturb", "clever", "audit"])
+def test_a_runs_data_are_not_fetched(
+    cli, of_every_job: dict[str, Path], tmp_path: Path, job: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is done with a run, as long as nobody names the data again; an assessment needs only its own images."""
+    _closed(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    run = sealed(Path(shutil.copytree(of_every_job[job], tmp_path / "run")), data, "running")
+    for command in ("status", "report", "export"):
+        answer = cli(command, run)
+        assert answer.code == 0 or ((command, job) != ("export", "assess") and "keeps no records of" in answer.err)
+    assert cli("verify", run).code in (0, 1)
+    answer = cli("resume", run)
+    if job == "assess":
+        assert answer.code == 0
+    else:
+        assert (answer.code, "is not fetched unasked" in answer.err) == (2, True), answer.err
+    assert not Path("nowhere").exists()
+
+
+@pytest.mark.slow
+def test_data_of_parts_that_are_merged_are_not_fetched(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, part in (("a", (0, 10)), ("b", (10, 20))):
+        run_tiny(tmp_path / name, range=part, samples="all", attacks=("fgsm(epsilon=3)",)).close()
+        sealed(tmp_path / name, "cifar10:nowhere", "finished")
+    _closed(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    answer = cli("merge", "a", "b", "--out", "whole")
+    assert (answer.code, "is not fetched unasked" in answer.err) == (2, True), answer.err
+    assert "did no step of the whole" in cli("merge", "a", "b", "--out", "whole", "--data", "bundled").err  # it got on
 
 
 def test_what_is_to_be_typed_names_a_model_on_the_network_again(cli, run_copy: Path) -> None:

@@ -1,11 +1,23 @@
 """pixelproof resume: continue a run that was interrupted."""
 
-from pixelproof.cli.options import Address, BackendName, Json, MovedModel, Open, Quiet, Run, TrustCode, Workers
+from pixelproof.cli.options import (
+    Address,
+    BackendName,
+    Json,
+    MovedData,
+    MovedModel,
+    Open,
+    Quiet,
+    Run,
+    TrustCode,
+    Workers,
+)
 
 
 def resume(
     run: Run,
     model: MovedModel = None,
+    data: MovedData = None,
     workers: Workers = None,
     backend: BackendName = None,
     address: Address = None,
@@ -25,6 +37,6 @@ def resume(
             console.print("The run is finished already.")
             show(store, as_json=as_json, open_page=open_)
             return
-        job = job_of(store, trust_code, model)
+        job = job_of(store, trust_code, model, data)
     with at_work(workers, backend, address) as work:
         run_and_show(job, run, backend=work, as_json=as_json, open_page=open_)

@@ -36,7 +36,10 @@ def load_cifar10(root: Path, split: Split = "test", *, allow_download: bool = Tr
     folder = _folder(root, split)
     if folder is None:
         if not allow_download:
-            raise DataError(f"CIFAR-10 is not in {root} and downloading is not allowed; {_remedy(root)}.")
+            raise DataError(
+                f"CIFAR-10 is not in {root} and is not fetched unasked; name it yourself, as with --data, or "
+                f"{_remedy(root)}."
+            )
         _download(root)
         folder = root / _FOLDER
     records = np.concatenate([_read(folder / name) for name in _FILES[split]])

@@ -38,7 +38,8 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     here. ``npz:FILE``: arrays in one NumPy archive. ``folder:DIR``: one subfolder of images a class. ``csv:FILE``: a
     table with the columns path and label. ``webdataset:FILE``: pictures and labels in a tar file. These three take
     ``,size=N``, which resizes their middle squares to N×N. ``hf:NAME_OR_FOLDER``: a dataset of the datasets library,
-    ``,split=test,image=COLUMN,label=COLUMN``. Raises ``DataError`` when ``spec`` is unknown or the data are unusable.
+    ``,split=test,image=COLUMN,label=COLUMN``, which is a folder where ``allow_download`` is false. Raises ``DataError``
+    when ``spec`` is unknown or the data are unusable.
     """
     if not isinstance(spec, (str, Path)):
         raise DataError(f"Data are named by a text, not {shown(spec)}; expected {SPECS}.")
@@ -53,7 +54,7 @@ def load_data(spec: str, *, allow_download: bool = True) -> ImageSet:
     if kind == "pentomino":
         return load_pentomino(place)
     if kind == "hf":
-        return _of_hugging_face(spec, *parsed(place))
+        return _of_hugging_face(spec, *parsed(place), allow_download)
     if kind in _SIZED:
         plain, parameters = parsed(place)
         return _SIZED[kind](Path(plain).expanduser(), _size(spec, parameters))
@@ -86,10 +87,15 @@ def _size(spec: str, parameters: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _of_hugging_face(spec: str, place: str, parameters: Mapping[str, str]) -> ImageSet:
+def _of_hugging_face(spec: str, place: str, parameters: Mapping[str, str], allow_download: bool) -> ImageSet:
     from pixelproof.data.hugging_face import load_hf_dataset  # torch is read where a dataset is asked for
 
     _check(spec, parameters, ("split", "image", "label"))
+    if not allow_download and not Path(place).is_dir():
+        raise DataError(
+            f"{spec} is no folder here and is not fetched unasked; name it yourself, as with --data, or give a folder "
+            "written by save_to_disk."
+        )
     return load_hf_dataset(place, **parameters)
 
 

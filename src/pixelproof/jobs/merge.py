@@ -64,7 +64,7 @@ def merge(
     _check_same(parts)
     spec = spec_of(parts[0], trust_code, model, data)
     assert isinstance(spec, AssessSpec)  # as they are all assessments
-    images = load_data(spec.data)
+    images = load_data(spec.data, allow_download=data is not None)  # parts may be others'
     limits = [_limits(part, len(images)) for part in parts]
     spec = spec.model_copy(update={"range": _together(parts, limits), "samples": _samples(parts, limits)})
     job = _job(spec, parts[0], open_model(spec), images)

@@ -1,6 +1,7 @@
 """From a spec, or from a run, to its job: the model and the data that it speaks of are loaded here."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,6 @@ def open_model(spec: Spec) -> Classifier:
     return defend(classifier, spec.defence)
 
 
-def open_data(spec: Spec) -> ImageSet:
-    """The images in range of ``spec``, corrupted where it says so."""
-    assert not isinstance(spec, TransferSpec)  # whose images are those of runs
-    return considered(spec, load_data(spec.data))
-
-
 def considered(spec: Spec, data: ImageSet) -> ImageSet:
     """The images of ``data`` in range of ``spec``, corrupted where it says so."""
     if isinstance(spec, (AssessSpec, PerturbSpec)):
@@ -52,38 +47,47 @@ def considered(spec: Spec, data: ImageSet) -> ImageSet:
     return in_range(data, getattr(spec, "range", None))
 
 
-def open_job(spec: Spec) -> Job:
-    """The job of ``spec``. Raises ``InputError`` for anything that the user must put right."""
+def open_job(spec: Spec, *, allow_download: bool = True) -> Job:
+    """The job of ``spec``, whose data are fetched only where ``allow_download`` is true.
+
+    Raises ``InputError`` for anything that the user must put right.
+    """
+    load = partial(load_data, allow_download=allow_download)
     if isinstance(spec, TransferSpec):
         classifier = open_model(spec)
         return TransferJob(spec, classifier, *sources_in([Path(each) for each in spec.sources], classifier.name))
     if isinstance(spec, AuditSpec):
         claim = read_claim(Path(spec.claim))
-        return AuditJob(spec, claim, open_model(spec), load_data(spec.data))
+        return AuditJob(spec, claim, open_model(spec), load(spec.data))
     if isinstance(spec, CleverSpec):
-        return _clever(spec)
+        return _clever(spec, load(spec.data))
     if isinstance(spec, PerturbSpec):
-        return PerturbJob(spec, open_model(spec), load_data(spec.data))
-    return open_assessment(spec)
+        return PerturbJob(spec, open_model(spec), load(spec.data))
+    return open_assessment(spec, allow_download=allow_download)
 
 
-def open_assessment(spec: AssessSpec) -> AssessJob:
-    """The job of ``spec``, an assessment; raises as ``open_job`` does."""
-    data = open_data(spec)
+def open_assessment(spec: AssessSpec, *, allow_download: bool = True) -> AssessJob:
+    """As ``open_job``, of an assessment."""
+    data = considered(spec, load_data(spec.data, allow_download=allow_download))
     return AssessJob(spec, open_model(spec), data)
 
 
-def _clever(spec: CleverSpec) -> CleverJob:
+def _clever(spec: CleverSpec, data: ImageSet) -> CleverJob:
     if spec.run is None:
-        return CleverJob(spec, open_model(spec), load_data(spec.data))
+        return CleverJob(spec, open_model(spec), data)
     with RunStore.open(Path(spec.run)) as run:
-        return CleverJob(spec, open_model(spec), load_data(spec.data), run)
+        return CleverJob(spec, open_model(spec), data, run)
 
 
-def job_of(run: RunStore, trust_code: bool, model: str | None = None) -> Job:
-    """The job of ``run``, with another place for its model where given; an assessment needs no data but the run's."""
-    spec = spec_of(run, trust_code, model)
-    return AssessJob.of_run(run, open_model(spec)) if isinstance(spec, AssessSpec) else open_job(spec)
+def job_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> Job:
+    """The job of ``run``, with other places for its model and data where given.
+
+    Data that only the run names are not fetched, as it may be another's. An assessment needs none but the run's own.
+    """
+    spec = spec_of(run, trust_code, model, data)
+    if isinstance(spec, AssessSpec):
+        return AssessJob.of_run(run, open_model(spec))
+    return open_job(spec, allow_download=data is not None)
 
 
 def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str | None = None) -> Spec:

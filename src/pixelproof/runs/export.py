@@ -30,8 +30,20 @@ _VALUES = attrgetter(*_NAMES)
 
 
 def to_csv(run: RunStore, path: Path) -> Path:
-    """All records of ``run`` as CSV, one line a record, empty where there is no value."""
+    """All records of ``run`` as CSV, one line a record, empty where there is no value.
+
+    Raises ``InputError`` for a run of a job that keeps records of another kind.
+    """
+    _check(run)
     return _csv(path, _NAMES, map(_VALUES, run.each_record()))
+
+
+def _check(run: RunStore) -> None:
+    if Record.TABLE not in run.tables():
+        raise InputError(
+            f"{run.folder} is of the job {run.manifest.job}, which keeps no records of attacks; its tables are written "
+            f"as CSV by pixelproof report {run.folder}."
+        )
 
 
 def certificates_to_csv(run: RunStore, path: Path) -> Path | None:
@@ -78,8 +90,9 @@ def to_frame(run: RunStore) -> pd.DataFrame:
 def to_png(run: RunStore, folder: Path) -> int:
     """Every clean image as ``SAMPLE-clean.png``, every adversarial one as ``SAMPLE-ATTACK-thTH.png``; returns how many.
 
-    Those of attacks by name carry their spec instead of a threshold.
+    Those of attacks by name carry their spec instead of a threshold. Raises ``InputError`` as ``to_csv`` does.
     """
+    _check(run)
     written: set[str] = set()
     for name, image in _images(run):
         write_whole(folder / f"{file_name(name)}.png", _png(image))

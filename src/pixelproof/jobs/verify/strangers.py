@@ -1,7 +1,6 @@
 """What a run names, opened as if a stranger had written it: no code is run and nothing is fetched without a word."""
 
 import re
-from pathlib import Path
 
 from pixelproof.data import ImageSet, load_data
 from pixelproof.errors import DataError, RunError
@@ -51,9 +50,6 @@ def opened_data(spec: Spec, *, told: bool) -> ImageSet | None:
         return None
     if told:
         return load_data(spec.data)
-    kind, _, place = spec.data.partition(":")
-    if kind == "hf" and not Path(parsed(place)[0]).is_dir():
-        return None
     try:
         return load_data(spec.data, allow_download=False)
     except DataError:
