@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import struct
 from contextlib import closing
 from pathlib import Path
 
@@ -122,6 +123,42 @@ def test_a_run_that_is_a_link_is_read_but_not_written(cli, run_copy: Path, tmp_p
     answer = cli("resume", folder)
     assert answer.code == 2
     assert "is a link to" in answer.err
+
+
+def naming(path: Path, run: Path) -> bytes:
+    """A journal of SQLite's that says it is part of a transaction over several databases, with ``path`` to be removed.
+
+    Its layout: https://www.sqlite.org/fileformat.html, "The Rollback Journal"; its end: pager.c, writeSuperJournal.
+    """
+    magic, name = bytes.fromhex("d9d505f920a163d7"), str(path).encode()
+    head = (magic + struct.pack(">IIIII", 0, 1, (run / FILE).stat().st_size // 4096, 512, 4096)).ljust(512, b"\0")
+    end = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    return head + end
+
+
+@pytest.mark.parametrize("words", [("status",), ("report",), ("export",), ("verify",), ("resume",)])
+def test_a_strangers_journal_removes_no_file(cli, run_copy: Path, tmp_path: Path, words) -> None:
+    """SQLite (3.40 here) would: it takes the file named there for what is left of a transaction that was broken off."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (run_copy / f"{FILE}-journal").write_bytes(naming(precious, run_copy))
+    answer = cli(words[0], run_copy)
+    assert (answer.code, "names a file outside the run" in answer.err) == (2, True), answer.err
+    assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".run.lock", f"{FILE}-journal", f"{FILE}-wal", f"{FILE}-shm", f"{FILE}.partial"])
+@pytest.mark.parametrize("command", ["status", "resume"])
+def test_what_lies_beside_a_run_is_not_written_through_a_link(
+    cli, run_copy: Path, tmp_path: Path, name: str, command: str
+) -> None:
+    forge(run_copy, "UPDATE manifest SET value = '\"running\"' WHERE key = 'status'")
+    precious = tmp_path / "precious"
+    precious.write_text("mine" * 999)
+    (run_copy / name).unlink(missing_ok=True)
+    (run_copy / name).symlink_to(precious)
+    assert cli(command, run_copy).code in (0, 2)
+    assert precious.read_text() == "mine" * 999
 
 
 def test_what_is_written_whole_says_which_file_finds_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The SQLite file of a run and its place: opened to write or to read, locked, known again, removed."""
 
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ LOCK = ".run.lock"
 #: What a writer keeps of its file in memory, at most: an index of 100,000 samples is read again and again.
 CACHE_KIB = 32 << 10
 _MOST_VALUE = 256 << 20  # bytes of one value, as an image or a certificate
+#: What a journal ends with that names the file of a transaction over several databases.
+#: Source: https://www.sqlite.org/fileformat.html, "The Rollback Journal", and pager.c (readSuperJournal).
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
 
 
 def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
@@ -33,7 +37,8 @@ def connect(path: Path | str, **options: Any) -> sqlite3.Connection:
 
 
 def connect_to_write(path: Path | str) -> sqlite3.Connection:
-    """A connection that writes, so that what is committed has reached the disk."""
+    """A connection that writes, so that what is committed has reached the disk. Raises as ``_check_journal`` does."""
+    _check_journal(Path(path))
     connection = connect(path)
     try:
         connection.execute("PRAGMA journal_mode = TRUNCATE")  # which also takes in the log that earlier versions left
@@ -48,8 +53,9 @@ def connect_to_write(path: Path | str) -> sqlite3.Connection:
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that writes nothing but what a killed writer left half done back to what it was.
 
-    It reads where nothing can be written beside the file too.
+    It reads where nothing can be written beside the file too. Raises as ``_check_journal`` does.
     """
+    _check_journal(path)
     place = path.resolve().as_uri()
     connection = connect(f"{place}?mode=rw", uri=True)
     try:
@@ -70,9 +76,25 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _check_journal(path: Path) -> None:
+    """Raise ``RunError`` where the journal beside ``path`` names another file, which SQLite would then remove.
+
+    Ours never do, as a run is one database; what a stranger sends along may.
+    """
+    place = path.resolve()  # beside which SQLite looks
+    journal = place.with_name(f"{place.name}-journal")
+    if not journal.is_file():
+        return
+    with open(journal, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(_NAMES_ANOTHER)))
+        if file.read() == _NAMES_ANOTHER:
+            raise RunError(f"{journal} names a file outside the run, which is no journal of pixelproof; remove it.")
+
+
 def locked(folder: Path) -> FileLock:
     """The right to write in ``folder``. Raises ``RunError`` while another process has it."""
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    lock = _lock(folder)
     try:
         lock.acquire()
     except Timeout as error:
@@ -84,6 +106,12 @@ def locked(folder: Path) -> FileLock:
     return lock
 
 
+def _lock(folder: Path) -> FileLock:
+    """The lock in ``folder``, not taken yet; a link in its place would have another file emptied (``RunError``)."""
+    own_file(folder / LOCK)
+    return FileLock(folder / LOCK, timeout=0, thread_local=False)
+
+
 def own_file(path: Path) -> None:
     """Raise ``RunError`` where the file that is to be written is a link: its writer would write elsewhere."""
     if path.is_symlink():
@@ -92,9 +120,9 @@ def own_file(path: Path) -> None:
 
 def being_written(folder: Path) -> bool:
     """Whether a process has the right to write in ``folder`` just now. A writer that begins meanwhile is refused."""
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
     if not (folder / LOCK).exists():
         return False
+    lock = _lock(folder)
     try:
         lock.acquire()
     except Timeout:
