@@ -78,13 +78,19 @@ def file_name(text: str) -> str:
     return f"{safe}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def folder_in(folder: Path, name: str) -> Path:
-    """The folder ``name`` in ``folder``. Raises ``InputError`` where it is a link: it would be written elsewhere."""
-    if (inside := folder / name).is_symlink():
-        raise InputError(
-            f"{inside} is a link to {inside.resolve()}; expected a folder, as nothing is written outside {folder}, so "
-            "remove the link."
-        )
+def folder_in(folder: Path, *names: str) -> Path:
+    """The folder below ``folder`` that ``names`` lead to.
+
+    Raises ``InputError`` where one on the way is a link: it would be written elsewhere.
+    """
+    inside = folder
+    for name in names:
+        inside /= name
+        if inside.is_symlink():
+            raise InputError(
+                f"{inside} is a link to {inside.resolve()}; expected a folder, as nothing is written outside {folder}, "
+                "so remove the link."
+            )
     return inside
 
 

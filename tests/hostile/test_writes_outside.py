@@ -6,10 +6,12 @@ import json
 import os
 import sqlite3
 import struct
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from benchmarks.torture import cases
 
 from pixelproof.errors import InputError
 from pixelproof.files import file_name, folder_in, write_whole
@@ -17,6 +19,7 @@ from pixelproof.report.figure import write_drawings
 from pixelproof.report.table import Column, Table, write_forms
 from pixelproof.runs import RunStore
 from pixelproof.runs.database import FILE
+from tiny_run import TINY_ARGUMENTS
 
 ESCAPES = ("../../escape", "/tmp/escape", "..", "a/b", "a\\b", ".hidden", "x\x00y", "x" * 400, "\ud800", "CON:", "")
 
@@ -91,6 +94,38 @@ def test_a_folder_in_a_run_that_is_a_link_is_refused(cli, run_copy: Path, tmp_pa
     answer = cli(words[0], run_copy, *words[1:])
     assert answer.code == 2
     assert f"{run_copy / link} is a link to {elsewhere}" in answer.err
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plan", "links"),
+    [
+        ("grid", ("runs", "runs/lenet/undefended", "runs/lenet/undefended/next", "clever", "clever/lenet")),
+        ("study", ("runs", "runs/lenet", "runs/lenet/levels", "transfer", "transfer/lenet")),
+        ("thesis", ("cifar-10", "cifar-10/perturbations", "cifar-10/pgd")),
+    ],
+)
+def test_a_folder_of_a_plan_that_is_a_link_is_refused(cli, tmp_path: Path, plan: str, links: Sequence[str]) -> None:
+    cases.cases(tmp_path / "given")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for number, link in enumerate(links):
+        path = tmp_path / f"{plan} {number}" / link
+        path.parent.mkdir(parents=True)
+        path.symlink_to(elsewhere)
+        answer = cli(plan, tmp_path / "given" / f"{plan}.toml", "--out", tmp_path / f"{plan} {number}")
+        assert (answer.code, f"{path} is a link to {elsewhere}" in answer.err) == (2, True), answer.err
+    assert not list(elsewhere.iterdir())
+
+
+def test_perturbations_beside_a_run_are_not_written_through_a_link(cli, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (elsewhere, tmp_path / "out"):
+        folder.mkdir()
+    (tmp_path / "out" / "perturbations").symlink_to(elsewhere)
+    answer = cli("assess", *TINY_ARGUMENTS, "--with", "perturbations", "--out", tmp_path / "out")
+    assert (answer.code, "perturbations is a link to" in answer.err) == (2, True)
     assert not list(elsewhere.iterdir())
 
 

@@ -202,6 +202,7 @@ def assess(
     from pixelproof.attacks.named import split
     from pixelproof.cli.documents import at_work, run_and_show, show
     from pixelproof.data import load_data
+    from pixelproof.files import folder_in
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import AssessSpec
     from pixelproof.jobs.job import prepared
@@ -241,8 +242,9 @@ def assess(
                 then=lambda run: found.extend(measures(run)),
             )
         else:
+            place = folder_in(out, PERTURBATIONS)
             run_and_show(job, out, backend=work)
-            run_and_show(also, out / PERTURBATIONS, backend=work, then=lambda run: found.extend(measures(run)))
+            run_and_show(also, place, backend=work, then=lambda run: found.extend(measures(run)))
             with RunStore.open(out) as run:
                 show(run, as_json=as_json, open_page=open_)  # its page speaks of them
                 found[:0] = measures(run)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelproof.errors import InputError, RunError
+from pixelproof.files import folder_in
 from pixelproof.jobs.job import Job
 from pixelproof.jobs.runner import Backend, here, run_job
 from pixelproof.runs.database import FILE
@@ -35,16 +36,18 @@ class Task:
     job: Callable[[], Job]
 
 
-def carry_out(tasks: Iterable[Task], show: Show, backend: Backend = here) -> None:
-    """Do what is left of ``tasks``, their steps by ``backend``.
+def carry_out(tasks: Iterable[Task], out: Path, show: Show, backend: Backend = here) -> None:
+    """Do what is left of ``tasks`` in the plan's folder ``out``, their steps by ``backend``.
 
-    A plan goes on by its own command, so no single run is named when interrupted.
+    A plan goes on by its own command, so no single run is named when interrupted. Raises ``InputError`` where the way
+    to a run leads out of ``out`` by a link.
     """
     try:
         for task in tasks:
+            folder = folder_in(out, *task.folder.relative_to(out).parts)
             job = task.job()
             with show(task.label) as listener:
-                run_job(job, task.folder, listener, backend).close()
+                run_job(job, folder, listener, backend).close()
     except KeyboardInterrupt as error:
         error.folder = None  # type: ignore[attr-defined]
         raise

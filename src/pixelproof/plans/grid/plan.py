@@ -65,7 +65,7 @@ def run_grid(
     data = in_range(load_data(grid.data), grid.range)
     _rehearse(models.values(), grid.preprocessors, data.take(slice(0, 1)), device)
     plan = _Plan(grid, out, data, device, models, trust_code)
-    carry_out(plan.tasks(), show, backend)
+    carry_out(plan.tasks(), out, show, backend)
     skipped = plan.skipped()
     for sentence in skipped:
         say(sentence)

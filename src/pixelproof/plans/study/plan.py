@@ -48,10 +48,10 @@ def run_study(
     subjects, absent = open_subjects(study, trust_code, say)
     data = in_range(load_data(study.data), study.range)
     plan = _Plan(study, out, data, choose_device(study.device), subjects, trust_code)
-    carry_out(plan.runs(), show, backend)
+    carry_out(plan.runs(), out, show, backend)
     plan.settle_kinds()
-    carry_out(plan.transfers(), show, backend)
-    carry_out(plan.demonstrated(), show, backend)
+    carry_out(plan.transfers(), out, show, backend)
+    carry_out(plan.demonstrated(), out, show, backend)
     return replace(plan.view(), absent=absent)
 
 

@@ -51,7 +51,7 @@ def run_thesis(
             say(opened)
             continue
         folder = out / slug(each.name)
-        carry_out(_tasks(spec, opened, folder), show, backend)
+        carry_out(_tasks(spec, opened, folder), out, show, backend)
         measured.append(_result(opened, folder))
     if not measured:
         raise InputError("No data set of the protocol can be measured here: see the notes above.")
