@@ -7,14 +7,14 @@ from rich.markup import escape
 from pixelproof.cli.console import console
 from pixelproof.errors import VerificationError
 from pixelproof.runs.pack import RUNS, check
-from pixelproof.wording import plural
+from pixelproof.wording import plural, printable
 
 
 def verify_pack(pack: Path, key: Path | None) -> None:
     """Print what holds of ``pack``. Raises ``VerificationError`` where anything was altered, or signed by another."""
     found = check(pack, key)
     for text in found.problems:
-        console.print(f"[red]does not hold[/]: {escape(text)}", soft_wrap=True)
+        console.print(f"[red]does not hold[/]: {escape(printable(text))}", soft_wrap=True)
     if found.problems:
         raise VerificationError(f"{plural(len(found.problems), 'claim')} of {pack} do not hold.")
     if found.signed_by is None:

@@ -7,16 +7,21 @@ changes a file and writes the digests anew is found by the signature alone, or b
 import hashlib
 import io
 import json
+import stat
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
 
 from pixelproof.errors import InputError, RunError
 from pixelproof.extras import needed
 from pixelproof.files import write_whole
 from pixelproof.runs.database import FILE
-from pixelproof.runs.store import RunStore
+from pixelproof.runs.record import Manifest
+from pixelproof.runs.store import RunStore, reading
+from pixelproof.wording import first_line
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,7 +32,42 @@ _OWN = (DIGESTS, SIGNATURE)
 #: The same bytes for the same files: no compression, which differs by version, and one date.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
+#: Bytes of all files of a pack together, which are held in memory; a zip file takes as much again.
+MOST = 4 << 30
+
 Files = dict[str, bytes]  # content by path, with slashes
+
+
+class _Digests(BaseModel):
+    """``DIGESTS.json``: digests by path."""
+
+    files: dict[str, str]
+
+
+class _Signature(BaseModel):
+    """``SIGNATURE.json``, in hexadecimal digits."""
+
+    public_key: str
+    signature: str
+
+
+class _Trace(BaseModel):
+    """What a statement rests on in one run: digests of records, and entries of its manifest."""
+
+    run: str
+    records: frozenset[str]
+    manifest: frozenset[str]
+
+
+class _Statement(BaseModel):
+    number: int
+    traces: tuple[_Trace, ...]
+
+
+class _Statements(BaseModel):
+    """``statements.json``."""
+
+    statements: tuple[_Statement, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +106,7 @@ def seal(folder: Path, key: Path | None = None) -> str:
 
 def write_zip(folder: Path, path: Path) -> Path:
     """All files of ``folder`` as one zip file, whose bytes follow from them."""
-    return write_whole(path, _zipped(_of_folder(folder)))
+    return write_whole(path, bytes(_zipped(_of_folder(folder))))
 
 
 def _digests(files: Files) -> tuple[str, str]:
@@ -91,12 +131,12 @@ def _folder_digest(files: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(sorted(entries, key=lambda entry: entry[1])).encode()).hexdigest()
 
 
-def _zipped(files: Files) -> bytes:
+def _zipped(files: Files) -> memoryview:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(files):
             archive.writestr(zipfile.ZipInfo(path, _DATE), files[path])
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
 # Checking.
@@ -105,17 +145,17 @@ def _zipped(files: Files) -> bytes:
 def check(path: Path, key: Path | None = None) -> Checked:
     """Whether the pack at ``path``, a folder or a zip file, is as it was written, and signed by the PEM file ``key``.
 
-    Every run in it is held to its own digests, and every statement to the records that it names. Raises ``InputError``
-    where ``path`` or ``key`` cannot be read.
+    Every run in it is held to its own digests, and every statement to the records that it names. Nothing is unpacked.
+    Raises ``InputError`` where ``path`` or ``key`` cannot be read.
     """
     wanted = None if key is None else public_key(key)
     problems: list[str] = []
     try:
         files = _of_folder(path) if path.is_dir() else _of_zip(path)
+        if not path.is_dir() and not _same(_zipped(files), path):
+            problems.append(f"{path.name} is not the file that was written: something beside its contents was altered.")
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path} is no evidence pack, or it is damaged ({error}).") from error
-    if not path.is_dir() and _zipped(files) != path.read_bytes():
-        problems.append(f"{path.name} is not the file that was written: something beside its contents was altered.")
+        raise InputError(f"{path} is no evidence pack, or it is damaged ({first_line(error)}).") from error
     content, root = _digests(files)
     problems += _altered(files, content)
     signed_by, said = _signed(files, root, wanted)
@@ -134,8 +174,8 @@ def _altered(files: Files, content: str) -> list[str]:
         return []
     now = json.loads(content)["files"]
     try:
-        then = dict(json.loads(files[DIGESTS])["files"])
-    except (ValueError, KeyError, TypeError):
+        then = _Digests.model_validate_json(files[DIGESTS]).files
+    except ValidationError:
         return [f"{DIGESTS} was altered."]
     problems = [f"{name} is missing." for name in sorted(then.keys() - now.keys())]
     problems += [f"{name} was added." for name in sorted(now.keys() - then.keys())]
@@ -145,25 +185,33 @@ def _altered(files: Files, content: str) -> list[str]:
 
 def _traced(path: Path, files: Files) -> tuple[int, list[str]]:
     """How many statements there are, and which of them name what is not in a run."""
-    statements, runs = json.loads(files[STATEMENTS])["statements"], dict[str, RunStore]()
-    problems = []
-    for name in sorted({trace["run"] for each in statements for trace in each["traces"]}):
+    try:
+        statements = _Statements.model_validate_json(files.get(STATEMENTS, b"")).statements
+    except ValidationError:
+        return 0, [f"{STATEMENTS} is missing, or holds no statements."]
+    problems: list[str] = []
+    known: dict[str, tuple[Manifest, frozenset[str]]] = {}
+    for name in sorted({trace.run for each in statements for trace in each.traces}):
+        place = f"{RUNS}/{name}"
         try:
-            runs[name] = RunStore.of_bytes(files[f"{RUNS}/{name}/{FILE}"])
-            problems += [f"{RUNS}/{name}: {text}" for text in runs[name].altered()]
-        except (KeyError, RunError) as error:
-            problems.append(f"{RUNS}/{name} cannot be read ({error}).")
+            with reading(place), RunStore.of_bytes(files[f"{place}/{FILE}"]) as run:
+                problems += [f"{place}: {text}" for text in run.altered()]
+                known[name] = run.manifest, run.digests()
+        except KeyError:
+            problems.append(f"{place} is missing.")
+        except RunError as error:
+            problems.append(f"{place} cannot be read: {error}")
     if problems:
         return len(statements), problems
-    known = {name: run.digests() for name, run in runs.items()}
     for each in statements:
-        if not each["traces"]:
-            problems.append(f"Statement {each['number']} names no record.")
-        for trace in each["traces"]:
-            lost = set(trace["records"]) - known[trace["run"]]
-            lost |= {entry for entry in trace["manifest"] if not _there(runs[trace["run"]].manifest, entry)}
-            if lost or not (trace["records"] or trace["manifest"]):
-                problems.append(f"Statement {each['number']} names what is not in {RUNS}/{trace['run']}.")
+        if not each.traces:
+            problems.append(f"Statement {each.number} names no record.")
+        for trace in each.traces:
+            manifest, digests = known[trace.run]
+            lost = trace.records - digests
+            lost |= {entry for entry in trace.manifest if not _there(manifest, entry)}
+            if lost or not (trace.records or trace.manifest):
+                problems.append(f"Statement {each.number} names what is not in {RUNS}/{trace.run}.")
     return len(statements), problems
 
 
@@ -175,7 +223,7 @@ def _there(manifest: Any, entry: str) -> bool:
             if name not in value:
                 return False
             value = value[name]
-        elif hasattr(value, name):
+        elif is_dataclass(value) and name in {each.name for each in fields(value)}:
             value = getattr(value, name)
         else:
             return False
@@ -183,13 +231,48 @@ def _there(manifest: Any, entry: str) -> bool:
 
 
 def _of_folder(folder: Path) -> Files:
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    """Every file. Raises ``ValueError`` for a link, a pipe or the like, and for more than ``MOST`` bytes."""
+    found: dict[str, Path] = {}
+    size = 0
+    for path in folder.rglob("*"):
+        name, told = path.relative_to(folder).as_posix(), path.lstat()
+        if stat.S_ISDIR(told.st_mode):
+            continue
+        if not stat.S_ISREG(told.st_mode):
+            raise ValueError(f"{name} is a link, or no file")
+        name.encode()  # raises where it is no text
+        found[name] = path
+        size += told.st_size
+    _check_size(size)
     return {name: path.read_bytes() for name, path in found.items()}
 
 
 def _of_zip(path: Path) -> Files:
+    """Every member. Raises ``ValueError`` where they are packed, overlap, or come to more than ``MOST`` bytes."""
+    _check_size(path.stat().st_size)
     with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        members = archive.infolist()
+        if any(each.compress_type != zipfile.ZIP_STORED or each.compress_size != each.file_size for each in members):
+            raise ValueError("its members are packed, as those of a pack are not")
+        if sum(each.file_size for each in members) > path.stat().st_size:
+            raise ValueError("its members overlap")
+        return {each.filename: archive.read(each) for each in members}
+
+
+def _check_size(size: int) -> None:
+    if size > MOST:
+        raise ValueError(f"it holds {size:,} bytes, more than the {MOST:,} that a pack may")
+
+
+def _same(content: memoryview, path: Path) -> bool:
+    """Whether the file at ``path`` holds just ``content``."""
+    at = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            if block != content[at : at + len(block)]:
+                return False
+            at += len(block)
+    return at == len(content)
 
 
 # Keys.
@@ -250,12 +333,12 @@ def _signed(files: Files, root: str, wanted: "Ed25519PublicKey | None") -> tuple
     ed25519 = needed("cryptography.hazmat.primitives.asymmetric.ed25519", "evidence", "A signature")
     invalid = needed("cryptography.exceptions", "evidence", "A signature").InvalidSignature
     try:
-        value = json.loads(files[SIGNATURE])
-        raw = bytes.fromhex(value["public_key"])
-        signature = bytes.fromhex(value["signature"])
+        value = _Signature.model_validate_json(files[SIGNATURE])
+        raw = bytes.fromhex(value.public_key)
+        signature = bytes.fromhex(value.signature)
         ed25519.Ed25519PublicKey.from_public_bytes(raw).verify(signature, bytes.fromhex(root))
         expected = {"algorithm": "Ed25519", "public_key": raw.hex(), "root": root, "signature": signature.hex()}
-    except (ValueError, KeyError, TypeError, invalid):
+    except (ValueError, invalid):
         return None, ["The signature does not fit the files."]
     if files[SIGNATURE] != (json.dumps(expected, indent=1) + "\n").encode():
         return None, [f"{SIGNATURE} was altered."]
