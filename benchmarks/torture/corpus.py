@@ -10,6 +10,7 @@ import pickle
 import sqlite3
 import struct
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -153,6 +154,28 @@ def npz() -> list[bytes]:
         _marked(whole, 10, 99),  # said to be packed as nobody packs
     ]
     return [whole, *odd]
+
+
+def zipped(members: Mapping[str, bytes], *how: str) -> bytes:
+    """A ZIP archive as evidence packs are; ``packed``, with a member ``twice``, or with all of them ``overlapping``."""
+    content = _zip(members, zipfile.ZIP_DEFLATED if "packed" in how else zipfile.ZIP_STORED)
+    if "twice" in how:
+        stream = io.BytesIO(content)
+        with zipfile.ZipFile(stream, "a") as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            archive.writestr(min(members, default="x"), b"again")
+        content = stream.getvalue()
+    return _overlapping(content) if "overlapping" in how else content
+
+
+def _overlapping(archive: bytes) -> bytes:
+    """The directory of ``archive`` leads to its first member from every name, and says that each is as large as all."""
+    content, begin = bytearray(archive), archive.find(b"PK\x01\x02")
+    while begin >= 0:
+        content[begin + 20 : begin + 28] = struct.pack("<II", len(archive), len(archive))
+        content[begin + 42 : begin + 46] = bytes(4)
+        begin = archive.find(b"PK\x01\x02", begin + 1)
+    return bytes(content)
 
 
 def _marked(archive: bytes, at: int, value: int) -> bytes:

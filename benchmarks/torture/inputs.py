@@ -19,8 +19,10 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from benchmarks.torture.case import Case
 from benchmarks.torture.guarded import PATIENCE, Ending, run
-from benchmarks.torture.strangers import PARTS, Case, finished_run
+from benchmarks.torture.strangers import PARTS
+from benchmarks.torture.strangers_runs import finished_grid, finished_pack, finished_run
 
 #: Bytes that a command may hold beside what the process has when it begins, in every case.
 MOST_HELD = 1 << 30
@@ -39,16 +41,13 @@ class Fault:
 
 # Running them.
 
-_DRAWING = ("report", "resume")
+_DRAWING = ("report", "resume", "compare", "evidence", "grid", "merge", "transfer", "clever")
 
 
 def _try(case: Case) -> Ending:
     with TemporaryDirectory(prefix="torture-") as place:
         folder = Path(place, "here")
-        for name, content in {"keep": b"as it was", **case.files}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        case.lay(folder)
         return run(case.arguments, folder, folder / case.writes, limited=case.arguments[0] not in _DRAWING)
 
 
@@ -97,7 +96,8 @@ def tasks(total: int) -> Iterator[tuple[str, int, int]]:
 
 def torture(total: int, workers: int = 2) -> tuple[Counter[str], list[Fault], Counter[int], int]:
     """``total`` cases in ``workers`` processes: how many of each part, faults, exit codes, bytes."""
-    finished_run()  # made once, before the processes part
+    for made in (finished_run, finished_pack, finished_grid):
+        made()  # once, before the processes part
     done: Counter[str] = Counter()
     faults: list[Fault] = []
     codes: Counter[int] = Counter()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
 
-from benchmarks.torture import corpus
+from benchmarks.torture import corpus, strangers_runs
+from benchmarks.torture.case import Case
 
 _CLAIM = """clean_accuracy = 76.0
 robust_accuracy = 20.0
@@ -45,18 +42,6 @@ name = "../../x"
 """
 _STUDY = 'data = "pentomino:9"\nsamples = 2\nlevels = [1]\n[[networks]]\nmodel = "onnx:none"\nname = "a"\n'
 _THESIS = 'samples = 2\n[[subjects]]\nname = "../x"\ndata = "pentomino:9"\nmodel = "onnx:none"\n'
-
-
-@dataclass(frozen=True)
-class Case:
-    """A command, the files that lie where it is typed, and the folder there that it may write."""
-
-    arguments: tuple[str, ...]
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    writes: str = "out"
-
-    def __str__(self) -> str:
-        return shlex.join(("pixelproof", *self.arguments))[:300]
 
 
 # What is typed.
@@ -198,107 +183,20 @@ def _checkpoints(draw: st.DrawFn) -> Case:
     return _check("pentomino:9", {name.partition(":")[2] or name: content}, name)
 
 
-# Runs from strangers.
-
-
-@cache
-def finished_run() -> bytes:
-    """The file of a small finished run."""
-    from pixelproof.jobs.assess_spec import make_spec
-    from pixelproof.jobs.open import open_job
-    from pixelproof.jobs.runner import run_job
-
-    options: dict[str, Any] = {"range": (0, 20), "samples": 2, "levels": (1, 10), "max_queries": 20}
-    spec = make_spec(model="zoo:lenet", data="bundled", attacks=("few-pixel", "fgsm(epsilon=8)"), **options)
-    with run_job(open_job(spec), None) as found:
-        return found.to_bytes()
-
-
-_COLUMNS = (
-    "sample",
-    "label",
-    "constraint",
-    "threshold",
-    "method",
-    "parameters",
-    "success",
-    "predicted",
-    "margin",
-    "l0",
-)
-_KEYS = ("job", "status", "spec", "settings", "model", "data", "selection", "findings", "environment", "details")
-_SCHEMA = (
-    "CREATE VIEW v AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c",
-    "CREATE TRIGGER t AFTER INSERT ON steps BEGIN DELETE FROM records; END",
-    "DROP TABLE images",
-    "DROP TABLE certificates",
-    "DELETE FROM clean",
-    "INSERT INTO kinds VALUES ('sqlite_master')",
-    "INSERT INTO kinds VALUES ('x\"; DROP TABLE records; --')",
-    "UPDATE manifest SET value = replace(value, 'lenet', '=HYPERLINK(0)')",
-    "UPDATE manifest SET value = replace(value, 'few-pixel', '../../../x')",
-    "UPDATE manifest SET value = replace(value, 'airplane', '<script>alert(1)</script>')",
-    "UPDATE manifest SET value = replace(value, '32', '3200000000')",
-    "UPDATE manifest SET value = '\"running\"' WHERE key = 'status'",
-    "UPDATE manifest SET value = replace(value, 'zoo:lenet', 'os:abort')",
-    "UPDATE manifest SET value = replace(value, 'zoo:lenet', 'http://127.0.0.1:9/x')",
-    "UPDATE manifest SET value = replace(value, '\"bundled\"', '\"cifar10:nowhere\"')",
-)
-_json = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(corpus.WORDS), st.text(max_size=9)),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
-    max_leaves=6,
-)
-_value = st.one_of(
-    st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.sampled_from(corpus.WORDS), st.binary(max_size=9)
-)
-_statement = st.one_of(
-    st.sampled_from(_SCHEMA).map(lambda text: (text, ())),
-    st.tuples(st.sampled_from(_KEYS), _json).map(
-        lambda pair: ("UPDATE manifest SET value = ? WHERE key = ?", (json.dumps(pair[1]), pair[0]))
-    ),
-    st.tuples(st.sampled_from(_KEYS), st.sampled_from(("0", "1", '"', "2", "a", "[")), _json).map(
-        lambda three: (
-            "UPDATE manifest SET value = replace(value, ?, ?) WHERE key = ?",
-            (three[1], json.dumps(three[2]), three[0]),
-        )
-    ),
-    st.tuples(st.sampled_from(_COLUMNS), _value).map(
-        lambda pair: (f'UPDATE OR IGNORE records SET "{pair[0]}" = ?', (pair[1],))
-    ),
-    _value.map(lambda value: ("UPDATE images SET difference = ?", (value,))),
-)
-
-
-_READING = (
-    ("status",),
-    ("export", "--to", "csv"),
-    ("export", "--to", "png"),
-    ("check", "--require", "robust-accuracy(linf,1) >= 40%"),
-    ("resume",),
-)
-
-
-@st.composite
-def _runs(draw: st.DrawFn) -> Case:
-    """A run that was written to with SQLite, or whose bytes are spoilt, met by every command that reads runs."""
-    forged = corpus.forged(finished_run(), draw(st.lists(_statement, min_size=1, max_size=3)))
-    content = forged if draw(st.integers(0, 3)) else draw(corpus.spoilt([finished_run()]))
-    command = draw(st.sampled_from(_READING * 5 + (("report",),)))  # a page takes a second, the rest milliseconds
-    return Case((command[0], "run", *command[1:]), {"run/run.sqlite": content}, "run")
-
-
 #: By part its cases, and of how many in a thousand it has.
 PARTS: Mapping[str, tuple[Callable[[], st.SearchStrategy[Case]], int]] = {
-    "command line": (_typed, 230),
-    "TOML specs": (_specs, 200),
-    "claims": (_claims, 90),
-    "npz archives": (_npz, 90),
+    "command line": (_typed, 190),
+    "TOML specs": (_specs, 160),
+    "claims": (_claims, 80),
+    "npz archives": (_npz, 80),
     "idx files": (_idx, 60),
     "folders of pictures": (_folders, 70),
     "tables": (_tables, 50),
     "tar files": (_tars, 60),
     "ONNX graphs": (_graphs, 40),
-    "checkpoints": (_checkpoints, 50),
-    "runs": (_runs, 60),
+    "checkpoints": (_checkpoints, 46),
+    "runs": (strangers_runs.runs, 80),
+    "evidence packs": (strangers_runs.packs, 50),
+    "requirements": (strangers_runs.requirements, 30),
+    "folders of plans": (strangers_runs.plans, 4),
 }
