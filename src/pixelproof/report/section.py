@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from random import Random
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
@@ -18,7 +19,7 @@ from pixelproof.wording import plural
 
 _SHORT = 40  # rows of a table that is shown whole
 _FIRST = 25  # rows of a longer one that are in sight at once
-_MOST = 10_000  # rows that a page has to sort and filter, some 100 characters each
+_MOST = 20_000  # rows that a page has to sort and filter, some 100 characters each: 10,000 images under both norms
 _BREAK = "\u00a0%"
 
 
@@ -117,7 +118,8 @@ def words(macro: str, *values: Any) -> Markup:
 def rows(table: Table) -> Markup:
     """``table`` whole where it is short; else its first rows, and all of them where a script can show them.
 
-    Of a very long one a page holds every second row, or every third and so on, so that they are of all kinds alike.
+    Of a very long one a page holds rows drawn at random, so that they are of all kinds alike: every second row of a
+    table may be all of one class.
     """
     table = table.without_empty()
     if len(table.rows) <= _SHORT:
@@ -125,10 +127,18 @@ def rows(table: Table) -> Markup:
     columns = [
         {"name": column.full_name, "key": column.fields[0], "number": not column.left} for column in table.columns
     ]
-    held = replace(table, rows=table.rows[:: -(-len(table.rows) // _MOST)], anchors=())
+    held = replace(table, rows=_drawn(table.rows), anchors=())
     data = in_page(json.dumps({"columns": columns, "rows": held.texts()}, ensure_ascii=False, separators=(",", ":")))
     first = replace(table, rows=table.rows[:_FIRST], notes=(), anchors=()).html()
     return part("rows", table, first, Markup(data), _FIRST, len(held.rows))
+
+
+def _drawn(rows: Sequence[Any]) -> tuple[Any, ...]:
+    """``_MOST`` of ``rows`` at most, in their order; the same ones whenever the page is written."""
+    if len(rows) <= _MOST:
+        return tuple(rows)
+    drawn = Random(0).sample(range(len(rows)), _MOST)  # noqa: S311 (which are shown is no secret)
+    return tuple(rows[k] for k in sorted(drawn))
 
 
 def prose(*sentences: str) -> Markup:
