@@ -98,8 +98,8 @@ audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, 
 cluster-demo: $(VENV)/.ready  ## two Ray workers on this machine, one killed in the middle: the same records
 	$(BIN)/python tools/cluster_demo.py
 
-gates: $(VENV)/.ready  ## whether a gate fails a slightly worse network, and no other: results/gates.json
-	$(BIN)/python -m benchmarks.gates
+gates: $(VENV)/.ready  ## whether a gate fails a slightly worse network, and no other (DATA=cifar10:ROOT): results/gates.json
+	$(BIN)/python -m benchmarks.gates --data '$(DATA)'
 
 clean:
 	rm -rf $(VENV) demo-run scale-run site

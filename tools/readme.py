@@ -498,7 +498,9 @@ def gates() -> str:
     rows = board_of("gates")["rows"]
     if not rows:
         return ""
-    lines = ["`make gates`, at α = 0.05, 60 images a pair:", "", "| | found | expected |", "|---|---:|---:|"]
+    images = " and ".join(str(plan["images"]) for row in rows for plan in row.get("plans", {}).values())
+    about = f"`make gates`, at α = 0.05; 60 images a pair, where a network is worse {images} by the power:"
+    lines = [about, "", "| | found | expected |", "|---|---:|---:|"]
     for row in rows:
         about = f"{row['claim']} (a drop of {row['drop']} points on average)" if "drop" in row else row["claim"]
         found = (
@@ -511,8 +513,8 @@ def gates() -> str:
 def _expected(row: dict[str, Any]) -> str:
     if row["target"] is None:
         return ""
-    if "power_computed" in row:
-        return f"{row['target']}, by the power computed"
+    if "power_foretold" in row:
+        return f"{row['target']}, by the power foretold"
     return f"≤ {row['target']}" if "alarms" in row["claim"] else str(row["target"])
 
 
