@@ -3,7 +3,8 @@
 `nox -s lowest` installs every dependency at its lower bound, `nox -s torch-2.6` the oldest torch among the newest of
 all else, `nox -s newest-3.13` the newest of everything under that Python. PyPI's torch for Linux brings gigabytes of
 CUDA. `nox -s packages recipes` builds wheel and sdist, uses each where nothing else is, and checks what others build
-from: the Dockerfile and the conda recipe. `nox -s audit hashes`: see docs/security.md.
+from: the Dockerfile and the conda recipe. `nox -s records` compares the records of every small job under each Python.
+`nox -s audit hashes`: see docs/security.md.
 """
 
 import shutil
@@ -42,6 +43,16 @@ def newest(session: nox.Session) -> None:
     """The newest of everything."""
     session.install(f".[{','.join(EXTRAS)}]")
     check(session)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def records(session: nox.Session) -> None:
+    """Every small job says the same under each Python: the first session writes down what, the others compare."""
+    file = Path(session.cache_dir) / "records.json"
+    if session.python == "3.11":
+        file.unlink(missing_ok=True)
+    session.install("--constraint", "constraints.txt", ".")
+    session.run("python", "-m", "benchmarks.torture.pythons", str(file), env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session(python="3.11")

@@ -37,6 +37,10 @@ _JOBS: dict[str, tuple[str, dict[str, Any]]] = {
     "attacks": ("assess", {**_FEW, "attacks": _NAMED}),
     "minimal": ("assess", {**_FEW, "minimal": 127}),
     "aimed": ("assess", {**_FEW, "levels": (3, 10), "target": "next", "shuffle": 7}),
+    "probabilities": (
+        "assess",
+        {**_FEW, "attacks": ("random(linf,th=3)",), "failure_probability": True, "samples": 2, "max_queries": 2_000},
+    ),
     "apart": ("assess", {**_FEW, "levels": (1, 10), "independent_levels": True, "search": "auto"}),
     "perturb": (
         "perturb",

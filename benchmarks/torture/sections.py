@@ -13,8 +13,8 @@ from benchmarks.options import Row
 RESULTS = Path(__file__).parents[2] / "results" / "torture.json"
 #: In the order in which they are begun; the soak lasts about as long as all others together.
 SECTIONS = ("soak", "crash", "inputs", "workers", "alterations", "faulty_models", "determinism")
-#: Those that take too long to be measured unless they are named.
-NAMED = ("cluster",)
+#: Those that are measured where they are named alone, as they take long or need what is not everywhere.
+NAMED = ("cluster", "pythons")
 
 
 def measured(section: str, small: bool) -> dict[str, Any]:

@@ -46,6 +46,12 @@ def test_a_fault_in_the_middle(bench: faulty.Bench, middle: int, name: str) -> N
     assert not tried.wrong
 
 
+def test_a_number_of_classes_that_changes_once(bench: faulty.Bench, middle: int) -> None:
+    name = "returns another number of classes"
+    model = faulty._called(faulty.Switched(faulty.FAILING[name], middle, once=True))
+    assert not bench.failing(name, model, first=False).wrong
+
+
 @pytest.mark.parametrize("name", IN_TESTS[:6])
 def test_a_fault_from_the_first_call_on(bench: faulty.Bench, name: str) -> None:
     assert not bench.failing(name, faulty._called(faulty.Switched(faulty.FAILING[name], 1)), first=True).wrong
@@ -146,6 +152,19 @@ def test_a_later_failure_says_how_to_go_on(cli, tmp_path, monkeypatch: pytest.Mo
         assert answer.err.endswith("Continue with: pixelproof resume run --trust-code\n")
     (tmp_path / "mended").touch()
     assert cli("assess", "--model", "net.py:load", "--trust-code", *words, "--out", "run").code == 0
+
+
+def test_a_models_error_does_not_steer_the_terminal(cli, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = "clear \\x1b[2J title \\x1b]0;owned\\x07 line\\nerror: another"
+    (tmp_path / "net.py").write_text(
+        f"def load():\n    def model(x):\n        raise ValueError('{said}')\n    return model\n"
+    )
+    answer = cli("models", "check", "net.py:load", "--trust-code", "--data", "bundled")
+    assert answer.code == 2
+    assert "clear" in answer.err
+    assert not {"\x1b", "\x07"} & set(answer.out + answer.err)
+    assert sum(line.startswith("error: ") for line in answer.err.splitlines()) == 1
 
 
 def test_scores_that_are_no_numbers_are_said_at_the_end(cli, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

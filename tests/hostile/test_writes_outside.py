@@ -218,6 +218,32 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(cli, run_copy: Path, mo
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_a_full_disk_while_a_checkpoint_is_saved_is_one_sentence(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was saved before stays, and is gone on with."""
+    monkeypatch.chdir(tmp_path)
+    words = ("train", "lenet", "--data", "pentomino:32,channels=3", "--test-data", "pentomino:9,channels=3")
+    words = (*words, "--epochs", "2", "--full-precision", "--out", "out")
+    real, saved = os.fsync, []
+
+    def full(file: int) -> None:
+        if saved:
+            raise OSError(28, "No space left on device")
+        saved.append(file)
+        real(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        answer = cli(*words)
+    assert answer.code == 2
+    assert answer.err.count("error: ") == 1
+    assert "checkpoint.pt cannot be used (No space left on device)" in answer.err.replace("\n", " ")
+    assert {each.name for each in (tmp_path / "out").iterdir()} <= {"checkpoint.pt", ".run.lock"}
+    assert cli(*words).code == 0
+
+
 def test_what_a_spreadsheet_would_carry_out_is_quoted(cli, run_copy: Path, tmp_path: Path) -> None:
     formula = '=HYPERLINK("http://127.0.0.1/","x")'
     forge(run_copy, f"UPDATE records SET method = '{formula}' WHERE id = 1")

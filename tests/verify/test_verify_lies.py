@@ -53,6 +53,8 @@ FOUND = {
     "a model of another name": "model, name",
     "data of another name": "data, name",
     "without its last sample": "images considered",
+    "fewer images considered": "images considered",
+    "a finished run that is not": "",
     "robust at a level above the one it fell at": "withstood, yet",
     "a failure whose image fools": "yet an image or a distance is stored",
     "images that lie nearer": "The distances of",
@@ -131,13 +133,34 @@ def test_a_value_of_the_manifest_is_found(lied: Lied, key: str, change: Callable
     assert not lied(_manifest(key, change)).holds
 
 
-def test_what_only_the_digest_holds(whole: bytes, bundled: ImageSet, lenet: Classifier, lied: Lied) -> None:
-    change = _manifest("timings", lambda timings: {**timings, "seconds": 0.5})
+def test_every_setting_is_found(whole: bytes, lied: Lied) -> None:
+    with RunStore.of_bytes(whole) as run:
+        settings = run.manifest.settings
+    assert len(settings) > 10
+    for name, value in settings.items():
+        other = value + 1 if isinstance(value, (int, float)) and not isinstance(value, bool) else [name]
+        assert not lied(_manifest("settings", lambda told, n=name, o=other: {**told, n: o})).holds, name  # type: ignore[misc]
+        assert not lied(_manifest("settings", lambda told, n=name: {k: told[k] for k in told if k != n})).holds, name  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _manifest("timings", lambda timings: {**timings, "seconds": 0.5}),
+        _manifest("environment", lambda environment: {**environment, "date": "1999-01-01"}),
+        _record("seconds", "seconds + 1", "success = 0"),
+    ],
+    ids=["timings", "environment", "seconds"],
+)
+def test_what_only_the_digest_holds(
+    whole: bytes, bundled: ImageSet, lenet: Classifier, lied: Lied, change: Callable[[RunStore], object]
+) -> None:
     assert lied(change, share=1.0).holds
     with RunStore.of_bytes(whole) as run:
         noted, spec = run.root, told_spec(run)
         assert verify(run, spec, lenet, bundled, CPU, digest=noted).holds
         change(run)
+        forge(run)
         (problem, *_) = verify(run, spec, lenet, bundled, CPU, digest=noted).problems
         assert problem == f"The digest of the run is {run.root}, not {noted}."
 

@@ -26,11 +26,11 @@ def merge(
     from pixelproof.cli.console import console
     from pixelproof.cli.documents import show
     from pixelproof.jobs.merge import merge as merged
-    from pixelproof.runs import RunStore
+    from pixelproof.runs import RunStore, reading
 
     with ExitStack() as stack:
         parts = [stack.enter_context(RunStore.open(run)) for run in runs]
-        with console.status("merging"):
+        with console.status("merging"), reading("one of the parts"):
             found = merged(parts, out, trust_code, model, data)
     with RunStore.open(out) as run:
         show(run, as_json=as_json, open_page=open_)

@@ -179,7 +179,9 @@ class RunStore:
 
     @classmethod
     def of_bytes(cls, content: bytes) -> Self:
-        """The run in memory that ``to_bytes`` gave."""
+        """The run in memory that ``to_bytes`` gave. Raises ``RunError`` for what is none."""
+        if not content:  # which SQLite takes for too little memory
+            raise RunError("The run in memory is not a pixelproof run: it is empty.")
         connection = connect(":memory:")
         connection.deserialize(content)
         store = cls(connection, None)
