@@ -22,9 +22,11 @@ def evidence(
     from pixelproof.cli.console import console
     from pixelproof.cli.documents import open_in_browser
     from pixelproof.report.evidence import write_pack
+    from pixelproof.runs import reading
     from pixelproof.runs.pack import check
 
-    page = write_pack(runs, out, sign)
+    with reading("one of the runs"):
+        page = write_pack(runs, out, sign)
     found = check(out)
     console.print(f"pack: [bold]{escape(str(out))}[/], {escape(str(out))}.zip", soft_wrap=True)
     console.print(f"page: [bold]{escape(str(page))}[/]", soft_wrap=True)

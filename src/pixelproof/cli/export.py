@@ -53,7 +53,7 @@ def export(
     from pixelproof.runs import RunStore
     from pixelproof.runs.export import certificates_to_csv, to_csv, to_parquet, to_png
 
-    with RunStore.open(run) as store:
+    with RunStore.open(run) as store, store.reading():
         if to in (ExportFormat.mlflow, ExportFormat.tensorboard, ExportFormat.hf_eval):
             console.print(escape(_track(store, to, run, out, uri, dataset)), soft_wrap=True)
         elif to is ExportFormat.png:

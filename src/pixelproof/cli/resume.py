@@ -37,6 +37,7 @@ def resume(
             console.print("The run is finished already.")
             show(store, as_json=as_json, open_page=open_)
             return
-        job = job_of(store, trust_code, model, data)
+        with store.reading():
+            job = job_of(store, trust_code, model, data)
     with at_work(workers, backend, address) as work:
         run_and_show(job, run, backend=work, as_json=as_json, open_page=open_)

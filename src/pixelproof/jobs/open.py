@@ -75,7 +75,7 @@ def open_assessment(spec: AssessSpec, *, allow_download: bool = True) -> AssessJ
 def _clever(spec: CleverSpec, data: ImageSet) -> CleverJob:
     if spec.run is None:
         return CleverJob(spec, open_model(spec), data)
-    with RunStore.open(Path(spec.run)) as run:
+    with RunStore.open(Path(spec.run)) as run, run.reading():
         return CleverJob(spec, open_model(spec), data, run)
 
 

@@ -160,11 +160,23 @@ def sources_in(folders: Sequence[Path], target: str) -> tuple[list[Source], Data
     """
     with ExitStack() as stack:
         runs = [stack.enter_context(RunStore.open(folder)) for folder in folders]
-        sources = merged(source_of(run, Assessed.of(run.manifest, ()).label) for run in runs)
+        for run in runs:
+            if run.manifest.job != "assess":
+                raise InputError(
+                    f"{run.folder} is of the job {run.manifest.job}; expected an assessment, which holds images of "
+                    "attacks."
+                )
+        sources = merged(_source(run) for run in runs)
         data = runs[0].manifest.data
     if not any(source.stored for source in sources):
         raise InputError(f"{', '.join(map(str, folders))}: no run found an adversarial image; take one that did.")
     return [replace(each, label=f"{each.label} (its own)") if each.label == target else each for each in sources], data
+
+
+def _source(run: RunStore) -> Source:
+    """As ``source_of``, of a run that may be a stranger's."""
+    with run.reading():
+        return source_of(run, Assessed.of(run.manifest, ()).label)
 
 
 def source_of(run: RunStore, label: str) -> Source:

@@ -188,6 +188,8 @@ def _attacked(run: RunStore, norm: Norm) -> Attacked:
 def _of_run(run: RunStore, spec: CleverSpec, classifier: Classifier, data: ImageSet) -> ImageSet:
     """The samples of ``run``, in its order, out of ``data``."""
     manifest = run.manifest
+    if manifest.job != "assess":
+        raise RunError(f"{run.folder} is of the job {manifest.job}; expected an assessment, whose samples are scored.")
     if manifest.status != "finished":
         raise RunError(f"{run.folder} is not finished; pixelproof resume it first.")
     if manifest.model.fingerprint != classifier.fingerprint:

@@ -69,15 +69,17 @@ def verify(
 
     What is None of these is not at hand. ``share`` (0 to 1) of its steps are done again, drawn by ``seed``, or by one
     that nobody could know before. ``digest``: what the run's root must be. Memory does not grow with the samples.
+    Raises ``RunError`` for a run that holds what none does.
     """
     seed = secrets.randbits(64) if seed is None else seed
-    checking = _Checking(run, spec, classifier, data, device, tell)
-    found = checking.problems(digest, share, seed)
-    kept = tuple(dict.fromkeys(islice(found, MOST)))
-    more = sum(1 for _ in found)
-    return Verification(
-        *run.sizes(), kept, more, tuple(checking.unchecked), checking.replayed, tuple(checking.differing)
-    )
+    with run.reading():
+        checking = _Checking(run, spec, classifier, data, device, tell)
+        found = checking.problems(digest, share, seed)
+        kept = tuple(dict.fromkeys(islice(found, MOST)))
+        more = sum(1 for _ in found)
+        return Verification(
+            *run.sizes(), kept, more, tuple(checking.unchecked), checking.replayed, tuple(checking.differing)
+        )
 
 
 def unreadable(run: RunStore, error: InputError) -> Verification:

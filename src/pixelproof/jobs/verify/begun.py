@@ -31,7 +31,7 @@ def begun_problems(job: Job, run: RunStore) -> Iterator[str]:
         if sample not in kept or not np.array_equal(run.clean(sample), image):
             yield f"The clean image of sample {sample} is not the one that the job begins with."
     told, found = _plain(manifest), _plain(expected)
-    elsewhere = {told["settings"].get("device"), found["settings"].get("device")} == {"cpu", "cuda"}
+    elsewhere = {str(each["settings"].get("device")) for each in (told, found)} == {"cpu", "cuda"}
     random = varies(job, manifest)
     for key in _TOLD:
         for place, stored, again in differences(told[key], found[key]):
