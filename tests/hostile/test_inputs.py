@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("part", strangers.PARTS)
 @pytest.mark.filterwarnings("ignore")
 def test_spoilt_inputs_end_in_order(part: str) -> None:
-    done, faults, codes, most = inputs.chunk(part, 1, 25)
-    assert done >= 20
+    count = 6 if part == "folders of plans" else 25  # half a second each
+    done, faults, codes, most = inputs.chunk(part, 1, count)
+    assert done >= 0.8 * count
     assert not faults
     assert set(codes) <= {0, 1, 2, 3}
     assert codes[2]
