@@ -24,7 +24,7 @@ from pixelproof.runs import Record, RunStore
 COMMAND = "python -m benchmarks.torture workers"
 WHERE = ("worker", "head", "writer")
 #: Kills at each place.
-COUNT = 5
+COUNT = 3
 #: A job of some seconds, in about eighty steps.
 JOB = ("--model", "zoo:lenet", "--data", "bundled", "--samples", "80", "--attacks", "few-pixel", "--device", "cpu")
 SEARCH = ("--search", "sparse-random", "--levels", "1,3", "--max-queries", "150")
