@@ -207,8 +207,11 @@ def contents(out: Path) -> dict[str, Any]:
         place = str(path.relative_to(out))
         if path.name == FILE:
             found |= {f"{place} {part}": digest for part, digest in _of_run(path, str(out)).items()}
-        elif path.suffix in (".safetensors", ".json") and path.name != ROWS:
+        elif path.suffix == ".safetensors":
             found[place] = hashlib.sha256(path.read_bytes()).hexdigest()
+        elif path.suffix == ".json" and path.name != ROWS:
+            card = {key: value for key, value in json.loads(path.read_bytes()).items() if key not in _SITTING}
+            found[place] = hashlib.sha256(json.dumps(card).encode()).hexdigest()
         elif not path.name.endswith(".lock"):
             found[place] = "there"
     return found
