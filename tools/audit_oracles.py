@@ -1,0 +1,154 @@
+"""Break every defence of examples/broken_defences by the attack that was made for it: what the best known attack leaves.
+
+Usage: python -m tools.audit_oracles [--kit DIR] [--data bundled] [--samples N] [NAME …]
+
+The samples are those that an audit draws. The kit's ``oracles.py`` holds one function an entry, which says what an
+attacker knows of it; what is left is written to ``oracles.json`` in the kit, beside what was found of others before.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tools.audit_matrix import KIT, SAMPLES, Entry, entries
+from pixelproof.attacks.attack import Attack
+from pixelproof.attacks.goal import Goal, Unhurried, wrong_classes
+from pixelproof.attacks.named import parse_attack
+from pixelproof.attacks.oracle import Oracle
+from pixelproof.data import ImageSet, load_data
+from pixelproof.defences.eot import ExpectedClassifier
+from pixelproof.engine.judge import project_and_quantise
+from pixelproof.files import write_whole
+from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.spec import Effort
+from pixelproof.models.scores import resolve_kind
+from pixelproof.models.wrap import wrap_model
+from pixelproof.results.intervals import Rate
+from pixelproof.runs.environment import environment
+
+COMMAND = "python -m tools.audit_oracles"
+CPU = torch.device("cpu")
+#: Points by which the claim of a flawed entry lies above what its own attack leaves, at least.
+MATERIAL = 15.0
+
+
+def broken_by(audit: AuditContext, knowing: Any) -> list[frozenset[int]]:
+    """The samples that each attack of ``knowing`` breaks, those included that were wrong before."""
+    one = wrap_model(knowing.model)
+    resolve_kind(one, one.scores(audit.samples.images))
+    followed = one if knowing.draws == 1 else ExpectedClassifier([one] * knowing.draws)
+    threat = audit.threat
+    found = []
+    for spec in knowing.specs:
+        attack = parse_attack(spec)
+        fields = {"norm": threat.norm, "epsilon": threat.epsilon}
+        attack = replace(attack, **{name: each for name, each in fields.items() if hasattr(attack, name)})
+        found.append(_broken(audit, attack, followed, knowing.aims))
+    return found
+
+
+def _broken(audit: AuditContext, attack: Attack, followed: Any, aims: int) -> frozenset[int]:
+    broken = set(audit.decision.wrong)
+    rows = torch.tensor([row for row in range(len(audit.samples)) if row not in broken], dtype=torch.int64)
+    for goal in _goals(audit, rows, aims):
+        left = torch.tensor([row not in broken for row in rows.tolist()], dtype=torch.bool)
+        part, clean = rows[left], audit.samples.images[rows[left]]
+        if len(part):
+            oracle = Oracle(followed, BATCH, CPU, len(part))
+            streams = audit.samples.streams(f"oracle {attack.spec}", part)
+            chosen = goal.of(left.nonzero().squeeze(1))
+            images = project_and_quantise(attack, attack(oracle, clean, chosen, streams).detach(), clean)
+            broken |= set(part[audit.decision.reached(images, part)].tolist())
+    return frozenset(broken)
+
+
+def _goals(audit: AuditContext, rows: Tensor, aims: int) -> Sequence[Goal]:
+    labels = audit.samples.labels[rows]
+    if not aims or not len(rows):
+        return [Unhurried(labels) if audit.random else Goal(labels)]
+    classes = wrong_classes(audit.decision.log_scores(audit.samples.images[rows]), labels, aims)
+    return [Goal(labels, targets) for targets in classes.unbind(1)]
+
+
+def left_by(audit: AuditContext, attacks: Sequence[Any]) -> Rate:
+    """What the attacks leave: together, or, where the model answers at random, the strongest of them."""
+    found = [each for knowing in attacks for each in broken_by(audit, knowing)]
+    broken = max(found, key=len) if audit.random else frozenset().union(*found)
+    return Rate(len(audit.samples) - len(broken), len(audit.samples))
+
+
+def mirrored(data: ImageSet) -> ImageSet:
+    """The same images left to right: as good as ever to a network, unknown to one that remembers."""
+    return replace(data, images=np.ascontiguousarray(data.images[:, :, ::-1]))
+
+
+def context(entry: Entry, data: ImageSet, samples: int) -> AuditContext:
+    """The samples, the model and what decides about it, as the audit of ``entry`` has them."""
+    seen = mirrored(data) if entry.mirrored else data
+    model = entry.load()
+    effort = replace(Effort(), samples=samples)
+    audit = AuditContext(entry.claim, effort, model, seen, seed=0, device=CPU, random=entry.random)
+    resolve_kind(model, model.scores(audit.samples.images))
+    return audit
+
+
+def accepted(audit: AuditContext) -> Rate:
+    """The samples that are right and not rejected, without any attack: clean accuracy with its false alarms."""
+    images, labels = audit.samples.images, audit.samples.labels
+    right = (audit.decision.answers(images) == labels) & ~audit.decision.rejected(images)
+    return Rate(int(right.sum()), len(right))
+
+
+def row(entry: Entry, data: ImageSet, samples: int) -> dict[str, Any]:
+    audit, begun = context(entry, data, samples), time.perf_counter()
+    claimed = entry.claim.clean_accuracy if entry.alarms else entry.claim.robust_accuracy
+    rate = accepted(audit) if entry.alarms else left_by(audit, entry.oracle())
+    value = 100 * (rate.value or 0.0)
+    holds = (value <= claimed - MATERIAL) if entry.flaw != "none" and not entry.reading else None
+    return {
+        "name": entry.name,
+        "claim": f"{entry.name}: what the attack that was made for it leaves",
+        "value": round(value, 1),
+        "unit": "%",
+        "target": claimed,
+        "holds": holds,
+        "samples": samples,
+        "clean": round(100 * (audit.samples.surviving(audit.decision.wrong).value or 0.0), 1),
+        "seconds": round(time.perf_counter() - begun, 1),
+        "command": COMMAND,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--kit", type=Path, default=KIT)
+    parser.add_argument("--data", default="bundled")
+    parser.add_argument("--samples", type=int, default=SAMPLES)
+    told = parser.parse_args()
+    data, path = load_data(told.data), told.kit / "oracles.json"
+    rows = {each["name"]: each for each in json.loads(path.read_text("utf-8"))["rows"]} if path.exists() else {}
+    known = entries(told.kit)
+    for entry in known:
+        if not told.names or entry.name in told.names:
+            rows[entry.name] = found = row(entry, data, told.samples)
+            print(
+                f"{entry.name:28} claimed {found['target']:5.1f}  left {found['value']:5.1f}  clean {found['clean']:5.1f}"
+                f"  ({found['seconds']:.0f} s)",
+                flush=True,
+            )
+            ordered = [rows[each.name] for each in known if each.name in rows]
+            content = {"environment": environment(CPU), "rows": ordered}
+            write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
