@@ -15,7 +15,7 @@ STUDY ?= studies/zoo.toml
 # Of `make thesis`: MNIST=DIR names the folder of its four official files.
 MNIST ?=
 
-.PHONY: demo test test-fast test-long check format readme bench scale proofs study grid perturb thesis torture audit-kit gates cluster-demo docs clean
+.PHONY: demo test test-fast test-long check format readme bench scale proofs study grid perturb thesis torture audit-kit audit-oracles gates cluster-demo docs clean
 
 demo: $(VENV)/.ready  ## environment, install, main job
 	$(BIN)/pixelproof demo
@@ -92,8 +92,11 @@ thesis: $(VENV)/.ready  ## five perturbations and PGD on several data sets, besi
 torture: $(VENV)/.ready  ## kills, broken disks, forgeries, nonsense, 20 minutes on end: results/torture.json; SECTIONS, SMALL as above
 	$(BIN)/python -m benchmarks.torture $(SECTIONS) $(if $(SMALL),--small)
 
-audit-kit: $(VENV)/.ready  ## thirteen broken defences and three honest models, audited: results/audit-kit.json
-	$(BIN)/python tools/audit_matrix.py
+audit-kit: $(VENV)/.ready  ## broken defences and honest models, audited: results/audit-kit.json; KIT=DIR: others
+	$(BIN)/python tools/audit_matrix.py $(if $(KIT),--kit '$(KIT)')
+
+audit-oracles: $(VENV)/.ready  ## what the attack that was made for each of these leaves: oracles.json of the kit
+	$(BIN)/python -m tools.audit_oracles $(if $(KIT),--kit '$(KIT)')
 
 cluster-demo: $(VENV)/.ready  ## two Ray workers on this machine, one killed in the middle: the same records
 	$(BIN)/python tools/cluster_demo.py

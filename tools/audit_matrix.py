@@ -194,7 +194,7 @@ def main() -> None:
         begun = time.perf_counter()
         audited = audit(entry, data, told.out / entry.name, told.samples)
         found[entry.name] = audited.verdicts
-        rows[entry.name] = _row(entry, audited, best.get(entry.name, {}).get("value"))
+        rows[entry.name] = row_of(entry, audited, best.get(entry.name, {}).get("value"))
         print(f"{entry.name}: {rows[entry.name]['value']} ({time.perf_counter() - begun:.0f} s)", flush=True)
         ordered = [rows[each.name] for each in known if each.name in rows]
         content = {"environment": environment(torch.device("cpu")), "rows": ordered}
@@ -226,7 +226,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _row(entry: Entry, audited: Audited, best: float | None) -> dict[str, Any]:
+def row_of(entry: Entry, audited: Audited, best: float | None) -> dict[str, Any]:
     failing = audited.failing
     refused = bool(audited.error) and not audited.crashed
     value = f"fails at {', '.join(map(str, failing)) or 'none'}" if not audited.error else audited.error

@@ -1,4 +1,4 @@
-"""Break every defence of examples/broken_defences by the attack that was made for it: what the best known attack leaves.
+"""Break every defence of examples/broken_defences by the attack that was made for it, the best one known.
 
 Usage: python -m tools.audit_oracles [--kit DIR] [--data bundled] [--samples N] [NAME …]
 
@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from tools.audit_matrix import KIT, SAMPLES, Entry, entries
 from torch import Tensor
 
-from tools.audit_matrix import KIT, SAMPLES, Entry, entries
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.goal import Goal, Unhurried, wrong_classes
 from pixelproof.attacks.named import parse_attack
@@ -36,6 +36,7 @@ from pixelproof.runs.environment import environment
 
 COMMAND = "python -m tools.audit_oracles"
 CPU = torch.device("cpu")
+PRINTED = {"claimed": "target", "left": "value", "clean": "clean"}
 #: Points by which the claim of a flawed entry lies above what its own attack leaves, at least.
 MATERIAL = 15.0
 
@@ -140,11 +141,8 @@ def main() -> None:
     for entry in known:
         if not told.names or entry.name in told.names:
             rows[entry.name] = found = row(entry, data, told.samples)
-            print(
-                f"{entry.name:28} claimed {found['target']:5.1f}  left {found['value']:5.1f}  clean {found['clean']:5.1f}"
-                f"  ({found['seconds']:.0f} s)",
-                flush=True,
-            )
+            figures = "  ".join(f"{words} {found[key]:5.1f}" for words, key in PRINTED.items())
+            print(f"{entry.name:28} {figures}  ({found['seconds']:.0f} s)", flush=True)
             ordered = [rows[each.name] for each in known if each.name in rows]
             content = {"environment": environment(CPU), "rows": ordered}
             write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

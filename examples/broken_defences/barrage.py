@@ -1,7 +1,8 @@
 """Broken: each batch goes through some of several weak transformations, drawn at random and in a random order.
 
 Raff, Sylvester, Forsyth & McLean, "Barrage of Random Transforms for Adversarially Robust Defense", CVPR 2019; broken by
-Sitawarin, Golan-Strieb & Wagner, "Demystifying the Adversarial Robustness of Random Transformation Defenses", ICML 2022.
+Sitawarin, Golan-Strieb & Wagner, "Demystifying the Adversarial Robustness of Random Transformation Defenses", ICML
+2022.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import barrage as barrage_file
 import dct_dictionary as dct_file
 import detector as detector_file
-import hard_detector as hard_detector_file
 import jpeg as jpeg_file
 import mirrored
 import noise_layers as noise_layers_file
