@@ -14,6 +14,8 @@ import detector as detector_file
 import jpeg as jpeg_file
 import mirrored
 import noise_layers as noise_layers_file
+import numpy as np
+import numpy.typing as npt
 import numpy_rounding as rounding_file
 import one_member_attacked as members_file
 import pca_projection as pca_file
@@ -130,9 +132,9 @@ def pca_projection() -> Attacks:
 
 
 class _Projection(nn.Module):
-    def __init__(self, kept: object) -> None:
+    def __init__(self, kept: npt.NDArray[np.float32]) -> None:
         super().__init__()
-        self.kept = torch.as_tensor(kept)
+        self.kept = torch.from_numpy(kept)
 
     def forward(self, images: Tensor) -> Tensor:
         side = pca_file.SIDE
@@ -148,14 +150,14 @@ def dct_dictionary() -> Attacks:
 # Detectors.
 
 
-def rejecting(classifier: nn.Module, model: nn.Module) -> Attacks:
-    """Led to each of five classes, the detector of ``model`` being one more that must not win."""
-    joined = Unrejected(classifier, model.detector, scale=10.0)
+def rejecting(model: detector_file.Detected) -> Attacks:
+    """Led to each of five classes, "rejected" being one more that must not win."""
+    joined = Unrejected(model.inner, model.detector, scale=10.0)
     return [Knowing(joined, ("apgd(iterations=50)",), aims=5)]
 
 
 def detector() -> Attacks:
-    return rejecting(network(), detector_file.load())
+    return rejecting(detector_file.Detected(network(), least=0.7))
 
 
 def hard_detector() -> Attacks:
@@ -250,4 +252,4 @@ def honest_labels_only() -> Attacks:
 
 
 def honest_detector() -> Attacks:
-    return rejecting(network(), detector_file.load())
+    return rejecting(detector_file.Detected(network(), least=0.7))
