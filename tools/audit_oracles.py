@@ -41,23 +41,34 @@ PRINTED = {"claimed": "target", "left": "value", "clean": "clean"}
 MATERIAL = 15.0
 
 
-def broken_by(audit: AuditContext, knowing: Any) -> list[frozenset[int]]:
-    """The samples that each attack of ``knowing`` breaks, those included that were wrong before."""
+def left_by(audit: AuditContext, attacks: Sequence[Any]) -> Rate:
+    """What the attacks leave: one after the other, or, where the model answers at random, the strongest of them."""
+    wrong = audit.decision.wrong
+    broken, most = wrong, wrong
+    for knowing in attacks:
+        followed = _followed(audit, knowing)
+        for spec in knowing.specs:
+            found = _broken(audit, _within(parse_attack(spec), audit), followed, knowing.aims, broken)
+            broken, most = (wrong, max(most, found, key=len)) if audit.random else (found, found)
+    return audit.samples.surviving(most)
+
+
+def _followed(audit: AuditContext, knowing: Any) -> Any:
+    """The model whose gradients are followed, as a classifier."""
     one = wrap_model(knowing.model)
     resolve_kind(one, one.scores(audit.samples.images))
-    followed = one if knowing.draws == 1 else ExpectedClassifier([one] * knowing.draws)
-    threat = audit.threat
-    found = []
-    for spec in knowing.specs:
-        attack = parse_attack(spec)
-        fields = {"norm": threat.norm, "epsilon": threat.epsilon}
-        attack = replace(attack, **{name: each for name, each in fields.items() if hasattr(attack, name)})
-        found.append(_broken(audit, attack, followed, knowing.aims))
-    return found
+    return one if knowing.draws == 1 else ExpectedClassifier([one] * knowing.draws)
 
 
-def _broken(audit: AuditContext, attack: Attack, followed: Any, aims: int) -> frozenset[int]:
-    broken = set(audit.decision.wrong)
+def _within(attack: Attack, audit: AuditContext) -> Attack:
+    """``attack`` in the threat model's ball."""
+    ball = {"norm": audit.threat.norm, "epsilon": audit.threat.epsilon}
+    return replace(attack, **{name: each for name, each in ball.items() if hasattr(attack, name)})
+
+
+def _broken(audit: AuditContext, attack: Attack, followed: Any, aims: int, before: frozenset[int]) -> frozenset[int]:
+    """The samples that are broken after ``attack``, which those broken ``before`` are spared."""
+    broken = set(before)
     rows = torch.tensor([row for row in range(len(audit.samples)) if row not in broken], dtype=torch.int64)
     for goal in _goals(audit, rows, aims):
         left = torch.tensor([row not in broken for row in rows.tolist()], dtype=torch.bool)
@@ -77,13 +88,6 @@ def _goals(audit: AuditContext, rows: Tensor, aims: int) -> Sequence[Goal]:
         return [Unhurried(labels) if audit.random else Goal(labels)]
     classes = wrong_classes(audit.decision.log_scores(audit.samples.images[rows]), labels, aims)
     return [Goal(labels, targets) for targets in classes.unbind(1)]
-
-
-def left_by(audit: AuditContext, attacks: Sequence[Any]) -> Rate:
-    """What the attacks leave: together, or, where the model answers at random, the strongest of them."""
-    found = [each for knowing in attacks for each in broken_by(audit, knowing)]
-    broken = max(found, key=len) if audit.random else frozenset().union(*found)
-    return Rate(len(audit.samples) - len(broken), len(audit.samples))
 
 
 def mirrored(data: ImageSet) -> ImageSet:
