@@ -19,6 +19,7 @@ ONE_HOT = torch.eye(3)
         (LOGITS, "logits"),
         (LOGITS.softmax(1), "probabilities"),
         (LOGITS.softmax(1).half(), "probabilities"),
+        ((torch.arange(40.0).view(4, 10) % 7).softmax(1).bfloat16().float(), "probabilities"),  # rows off by 2e-3
         (LOGITS.log_softmax(1), "logits"),
         (LOGITS.sigmoid(), "logits"),
         (ONE_HOT, "labels"),

@@ -99,6 +99,21 @@ def test_gradients_flow_when_asked_for():
 
 
 @pytest.mark.slow
+class Purified(nn.Module):
+    """A step along a gradient of its own before it answers, as defences by purification at test time take."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.enable_grad():
+            seen = images.requires_grad_()
+            (gradient,) = torch.autograd.grad(seen.square().sum(), seen)
+        return (images - gradient).flatten(1)[:, :3]
+
+
+def test_a_module_that_takes_gradients_of_its_own_can_be_asked():
+    batch = torch.rand(2, 1, 2, 2)
+    assert torch.allclose(wrap_model(Purified(), kind="logits").scores(batch), -batch.flatten(1)[:, :3])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_scores_are_bit_equal_at_any_position_and_with_any_neighbours(resnet20, dtype):
     model = TorchClassifier(resnet20)

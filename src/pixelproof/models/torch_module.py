@@ -60,7 +60,7 @@ class ModuleClassifier(Adapter):
         with_gradient = self.differentiable and torch.is_grad_enabled() and images.requires_grad
         if with_gradient:
             return self._scores(images)
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference mode, in which a module that takes gradients of its own could not
             return self._scores(images)
 
     def _scores(self, images: Tensor) -> Tensor:
