@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from pixelproof.data import ImageSet, load_data
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.context import BATCH, AuditContext
+from pixelproof.jobs.audit.repetition import repetition
 from pixelproof.jobs.audit.spec import Effort
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier, load_model
@@ -107,11 +109,29 @@ class Noisy(torch.nn.Module):
         return self.inner(images + 0.03 * torch.randn_like(images))
 
 
+def opaque(model: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function that answers as ``model`` and shows nothing of it: no attribute, no closure, no operation of torch."""
+    pool = ThreadPoolExecutor(1)  # operations are watched thread by thread
+
+    def answers() -> Generator[torch.Tensor | None, torch.Tensor, None]:
+        found = None
+        while True:
+            images = yield found
+            with torch.no_grad():
+                found = model(images.detach())
+
+    waiting = answers()
+    next(waiting)
+    send = waiting.send
+    return lambda images: pool.submit(send, images).result()  # type: ignore[return-value]
+
+
 def case(model: object = None, told: Claim | None = None, effort: Effort = TINY, **options: Any) -> AuditContext:
     """An audit about to begin, in memory; ``model`` is what people hand over, by default the bundled LeNet."""
     classifier: Classifier = load_model("zoo:lenet") if model is None else wrap_model(model)
     data = options.pop("data", bundled())
     found = preflight(classifier, data, batch_size=BATCH, device=CPU, limit=effort.clean, refuse_chance=False).findings
+    found = (*found, *repetition(classifier, data, CPU, found))
     random = any(finding.name == RANDOM_OUTPUT for finding in found)
     return AuditContext(
         told or claim(), effort, classifier, data, seed=0, device=CPU, findings=found, random=random, **options

@@ -34,7 +34,7 @@ def test_a_claim_is_a_mapping_a_file_or_a_claim(tmp_path: Path):
     assert len({view.manifest.identity for view in views}) == 1
     assert views[0].answers == views[1].answers
     assert [each.number for each in views[0].answers] == [4]
-    assert views[0].verdict == "pass"
+    assert views[0].verdict == "open"
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def test_a_folder_is_continued_and_has_the_review(tmp_path: Path):
     view = audited(HONEST, out=tmp_path, name="mine")
     assert (tmp_path / "report.html").exists()
     assert audited(HONEST, out=tmp_path, name="mine").answers == view.answers
-    assert repr(view).startswith("Audit of mine: No objection was found")
+    assert repr(view).startswith("Audit of mine: Undecided")
     assert "<table>" in view._repr_html_()  # type: ignore[attr-defined]
 
 

@@ -76,7 +76,7 @@ def test_it_tells_the_verdicts_and_writes_the_review(ask, tmp_path: Path):
     assert answer.code == 0
     assert "single-step" in answer.out
     assert "✓ passes" in answer.out
-    assert "No objection was found." in answer.out
+    assert "Undecided: the claim is neither refuted nor supported." in answer.out
     assert "report:" in answer.out
     folder = tmp_path / "audited"
     page = Page((folder / "report.html").read_text("utf-8"))
@@ -97,7 +97,7 @@ def test_it_tells_the_verdicts_and_writes_the_review(ask, tmp_path: Path):
 def test_json_is_the_verdicts_alone(ask, tmp_path: Path):
     answer = ask(*SMALL, "--json")
     assert answer.code == 0
-    assert "No objection was found." in answer.err
+    assert "Undecided: the claim is neither refuted nor supported." in answer.err
     folder = tmp_path / "audited"
     told = json.loads(answer.out)
     kept = json.loads((folder / "results.json").read_text("utf-8"))["rows"]
@@ -132,7 +132,7 @@ def test_torn_and_taken_up_it_gives_the_same_answers(ask, tmp_path: Path):
 def test_a_finished_audit_is_told_again_and_not_measured(ask, monkeypatch: pytest.MonkeyPatch):
     ask()
     monkeypatch.setattr(RunStore, "commit", lambda *_: pytest.fail("measured again"))
-    assert "No objection was found." in ask().out
+    assert "Undecided: the claim is neither refuted nor supported." in ask().out
 
 
 def test_interrupted_it_says_how_to_continue(ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -192,7 +192,7 @@ def test_a_failing_checkpoint_makes_the_exit_code_1(cli: Cli, tmp_path: Path):
     write_audit_run(tmp_path).close()
     answer = cli("report", tmp_path, "--figures", "png")
     assert answer.code == 1
-    assert "The claim does not stand." in answer.out
+    assert "Objections: the claim does not stand." in answer.out
     assert "The claim of zoo:<lenet> does not stand: see checkpoint 6." in answer.err
     assert "✗ fails" in answer.out
     told = cli("report", tmp_path, "--json", "--quiet")

@@ -50,7 +50,7 @@ def test_the_verdict_stands_first(text: str):
     places = [
         said.index(part)
         for part in (
-            "The claim does not stand",
+            "Objections: the claim does not stand",
             "Checkpoint 6 (iterations) speaks against it.",
             "still to be so under attack",
             "The checkpoints at a glance",
@@ -129,7 +129,8 @@ def test_an_unfinished_audit_and_an_empty_one_have_a_page(tmp_path: Path):
     write_audit(audit_view(write_audit_run(None, planned=(20,))), tmp_path)
     assert "not finished" in Page((tmp_path / "report.html").read_text("utf-8")).text
     write_audit(audit_view(write_audit_run(None, answers=(), planned=(4,))), tmp_path)
-    assert "The claim is not judged yet" in Page((tmp_path / "report.html").read_text("utf-8")).text
+    told = Page((tmp_path / "report.html").read_text("utf-8")).text
+    assert "Undecided: the claim is neither refuted nor supported" in told
 
 
 @pytest.mark.parametrize("plot", [CURVE, BARS, SURFACE])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import audit_kit
-from audit_kit import TINY, ask, claim, lenet
+from audit_kit import TINY, ask, claim, lenet, opaque
 from pixelproof.defences import BitDepth, Jpeg, PreprocessedClassifier, defend
 from pixelproof.jobs.audit.attacks import attack, attempts
 from pixelproof.jobs.audit.context import AuditContext
@@ -84,9 +84,11 @@ def test_a_figure_that_adaptive_attacks_leave_standing_does_not_fail():
     assert answer["verdict"] == "warn"
 
 
-def test_an_honest_adaptive_claim_passes_and_an_overstated_one_is_a_warning_here():
+def test_an_honest_adaptive_claim_passes_and_one_that_is_adaptive_in_name_alone_fails():
     assert ask(12, under(quantised(), robust_accuracy=20))["verdict"] == "pass"
-    assert ask(12, under(quantised(), robust_accuracy=70))["verdict"] == "warn"
+    answer = ask(12, under(quantised(), robust_accuracy=70))
+    assert answer["verdict"] == "fail"
+    assert "adaptive in name alone" in answer["finding"]
 
 
 def test_a_black_box_claim_does_not_fail_by_gradients():
@@ -141,7 +143,9 @@ def test_a_branch_that_cannot_be_passed_is_a_warning():
 
 def test_without_gradients_or_in_l0_it_is_skipped():
     model = lenet().eval()
-    assert ask(12, case(lambda images: model(images)))["verdict"] == "skipped"
+    hidden = ask(12, case(opaque(model)))
+    assert hidden["verdict"] == "skipped"
+    assert "--bare MODEL" in hidden["finding"]
     few_pixels = case(nn.Sequential(Quantise(), lenet()), claim(threat={"norm": "l0", "epsilon": 2}))
     assert ask(12, few_pixels)["verdict"] == "skipped"
 

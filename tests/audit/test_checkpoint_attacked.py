@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from audit_kit import TINY, ask, case, claim, lenet
+from audit_kit import TINY, ask, case, claim, lenet, opaque
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.models.wrap import wrap_model
 
@@ -57,7 +57,7 @@ def test_without_gradients_scores_or_labels_are_attacked(kind):
         scores = model(images).detach()
         return scores if kind == "logits" else torch.nn.functional.one_hot(scores.argmax(1), 10).float()
 
-    audit = light(wrap_model(answers, kind=kind), claim(robust_accuracy=76, threat={"epsilon": 16}))
+    audit = light(wrap_model(opaque(answers), kind=kind), claim(robust_accuracy=76, threat={"epsilon": 16}))
     answer = ask(3, audit)
     names = [name for name, _ in answer["numbers"]]
     assert any("hop-skip-jump" in name for name in names)

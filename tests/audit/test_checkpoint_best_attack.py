@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit_kit import TINY, ask, case, claim, lenet
-from pixelproof.jobs.audit.attacks import attempt, attempts, surviving
+from audit_kit import TINY, ask, case, claim, lenet, opaque
+from pixelproof.jobs.audit.attacks import attempt, attempts
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import surviving
 from pixelproof.results.audit.attacked import Attacked
 
 pytestmark = pytest.mark.slow
@@ -88,7 +89,8 @@ def test_what_the_attacker_may_not_do_stands_beside_the_claim() -> None:
 
 def test_labels_alone_are_judged_on_the_samples_that_were_attacked() -> None:
     network = lenet().eval()
-    audit = case(lambda images: nn.functional.one_hot(network(images).argmax(1), 10).float(), claim(), SMALL)
+    labels = opaque(lambda images: nn.functional.one_hot(network(images).argmax(1), 10).float())
+    audit = case(labels, claim(), SMALL)
     found = surviving(audit)
     assert [each.needs for each in found.attacks] == ["labels"]
     assert 1 <= found.samples <= 4
@@ -106,8 +108,8 @@ def test_of_a_random_model_the_strongest_attack_counts_alone() -> None:
 def test_all_samples_fooled() -> None:
     audit = case(effort=SMALL)
     made(audit, "all", list(range(30)), list(range(30)))
-    # Of 0 in 30 the interval ends at 11.4 % (95 %) and 18.1 % (99 %).
-    for claimed, verdict in ((0, "pass"), (10, "pass"), (15, "warn"), (20, "fail")):
+    # Of 0 in 30 the interval ends at 18.1 % (99 %); so much is refuted, and what is less not decided.
+    for claimed, verdict in ((0, "pass"), (1, "warn"), (15, "warn"), (20, "fail")):
         audit.claim = claim(robust_accuracy=claimed)
         answer = ask(20, audit)
         assert answer["verdict"] == verdict

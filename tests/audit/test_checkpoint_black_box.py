@@ -16,6 +16,7 @@ from pixelproof.results.audit.claim import Claim
 
 pytestmark = pytest.mark.slow
 
+NAIVE = {"adaptive": False}
 LIGHT = replace(TINY, samples=24, iterations=8, queries=60, label_queries=60)
 
 
@@ -32,10 +33,25 @@ def test_an_honest_network_passes():
 
 @pytest.mark.parametrize(("knowledge", "verdict"), [("white-box", "fail"), ("black-box", "warn")])
 def test_masked_gradients_fail_or_stand_beside_a_black_box_claim(knowledge, verdict):
-    answer = ask(8, case(Flat().eval(), claim(threat={"epsilon": 8, "knowledge": knowledge})))
+    told = claim(robust_accuracy=70, threat={"epsilon": 8, "knowledge": knowledge}, evaluation=NAIVE)
+    answer = ask(8, case(Flat().eval(), told))
     assert answer["verdict"] == verdict
     assert "Attacks without gradients do better" in answer["finding"]
     assert ("beside the claim" in answer["finding"]) == (verdict == "warn")
+
+
+def test_an_adaptive_claim_is_held_against_what_an_adaptive_attack_does():
+    """The gradient of the whole is 0, and the claim says that it went past it: so does the side with gradients."""
+    answer = ask(8, case(Flat().eval(), claim(robust_accuracy=0, threat={"epsilon": 8})))
+    assert answer["verdict"] == "pass"
+    assert "0 are fooled only by attacks without gradients" in answer["finding"]
+
+
+def test_where_the_claim_holds_against_all_masked_gradients_are_a_reservation():
+    told = claim(robust_accuracy=0, threat={"epsilon": 8}, evaluation=NAIVE)
+    answer = ask(8, case(Flat().eval(), told))
+    assert answer["verdict"] == "warn"
+    assert "not against the claim" in answer["finding"]
 
 
 def test_a_random_model_passes():
@@ -45,7 +61,7 @@ def test_a_random_model_passes():
 
 
 def test_other_attempts_without_gradients_count():
-    audit = case(Flat().eval(), claim(threat={"epsilon": 1}))
+    audit = case(Flat().eval(), claim(robust_accuracy=70, threat={"epsilon": 1}, evaluation=NAIVE))
     every = tuple(range(24))
     transfer = Attacked("transfer", "plain", "labels", every, (True,) * 24, (True,) * 24, 1.0, 0.0, 0.0)
     attempt(audit, "transfer", lambda: transfer, every)

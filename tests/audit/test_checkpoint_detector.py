@@ -65,7 +65,7 @@ class Never(Guarded):
 @cache
 def guarded(model: type[Guarded]) -> AuditContext:
     """Measured once for all claims about it."""
-    return case(model(), effort=replace(SMALL, samples=25))
+    return case(model())
 
 
 def under(audit: AuditContext, **changes: Any) -> AuditContext:
@@ -87,7 +87,7 @@ def test_a_model_without_a_detector_is_a_persons_unless_the_claim_names_one():
 @pytest.mark.parametrize("told", ["ignored", None])
 @pytest.mark.parametrize("model", [Guarded, Hard])
 def test_a_detector_that_the_evaluation_ignored_fails(model, told):
-    audit = under(guarded(model), clean_accuracy=90, robust_accuracy=85, evaluation={"detector": told})
+    audit = under(guarded(model), clean_accuracy=75, robust_accuracy=74, evaluation={"detector": told})
     answer = ask(19, audit)
     assert answer["verdict"] == "fail"
     numbers = dict(answer["numbers"])
@@ -107,13 +107,23 @@ def test_a_figure_below_what_stands_does_not_fail():
     assert ask(19, under(guarded(Guarded), **told))["verdict"] == "warn"
 
 
-def test_an_overstated_claim_that_attacked_it_is_a_warning_here():
-    told = {"clean_accuracy": 95, "robust_accuracy": 90, "evaluation": {"detector": "attacked"}}
-    assert ask(19, under(guarded(Guarded), **told))["verdict"] == "warn"
+def test_an_overstated_claim_fails_whatever_it_says_of_the_detector():
+    told = {"clean_accuracy": 75, "robust_accuracy": 70, "evaluation": {"detector": "attacked"}}
+    assert ask(19, under(guarded(Guarded), **told))["verdict"] == "fail"
+
+
+@pytest.mark.parametrize("number", [2, 19])
+def test_false_alarms_are_errors_of_the_clean_accuracy(number):
+    """It is right on three quarters of the images, and rejects most of those."""
+    audit = case(Guarded(0.99), claim(clean_accuracy=76, robust_accuracy=60, evaluation={"detector": "attacked"}))
+    answer = ask(number, audit)
+    assert answer["verdict"] == "fail"
+    assert "rejects" in answer["finding"]
+    assert audit.decision.alarms <= audit.decision.wrong
 
 
 def test_a_black_box_claim_does_not_fail_by_gradients():
-    told = {"clean_accuracy": 95, "robust_accuracy": 90, "threat": {"knowledge": "black-box"}}
+    told = {"clean_accuracy": 75, "robust_accuracy": 70, "threat": {"knowledge": "black-box"}}
     assert ask(19, under(guarded(Guarded), **told))["verdict"] == "warn"
 
 
@@ -121,12 +131,9 @@ def test_one_that_rejects_everything_cannot_be_fooled_and_is_all_false_alarms():
     told = claim(clean_accuracy=100, robust_accuracy=100, evaluation={"detector": "attacked"})
     audit = case(Rejects(), told, effort=replace(SMALL, samples=8))
     answer = ask(19, audit)
-    assert answer["verdict"] == "pass"
-    numbers = dict(answer["numbers"])
-    assert numbers["False alarms on clean samples"].startswith("8/8")
-    assert numbers["Right or rejected under an attack on both"].startswith("8/8")
-    assert len(audit.decision.right) == 8
-    assert attack(audit, "pgd(norm=linf,epsilon=8,iterations=5)").broken == frozenset()
+    assert answer["verdict"] == "fail"
+    assert dict(answer["numbers"])["False alarms on clean images"].startswith("40/40")
+    assert audit.decision.right == []
 
 
 def test_one_that_rejects_nothing_changes_nothing():

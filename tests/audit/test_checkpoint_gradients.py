@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import audit_kit
-from audit_kit import TINY, ask, claim, lenet
+from audit_kit import TINY, ask, claim, lenet, opaque
 from pixelproof.defences import Jpeg, PreprocessedClassifier, defend
 from pixelproof.jobs.audit.checkpoints.gradient_health import health, offsets, surface
 from pixelproof.models import load_model
@@ -110,10 +110,17 @@ def test_an_honest_network_passes_and_its_surface_is_drawn():
     ids=["scaled", "rippled", "zero", "infinite", "random", "reversed", "exaggerated"],
 )
 def test_ill_gradients_fail_even_where_the_evaluation_is_adaptive(model, said):
-    answer = ask(10, case(model(), claim(evaluation={"adaptive": True})))
+    answer = ask(10, case(model(), claim(robust_accuracy=70, evaluation={"adaptive": True})))
     assert answer["verdict"] == "fail"
     assert said in answer["finding"]
     assert answer["remedy"]
+
+
+def test_ill_gradients_are_a_reservation_where_the_claim_holds_all_the_same():
+    """What goes round them leaves about 30 %, more than is claimed."""
+    answer = ask(10, case(Spoiled(lambda g: g * 0), claim(robust_accuracy=10)))
+    assert answer["verdict"] == "warn"
+    assert "not against the claim" in answer["finding"]
 
 
 def test_a_few_faults_are_a_warning():
@@ -134,7 +141,7 @@ def test_a_few_faults_are_a_warning():
 
 def test_a_quantiser_fails_unless_the_evaluation_knew_of_it():
     model = nn.Sequential(Quantise(), lenet())
-    answer = ask(10, case(model, claim(evaluation=NAIVE)))
+    answer = ask(10, case(model, claim(robust_accuracy=70, evaluation=NAIVE)))
     assert answer["verdict"] == "fail"
     assert "exactly 0" in answer["finding"]
     answer = ask(10, case(model, claim(evaluation={"adaptive": True})))
@@ -148,7 +155,7 @@ def test_a_quantiser_fails_unless_the_evaluation_knew_of_it():
 )
 def test_no_gradient_at_all_is_a_fault_of_an_evaluation_by_gradients(evaluation, verdict):
     model = PreprocessedClassifier(load_model("zoo:lenet"), Jpeg())
-    answer = ask(10, case(model, claim(evaluation=evaluation)))
+    answer = ask(10, case(model, claim(robust_accuracy=70, evaluation=evaluation)))
     assert answer["verdict"] == verdict
     assert ("lets no gradient through" in answer["finding"]) == (verdict != "pass")
     assert "BPDA past jpeg(75)" in answer["notes"]
@@ -179,11 +186,31 @@ def test_draws_that_cannot_be_held_fast_are_not_judged_a_grey_level_away():
     assert any("held fast" in note for note in answer["notes"])
 
 
-def test_without_gradients_it_is_skipped():
-    model = lenet().eval()
-    answer = ask(10, case(lambda images: model(images).detach().numpy()))
+def test_without_gradients_a_claim_by_other_attacks_skips_it():
+    answer = ask(10, case(opaque(lenet().eval()), claim(evaluation={"attack": "square"})))
     assert answer["verdict"] == "skipped"
     assert "gives no gradients" in answer["finding"]
+
+
+class InNumPy(Around):
+    """The same answers, computed where no gradient goes."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return torch.from_numpy(self.inner(images).numpy().copy())
+
+
+@pytest.mark.parametrize("model", [InNumPy, lambda: opaque(lenet().eval())], ids=["module", "function"])
+def test_a_claim_by_gradients_of_a_model_that_has_none_is_the_finding(model):
+    told = claim(robust_accuracy=70, evaluation={"adaptive": False, "attack": "PGD-20, ten restarts"})
+    answer = ask(10, case(model(), told))
+    assert answer["verdict"] == "fail"
+    assert "the model has none" in answer["finding"]
+
+
+def test_an_honest_claim_by_gradients_of_the_network_inside_is_none():
+    told = claim(robust_accuracy=10, evaluation={"adaptive": True, "attack": "pgd"})
+    assert ask(10, case(InNumPy(), told))["verdict"] == "warn"
 
 
 @pytest.mark.parametrize("threat", [{"norm": "l0", "epsilon": 3}, {"norm": "l2", "epsilon": 30}, {"goal": "targeted"}])

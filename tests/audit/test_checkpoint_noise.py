@@ -30,7 +30,8 @@ def test_an_honest_network_passes_with_the_number_of_draws():
 
 def test_noise_that_finds_what_gradients_do_not_fails():
     effort = replace(LIGHT, samples=60, iterations=1, noise_samples=16)
-    answer = ask(9, case(Flat().eval(), claim(threat={"epsilon": 48}), effort))
+    told = claim(robust_accuracy=45, threat={"epsilon": 48}, evaluation={"adaptive": False})
+    answer = ask(9, case(Flat().eval(), told, effort))
     assert answer["verdict"] == "fail"
     assert "that gradients do not fool" in answer["finding"]
 

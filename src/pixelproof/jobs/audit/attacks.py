@@ -1,12 +1,8 @@
-"""The attacks that fit a threat model, what one does to samples of an audit, and what all of them leave.
-
-Carlini et al., "On Evaluating Adversarial Robustness", arXiv:1902.06705, 2019, section 5.6: the worst of all attacks is
-taken sample by sample.
-"""
+"""The attacks that fit a threat model, and what one does to samples of an audit."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
@@ -22,10 +18,9 @@ from pixelproof.errors import InputError
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.spec import Effort
 from pixelproof.models import Classifier
-from pixelproof.results.audit.attacked import Attacked, View, attacked_rows, broken_rows
+from pixelproof.results.audit.attacked import Attacked, View
 from pixelproof.results.audit.claim import Threat
 from pixelproof.results.audit.view import ATTACK
-from pixelproof.results.intervals import Rate
 
 # Attacks for a threat model, as spec strings.
 
@@ -199,12 +194,6 @@ def _attack_part(
 # Several attacks.
 
 
-def white_box(audit: AuditContext) -> list[Attacked]:
-    """The attacks by gradients on the model in plain sight, weak and strong. Raises ``InputError`` for L0."""
-    specs = (iterative(audit.threat), *strongest(audit.threat, audit.effort, random=audit.random))
-    return [attack(audit, each, audit.access.naive) for each in specs]
-
-
 def black_box(audit: AuditContext) -> list[Attacked]:
     """The attacks on scores and on labels alone, as far as the model and the norm have them; the last on few samples.
 
@@ -218,77 +207,3 @@ def labels_on_few(audit: AuditContext) -> Attacked:
     """The attack on labels, which takes too many queries for more than the first samples."""
     few = audit.samples.first(audit.effort.label_samples)
     return attack(audit, on_labels(audit.threat, audit.effort), "plain", few)
-
-
-@dataclass(frozen=True)
-class Surviving:
-    """What ``attacks`` leave of the first ``samples``: all but ``broken``, which hold what was wrong before.
-
-    ``beside`` are the attacks that the threat model's attacker cannot make.
-    """
-
-    attacks: tuple[Attacked, ...]
-    beside: tuple[Attacked, ...]
-    samples: int
-    broken: frozenset[int]
-
-    @property
-    def robust_accuracy(self) -> Rate:
-        return Rate(self.samples - len(self.broken), self.samples)
-
-
-def surviving(audit: AuditContext) -> Surviving:
-    """The samples that survive all attempts so far, the strongest attack that is permitted being among them.
-
-    Raises ``InputError`` where no attack is permitted that has a form here.
-    """
-    _attack_strongly(audit)
-    found = surviving_so_far(audit)
-    if found is None:
-        raise InputError("No attack that the threat model permits has a form here.")
-    return found
-
-
-def surviving_so_far(audit: AuditContext) -> Surviving | None:
-    """The same over what was tried already; None where that is nothing.
-
-    A random model that is asked often enough is wrong by luck on more and more samples, so of that one the attack
-    counts that fools most.
-    """
-    made = attempts(audit)
-    counted = tuple(each for each in made if _permitted(audit, each))
-    if not counted:
-        return None
-    beside = tuple(each for each in made if not _permitted(audit, each))
-    choices = [(each,) for each in counted] if audit.random else [counted]
-    samples, broken = max((_broken(audit, choice) for choice in choices), key=lambda found: (found[0], len(found[1])))
-    return Surviving(counted, beside, samples, broken)
-
-
-def _permitted(audit: AuditContext, attempt: Attacked) -> bool:
-    """Whether the threat model's attacker can make it; queries count where there are no weights to ask at home."""
-    if audit.threat.knowledge == "white-box" or audit.threat.queries is None:
-        return audit.permits(attempt.needs)
-    return audit.permits(attempt.needs) and attempt.queries <= audit.threat.queries
-
-
-def _attack_strongly(audit: AuditContext) -> None:
-    """The strongest permitted attack, as other checkpoints make it too; on L0 they alone have some."""
-    threat, effort = audit.threat, audit.effort
-    if threat.norm == "l0":
-        return
-    if audit.permits("gradients") and not audit.access.no_gradients("open"):
-        for spec in strongest(threat, effort, random=audit.random):
-            attack(audit, spec)
-    elif has_scores(audit):
-        attack(audit, on_scores(threat, effort), "plain")
-    else:
-        labels_on_few(audit)
-
-
-def _broken(audit: AuditContext, attacks: tuple[Attacked, ...]) -> tuple[int, frozenset[int]]:
-    """How many of the first samples were all attacked or wrong before, and those of them that are broken."""
-    tried, wrong = attacked_rows(attacks), audit.decision.wrong
-    first = min(set(range(len(audit.samples))) - wrong - tried, default=len(audit.samples))
-    samples = first if first == len(audit.samples) else 1 + max((row for row in tried if row < first), default=-1)
-    return samples, frozenset(row for row in broken_rows(attacks) | wrong if row < samples)

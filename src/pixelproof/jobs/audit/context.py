@@ -49,7 +49,8 @@ class AuditContext:
     ``classifier`` is the model as it was handed over, its defence included. ``random``: the same images get other
     answers at every call. ``stored`` are folders of runs whose adversarial images are shown to this model. ``whole``:
     ``data`` are all there is of them, no range. ``known`` is what was measured before, by key; what is measured now is
-    handed to ``keep`` at once. ``recalled``: that of an audit that is judged again.
+    handed to ``keep`` at once. ``recalled``: that of an audit that is judged again. ``bare``: the network without its
+    defence, where the user hands that over too.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class AuditContext:
         stored: Sequence[str] = (),
         whole: bool = True,
         recalled: Recalled | None = None,
+        bare: Classifier | None = None,
     ) -> None:
+        self.bare = bare
         self.claim, self.threat, self.effort, self.classifier = claim, claim.threat, effort, classifier
         self.seed, self.device, self.random = seed, device, random
         self.findings, self.stored, self.whole = tuple(findings), tuple(stored), whole
@@ -80,6 +83,11 @@ class AuditContext:
     @property
     def data(self) -> ImageSet:
         return self.samples.data
+
+    @property
+    def claimed_view(self) -> View:
+        """How the claim's evaluation saw the model: made differentiable, where it says that it knew the defence."""
+        return "open" if self.claim.evaluation.adaptive else self.access.naive
 
     @property
     def clean_positions(self) -> Int64Array:
@@ -95,6 +103,15 @@ class AuditContext:
         """A single answer to each of these; another ``call`` draws anew where answers are random."""
         return self.evidence.memoise(
             f"clean accuracy|call {call}", lambda: self.answers_of(self.classifier, self.clean_positions)
+        )
+
+    def clean_alarms(self) -> list[bool]:
+        """Which of these the detector rejects."""
+        detector = self.decision.detector
+        if detector is None:
+            return [False] * len(self.clean_positions)
+        return self.evidence.memoise(
+            "clean accuracy|alarms", lambda: [each == 1 for each in self.answers_of(detector, self.clean_positions)]
         )
 
     def answers_of(self, classifier: Classifier, positions: Int64Array) -> list[int]:
@@ -299,18 +316,27 @@ class Decision:
 
     @property
     def right(self) -> list[int]:
-        """The samples that are right without any attack: classified correctly or, given a detector, rejected."""
+        """The samples that are right without any attack: classified correctly and, given a detector, not rejected."""
         return sorted(set(range(len(self._samples))) - self.wrong)
 
     @property
     def wrong(self) -> frozenset[int]:
-        """The samples that are broken without any attack."""
-        images, labels = self._samples.images, self._samples.labels.cpu()
+        """The samples that are broken without any attack: false alarms of a detector too, which turn a user away.
+
+        Were they right, a detector that rejects everything would be the best of all.
+        """
+        labels = self._samples.labels.cpu()
         wrong: list[int] = (torch.tensor(self.clean) != labels).nonzero().squeeze(1).tolist()
-        if wrong and self.detector is not None:
-            rejected: list[bool] = self._evidence.memoise("clean rejected", lambda: self.rejected(images).tolist())
-            wrong = [row for row in wrong if not rejected[row]]
-        return frozenset(wrong)
+        return frozenset(wrong) | self.alarms
+
+    @property
+    def alarms(self) -> frozenset[int]:
+        """The samples that the detector rejects without any attack; none where there is no detector."""
+        if self.detector is None:
+            return frozenset()
+        images = self._samples.images
+        rejected: list[bool] = self._evidence.memoise("clean rejected", lambda: self.rejected(images).tolist())
+        return frozenset(row for row, each in enumerate(rejected) if each)
 
     def _scorer(self, classifier: Classifier) -> Scorer:
         return Scorer(classifier, BATCH, self._samples.device)

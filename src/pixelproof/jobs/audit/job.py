@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pixelproof.data import ImageSet
-from pixelproof.jobs.audit.attacks import surviving_so_far
 from pixelproof.jobs.audit.checkpoint import Checkpoint
 from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
 from pixelproof.jobs.audit.context import BATCH, AuditContext, Recalled
+from pixelproof.jobs.audit.repetition import repetition
 from pixelproof.jobs.audit.spec import AuditSpec, Effort
+from pixelproof.jobs.audit.surviving import surviving_so_far
 from pixelproof.jobs.job import Batch, Begun, Job, Known, in_range
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, preflight
 from pixelproof.models import Classifier
@@ -79,7 +80,9 @@ class AuditJob(Job):
             refuse_chance=False,
             asked=self.asked,
         )
-        samples = self._context(found.findings).samples.chosen
+        findings = (*found.findings, *repetition(model, data, self.device, found.findings, self.asked))
+        found = replace(found, findings=findings)
+        samples = self._context(findings).samples.chosen
         selection = Selection(
             f"{len(samples)} images drawn at random by seed {self.spec.seed}",
             len(data),

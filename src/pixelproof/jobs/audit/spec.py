@@ -23,6 +23,7 @@ class Effort:
 
     clean: int = 1_000  # images that the clean accuracy is measured on, at most
     samples: int = 100  # images that are attacked
+    further: int = 400  # at most, where the claim lies above what was measured and more samples could tell
     iterations: int = 400  # of gradient attacks, where their number is doubled until nothing changes, at most
     restarts: int = 5  # of a gradient attack
     queries: int = 1_000  # that an attack on scores has for an image
@@ -42,6 +43,7 @@ EFFORTS: Mapping[Preset, Effort] = {
     "standard": Effort(
         clean=10_000,
         samples=500,
+        further=4_000,
         iterations=1_600,
         restarts=10,
         queries=5_000,

@@ -98,7 +98,11 @@ class Comparison(_Strict):
 
 
 class Claim(_Strict):
-    """Accuracies in percent of all samples of the data, right under attack or, where there is a detector, rejected."""
+    """Accuracies in percent of all samples of the data.
+
+    Where there is a detector, an image under attack is right or rejected; one that is rejected without any attack is a
+    false alarm, and counts in neither.
+    """
 
     clean_accuracy: Percent
     robust_accuracy: Percent

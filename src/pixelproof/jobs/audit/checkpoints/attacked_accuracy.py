@@ -1,11 +1,14 @@
 """3. The accuracy claimed is what the strongest attack leaves."""
 
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attack, attempts, black_box, strongest
+from pixelproof.jobs.audit.attacks import attempts, black_box
 from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
+from pixelproof.jobs.audit.claimed import against
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import strong_attacks
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.power import power_number
 from pixelproof.results.audit.statistics import understated
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import listed
@@ -22,6 +25,7 @@ def check(audit: AuditContext) -> Answer:
     numbers = (
         ("Robust accuracy claimed", f"{claimed:g} %"),
         ("Robust accuracy measured", str(rate)),
+        power_number(rate),
         *((f"Right after {each.attack}", str(each.right)) for each in attacks),
     )
     finding = f"{claimed:g} % is claimed; under {listed(_names(counted))}, {rate} stay right."
@@ -39,9 +43,13 @@ def check(audit: AuditContext) -> Answer:
         caption="Samples that stay right, with the 99 % intervals by which the claim is judged.",
         rule=claimed_rule(audit),
     )
-    if audit.refuted_by(rate):
+    verdict, said = against(audit, rate)
+    finding = f"{finding} {said}".strip()
+    if verdict == "fail":
         remedy = "Claim what was measured here, or show why this attack lies outside the threat model."
         return Answer("fail", finding, remedy, numbers, (plot,))
+    if verdict == "warn":
+        return Answer("warn", finding, "Attack more samples, until the claim is told from chance.", numbers, (plot,))
     if understated(claimed, rate):
         finding += " The claim is lower than what was measured: the attack there was stronger, or the data differ."
         remedy = "Run the claim's own attack on these samples, and see which of the two holds."
@@ -53,8 +61,7 @@ def _attacks(audit: AuditContext) -> list[Attacked]:
     """The strongest that there are for this model, and those that the threat model permits if others are stronger."""
     if audit.threat.norm == "l0" and attempts(audit):
         return attempts(audit)
-    specs = () if audit.access.no_gradients("open") else strongest(audit.threat, audit.effort, random=audit.random)
-    found = [attack(audit, each, "open") for each in specs]
+    found = strong_attacks(audit)
     return found if any(audit.permits(each.needs) for each in found) else [*found, *black_box(audit)]
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pixelproof.jobs.audit.attacks import Surviving, surviving
 from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
+from pixelproof.jobs.audit.claimed import against
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import Surviving, surviving
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.power import power_number
 from pixelproof.wording import plural
 
 _SHOWN = 12  # attacks in the table and the figure, the strongest ones
@@ -27,6 +29,7 @@ def check(audit: AuditContext) -> Answer:
     numbers = (
         ("Robust accuracy claimed", f"{claimed:g} %, under {audit.claim.evaluation.attack}"),
         (f"Right under {plural(len(found.attacks), 'attack')}", f"{found.robust_accuracy}, {counted}"),
+        power_number(found.robust_accuracy),
         *((f"Right after {_name(each, changed)}", str(each.robust_accuracy)) for each in best),
         *((f"Beyond the threat model: {_name(each, changed)}", str(each.robust_accuracy)) for each in beside),
     )
@@ -43,12 +46,11 @@ def check(audit: AuditContext) -> Answer:
     made = plural(len(found.attacks), "attack")
     text = f"{claimed:g} % is claimed. Under {made} of this audit {found.robust_accuracy} of the samples stay right."
     answer = Answer("pass", text, numbers=numbers, plots=(plot,), questions=_QUESTIONS, notes=_notes(found))
-    if audit.refuted_by(found.robust_accuracy):
-        return replace(answer, verdict="fail", remedy="Claim no more than today's strongest attack leaves.")
-    if claimed / 100 > found.robust_accuracy.interval.high:
-        text = f"{text} That is less than claimed, which chance hardly explains."
-        return replace(answer, verdict="warn", finding=text, remedy="Attack more samples, to see whether it is chance.")
-    return answer
+    verdict, said = against(audit, found.robust_accuracy)
+    answer = replace(answer, verdict=verdict, finding=f"{text} {said}".strip())
+    if verdict == "fail":
+        return replace(answer, remedy="Claim no more than today's strongest attack leaves.")
+    return answer if verdict == "pass" else replace(answer, remedy="Attack more samples, to see whether it is chance.")
 
 
 def _strongest(attempts: Sequence[Attacked]) -> list[Attacked]:

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
-from pixelproof.jobs.audit.attacks import attempts, black_box, white_box
-from pixelproof.jobs.audit.checkpoint import bars, beside
+from pixelproof.jobs.audit.attacks import attempts, black_box
+from pixelproof.jobs.audit.checkpoint import bars
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import tempered, white_box
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.power import sign_number
 from pixelproof.results.audit.statistics import more_often
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import plural
@@ -15,8 +17,8 @@ from pixelproof.wording import plural
 def check(audit: AuditContext) -> Answer:
     """Fails where samples that only attacks without gradients fool outnumber those that only gradients do.
 
-    Each side is all of its attacks together, the white one on the model as it is: whoever has gradients has scores too,
-    so losing to those who have nothing else means that the gradients mislead.
+    Each side is all of its attacks together, the white one as the claim's evaluation saw the model: whoever has
+    gradients has scores too, so losing to those who have nothing else means that the gradients mislead.
     """
     white = {each.attack: each for each in white_box(audit)}
     black = {each.attack: each for each in (*black_box(audit), *_without_gradients(audit))}
@@ -28,6 +30,7 @@ def check(audit: AuditContext) -> Answer:
         *((f"Right after {name}", str(rate)) for name, rate in rates.items()),
         ("Right after all with gradients", str(Rate(len(rows - by_white), len(rows)))),
         ("Right after all without", str(Rate(len(rows - by_black), len(rows)))),
+        sign_number(len(rows)),
     )
     plot = bars(
         "black-box",
@@ -36,7 +39,7 @@ def check(audit: AuditContext) -> Answer:
         groups=["with gradients" if name in white else "without" for name in rates],
         caption="Samples that stay right within the threat model, each attack on its own samples; 99 % intervals.",
     )
-    return beside(audit, replace(answer, numbers=numbers, plots=(plot,)))
+    return tempered(audit, replace(answer, numbers=numbers, plots=(plot,)))
 
 
 def _without_gradients(audit: AuditContext) -> list[Attacked]:
@@ -51,7 +54,7 @@ def _answer(only_black: int, only_white: int, rows: int) -> Answer:
     )
     if more_often(only_black, only_white):
         remedy = "Look for what masks the gradient, and attack past it (BPDA, EOT, other losses)."
-        return Answer("fail", f"Attacks without gradients do better: {counts}.", remedy)
+        return Answer("fail", f"Attacks without gradients do better: {counts}, a sign of masked gradients.", remedy)
     if only_black > only_white:
         remedy = "Attack more samples, and look at those that gradients miss, to see whether this is chance."
         return Answer("warn", f"Attacks without gradients do a little better, as chance could: {counts}.", remedy)

@@ -15,6 +15,7 @@ from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
+from pixelproof.results.audit.power import power_number
 from pixelproof.results.audit.statistics import CONFIDENCE, accuracy, fools_more, interval, overstated, understated
 from pixelproof.results.exact import at_least
 from pixelproof.results.intervals import Rate
@@ -38,7 +39,8 @@ _QUESTIONS = ("Are the code, the weights, the seeds and all settings published, 
 def check(audit: AuditContext) -> Answer:
     """Fails where the claim lies above what can be measured, at chance, or where the answers depend on the batch."""
     labels, answers, claimed = audit.clean_labels, audit.clean_answers(), audit.claim.clean_accuracy
-    measured, seeds = accuracy(answers, labels), _seeds(audit)
+    alarms = audit.clean_alarms()
+    measured, seeds = _accepted(answers, labels, alarms), _seeds(audit)
     rates = {"Measured": measured, **_repeated(audit, labels)}
     middle = len(labels) // 2
     halves = {
@@ -46,7 +48,7 @@ def check(audit: AuditContext) -> Answer:
         "Second half": accuracy(answers[middle:], labels[middle:]),
     }
     remarks = [
-        *_of_claim(claimed, rates),
+        *_of_claim(claimed, rates, alarms),
         *_of_chance(measured, audit.data.classes),
         *_of_mode(audit, answers, labels),
         *_of_batch(audit, answers),
@@ -57,6 +59,8 @@ def check(audit: AuditContext) -> Answer:
     ]
     numbers = (
         ("Clean accuracy claimed", f"{claimed:g} %"),
+        *([("False alarms of the detector", str(Rate(sum(alarms), len(alarms))))] if audit.decision.detector else []),
+        power_number(measured),
         *((name, str(rate)) for name, rate in {**rates, **halves}.items()),
         *((f"Right under PGD, {name} seed", str(each.right)) for name, each in seeds.items()),
     )
@@ -87,18 +91,24 @@ def _seeds(audit: AuditContext) -> dict[str, Attacked]:
         return {}
     spec = iterative(audit.threat)
     return {
-        "first": attack(audit, spec, audit.access.naive),
-        "second": attack(audit, spec, audit.access.naive, key="second seed"),
+        "first": attack(audit, spec, audit.claimed_view),
+        "second": attack(audit, spec, audit.claimed_view, key="second seed"),
     }
 
 
-def _of_claim(claimed: float, rates: Mapping[str, Rate]) -> Iterator[Remark]:
+def _accepted(answers: list[int], labels: list[int], alarms: list[bool]) -> Rate:
+    """The images that are right and not rejected."""
+    kept = zip(answers, labels, alarms, strict=True)
+    return Rate(sum(a == b and not alarm for a, b, alarm in kept), len(answers))
+
+
+def _of_claim(claimed: float, rates: Mapping[str, Rate], alarms: list[bool]) -> Iterator[Remark]:
     """A random model is allowed the best of its ways to answer."""
     best = max(rates.values(), key=lambda rate: interval(rate).high)
     if all(overstated(claimed, rate) for rate in rates.values()):
         yield Remark(
             "fail",
-            f"A clean accuracy of {claimed:g} % is claimed, but {best} of the images are right.",
+            f"A clean accuracy of {claimed:g} % is claimed, but {best} of the images are right{_alarmed(alarms)}.",
             "Claim what was measured here, or say on which images and with which settings it was more.",
         )
     elif all(understated(claimed, rate) for rate in rates.values()):
@@ -107,6 +117,13 @@ def _of_claim(claimed: float, rates: Mapping[str, Rate]) -> Iterator[Remark]:
             f"A clean accuracy of {claimed:g} % is claimed, and {best} of the images are right, which is more.",
             "Find out what differs: the claim may be of other weights, data or settings.",
         )
+
+
+def _alarmed(alarms: list[bool]) -> str:
+    """What false alarms have to do with it, as an addition."""
+    if not any(alarms):
+        return ""
+    return f" and not rejected: the detector rejects {Rate(sum(alarms), len(alarms))} of them without any attack"
 
 
 def _of_chance(measured: Rate, classes: int) -> Iterator[Remark]:

@@ -18,9 +18,11 @@ from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempt, downhill, iterative, outcome
-from pixelproof.jobs.audit.checkpoint import beside, claimed_rule, curve
+from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import tempered
 from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.power import sign_number
 from pixelproof.results.audit.statistics import fools_more, more_often
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import count, plural
@@ -52,7 +54,9 @@ def check(audit: AuditContext) -> Answer:
         rule=claimed_rule(audit),
         mark=None if stated is None else (stated, "iterations of the claim"),
     )
-    return beside(audit, replace(answer, numbers=(*numbers, *answer.numbers), plots=(plot,)))
+    return tempered(
+        audit, replace(answer, numbers=(*numbers, *answer.numbers, sign_number(len(descent.fell))), plots=(plot,))
+    )
 
 
 def _doublings(most: int) -> list[int]:

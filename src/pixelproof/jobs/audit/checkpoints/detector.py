@@ -20,11 +20,12 @@ from pixelproof.jobs.audit.attacks import attempt, iterative, on_scores, outcome
 from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, PROBED, AuditContext
 from pixelproof.jobs.audit.detector import detector_of
+from pixelproof.jobs.audit.follow import inside_attacks
 from pixelproof.models.classifier import Classifier, ScoreKind
 from pixelproof.models.scores import log_scores
 from pixelproof.results.audit.attacked import Attacked, broken_rows
 from pixelproof.results.audit.checkpoint import Answer, Verdict
-from pixelproof.results.audit.statistics import fools_more
+from pixelproof.results.audit.statistics import fools_more, overstated
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import percent
 
@@ -40,26 +41,34 @@ _QUESTION = (
 
 
 def check(audit: AuditContext) -> Answer:
-    """Fails where the evaluation did not aim at the detector, and aiming at it takes the claim down."""
+    """Fails where aiming at the detector takes the claim down, or where its false alarms take the clean accuracy down.
+
+    An image under attack counts as right where it is rejected, one that is rejected without any attack as wrong.
+    """
     stated, claimed = audit.claim.evaluation.detector, audit.claim.robust_accuracy
     if audit.decision.detector is None:
         return _without(stated)
+    if audit.classifier.kind == "labels":
+        return Answer("skipped", "This needs scores, and the model tells labels alone.")
+    if alarmed := _alarmed(audit):
+        return alarmed
     alone = audit.evidence.memoise("detector|unaware", lambda: _unaware(audit))
     rows, fooled, rejected = frozenset(alone["rows"]), frozenset(alone["fooled"]), frozenset(alone["rejected"])
     wrong, passing = audit.decision.wrong & rows, fooled - rejected
-    lost, missed = wrong | broken_rows(aware(audit)), wrong | passing
+    inside = broken_rows(inside_attacks(audit)) & rows
+    lost, missed = wrong | broken_rows(aware(audit)) | inside, wrong | passing
     before, left = (Rate(len(rows) - len(each), len(rows)) for each in (missed, lost | passing))
     gains, above = fools_more(lost, missed), audit.refuted_by(left)
     caught = Rate(len(fooled & rejected), len(fooled))
     finding = (
-        f"The detector rejects {caught.ratio} of the images that fool the classifier alone, so that "
-        f"{percent(before.value)} of the samples are right or rejected; {percent(left.value)} where the attack "
-        "aims at it too."
+        f"The detector rejects {caught.ratio} of the images that fool the classifier alone, and {len(alone['alarms'])} "
+        f"of {len(rows)} clean ones, which are false alarms: {percent(before.value)} of the samples are right or "
+        f"rejected without being so when clean; {percent(left.value)} where the attack aims at the detector too."
     )
     verdict: Verdict = "pass"
     if above or (gains and stated != "attacked"):
         down = above or claimed > 100 * (left.value or 0)
-        verdict = "fail" if down and stated != "attacked" and audit.permits("gradients") else "warn"
+        verdict = "fail" if down and audit.permits("gradients") else "warn"
     plot = bars(
         "detector",
         "Samples right or rejected",
@@ -86,6 +95,24 @@ def check(audit: AuditContext) -> Answer:
         ),
         (plot,),
     )
+
+
+def _alarmed(audit: AuditContext) -> Answer | None:
+    """The answer where false alarms alone contradict the clean accuracy, or leave nothing to attack."""
+    alarms, labels = audit.clean_alarms(), audit.clean_labels
+    right = [a == b for a, b in zip(audit.clean_answers(), labels, strict=True)]
+    accepted = Rate(sum(a and not alarm for a, alarm in zip(right, alarms, strict=True)), len(right))
+    claimed, caught = audit.claim.clean_accuracy, Rate(sum(alarms), len(alarms))
+    plain = Rate(sum(right), len(right))
+    if not overstated(claimed, accepted) or (overstated(claimed, plain) and audit.decision.right):
+        return None
+    finding = (
+        f"The detector rejects {caught} of the clean images, which are false alarms: {accepted} are classified "
+        f"correctly and not rejected, where a clean accuracy of {claimed:g} % is claimed."
+    )
+    remedy = "Count false alarms as errors of the clean accuracy, and as lost under attack."
+    numbers = (("False alarms on clean images", str(caught)), ("Right and not rejected", str(accepted)))
+    return Answer("fail", finding, remedy, numbers)
 
 
 def _without(stated: str | None) -> Answer:

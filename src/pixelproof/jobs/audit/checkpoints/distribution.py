@@ -20,9 +20,11 @@ from pixelproof.data.imageset import Int64Array, UInt8Array
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.checkpoint import bars
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
+from pixelproof.jobs.audit.memory import Memory, memory
 from pixelproof.jobs.perturb.measure import AskedImages, cell
 from pixelproof.models.query import Scorer
 from pixelproof.results.audit.checkpoint import Answer, Remark, summed
+from pixelproof.results.audit.power import sign_number
 from pixelproof.results.audit.statistics import CONFIDENCE, overstated
 from pixelproof.results.intervals import Rate, wilson
 from pixelproof.wording import count, percent, plural
@@ -44,14 +46,19 @@ _QUESTIONS = (
 
 
 def check(audit: AuditContext) -> Answer:
-    """Warns of images that are uneven, repeated or too few, and of harm by mere accidents that exceeds the claim's."""
+    """Fails where the model knows the images themselves, which then stand for nothing else.
+
+    Warns of images that are uneven, repeated or too few, and of harm by mere accidents that exceeds the claim's.
+    """
     counts = np.bincount(audit.data.labels, minlength=audit.data.classes)
     repeated = duplicates(audit.data.images)
     try:
         rates, why = perturbed(audit), ""
     except InputError as error:
         rates, why = {}, f"Common perturbations could not be measured. {error}"
+    known = memory(audit)
     remarks = [
+        *_of_memory(known),
         *_of_balance(audit, counts.tolist()),
         *_of_repetition(repeated, len(audit.data)),
         *_of_samples(audit),
@@ -62,6 +69,10 @@ def check(audit: AuditContext) -> Answer:
     numbers = (
         ("Images of a class", f"{count(int(counts.min()))} to {count(int(counts.max()))}"),
         ("Exact duplicates", count(repeated)),
+        ("Right as they are", str(known.own)),
+        ("Right by the mean of slight shifts, crops and noise", str(known.moved)),
+        ("Right as they are alone, and by that mean alone", f"{known.lost} and {known.won}"),
+        sign_number(known.images),
         *((f"Right, {name}", str(rate)) for name, rate in rates.items()),
         *([("Mean over the perturbations", percent(_mean(rates)))] if rates else []),
     )
@@ -80,6 +91,26 @@ def check(audit: AuditContext) -> Answer:
     )
     plots = (plot,) if rates else ()
     return summed(remarks, kept, numbers=numbers, plots=plots, questions=_QUESTIONS)
+
+
+def _of_memory(known: Memory) -> Iterator[Remark]:
+    remedy = "Measure on images that the model cannot hold, and hand over the network that answers about others."
+    if known.looks_up:
+        yield Remark(
+            "fail",
+            f"The model looks its images up: noise that nobody sees changes no score of {known.frozen} of "
+            f"{known.images} images to the last bit, so what answers is a stored image, not the one that it is shown.",
+            remedy,
+        )
+    if known.remembers:
+        yield Remark(
+            "fail",
+            f"The model remembers the given images: {known.own} are right as they are, and {known.moved} by the mean "
+            f"of slight shifts, crops and noise ({known.lost} are right as they are alone, {known.won} by the mean "
+            "alone), by which a network that reads pictures answers as well. It was shown the test images, or looks "
+            "them up.",
+            remedy,
+        )
 
 
 def _changed(rates: Mapping[str, Rate]) -> list[str]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import comb, hypot
 
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import surviving
 from pixelproof.jobs.audit.checkpoint import high
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import surviving
 from pixelproof.results.audit.checkpoint import Answer, Plot, Remark, summed
 from pixelproof.results.audit.statistics import CONFIDENCE
 from pixelproof.results.intervals import Interval, Rate, wilson

@@ -16,12 +16,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from pixelproof.attacks.goal import LossName
+from pixelproof.defences.preprocessed import PreprocessedClassifier
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.inside import interior
+from pixelproof.jobs.audit.surviving import supported, tempered
+from pixelproof.models.call import CallableClassifier
+from pixelproof.models.torch_module import TorchClassifier
 from pixelproof.results.audit.attacked import View
 from pixelproof.results.audit.checkpoint import Answer, Plot, Verdict
 from pixelproof.results.audit.statistics import interval
 from pixelproof.results.intervals import Rate
-from pixelproof.wording import decimal, plural
+from pixelproof.wording import decimal, listed, plural
 
 #: Share of samples above which a fault is one of the model. The bundled LeNet, ResNet-20 (plain, and adversarially
 #: trained by fast), All-CNN and NIN, and LeNet and the robust ResNet-20 under smoothing with noise of 8 grey levels had
@@ -52,6 +57,8 @@ def check(audit: AuditContext) -> Answer:
     Where the model lets no gradient through as it is, that is a fault of an evaluation that followed gradients without
     knowing of it; its gradients are then those past the layers in question.
     """
+    if reason := audit.access.no_gradients("open"):
+        return _without(audit, reason)
     view, cut = _view(audit), bool(audit.access.no_gradients("plain"))
     found = health(audit, view)
     complaints = list(_complaints(audit, found, view))
@@ -60,13 +67,13 @@ def check(audit: AuditContext) -> Answer:
         complaints.append((naive, "as it stands the model lets no gradient through to its images"))
     complaints.sort(key=lambda each: not each[0])  # the faults first
     verdict: Verdict = "pass"
-    if complaints:  # what a black box hides is no part of the claim
-        verdict = "fail" if complaints[0][0] and audit.permits("gradients") else "warn"
+    if complaints:
+        verdict = "fail" if complaints[0][0] else "warn"
     said = "; ".join(text for _, text in complaints)
     said = said or "the gradients are there, finite, and true of the loss a grey level away"
     passed = audit.access.differentiable.passed if view == "open" else ()
     past = f" (past {', '.join(passed)})" if passed else ""
-    return Answer(
+    answer = Answer(
         verdict,
         f"On {plural(found.samples, 'sample')}{past}: {said}.",
         "" if verdict == "pass" else _remedy(audit, found, cut),
@@ -74,6 +81,26 @@ def check(audit: AuditContext) -> Answer:
         tuple(_plots(audit, view)),
         notes=tuple(_notes(audit, found, view)),
     )
+    return tempered(audit, answer)
+
+
+def _without(audit: AuditContext, reason: str) -> Answer:
+    """A claim by gradients of a model that has none was measured by an attack that did nothing."""
+    told = audit.claim.evaluation.attack
+    if _BY_GRADIENT.search(told) is None:
+        return Answer("skipped", f"This needs gradients, which cannot be had here. {reason}")
+    inside = interior(audit).parts
+    where = f" A network with gradients lies inside: {listed([each.name for each in inside])}." if inside else ""
+    finding = (
+        f"The claim was measured by {told}, which follows gradients, and the model has none: its gradient is "
+        f"shattered, so the attack went nowhere and says nothing.{where}"
+    )
+    remedy = "Evaluate past what cuts the gradient off (BPDA, the bare network), by transfer, and by attacks on scores."
+    if isinstance(audit.classifier, TorchClassifier | CallableClassifier | PreprocessedClassifier):
+        known = audit.claim.evaluation.adaptive and bool(inside)
+        fails = audit.permits("gradients") and not (known and supported(audit))
+        return Answer("fail" if fails else "warn", finding, remedy)
+    return Answer("warn", f"{finding} Or they are lost in the form that it was handed over in.", remedy)
 
 
 def _view(audit: AuditContext) -> View:

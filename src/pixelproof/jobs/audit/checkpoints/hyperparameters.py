@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pixelproof.jobs.audit.attacks import attack, iterative
-from pixelproof.jobs.audit.checkpoint import bars, beside, claimed_rule
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import tempered
 from pixelproof.results.audit.attacked import Attacked
 from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.power import power_number
 from pixelproof.results.audit.statistics import more_often
 from pixelproof.results.intervals import Rate
 from pixelproof.wording import plural
@@ -42,7 +44,9 @@ def check(audit: AuditContext) -> Answer:
         caption="Each setting after the first is tried on what the first did not fool; bars have 99 % intervals.",
         rule=claimed_rule(audit),
     )
-    return beside(audit, replace(answer, numbers=numbers, plots=(plot,)))
+    return tempered(
+        audit, replace(answer, numbers=(*numbers, power_number(rates["All settings together"])), plots=(plot,))
+    )
 
 
 def _others(audit: AuditContext, base: Attacked) -> dict[str, frozenset[int]]:

@@ -13,11 +13,12 @@ from torch import Tensor
 from pixelproof.attacks.norm_ball import NormBall, random_start
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attempt, black_box, outcome, white_box
-from pixelproof.jobs.audit.checkpoint import beside
+from pixelproof.jobs.audit.attacks import attempt, black_box, outcome
 from pixelproof.jobs.audit.context import AuditContext
+from pixelproof.jobs.audit.surviving import tempered, white_box
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer, Plot
+from pixelproof.results.audit.power import sign_number
 from pixelproof.results.audit.statistics import more_often
 from pixelproof.seeds import Streams
 from pixelproof.wording import count, plural
@@ -45,6 +46,7 @@ def check(audit: AuditContext) -> Answer:
         ),
         ("Draws in all", count(round(found.queries * len(rows)))),
         ("Right after noise", str(found.right)),
+        sign_number(len(rows)),
     )
     answer = _refuted(audit, found) or _answer(audit, len(found.broken), len(rows), survive, draws, blind)
     return replace(answer, numbers=numbers, plots=(_plot(found, rivals),))
@@ -76,7 +78,7 @@ def _answer(audit: AuditContext, fooled: int, rows: int, survive: bool, draws: i
         return Answer("pass", finding)
     if blind or not more_often(fooled, 0):
         return Answer("warn", finding, "Attack more samples, with more queries or iterations, to see what was missed.")
-    return beside(audit, Answer("fail", finding, _REMEDY))
+    return tempered(audit, Answer("fail", finding, _REMEDY))
 
 
 def _plot(found: Attacked, rivals: Sequence[Attacked]) -> Plot:

@@ -9,12 +9,14 @@ import torch
 
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.errors import RunError
-from pixelproof.jobs.audit.attacks import attempt, outcome, white_box
-from pixelproof.jobs.audit.checkpoint import bars, beside, claimed_rule
+from pixelproof.jobs.audit.attacks import attempt, outcome
+from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
 from pixelproof.jobs.audit.substitute import transfer
+from pixelproof.jobs.audit.surviving import tempered, white_box
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
+from pixelproof.results.audit.power import sign_number
 from pixelproof.results.audit.statistics import fools_more
 from pixelproof.results.intervals import Rate
 from pixelproof.runs import RunStore
@@ -40,6 +42,7 @@ def check(audit: AuditContext) -> Answer:
         ("Answers on which substitute and model agree", str(found.agreement)),
         *((f"Right after {name} on the substitute", str(rate)) for name, rate in found.right),
         *((f"Right after {each.attack}", str(each.robust_accuracy)) for each in (*shown, *white)),
+        sign_number(len(audit.samples)),
     )
     answer = _refuted(audit, shown) or _compared(audit, shown, white)
     plot = bars(
@@ -76,7 +79,7 @@ def _compared(audit: AuditContext, shown: list[Attacked], white: list[Attacked])
     )
     if fools_more(by_shown, by_white):
         remedy = "Look for what masks the model's gradients: images of a poor copy should not do better."
-        return beside(audit, Answer("fail", f"Transfer beats the model's own gradients: {counts}.", remedy))
+        return tempered(audit, Answer("fail", f"Transfer beats the model's own gradients: {counts}.", remedy))
     return Answer("pass", f"Transfer does no better than the model's own gradients: {counts}.")
 
 
