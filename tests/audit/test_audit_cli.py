@@ -252,3 +252,15 @@ def test_without_gradients_the_rest_is_measured_and_why_not_is_said(blind: tuple
     assert "What could not be measured" in said
     for number in needing:
         assert skipped[number] in said
+
+
+def test_the_bare_network_may_be_named_and_decides_who_the_run_is(ask, tmp_path: Path):
+    answer = ask(*SMALL, "--bare", "zoo:lenet", out="bare")
+    assert answer.code == 0
+    with RunStore.open(tmp_path / "bare") as run:
+        assert run.manifest.settings["bare"] == run.manifest.model.fingerprint
+        identity = run.manifest.identity
+    ask()
+    with RunStore.open(tmp_path / "audited") as run:
+        assert run.manifest.settings["bare"] is None
+        assert run.manifest.identity != identity

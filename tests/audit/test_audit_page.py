@@ -13,6 +13,9 @@ import pytest
 from audit_kit import claim
 from audit_run import ANSWERS, BARS, CURVE, SURFACE, value, write_audit_run
 from html_page import Page, outside
+from pixelproof.jobs.audit.checkpoint import Checkpoint
+from pixelproof.jobs.audit.checkpoints import CHECKPOINTS
+from pixelproof.report import section
 from pixelproof.report.audit import SIGNS, write_audit
 from pixelproof.report.audit_figures import figures_of
 from pixelproof.report.audit_tables import claim_sentences
@@ -123,6 +126,18 @@ def test_tables_and_figures_lie_beside_it(written: tuple[Path, AuditView]):
         "audit-10-classes.svg",
         "audit-10-surface.svg",
     ]
+
+
+def test_an_objection_names_who_first_broke_such_a_defence(tmp_path: Path):
+    told = Answer("fail", "It lets no gradient through.", work="athalye")
+    answers = ((6, "iterations", told), (10, "gradients", replace(told, verdict="warn")))
+    page = Page(write_audit(audit_view(write_audit_run(None, answers)), tmp_path).read_text("utf-8"))
+    assert page.text.count("First shown in: A. Athalye, N. Carlini and D. Wagner") == 1
+
+
+@pytest.mark.parametrize("checkpoint", [each for each in CHECKPOINTS if each.work], ids=lambda each: each.name)
+def test_every_work_that_a_checkpoint_names_is_there_with_its_address(checkpoint: Checkpoint):
+    assert 'href="https://' in str(section.words("audit_broken", checkpoint.work))
 
 
 def test_an_unfinished_audit_and_an_empty_one_have_a_page(tmp_path: Path):

@@ -268,6 +268,7 @@ def audit(
     samples: int | None = None,
     iterations: int | None = None,
     stored: str | Sequence[str] = (),
+    bare: object = None,
     defence: str | None = None,
     range: range | slice | Sequence[int] | None = None,
     seed: int = 0,
@@ -284,15 +285,16 @@ def audit(
     """Test a ``claim`` of robustness; what it returns has ``verdict``, ``judgement``, ``answers`` and the rest.
 
     Model, images and what is common are as in ``assess``; the others as the options of ``pixelproof audit``. ``claim``:
-    a mapping with the keys of a claim file, or the path of one. ``out``: a folder for what is measured, which is
-    continued when found there, and for the review. Raises ``InputError`` with one sentence when something cannot be
-    done.
+    a mapping with the keys of a claim file, or the path of one. ``bare``: the network without its defence. ``out``: a
+    folder for what is measured, which is continued when found there, and for the review. Raises ``InputError`` with one
+    sentence when something cannot be done.
     """
     from pixelproof.api.views import Audit
     from pixelproof.defences import defend
     from pixelproof.jobs.assess_spec import from_options
     from pixelproof.jobs.audit.job import AuditJob
     from pixelproof.jobs.audit.spec import AuditSpec
+    from pixelproof.jobs.job import choose_device
     from pixelproof.report.audit import write_audit
     from pixelproof.results.audit.view import audit_view
 
@@ -310,8 +312,10 @@ def audit(
         "range": limits(range),
         "seed": seed,
     }
+    inner = None if bare is None else wrap_model(bare, device=choose_device(shared["device"]))
+    options["bare"] = None if inner is None else f"python:{inner.name}"
     spec, place = from_options(AuditSpec, options), folder(out)
-    job = AuditJob(spec, claimed, defend(classifier, spec.defence), data)
+    job = AuditJob(spec, claimed, defend(classifier, spec.defence), data, bare=inner)
     with _finished(job, place, (workers, backend, address), progress, listener) as run:
         view = audit_view(run, Audit)
     if place is not None:

@@ -31,6 +31,14 @@ def audit(
     data: Data,
     claim: Annotated[Path, typer.Option(help="What is claimed: a TOML file of threat model, accuracies, evaluation.")],
     out: Annotated[Path, typer.Option(help="Folder for the measurements and the report.")],
+    bare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="The network without its defence, attacked and judged by the whole.",
+            show_default=False,
+        ),
+    ] = None,
     defence: Defence = None,
     preset: Annotated[
         str,

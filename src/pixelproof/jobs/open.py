@@ -40,6 +40,13 @@ def open_model(spec: Spec) -> Classifier:
     return defend(classifier, spec.defence)
 
 
+def open_bare(spec: AuditSpec) -> Classifier | None:
+    """The network without its defence, where ``spec`` names one."""
+    if spec.bare is None:
+        return None
+    return load_model(spec.bare, trust_code=spec.trust_code, device=choose_device(spec.device))
+
+
 def considered(spec: Spec, data: ImageSet) -> ImageSet:
     """The images of ``data`` in range of ``spec``, corrupted where it says so."""
     if isinstance(spec, (AssessSpec, PerturbSpec)):
@@ -58,7 +65,7 @@ def open_job(spec: Spec, *, allow_download: bool = True) -> Job:
         return TransferJob(spec, classifier, *sources_in([Path(each) for each in spec.sources], classifier.name))
     if isinstance(spec, AuditSpec):
         claim = read_claim(Path(spec.claim))
-        return AuditJob(spec, claim, open_model(spec), load(spec.data))
+        return AuditJob(spec, claim, open_model(spec), load(spec.data), bare=open_bare(spec))
     if isinstance(spec, CleverSpec):
         return _clever(spec, load(spec.data))
     if isinstance(spec, PerturbSpec):

@@ -125,7 +125,14 @@ def _checkpoints(view: AuditView, drawn: dict[int, list[Figure]]) -> Section:
 
 def _checkpoint(told: CheckpointResult, drawn: list[Figure]) -> Markup:
     numbers = section.pairs(told.numbers, "numbers") if told.numbers else Markup()
-    return _part("checkpoint", told, SIGNS, numbers, section.figures(drawn, level=4), len(drawn))
+    return _part("checkpoint", told, SIGNS, numbers, section.figures(drawn, level=4), len(drawn), _broken(told))
+
+
+def _broken(told: CheckpointResult) -> Markup:
+    """The work that first broke such a defence, beside an objection."""
+    if told.verdict != "fail" or not told.work:
+        return Markup()
+    return section.words("audit_broken", told.work)
 
 
 def _questions(view: AuditView) -> Section | None:

@@ -21,6 +21,7 @@ class Checkpoint:
     """``name`` is its short name in lists, ``title`` what holds where it passes, ``asks`` the question in a sentence.
 
     ``needs``: what it must see of the model, beside the claim. ``source``: the section of the papers that it is from.
+    ``work``: who first broke a claim or a defence of the kind, where an answer says nothing more exact.
     """
 
     number: int
@@ -29,12 +30,14 @@ class Checkpoint:
     asks: str
     needs: Needs
     source: str
+    work: str
     check: Check
 
     def result(self, audit: AuditContext) -> dict[str, Any]:
         """What it answers about ``audit``, with its own words: the values of a ``CheckpointResult``."""
         words = {name: getattr(self, name) for name in ("number", "name", "title", "asks", "source")}
-        return {**words, **asdict(self._answer(audit))}
+        answer = self._answer(audit)
+        return {**words, **asdict(replace(answer, work=answer.work or self.work))}
 
     def _answer(self, audit: AuditContext) -> Answer:
         """What it says; where it cannot be asked, why."""

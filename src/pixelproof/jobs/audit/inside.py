@@ -33,6 +33,8 @@ AGREEING = 0.7
 _ALIKE = 0.9
 #: The fewest of the probes, as a share, on which a gradient is there.
 _SLOPED = 0.5
+_SEEN = 0.5  # grey levels of a change before the network, from which on there is one
+_FEW = 0.1  # the share of samples without a gradient that are told of
 _MOST = 4  # parts that are attacked
 _DEPTH = 4  # of attributes, containers and closures that are looked through
 _DRAWS = 4  # of a random model's scores that are averaged
@@ -61,8 +63,8 @@ class Part:
 class Interior:
     """``parts`` that are worth an attack of their own: their gradients are there where the model's are not, or lead
     elsewhere. ``moved``: by how many grey levels what the bare network sees lies from the image, at most; ``calls``:
-    how often it is asked about one; ``steps``: gradients that the model takes of its own for an answer. ``flat``: the share
-    of samples on which the model's own gradient is 0 or none; ``shattered``: it has none at all.
+    how often it is asked about one; ``steps``: gradients that the model takes of its own for an answer. ``flat``: the
+    share of samples on which the model's own gradient is 0 or none; ``shattered``: it has none at all.
     """
 
     parts: tuple[Part, ...]
@@ -80,13 +82,13 @@ class Interior:
                 f"each image is changed by up to {self.moved:.0f} grey levels in "
                 f"{max(self.steps, self.calls - 1)} steps before it is classified, a purification at test time"
             )
-        if self.moved >= 0.5:
+        if self.moved >= _SEEN:
             return f"each image is transformed by up to {self.moved:.0f} grey levels before it is classified"
         if not self.parts or all(each.kind == "whole" for each in self.parts):
             return ""
         if self.shattered:
             return "the whole lets no gradient through (a shattered gradient), while the network inside has one"
-        if self.flat > 0.1:
+        if self.flat > _FEW:
             return (
                 f"the gradient of the whole is exactly 0 on {100 * self.flat:.0f} % of the samples: its scores are "
                 "saturated, squeezed or made flat, which hides the gradient and not the answer"
@@ -95,6 +97,15 @@ class Interior:
             "the gradient of the whole is there and leads elsewhere than that of the network inside, as behind flat "
             "margins with a decoy, or noise"
         )
+
+    @property
+    def work(self) -> str:
+        """Who first broke what stands there, by the name in the page's sources."""
+        if self.steps or (self.calls > 2 and self.moved > 0):
+            return "croce-test-time"
+        if self.shattered or self.moved >= _SEEN:
+            return "athalye"
+        return ("carlini-distillation" if self.flat > _FEW else "uesato") if self.parts else ""
 
 
 def interior(audit: AuditContext) -> Interior:

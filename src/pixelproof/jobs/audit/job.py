@@ -22,7 +22,7 @@ from pixelproof.runs import Finding, Manifest, RunStore, Selection
 from pixelproof.runs.table import RecordType
 
 #: Options that change no result, or whose place the resolved ones take.
-_FREE = {"model", "data", "claim", "trust_code", "only", "preset", "device", "range", "stored"}
+_FREE = {"model", "bare", "data", "claim", "trust_code", "only", "preset", "device", "range", "stored"}
 #: All checkpoints by the keys of their steps.
 _ALL = {f"checkpoint {each.number}": each for each in CHECKPOINTS}
 
@@ -42,8 +42,8 @@ class Judged:
 class AuditJob(Job):
     """What ``spec`` asks of a ``claim`` about ``classifier``, which stands behind its defence, by ``effort``.
 
-    ``effort`` None is that of the spec. Of runs whose images are shown to the model the identities count, not where
-    they lie.
+    ``effort`` None is that of the spec; ``bare`` is the network without its defence, where that is handed over. Of runs
+    whose images are shown to the model the identities count, not where they lie.
     """
 
     kind = "audit"
@@ -51,11 +51,17 @@ class AuditJob(Job):
     spec: AuditSpec
 
     def __init__(
-        self, spec: AuditSpec, claim: Claim, classifier: Classifier, data: ImageSet, effort: Effort | None = None
+        self,
+        spec: AuditSpec,
+        claim: Claim,
+        classifier: Classifier,
+        data: ImageSet,
+        effort: Effort | None = None,
+        bare: Classifier | None = None,
     ) -> None:
         self.data = in_range(data, spec.range)
         super().__init__(f"{classifier.name}, checkpoints", spec, classifier, self.data, spec.device)
-        self.claim, self.effort = claim, effort or spec.effort
+        self.claim, self.effort, self.bare = claim, effort or spec.effort, bare
         self._stored = [_identity(Path(folder)) for folder in spec.stored]
 
     @property
@@ -65,6 +71,7 @@ class AuditJob(Job):
             "effort": asdict(self.effort),
             "claim": self.claim.model_dump(mode="json"),
             "stored": self._stored,
+            "bare": None if self.bare is None else self.bare.fingerprint,
             "device": self.device.type,
         }
 
@@ -173,6 +180,7 @@ class AuditJob(Job):
             random=any(finding.name == RANDOM_OUTPUT for finding in findings),
             stored=self.spec.stored,
             whole=not self.spec.range,
+            bare=self.bare,
             **memory,
         )
 

@@ -1,8 +1,8 @@
 """A torch program run so that gradients pass whatever stops them in it, and its scores noted on their way.
 
 Athalye, Carlini & Wagner, "Obfuscated Gradients Give a False Sense of Security", ICML 2018, section 4.1: backwards,
-what has no gradient is taken for the identity (BPDA). ``defences.straight_through`` does so layer by layer; here it is done
-operation by operation, wherever they stand in anybody's ``forward``.
+what has no gradient is taken for the identity (BPDA). ``defences.straight_through`` does so layer by layer; here it is
+done operation by operation, wherever they stand in anybody's ``forward``.
 """
 
 from __future__ import annotations

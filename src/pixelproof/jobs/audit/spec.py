@@ -63,6 +63,7 @@ class AuditSpec(Options):
     """Everything ``pixelproof audit`` can be told; field names are those of its options."""
 
     model: str
+    bare: str | None = None  # the network without its defence, where it cannot be found inside
     defence: str | None = None
     data: str
     claim: str

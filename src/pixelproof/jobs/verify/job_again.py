@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pixelproof.data import ImageSet
 from pixelproof.data.imageset import in_colour
-from pixelproof.errors import RunError
+from pixelproof.errors import ModelError, RunError
 from pixelproof.jobs.assess import AssessJob
 from pixelproof.jobs.assess_spec import AssessSpec
 from pixelproof.jobs.audit.job import AuditJob
 from pixelproof.jobs.audit.spec import AuditSpec
 from pixelproof.jobs.clever.job import CleverJob, CleverSpec
 from pixelproof.jobs.job import Job
-from pixelproof.jobs.open import Spec, considered
+from pixelproof.jobs.open import Spec, considered, open_bare
 from pixelproof.jobs.perturb.job import PerturbJob
 from pixelproof.jobs.spec_file import checked
 from pixelproof.jobs.transfer import TransferJob, TransferSpec, sources_in
@@ -38,7 +38,7 @@ def job_again(manifest: Manifest, spec: Spec, classifier: Classifier, data: Imag
         return AssessJob(spec, classifier, considered(spec, data))
     if isinstance(spec, AuditSpec):
         claim = checked(Claim, manifest.settings.get("claim") or {}, "The claim of the run")
-        return AuditJob(_with_runs(spec), claim, classifier, data)
+        return AuditJob(_with_runs(spec), claim, classifier, data, bare=_bare(spec))
     if isinstance(spec, CleverSpec):
         return _clever(spec, classifier, data)
     return PerturbJob(spec, classifier, data)
@@ -74,6 +74,13 @@ def _transfer(manifest: Manifest, spec: TransferSpec, classifier: Classifier) ->
     if looked_at:
         settle_kind(classifier, manifest.model.kind)
     return TransferJob(spec, classifier, sources, data, looked_at=looked_at)
+
+
+def _bare(spec: AuditSpec) -> Classifier | None:
+    try:
+        return open_bare(spec)
+    except ModelError as error:
+        raise NotAtHandError(f"The bare network that the audit was given is not at hand: {error}") from error
 
 
 def _with_runs(spec: AuditSpec) -> AuditSpec:

@@ -38,7 +38,7 @@ class Answer:
     """``finding``: one or two sentences on what was measured. ``remedy``: one on what to do, where there is something.
 
     ``numbers`` are names and values as they are to be read. ``questions`` are for a person to answer, and count for
-    nothing until then.
+    nothing until then. ``work``: the publication that first broke such a defence, by its name in the page's sources.
     """
 
     verdict: Verdict
@@ -48,6 +48,7 @@ class Answer:
     plots: tuple[Plot, ...] = ()
     questions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    work: str = ""
 
 
 @dataclass(frozen=True)

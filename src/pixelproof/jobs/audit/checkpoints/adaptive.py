@@ -57,6 +57,7 @@ def check(audit: AuditContext) -> Answer:
             ),
         ),
         notes=differentiable.steps,
+        work=inside.work or ("athalye" if differentiable.passed else ""),
     )
     return tempered(audit, answer)
 
