@@ -55,7 +55,7 @@ def test_a_claim_no_higher_than_the_end_was_not_measured_by_too_few():
 
 
 def test_a_curve_that_still_falls_is_a_warning():
-    answer = ask(6, case(told=claim(threat={"epsilon": 2}), effort=replace(MANY, iterations=4)))
+    answer = ask(6, case(told=claim(robust_accuracy=0, threat={"epsilon": 2}), effort=replace(MANY, iterations=4)))
     assert answer["verdict"] == "warn"
     assert "Success still grows: from 0 to 4 iterations" in answer["finding"]
 
@@ -103,3 +103,12 @@ def test_a_random_model_does_not_fail():
     audit = case(Noisy().eval(), told, replace(MANY, iterations=25))
     assert audit.random
     assert ask(6, audit)["verdict"] in ("pass", "warn")
+
+
+def test_an_attack_that_ended_too_early_is_made_again_to_its_end():
+    """Its iterations are enough; what they leave, about a third, is no more than half of the claim."""
+    told = claim(robust_accuracy=70, evaluation={"attack": "pgd", "iterations": 40, "step": 0.5, "adaptive": False})
+    answer = ask(6, case(told=told, effort=MANY))
+    assert answer["verdict"] == "fail"
+    assert "stopped early" in answer["finding"]
+    assert ask(6, case(told=claim(robust_accuracy=20), effort=MANY))["verdict"] == "pass"

@@ -107,3 +107,12 @@ def test_without_gradients_it_is_skipped_with_the_reason():
     answer = ask(5, case(lambda images: model(images).detach().numpy()))
     assert answer["verdict"] == "skipped"
     assert "gives no gradients" in answer["finding"]
+
+
+def test_a_claim_that_agrees_with_a_smaller_epsilon_is_asked_for_its_unit():
+    """Within 8 grey levels nothing of LeNet stays; within 2, which are 8/255 of values four times as wide, a tenth."""
+    told = claim(robust_accuracy=30, threat={"epsilon": 4}, evaluation={"epsilon": 4, "attack": "pgd"})
+    answer = ask(5, case(told=told))
+    assert answer["verdict"] == "fail"
+    assert "Its unit may be another" in answer["finding"]
+    assert "an epsilon of 1" in answer["finding"]

@@ -119,3 +119,14 @@ def test_all_faults_are_told() -> None:
     told = [answer["finding"], *answer["notes"]]
     for words in ("measured in L2", "was targeted", "labels alone", "samples is not told"):
         assert sum(words in each for each in told) == 1, words
+
+
+@pytest.mark.parametrize(
+    "attack", ["PGD on another network", "transfer from a ResNet-18", "black-box", "pgd on one member", "a substitute"]
+)
+def test_a_white_box_claim_by_images_of_something_else_fails(attack: str):
+    answer = ask(1, case(told=claim(evaluation={"attack": attack})))
+    assert answer["verdict"] == "fail"
+    assert "transferred from another network, or from a member" in answer["finding"]
+    black = claim(evaluation={"attack": attack}, threat={"knowledge": "black-box", "queries": 100})
+    assert ask(1, case(told=black))["verdict"] != "fail"

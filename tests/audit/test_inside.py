@@ -142,10 +142,17 @@ def test_a_network_that_no_layer_holds_is_found_in_a_closure() -> None:
 
 def test_the_bare_network_can_be_handed_over_where_it_cannot_be_found() -> None:
     hidden = opaque(lenet().eval())
-    assert interior(case(hidden, BOAST)).parts == ()
     audit = case(hidden, BOAST, bare=load_model("zoo:lenet"))
     assert [part.kind for part in interior(audit).parts] == ["given"]
     assert robust(audit) <= FEW
+
+
+def test_where_nothing_is_found_inside_a_public_network_that_agrees_is_followed() -> None:
+    audit = case(opaque(lenet().eval()), BOAST)
+    assert [part.name for part in interior(audit).parts] == ["the public network zoo:lenet"]
+    assert robust(audit) <= FEW
+    other = case(opaque(lambda images: lenet()(images).roll(1, 1)), BOAST)  # which nobody agrees with
+    assert interior(other).parts == ()
 
 
 def test_what_is_handed_over_and_disagrees_is_said_to() -> None:

@@ -24,6 +24,7 @@ from pixelproof.models.call import CallableClassifier
 from pixelproof.models.classifier import Classifier
 from pixelproof.models.scores import detect_kind, log_scores
 from pixelproof.models.torch_module import TorchClassifier
+from pixelproof.zoo import registry
 
 #: Samples that tell what agrees with the model, and where gradients lead.
 PROBED = 16
@@ -35,6 +36,7 @@ _ALIKE = 0.9
 _SLOPED = 0.5
 _SEEN = 0.5  # grey levels of a change before the network, from which on there is one
 _FEW = 0.1  # the share of samples without a gradient that are told of
+_SHOWN = 40  # samples that public networks are asked about
 _MOST = 4  # parts that are attacked
 _DEPTH = 4  # of attributes, containers and closures that are looked through
 _DRAWS = 4  # of a random model's scores that are averaged
@@ -48,8 +50,8 @@ class Part:
 
     ``kind`` bare: a network of its own, asked about the image itself. scores: those noted at ``position`` on the
     whole's way to its answer, gradients passing whatever stops them there. members: the mean of several bare ones.
-    given: a network that the user handed over. whole: the model itself, with its detector. ``agreement`` is of
-    ``PROBED`` answers.
+    given: a network that the user handed over. public: one of the zoo, where nothing is found inside. whole: the model
+    itself, with its detector. ``agreement`` is of ``PROBED`` answers.
     """
 
     kind: str
@@ -161,6 +163,8 @@ class _Search:
                 continue
             chosen.append(part)
             seen.append(slope)
+        if not chosen and flat > _SLOPED:
+            chosen += [part for part in self._public() if part.agreement >= AGREEING][:1]
         return Interior(tuple(chosen[:_MOST]), moved, calls, steps, flat, own is None)
 
     def network(self, part: Part) -> Network:
@@ -171,6 +175,8 @@ class _Search:
             found = self.audit.bare.scores
         elif part.kind == "members":
             found = self._members
+        elif part.kind == "public":
+            found = partial(_evaluated, registry.load(part.name.rpartition(":")[2]))
         elif part.kind == "whole":
             found = self.audit.access.classifier("open").scores
         else:
@@ -190,6 +196,19 @@ class _Search:
         for name, agreement in agreeing.items():
             if agreement >= AGREEING or len(agreeing) > 1:
                 yield Part("bare", name, agreement)
+
+    def _public(self) -> list[Part]:
+        """Bundled networks for images and classes like these, those that agree most first: anybody has them."""
+        fitting = [
+            name
+            for name, entry in registry.ZOO.items()
+            if entry.shape == self.audit.data.shape and registry.weights_file(name).exists() and self.classes == 10
+        ]
+        found = [
+            Part("public", f"the public network zoo:{name}", self._agreement_on_all(registry.load(name)))
+            for name in fitting
+        ]
+        return sorted(found, key=lambda part: -part.agreement)
 
     def _noted(self) -> tuple[list[Part], int]:
         """Scores on the way to the answer, the earliest first, and the gradients that the model takes of its own."""
@@ -225,6 +244,12 @@ class _Search:
     def _agreement(self, network: Network) -> float:
         with torch.no_grad():
             return float((network(self.images).argmax(1) == self.answers).float().mean())
+
+    def _agreement_on_all(self, network: nn.Module) -> float:
+        """On samples that the model gets wrong, too: all good networks agree where it is right."""
+        images, answers = self.audit.samples.images[:_SHOWN], torch.tensor(self.audit.decision.clean[:_SHOWN])
+        with torch.no_grad():
+            return float((_evaluated(network, images).argmax(1).cpu() == answers).float().mean())
 
     def _own_gradient(self) -> Tensor | None:
         """That of the margin, of the model made differentiable; None where there is none."""

@@ -4,7 +4,7 @@ A model that looks images up is right on those it holds and on whatever lies nea
 What it cannot do is answer alike about the same picture moved by a pixel or two, which an honest network does: its
 answers there, taken together, are as good as its answer to the image itself (A. Krizhevsky et al., NeurIPS 2012,
 average over such crops because that is better). Carlini et al., arXiv:1902.06705, 2019, section 4.2, on accuracy that
-is too good; Recht et al., "Do ImageNet Classifiers Generalize to ImageNet?", ICML 2019, on images outside the given set.
+is too good; Recht et al., "Do ImageNet Classifiers Generalize to ImageNet?", ICML 2019, on images from elsewhere.
 """
 
 from collections.abc import Callable, Iterator

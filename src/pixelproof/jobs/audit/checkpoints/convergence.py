@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
-from pixelproof.jobs.audit.attacks import attack, attempt, downhill, iterative, outcome
+from pixelproof.jobs.audit.attacks import attack, attempt, downhill, iterative, outcome, single_step
 from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.surviving import tempered
@@ -29,6 +30,7 @@ from pixelproof.wording import count, plural
 
 _FIRST = 10  # iterations, doubled from here on
 _STEP = 0.1  # of epsilon: short enough for fine work, and ten reach across the ball
+_REPEATED, _RESTARTS = 100, 2  # iterations and restarts of the claim's own attack that are made again, at most
 _REACH = 2.5  # epsilons that all steps together cover, where a claim does not tell its step (Madry et al., 2018)
 
 
@@ -42,7 +44,9 @@ def check(audit: AuditContext) -> Answer:
     doublings, stated = _doublings(audit.effort.iterations), _claimed_iterations(audit)
     watch = sorted({*doublings, *([stated] if stated and stated < doublings[-1] else [])})
     descent = descend(audit, _STEP * audit.threat.epsilon, watch, doublings)
-    answer = (_too_few(audit, stated, descent) if stated else None) or _shape(descent, doublings)
+    answer = _shape(descent, doublings)
+    if stated:
+        answer = _too_few(audit, stated, descent) or _not_reproduced(audit, stated) or answer
     numbers = tuple((f"Right after {plural(each, 'iteration')}", str(descent.right(each))) for each in descent.watched)
     plot = curve(
         "convergence",
@@ -108,6 +112,36 @@ def _own(audit: AuditContext, stated: int, descent: Descent) -> frozenset[int]:
     if restarts == 1 or audit.random:  # where PGD stops at the first answer that is wrong by luck
         return descend(audit, step, [stated]).broken(stated)
     return attack(audit, iterative(audit.threat, stated, step, restarts), "open").broken
+
+
+def _not_reproduced(audit: AuditContext, stated: int) -> Answer | None:
+    """Where the attack that the claim names refutes it when it is made here, as its evaluation saw the model."""
+    evaluation = audit.claim.evaluation
+    if _named(audit) is None or audit.random:
+        return None
+    restarts = min(evaluation.restarts or 1, _RESTARTS)
+    spec = iterative(audit.threat, min(stated, _REPEATED), evaluation.step, restarts)
+    if stated == 1:
+        spec = single_step(audit.threat)
+    found = attack(audit, spec, audit.claimed_view)
+    if not audit.refuted_by(found.robust_accuracy):
+        return None
+    finding = (
+        f"The attack that the claim names, made here to its end ({found.attack}), leaves {found.robust_accuracy} "
+        f"right, where {audit.claim.robust_accuracy:g} % is claimed: there it was stopped early, as at the first fall of its "
+        "loss, or had another epsilon or other images."
+    )
+    remedy = "Run every attack to its last iteration, keep its best image, and hand the code of the evaluation over."
+    return Answer("fail", finding, remedy, ((f"Right after the claim's own attack, {spec}", str(found.right)),))
+
+
+def _named(audit: AuditContext) -> Attack | None:
+    """The attack by gradients of ours that the claim names, if it does."""
+    try:
+        named = parse_attack(audit.claim.evaluation.attack.lower())
+    except InputError:
+        return None
+    return named if named.needs == "gradients" else None
 
 
 def _shape(descent: Descent, doublings: list[int]) -> Answer:

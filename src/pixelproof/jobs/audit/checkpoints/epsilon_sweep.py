@@ -106,6 +106,7 @@ def _scale(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]
     )  # of more images than the samples, to tell it from the claim
     drop = 100 * ((clean.value or 0) - (measured.value or 0))
     if audit.claim.clean_accuracy - claimed > _SMALL_DROP * drop:
+        yield from _units(audit, rates)
         return
     if not overstated(claimed, measured) or understated(claimed, clean):
         return
@@ -118,6 +119,22 @@ def _scale(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]
         f"the claim is epsilon / 255, where {there} do."
     )
     yield Answer("fail", finding, _UNITS)
+
+
+def _units(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
+    """A claim that is measured nowhere near its epsilon, but is at a half or a quarter of it."""
+    claimed, epsilon = audit.claim.robust_accuracy, audit.threat.epsilon
+    if not overstated(claimed, rates[epsilon]):
+        return
+    for smaller in (each for each in rates if 0 < each < epsilon):
+        if not (overstated(claimed, rates[smaller]) or understated(claimed, rates[smaller])):
+            finding = (
+                f"{claimed:g} % is claimed at epsilon {epsilon:g}, where {rates[epsilon]} stay right; what agrees with "
+                f"the claim is an epsilon of {smaller:g}, where {rates[smaller]} do. Its unit may be another: values "
+                "that are normalised by their deviation span about four times the range of those in [0, 1]."
+            )
+            yield Answer("fail", finding, _UNITS)
+            return
 
 
 def _falls(sweep: Mapping[float, Attacked]) -> Iterator[Answer]:

@@ -1,5 +1,6 @@
 """1. The threat model is complete, and the evaluation lies within it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -12,6 +13,13 @@ from pixelproof.results.audit.claim import NORMS, Claim, Comparison, Evaluation,
 from pixelproof.wording import listed
 
 _ALIKE = 1e-3  # relative difference of two epsilons that rounding in a text explains
+#: Attacks that were made on something else than the model, by what they are called.
+_ELSEWHERE = re.compile(
+    r"transfer\w*|substitute|surrogate|proxy|black.?box|(an)?other (network|model)|source (network|model)"
+    r"|(single|one|first) (member|model|network)|one of the|member|bare (network|model)|undefended|without the defen\w+"
+    r"|random noise|gaussian noise",
+    re.IGNORECASE,
+)
 _QUESTIONS = (
     "Is this the attacker that matters where the model is used, and is epsilon large enough for what such a one may "
     "do unnoticed?",
@@ -114,8 +122,20 @@ def _of_goal(claim: Claim) -> Iterator[Remark]:
 
 
 def _of_knowledge(claim: Claim, parsed: Attack | None) -> Iterator[Remark]:
-    """An attack by name that needs less than the attacker has says little of that attacker."""
-    if claim.threat.knowledge != "white-box" or parsed is None or parsed.needs == "gradients":
+    """An attack that needs less than the attacker has says little of that attacker."""
+    if claim.threat.knowledge != "white-box":
+        return
+    told = claim.evaluation.attack
+    if parsed is None and (elsewhere := _ELSEWHERE.search(told)):
+        yield Remark(
+            "fail",
+            f"The claim is about a white-box attacker, who has the gradients of the whole model, but {told!r} followed "
+            f"those of something else ({elsewhere[0]}): its images were transferred from another network, or from a "
+            "member or part of this one.",
+            "Measure it with an attack on the whole model as it answers, and show transferred images beside that.",
+        )
+        return
+    if parsed is None or parsed.needs == "gradients":
         return
     yield Remark(
         # Within a number of pixels there is hardly an attack on gradients to be asked for.

@@ -12,7 +12,7 @@ from pixelproof.errors import RunError
 from pixelproof.jobs.audit.attacks import attempt, outcome
 from pixelproof.jobs.audit.checkpoint import bars, claimed_rule
 from pixelproof.jobs.audit.context import BATCH, AuditContext, to_images
-from pixelproof.jobs.audit.substitute import transfer
+from pixelproof.jobs.audit.substitute import AGREEING, transfer
 from pixelproof.jobs.audit.surviving import tempered, white_box
 from pixelproof.results.audit.attacked import Attacked, attacked_rows, broken_rows
 from pixelproof.results.audit.checkpoint import Answer
@@ -22,6 +22,7 @@ from pixelproof.results.intervals import Rate
 from pixelproof.runs import RunStore
 from pixelproof.wording import count, plural
 
+_NOTHING = "what its images do not fool says nothing of the model; --bare MODEL, or more data to learn from, would."
 _QUESTION = "Could an attacker get the training data, or a public model that was trained on the same data?"
 
 
@@ -45,6 +46,9 @@ def check(audit: AuditContext) -> Answer:
         sign_number(len(audit.samples)),
     )
     answer = _refuted(audit, shown) or _compared(audit, shown, white)
+    if (found.agreement.value or 0) < AGREEING and answer.verdict == "pass":
+        said = f"The substitute agrees with the model on {found.agreement} alone, which is no substitute: {_NOTHING}"
+        answer = replace(answer, finding=f"{answer.finding} {said}")
     plot = bars(
         "transfer",
         "Images made on a substitute",
