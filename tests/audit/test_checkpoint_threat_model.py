@@ -125,8 +125,12 @@ def test_all_faults_are_told() -> None:
     "attack", ["PGD on another network", "transfer from a ResNet-18", "black-box", "pgd on one member", "a substitute"]
 )
 def test_a_white_box_claim_by_images_of_something_else_fails(attack: str):
-    answer = ask(1, case(told=claim(evaluation={"attack": attack})))
+    answer = ask(1, case(told=claim(evaluation={"attack": attack, "adaptive": False})))
     assert answer["verdict"] == "fail"
     assert "transferred from another network, or from a member" in answer["finding"]
     black = claim(evaluation={"attack": attack}, threat={"knowledge": "black-box", "queries": 100})
     assert ask(1, case(told=black))["verdict"] != "fail"
+    beside = claim(evaluation={"attack": f"autoattack, then {attack}", "adaptive": False})
+    assert ask(1, case(told=beside))["verdict"] == "warn"
+    knowing = claim(evaluation={"attack": "apgd on the bare network, judged by the whole", "adaptive": True})
+    assert ask(1, case(told=knowing))["verdict"] == "pass"

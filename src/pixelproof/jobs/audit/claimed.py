@@ -3,10 +3,11 @@
 from dataclasses import replace
 from math import ceil
 
+from pixelproof.attacks.goal import Goal
 from pixelproof.jobs.audit.attacks import attack, iterative
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.follow import inside_attacks
-from pixelproof.jobs.audit.surviving import blind
+from pixelproof.jobs.audit.surviving import blind, surviving_so_far
 from pixelproof.results.audit.attacked import broken_rows
 from pixelproof.results.audit.checkpoint import Verdict
 from pixelproof.results.audit.power import more_samples, samples_to_tell
@@ -16,6 +17,7 @@ from pixelproof.wording import plural
 
 _ITERATIONS = 40  # of the attack on further samples, which need not be the strongest to refute
 _FEW = 20  # correctly classified samples, below which any claim agrees with the accuracy over them
+_RANDOM = 2  # times the samples that are attacked of a random model, at most
 _SPARE = 1.2  # by how much more samples are taken than would just do, were the share the same
 
 
@@ -42,6 +44,35 @@ def against(audit: AuditContext, rate: Rate) -> tuple[Verdict, str]:
 
 
 def reading(audit: AuditContext, rate: Rate) -> str:
+    """Over which samples the claim would agree with what was measured; empty where over none that are thought of."""
+    return _over_right(audit, rate) or _over_surest(audit, rate)
+
+
+def _over_surest(audit: AuditContext, rate: Rate) -> str:
+    """The same over the half of the samples that the model is surest of: an attack breaks these last."""
+    left = surviving_so_far(audit)
+    if left is None or left.samples < len(audit.samples) or rate.total != left.samples:
+        return ""
+    margins: list[float] = audit.evidence.memoise("margins", lambda: _margins(audit))
+    surest = sorted(range(left.samples), key=lambda row: -margins[row])[: left.samples // 2]
+    found = Rate(sum(row not in left.broken for row in surest), len(surest))
+    within, claimed = interval(found), audit.claim.robust_accuracy / 100
+    if len(surest) < _FEW or not (overstated(100 * claimed, rate) and within.low <= claimed <= within.high):
+        return ""
+    return (
+        f"Of the half of the samples that the model is surest of, {found} stay right: a claim about a chosen subset "
+        "would be as high."
+    )
+
+
+def _margins(audit: AuditContext) -> list[float]:
+    """Of the true class over the next, for each sample without any attack."""
+    images, labels = audit.samples.images, audit.samples.labels
+    found: list[float] = Goal(labels).loss("margin", audit.decision.log_scores(images)).double().tolist()
+    return found
+
+
+def _over_right(audit: AuditContext, rate: Rate) -> str:
     """What the claim would agree with, were it counted over the samples alone that are right without any attack."""
     right = round((audit.samples.surviving(audit.decision.wrong).value or 0) * rate.total)
     if not rate.successes or right == rate.total or right < max(rate.successes, _FEW):
@@ -60,6 +91,8 @@ def reading(audit: AuditContext, rate: Rate) -> str:
 def _further(audit: AuditContext, rate: Rate) -> Rate | None:
     """What a quick attack leaves of more samples; None where so many as may be attacked could tell nothing either."""
     most = min(audit.effort.further, len(audit.data))
+    if audit.random:  # whose every answer is many
+        most = min(most, _RANDOM * rate.total)
     needed = samples_to_tell(audit.claim.robust_accuracy, rate)
     if most <= rate.total or needed > most or audit.threat.norm == "l0" or not audit.permits("gradients"):
         return None

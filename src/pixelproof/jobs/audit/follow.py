@@ -27,6 +27,7 @@ _WATCHED = (1, 3, 6, 10, 15, 20, 30, 40, 50, 60)  # iterations after which the w
 _LOSSES: tuple[LossName, ...] = ("margin", "cross-entropy")
 _LONG, _SHORT = 0.25, 0.05  # steps, in epsilons, of the first half of the path and of the end
 _MOMENTUM = 0.75
+_FEW = 16  # images at once, where a model takes gradients of its own
 _BESIDE = 0.2  # how much of its way to a higher margin an image keeps that is to get past the detector
 
 
@@ -53,9 +54,10 @@ def _followed(audit: AuditContext, part: Part, name: str, rows: tuple[int, ...])
     right = [row for row in rows if row not in audit.decision.wrong]
     fooled = set(rows) - set(right)
     steps = asked = 0
-    for start in range(0, len(right), BATCH):
+    size = _FEW if interior(audit).steps else BATCH  # what takes steps of its own keeps the graph of each
+    for start in range(0, len(right), size):
         for loss in _LOSSES:
-            left = torch.tensor([row for row in right[start : start + BATCH] if row not in fooled], dtype=torch.int64)
+            left = torch.tensor([row for row in right[start : start + size] if row not in fooled], dtype=torch.int64)
             if not len(left):
                 break
             path = Path(audit, network, signal, left.to(audit.device), loss)

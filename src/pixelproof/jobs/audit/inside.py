@@ -37,6 +37,7 @@ _SLOPED = 0.5
 _SEEN = 0.5  # grey levels of a change before the network, from which on there is one
 _FEW = 0.1  # the share of samples without a gradient that are told of
 _SHOWN = 40  # samples that public networks are asked about
+_SCORES = 2  # of them on the way to the answer: a model that takes steps of its own has very many
 _MOST = 4  # parts that are attacked
 _DEPTH = 4  # of attributes, containers and closures that are looked through
 _DRAWS = 4  # of a random model's scores that are averaged
@@ -158,6 +159,8 @@ class _Search:
         if own is not None and self.audit.decision.detector is not None:
             chosen.append(Part("whole", "the model and its detector", 1.0))
         for part in (*self._given(), *self._bare_parts(), *noted):
+            if part.kind == "scores" and sum(each.kind == "scores" for each in chosen) == _SCORES:
+                continue
             slope = self._slope(self.network(part))
             if slope is None or any(_alike(slope, each) for each in seen):
                 continue

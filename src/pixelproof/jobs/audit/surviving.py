@@ -116,9 +116,12 @@ def supported(audit: AuditContext) -> bool:
     """Whether the claim is no higher than what all attacks leave, but for the chance of a sample so small.
 
     Then a sign of trouble speaks against an attack, not against the claim. The level is 95 %, one-sided, as little of
-    chance is to be forgiven where something is odd. Raises ``InputError`` where nothing can be attacked.
+    chance is to be forgiven where something is odd. Where nothing can be attacked nothing supports it.
     """
-    left = surviving(audit).robust_accuracy
+    try:
+        left = surviving(audit).robust_accuracy
+    except InputError:
+        return False
     return audit.claim.robust_accuracy / 100 <= wilson(left.successes, left.total, 0.9).high
 
 

@@ -128,8 +128,8 @@ def _not_reproduced(audit: AuditContext, stated: int) -> Answer | None:
         return None
     finding = (
         f"The attack that the claim names, made here to its end ({found.attack}), leaves {found.robust_accuracy} "
-        f"right, where {audit.claim.robust_accuracy:g} % is claimed: there it was stopped early, as at the first fall of its "
-        "loss, or had another epsilon or other images."
+        f"right, where {audit.claim.robust_accuracy:g} % is claimed: there it was stopped early, as at the first fall "
+        "of its loss, or had another epsilon or other images."
     )
     remedy = "Run every attack to its last iteration, keep its best image, and hand the code of the evaluation over."
     return Answer("fail", finding, remedy, ((f"Right after the claim's own attack, {spec}", str(found.right)),))

@@ -20,6 +20,7 @@ _ELSEWHERE = re.compile(
     r"|random noise|gaussian noise",
     re.IGNORECASE,
 )
+_SEVERAL = re.compile(r"\band\b|[+,;&]")
 _QUESTIONS = (
     "Is this the attacker that matters where the model is used, and is epsilon large enough for what such a one may "
     "do unnoticed?",
@@ -126,9 +127,9 @@ def _of_knowledge(claim: Claim, parsed: Attack | None) -> Iterator[Remark]:
     if claim.threat.knowledge != "white-box":
         return
     told = claim.evaluation.attack
-    if parsed is None and (elsewhere := _ELSEWHERE.search(told)):
+    if parsed is None and (elsewhere := _ELSEWHERE.search(told)) and not claim.evaluation.adaptive:
         yield Remark(
-            "fail",
+            "warn" if _SEVERAL.search(told) else "fail",  # of several attacks another may have followed the whole
             f"The claim is about a white-box attacker, who has the gradients of the whole model, but {told!r} followed "
             f"those of something else ({elsewhere[0]}): its images were transferred from another network, or from a "
             "member or part of this one.",
