@@ -105,7 +105,7 @@ FREE: dict[str, dict[str, Any]] = {
     },
 }
 #: What other runs, or files, stand behind: a field's value is a place, what lies there counts. See the last tests.
-PLACES = {"clever": {"run"}, "audit": {"stored"}}
+PLACES = {"clever": {"run"}, "audit": {"stored", "bare"}}
 #: Fields that stand with the value of another alone, which is among those that matter.
 TOGETHER = {"assess": {"failure_probability"}}  # exactly where attacks name a distribution
 CASES = [(kind, field) for kind, fields in MATTERS.items() for field in fields]
