@@ -45,7 +45,7 @@ def against(audit: AuditContext, rate: Rate) -> tuple[Verdict, str]:
 
 def reading(audit: AuditContext, rate: Rate) -> str:
     """Over which samples the claim would agree with what was measured; empty where over none that are thought of."""
-    return _over_right(audit, rate) or _over_surest(audit, rate)
+    return over_right(audit, rate) or _over_surest(audit, rate)
 
 
 def _over_surest(audit: AuditContext, rate: Rate) -> str:
@@ -72,7 +72,7 @@ def _margins(audit: AuditContext) -> list[float]:
     return found
 
 
-def _over_right(audit: AuditContext, rate: Rate) -> str:
+def over_right(audit: AuditContext, rate: Rate) -> str:
     """What the claim would agree with, were it counted over the samples alone that are right without any attack."""
     right = round((audit.samples.surviving(audit.decision.wrong).value or 0) * rate.total)
     if not rate.successes or right == rate.total or right < max(rate.successes, _FEW):

@@ -20,6 +20,7 @@ from pixelproof.attacks.norm_ball import Norm, NormBall, random_start
 from pixelproof.errors import InputError
 from pixelproof.jobs.audit.attacks import attack, attempt, downhill, iterative, outcome, single_step
 from pixelproof.jobs.audit.checkpoint import claimed_rule, curve
+from pixelproof.jobs.audit.claimed import over_right
 from pixelproof.jobs.audit.context import AuditContext
 from pixelproof.jobs.audit.surviving import tempered
 from pixelproof.results.audit.checkpoint import Answer
@@ -129,8 +130,8 @@ def _not_reproduced(audit: AuditContext, stated: int) -> Answer | None:
     finding = (
         f"The attack that the claim names, made here to its end ({found.attack}), leaves {found.robust_accuracy} "
         f"right, where {audit.claim.robust_accuracy:g} % is claimed: there it was stopped early, as at the first fall "
-        "of its loss, or had another epsilon or other images."
-    )
+        f"of its loss, or had another epsilon or other images. {over_right(audit, found.robust_accuracy)}"
+    ).strip()
     remedy = "Run every attack to its last iteration, keep its best image, and hand the code of the evaluation over."
     return Answer("fail", finding, remedy, ((f"Right after the claim's own attack, {spec}", str(found.right)),))
 

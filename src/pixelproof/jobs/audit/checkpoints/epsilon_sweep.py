@@ -99,35 +99,19 @@ def _attacked(audit: AuditContext, epsilon: float) -> Attacked:
 
 
 def _scale(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
-    """A claim that is measured nowhere near its epsilon, but is at a 255th of it."""
-    claimed, measured = audit.claim.robust_accuracy, rates[audit.threat.epsilon]
-    clean = accuracy(
-        audit.clean_answers(), audit.clean_labels
-    )  # of more images than the samples, to tell it from the claim
-    drop = 100 * ((clean.value or 0) - (measured.value or 0))
-    if audit.claim.clean_accuracy - claimed > _SMALL_DROP * drop:
-        yield from _units(audit, rates)
-        return
-    if not overstated(claimed, measured) or understated(claimed, clean):
-        return
-    small = audit.threat.epsilon / 255
-    there = _attacked(audit, small).right if small >= 1 else clean
-    if overstated(claimed, there) or understated(claimed, there):
-        return
-    finding = (
-        f"{claimed:g} % is claimed at epsilon {audit.threat.epsilon:g}, where {measured} stay right; what agrees with "
-        f"the claim is epsilon / 255, where {there} do."
-    )
-    yield Answer("fail", finding, _UNITS)
-
-
-def _units(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]:
-    """A claim that is measured nowhere near its epsilon, but is at a half or a quarter of it."""
+    """A claim that is measured nowhere near its epsilon, but is at another: a 255th, a quarter or a half of it."""
     claimed, epsilon = audit.claim.robust_accuracy, audit.threat.epsilon
     if not overstated(claimed, rates[epsilon]):
         return
+    if (there := _at_a_255th(audit, rates[epsilon])) is not None:
+        finding = (
+            f"{claimed:g} % is claimed at epsilon {epsilon:g}, where {rates[epsilon]} stay right; what agrees with "
+            f"the claim is epsilon / 255, where {there} do."
+        )
+        yield Answer("fail", finding, _UNITS)
+        return
     for smaller in (each for each in rates if 0 < each < epsilon):
-        if not (overstated(claimed, rates[smaller]) or understated(claimed, rates[smaller])):
+        if _agrees(claimed, rates[smaller]):
             finding = (
                 f"{claimed:g} % is claimed at epsilon {epsilon:g}, where {rates[epsilon]} stay right; what agrees with "
                 f"the claim is an epsilon of {smaller:g}, where {rates[smaller]} do. Its unit may be another: values "
@@ -135,6 +119,21 @@ def _units(audit: AuditContext, rates: Mapping[float, Rate]) -> Iterator[Answer]
             )
             yield Answer("fail", finding, _UNITS)
             return
+
+
+def _at_a_255th(audit: AuditContext, measured: Rate) -> Rate | None:
+    """What stays right within a 255th of epsilon, where the claim agrees with that; else None."""
+    claimed, small = audit.claim.robust_accuracy, audit.threat.epsilon / 255
+    clean = accuracy(audit.clean_answers(), audit.clean_labels)  # of more images than the samples, to tell it from it
+    drop = 100 * ((clean.value or 0) - (measured.value or 0))
+    if audit.claim.clean_accuracy - claimed > _SMALL_DROP * drop or understated(claimed, clean):
+        return None
+    there = _attacked(audit, small).right if small >= 1 else clean
+    return there if _agrees(claimed, there) else None
+
+
+def _agrees(claimed: float, rate: Rate) -> bool:
+    return not (overstated(claimed, rate) or understated(claimed, rate))
 
 
 def _falls(sweep: Mapping[float, Attacked]) -> Iterator[Answer]:
