@@ -161,6 +161,30 @@ def test_what_is_handed_over_and_disagrees_is_said_to() -> None:
     assert any(name.startswith("Answers as the whole does") for name, _ in answer["numbers"])
 
 
+def test_a_part_that_fails_on_the_way_is_left_and_what_it_found_counts() -> None:
+    class Tiring(Around):
+        calls = 0
+
+        def forward(self, images: Tensor) -> Tensor:
+            if torch.is_grad_enabled() and images.requires_grad:
+                Tiring.calls += 1
+            if Tiring.calls > 20:
+                raise RuntimeError("no more gradients")
+            return self.inner(images)
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = Tiring()
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.part(torch.round(images * 31) / 31).detach()
+
+    audit = case(Whole(), BOAST)
+    (first, *_) = inside_attacks(audit)
+    assert audit.decision.wrong < first.broken
+
+
 def test_a_black_box_attacker_does_not_look_inside() -> None:
     told = claim(robust_accuracy=70, threat={"knowledge": "black-box", "queries": 100}, evaluation={"attack": "square"})
     audit = case(Decoy(), told)

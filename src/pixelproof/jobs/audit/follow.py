@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -61,7 +62,9 @@ def _followed(audit: AuditContext, part: Part, name: str, rows: tuple[int, ...])
             if not len(left):
                 break
             path = Path(audit, network, signal, left.to(audit.device), loss)
-            fooled |= path.walk()
+            with suppress(_LostError):
+                path.walk()
+            fooled |= path.fooled
             steps, asked = steps + path.steps, asked + path.asked
     return outcome(
         name,
@@ -75,8 +78,13 @@ def _followed(audit: AuditContext, part: Part, name: str, rows: tuple[int, ...])
     )
 
 
+class _LostError(Exception):
+    """A part's program failed where its gradient was asked for."""
+
+
 class Path:
-    """Samples ``rows`` on their way along the gradients of ``network``; ``steps`` and ``asked`` count images."""
+    """Samples ``rows`` on their way along the gradients of ``network``; ``steps`` and ``asked`` count images, and
+    ``fooled`` are the samples that fooled the whole so far."""
 
     def __init__(
         self, audit: AuditContext, network: Network, signal: Signal | None, rows: Tensor, loss: LossName
@@ -89,21 +97,23 @@ class Path:
         if loss != _LOSSES[0]:
             self.now = random_start(self.clean, self.budget, audit.samples.streams(f"path|{loss}", rows))
         self.velocity = torch.zeros_like(self.clean)
+        self.fooled: set[int] = set()
         self.steps = self.asked = 0
 
-    def walk(self) -> set[int]:
-        """The samples that fool the whole somewhere along the path."""
-        fooled: set[int] = set()
+    def walk(self) -> None:
+        """Go along the path and note the samples that fool the whole somewhere. Raises ``_LostError`` where it ends."""
         for k in range(1, ITERATIONS + 1):
             self._step(_LONG if 2 * k <= ITERATIONS else _SHORT)
             if k in _WATCHED:
-                fooled |= self._drop_fooled()
+                self._drop_fooled()
                 if not len(self.rows):
                     break
-        return fooled
 
     def _step(self, length: float) -> None:
-        gradient = self._gradient(self.budget.to_8_bit(self.now, self.clean))
+        try:
+            gradient = self._gradient(self.budget.to_8_bit(self.now, self.clean))
+        except Exception as error:  # of a stranger's code, whose gradients were let through
+            raise _LostError from error
         self.steps += len(gradient)
         size = gradient.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-20)
         self.velocity = _MOMENTUM * self.velocity + gradient / size
@@ -125,16 +135,15 @@ class Path:
         share = torch.where(over, _BESIDE, 1.0)[:, None, None, None]
         return share * _sized(away) + over[:, None, None, None] * _sized(caught.nan_to_num(0, 0, 0))
 
-    def _drop_fooled(self) -> set[int]:
+    def _drop_fooled(self) -> None:
         shown = self.budget.to_8_bit(self.now, self.clean)
         fooled = self.audit.decision.reached(shown, self.rows)
         self.asked += len(shown)
-        found = set(self.rows[fooled].tolist())
+        self.fooled |= set(self.rows[fooled].tolist())
         left = ~fooled
         self.rows, self.clean, self.now, self.velocity = (
             each[left] for each in (self.rows, self.clean, self.now, self.velocity)
         )
-        return found
 
 
 def _sized(gradient: Tensor) -> Tensor:
