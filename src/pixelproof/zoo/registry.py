@@ -59,7 +59,7 @@ ZOO: dict[str, Entry] = {
     "densenet-bc-58-12": Entry(
         lambda classes: densenet.DenseNet(58, 12, classes),
         replace(densenet.RECIPE, epochs=10),
-        remark="58 layers for 100, and 10 epochs, two and a half hours of one core; the paper's network learns for 300.",
+        remark="58 layers for 100, and 10 epochs, two and a half hours of one core; the paper's learns for 300.",
     ),
     "densenet-bc-100-12": Entry(lambda classes: densenet.DenseNet(100, 12, classes), densenet.RECIPE),
     "lenet": Entry(lambda classes: lenet.LeNet(classes), lenet.RECIPE),
