@@ -1,4 +1,4 @@
-"""The memory and the time of a large run, and of what is made of it: report, exports, status, a comparison.
+"""The memory and the time of a large run, and of what is made of it: report, exports, status, verification, a comparison.
 
 Everything runs in a process of its own; the commands on runs that ``synthetic`` writes.
 """
@@ -57,6 +57,7 @@ def rows(folder: Path, small: bool) -> list[Row]:
         "export --to parquet": ("export", str(run), "--to", "parquet"),
         "export --to png": ("export", str(run), "--to", "png", "--out", str(folder / "png")),
         "status": ("status", str(run)),
+        "verify --records-only": ("verify", str(run), "--records-only"),
         "compare, two runs": ("compare", str(run), str(other), "--out", str(folder / "compared")),
     }
     spent = {name: _spent(_COMMAND, *words) for name, words in commands.items()}

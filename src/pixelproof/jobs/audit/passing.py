@@ -208,7 +208,7 @@ class Passing(TorchFunctionMode):
             with torch._C.DisableTorchFunction():
                 return self._arrived(plain(array))
 
-        torch.from_numpy = from_numpy
+        torch.from_numpy = from_numpy  # type: ignore[assignment]
         try:
             with self:
                 yield
