@@ -93,11 +93,12 @@ def test_a_member_with_a_path_for_a_name_is_written_nowhere(cli, whole: Path, tm
 
 
 def test_a_name_in_a_pack_does_not_steer_the_terminal(cli, copy: Path) -> None:
-    (copy / "\x1b[2Jevil").write_text("x")
+    (copy / "\x1b[2Jevil\nverified").write_text("x")
     answer = cli("verify", copy)
     assert answer.code == 1
     assert "\x1b" not in answer.out + answer.err
-    assert r"\u001b[2Jevil was added" in answer.out.replace("\n", "")
+    assert not any(line.startswith("verified") for line in answer.out.splitlines())
+    assert r"\u001b[2Jevil\nverified was added" in answer.out.replace("\n", "")
 
 
 def test_a_name_that_is_no_text_is_refused(cli, copy: Path) -> None:
