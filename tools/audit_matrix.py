@@ -240,6 +240,7 @@ def row_of(entry: Entry, audited: Audited, best: float | None) -> dict[str, Any]
         "value": value,
         "unit": "checkpoints",
         "target": entry.checkpoint,
+        "naming": sorted(entry.checkpoints),
         "holds": holds(entry, audited.verdicts) and not audited.crashed,
         "objected": bool(failing) or refused,
         "named": entry.named_by(failing),

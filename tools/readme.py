@@ -378,19 +378,20 @@ def thesis() -> str:
 
 
 def audit_kit() -> str:
-    """Flaws × checkpoints, the one meant for each flaw in bold."""
+    """Flaws × checkpoints, those that name each flaw's kind in bold."""
     path = ROOT / "results" / "audit-kit.json"
     if not path.exists():
         return ""
     rows = json.loads(path.read_text("utf-8"))["rows"]
     signs = {"pass": "·", "warn": "w", "fail": "✗", "person": "?", "skipped": ""}
-    numbers = list(rows[0]["verdicts"])
+    numbers = sorted({number for row in rows for number in row["verdicts"]}, key=int)
     lines = [f"`{rows[0]['command']}`; ✗ fails, w warns, · passes, ? needs a person, blank: could not be asked.", ""]
     lines += [f"| | {' | '.join(numbers)} |", f"|---|{':-:|' * len(numbers)}"]
     for row in rows:
-        cells = [signs[row["verdicts"][each]] for each in numbers]
-        cells = [f"**{c}**" if each == str(row["target"]) else c for c, each in zip(cells, numbers, strict=True)]
-        name = row["flaw"] if row["target"] else row["claim"].partition(":")[0].replace("_", " ")
+        meant = {row["target"], *row.get("naming", ())}
+        cells = [signs[row["verdicts"].get(each, "skipped")] for each in numbers]
+        cells = [f"**{c}**" if c and int(each) in meant else c for c, each in zip(cells, numbers, strict=True)]
+        name = row["claim"].partition(":")[0].replace("_", " ") if row["flaw"] == "none" else row["flaw"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
