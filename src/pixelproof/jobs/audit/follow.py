@@ -147,4 +147,5 @@ class Path:
 
 
 def _sized(gradient: Tensor) -> Tensor:
-    return gradient / gradient.flatten(1).norm(dim=1).clamp(min=1e-20)[:, None, None, None]
+    length: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp(min=1e-20)
+    return gradient / length[:, None, None, None]

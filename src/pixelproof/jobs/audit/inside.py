@@ -233,11 +233,11 @@ class _Search:
     def _scores_at(self, part: Part, images: Tensor) -> Tensor:
         assert self.call is not None
         draws = _DRAWS if self.audit.random else 1
-        total = 0.0
+        found = []
         for _ in range(draws):
             noted = passing(self.call, images, self.classes).noted
-            total = total + by_image(noted[min(part.position, len(noted) - 1)], len(images), part.interleaved).float()
-        return total / draws  # type: ignore[return-value]
+            found.append(by_image(noted[min(part.position, len(noted) - 1)], len(images), part.interleaved).float())
+        return torch.stack(found).mean(0)
 
     def _members(self, images: Tensor) -> Tensor:
         return torch.stack([_evaluated(each, images).float().log_softmax(1) for each in self.bare.values()]).mean(0)

@@ -9,6 +9,7 @@ is too good; Recht et al., "Do ImageNet Classifiers Generalize to ImageNet?", IC
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ _SHIFT = 2  # pixels
 _FAR = 4  # pixels, where a neighbour in the space of images is no longer the image itself
 _CROP = 0.06  # of the side, cut off all around
 _ALIKE = 0.9  # share of images whose scores do not change at all, from which on nothing but looking up explains it
+#: The share that a model loses which remembers: six networks of the zoo lost 1.2 % on balance at most.
+_SHARE = 0.03
 _MUCH = 0.75  # of the images that are right, how many stay so where the picture is moved but its neighbours are far
 
 Change = Callable[[Tensor, torch.Generator], Tensor]
@@ -50,8 +53,8 @@ class Memory:
 
     @property
     def remembers(self) -> bool:
-        """Whether more is lost than chance explains, and more than a twentieth in all."""
-        return more_often(self.lost, self.won) and self.lost - self.won > 0.05 * self.right
+        """Whether more is lost than chance explains, and more than a few of a hundred in all."""
+        return more_often(self.lost, self.won) and self.lost - self.won > _SHARE * self.right
 
     @property
     def looks_up(self) -> bool:
@@ -94,7 +97,7 @@ def _measured(audit: AuditContext) -> Memory:
             frozen = int((scores == own).all(1).sum())
     alone, together = own.argmax(1) == labels, total.argmax(1) == labels
     lost, won = int((alone & ~together).sum()), int((together & ~alone).sum())
-    distinct = len(own.unique(dim=0))
+    distinct = len(set(map(tuple, own.tolist())))
     return Memory(len(images), int(alone.sum()), int(together.sum()), lost, won, right, frozen, distinct)
 
 
@@ -104,8 +107,8 @@ _NOISY = f"noise of {_NOISE:g} grey levels"
 def _changes() -> Iterator[tuple[str, Change]]:
     yield _NOISY, _noisy
     for down, across in [(s * d, s * a) for s in (_SHIFT, _FAR) for d, a in ((-1, 0), (1, 0), (0, -1), (0, 1))]:
-        yield f"moved by {down}, {across}", lambda images, _, d=down, a=across: _shifted(images, d, a)
-    yield "slightly cropped", lambda images, _: _cropped(images)
+        yield f"moved by {down}, {across}", partial(_shifted, down, across)
+    yield "slightly cropped", _cropped
 
 
 def _noisy(images: Tensor, numbers: torch.Generator) -> Tensor:
@@ -113,14 +116,14 @@ def _noisy(images: Tensor, numbers: torch.Generator) -> Tensor:
     return images + (2 * drawn - 1) * _NOISE / 255
 
 
-def _shifted(images: Tensor, down: int, across: int) -> Tensor:
+def _shifted(down: int, across: int, images: Tensor, _: torch.Generator) -> Tensor:
     """Moved, the edge being drawn out."""
     height, width = images.shape[2:]
     padded = functional.pad(images, (_FAR,) * 4, mode="replicate")
     return padded[:, :, _FAR + down : _FAR + down + height, _FAR + across : _FAR + across + width]
 
 
-def _cropped(images: Tensor) -> Tensor:
+def _cropped(images: Tensor, _: torch.Generator) -> Tensor:
     height, width = images.shape[2:]
     top, left = max(1, round(_CROP * height)), max(1, round(_CROP * width))
     inner = images[:, :, top : height - top, left : width - left]

@@ -12,8 +12,11 @@ def check(audit: AuditContext) -> Answer:
     """Fails where one step fools significantly more samples than twenty that begin from the same image."""
     once = attack(audit, single_step(audit.threat), audit.claimed_view)
     often = attack(audit, iterative(audit.threat), audit.claimed_view)
-    numbers = (("Right after one step (FGSM)", str(once.right)), ("Right after 20 steps (PGD)", str(often.right)))
-    numbers = (*numbers, sign_number(len(once.rows)))
+    numbers = (
+        ("Right after one step (FGSM)", str(once.right)),
+        ("Right after 20 steps (PGD)", str(often.right)),
+        sign_number(len(once.rows)),
+    )
     only_once, only_often = len(once.broken - often.broken), len(often.broken - once.broken)
     counts = f"{only_once} samples are fooled by one step alone, {only_often} by twenty alone"
     if more_often(only_once, only_often):
