@@ -1,4 +1,4 @@
-"""The memory and the time of a large run, and of what is made of it: report, exports, status, verification, a comparison.
+"""The memory and the time of a large run, and of what is made of it: report, exports, status, verify, a comparison.
 
 Everything runs in a process of its own; the commands on runs that ``synthetic`` writes.
 """
