@@ -25,7 +25,7 @@ from benchmarks.options import Options, Row
 from pixelproof.models import TorchClassifier
 from pixelproof.results import exact
 from pixelproof.results.gate.change import Change
-from pixelproof.results.gate.decision import Outcome, decide, no_worse, overall
+from pixelproof.results.gate.decision import Decision, Outcome, decide, no_worse, overall
 from pixelproof.results.gate.measure import Measure
 from pixelproof.results.gate.read import measures
 from pixelproof.results.gate.requirement import parse_requirement
@@ -184,9 +184,13 @@ def of_two_samples(setting: Setting) -> list[Row]:
     """Two images cannot decide, and say how many can; so many then do, of a network beside itself."""
     model = _network("lenet")
     requirement = parse_requirement(f"{LEVEL} >= baseline - 10%")
-    (said,) = decide([requirement], *(measured(model, range(2), setting, seed) for seed in (1, 0)), ALPHA)
-    advised = range(said.take or 0)
-    (then,) = decide([requirement], *(measured(model, advised, setting, seed) for seed in (1, 0)), ALPHA)
+
+    def decided(own: range) -> Decision:
+        new, old = (measured(model, own, setting, seed) for seed in (1, 0))
+        return decide([requirement], new, old, ALPHA)[0]
+
+    said = decided(range(2))
+    then = decided(range(said.take or 0))
     return [
         _row("two samples against a baseline", said.outcome, "outcome", "undecided", said.outcome == "undecided"),
         _row("two samples are told to take", said.take, "samples", None, None),

@@ -224,8 +224,8 @@ def test_a_full_disk_while_a_checkpoint_is_saved_is_one_sentence(
 ) -> None:
     """What was saved before stays, and is gone on with."""
     monkeypatch.chdir(tmp_path)
-    words = ("train", "lenet", "--data", "pentomino:32,channels=3", "--test-data", "pentomino:9,channels=3")
-    words = (*words, "--epochs", "2", "--full-precision", "--out", "out")
+    data = ("--data", "pentomino:32,channels=3", "--test-data", "pentomino:9,channels=3")
+    words = ("train", "lenet", *data, "--epochs", "2", "--full-precision", "--out", "out")
     real, saved = os.fsync, []
 
     def full(file: int) -> None:
