@@ -21,9 +21,6 @@ from pixelproof.wording import first_line
 #: Seconds that the head of a cluster has to answer.
 PATIENCE = 10.0
 
-#: With it a cluster listens to this machine alone; who reaches one can run code on it.
-_THIS_MACHINE = "127.0.0.1"
-
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody unasked
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns that this will be the default
 
@@ -126,7 +123,7 @@ def _connect(ray: Any, size: int | None, address: str | None) -> None:
     if address is None:
         cores = size or os.cpu_count() or 1
         try:
-            ray.init("local", num_cpus=cores, include_dashboard=False, _node_ip_address=_THIS_MACHINE, **options)
+            ray.init("local", num_cpus=cores, include_dashboard=False, **options)
         except Exception as error:  # Ray's own say no more
             raise InputError(
                 f"--backend ray: Ray does not start on this machine ({first_line(error)}); expected some free memory "
