@@ -9,7 +9,10 @@ result.report("report.html")
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pixelproof.strict_sums import ask_for_strict_sums
 from pixelproof.version import __version__ as __version__
+
+ask_for_strict_sums()
 
 if TYPE_CHECKING:
     from pixelproof.api.maite_metric import MaiteMetric as MaiteMetric
