@@ -76,6 +76,7 @@ def outcomes(index: int, model: str) -> list[Outcome]:
 
 def _searched(index: int, threshold: int, before: UInt8Array, rng: np.random.Generator) -> Outcome:
     success, label = bool(rng.random() < 0.35), index % CLASSES
+    certain = float(np.random.default_rng((1, index)).uniform(0.5, 1))  # of the clean image, at every level
     image = before.copy()
     places = rng.choice(SHAPE[0] * SHAPE[1], threshold, replace=False)
     image.reshape(-1, SHAPE[2])[places] ^= 255
@@ -91,9 +92,9 @@ def _searched(index: int, threshold: int, before: UInt8Array, rng: np.random.Gen
         success=success,
         inherited_from=None,
         predicted=(label + 1 + int(rng.integers(CLASSES - 1))) % CLASSES if success else label,
-        clean_confidence=float(rng.random()),
-        confidence=float(rng.random()),
-        margin=float(rng.normal()),
+        clean_confidence=certain,
+        confidence=float(rng.uniform(0, 0.5)) if success else certain,
+        margin=-float(rng.exponential()) if success else float(rng.exponential()),
         queries=int(rng.integers(2, 1000)) if success else 1000,
         gave_up=False,
         restarts=0,
