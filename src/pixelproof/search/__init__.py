@@ -1,5 +1,6 @@
 """Batched ask/tell optimisers: many independent searches ("lanes") in one state. They never see a model."""
 
+from pixelproof.search.brusle import BruSLe
 from pixelproof.search.cma_es import CMAES
 from pixelproof.search.de import DifferentialEvolution
 from pixelproof.search.gradient_regression import GradientRegression
@@ -12,6 +13,7 @@ from pixelproof.search.square_search import SquareSearch
 
 __all__ = [
     "CMAES",
+    "BruSLe",
     "DifferentialEvolution",
     "GradientRegression",
     "PixelProcess",
