@@ -136,7 +136,7 @@ def test_minimal_numbers_of_pixels_need_a_map():
     assert _resolve((65, 64, 3), minimal=127, attacks=["threshold"]).searches[0].minimal
 
 
-@pytest.mark.parametrize("search", ["square", "sparse-random", "sparse-rs", "de", "cma-es", "sep-cma-es"])
+@pytest.mark.parametrize("search", ["square", "sparse-random", "sparse-rs", "brusle", "de", "cma-es", "sep-cma-es"])
 def test_no_other_search_seeks_minimal_thresholds(search):
     attack = ATTACK_OF.get(search, "few-pixel")
     assert _search(attack, 3, search=search).method == search
@@ -157,6 +157,12 @@ def test_sparse_rs_is_of_few_pixels_only():
     assert _search("few-pixel", 13, search="sparse-rs").method == "sparse-rs"
     with pytest.raises(InputError, match=r"^--search sparse-rs changes up to 13 pixels, not 14: lower --levels"):
         make_spec(model="m", data="d", search="sparse-rs", attacks=["few-pixel"], levels=[1, 14])
+
+
+def test_brusle_changes_no_more_pixels_than_there_are():
+    assert _search("few-pixel", 20, (4, 5, 3), search="brusle").method == "brusle"
+    with pytest.raises(InputError, match=r"^--search brusle changes up to all 20 pixels of an image, not 21: lower"):
+        _search("few-pixel", 21, (4, 5, 3), search="brusle")
 
 
 def test_the_separable_search_can_be_asked_for():

@@ -109,7 +109,7 @@ def assess(
         str,
         typer.Option(
             help="auto, de, cma-es, sep-cma-es; gradient-regression, square (threshold); pixel-process, sparse-random, "
-            "sparse-rs (few-pixel).",
+            "sparse-rs, brusle (few-pixel).",
             autocompletion=one_of("auto", *SEARCHES, kind="searches"),
         ),
     ] = "auto",

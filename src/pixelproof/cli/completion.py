@@ -73,6 +73,7 @@ SEARCHES = [
     "pixel-process",
     "sparse-random",
     "sparse-rs",
+    "brusle",
     "de",
     "cma-es",
     "sep-cma-es",

@@ -362,6 +362,11 @@ def _search_settings(
             f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
             f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."
         )
+    pixels = shape[0] * shape[1]
+    if search == "brusle" and threshold > pixels:
+        raise InputError(
+            f"--search brusle changes up to all {pixels} pixels of an image, not {threshold}: lower --levels."
+        )
     return SearchSettings(attack, threshold, search, population, sigma, weight, budget, cohort, minimal, spec.give_up)
 
 

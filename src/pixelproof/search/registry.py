@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pixelproof.errors import InputError
 from pixelproof.plugins import Plugin, names, plugin
+from pixelproof.search.brusle import BruSLe
 from pixelproof.search.cma_es import CMAES
 from pixelproof.search.de import DifferentialEvolution
 from pixelproof.search.gradient_regression import GradientRegression
@@ -80,6 +81,7 @@ SEARCHES: dict[str, Entry] = {
         SparseRandomSearch, lambda p: SparseRandomSearch(p.threshold, p.shape, population=AT_ONCE), "few-pixel"
     ),
     "sparse-rs": Entry(SparseRS, lambda p: SparseRS(p.threshold, p.shape), "few-pixel"),
+    "brusle": Entry(BruSLe, lambda p: BruSLe(p.threshold, p.shape), "few-pixel"),
     "de": Entry(
         DifferentialEvolution,
         lambda p: DifferentialEvolution(
