@@ -18,7 +18,7 @@ TARGETS: dict[tuple[str, int], dict[int, tuple[float, float | None]]] = {
 }
 #: Beyond the prototype: th = 1 at 1,000 queries.
 BEYOND = 65
-CANONICAL = {"few-pixel": ("de", "cma-es"), "threshold": ("de", "sep-cma-es")}
+CANONICAL = {"few-pixel": ("brusle", "de", "cma-es"), "threshold": ("de", "sep-cma-es")}
 
 
 def parts(options: Options) -> Parts:

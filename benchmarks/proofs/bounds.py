@@ -32,7 +32,7 @@ from pixelproof.zoo import registry
 TRIES, BATCH = 100_000, 1_000
 #: The searches that attack it too, and the queries of each.
 SEARCHES = {
-    "few-pixel": ("auto", "sparse-random", "sparse-rs", "de", "cma-es", "sep-cma-es"),
+    "few-pixel": ("auto", "sparse-random", "sparse-rs", "brusle", "de", "cma-es", "sep-cma-es"),
     "threshold": ("auto", "square", "de", "cma-es", "sep-cma-es"),
 }
 QUERIES = 1_000
