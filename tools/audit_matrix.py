@@ -186,8 +186,8 @@ def main() -> None:
     told = parser.parse_args()
     data, kit = load_data(told.data), told.kit.resolve()
     path = RESULTS if kit == KIT else kit / "audit-kit.json"
-    rows, best = read_rows(path), read_rows(kit / "oracles.json")
-    known, found = entries(kit), dict[str, Mapping[int, str]]()
+    best, known, found = read_rows(kit / "oracles.json"), entries(kit), dict[str, Mapping[int, str]]()
+    rows = dict[str, dict[str, Any]]()
     for entry in known:
         if told.names and entry.name not in told.names:
             continue
@@ -196,11 +196,17 @@ def main() -> None:
         found[entry.name] = audited.verdicts
         rows[entry.name] = row_of(entry, audited, best.get(entry.name, {}).get("value"))
         print(f"{entry.name}: {rows[entry.name]['value']} ({time.perf_counter() - begun:.0f} s)", flush=True)
-        ordered = [rows[each.name] for each in known if each.name in rows]
-        content = {"environment": environment(torch.device("cpu")), "rows": ordered}
-        write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_row(path, rows[entry.name], known)
     print(matrix(found, kit))
-    print(summary([rows[name] for name in found]))
+    print(summary(list(rows.values())))
+
+
+def write_row(path: Path, row: Mapping[str, Any], known: Sequence[Entry]) -> None:
+    """Put ``row`` beside those of earlier calls, and of another that runs beside this one, in the order of the kit."""
+    rows = {**read_rows(path), row["name"]: row}
+    ordered = [rows[each.name] for each in known if each.name in rows]
+    content = {"environment": environment(torch.device("cpu")), "rows": ordered}
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_rows(path: Path) -> dict[str, dict[str, Any]]:

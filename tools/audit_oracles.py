@@ -7,7 +7,6 @@ attacker knows of it; what is left is written to ``oracles.json`` in the kit, be
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tools.audit_matrix import KIT, SAMPLES, Entry, entries
+from tools.audit_matrix import KIT, SAMPLES, Entry, entries, write_row
 from torch import Tensor
 
 from pixelproof.attacks.attack import Attack
@@ -26,13 +25,11 @@ from pixelproof.attacks.oracle import Oracle
 from pixelproof.data import ImageSet, load_data
 from pixelproof.defences.eot import ExpectedClassifier
 from pixelproof.engine.judge import project_and_quantise
-from pixelproof.files import write_whole
 from pixelproof.jobs.audit.context import BATCH, AuditContext
 from pixelproof.jobs.audit.spec import Effort
 from pixelproof.models.scores import resolve_kind
 from pixelproof.models.wrap import wrap_model
 from pixelproof.results.intervals import Rate
-from pixelproof.runs.environment import environment
 
 COMMAND = "python -m tools.audit_oracles"
 CPU = torch.device("cpu")
@@ -139,17 +136,13 @@ def main() -> None:
     parser.add_argument("--data", default="bundled")
     parser.add_argument("--samples", type=int, default=SAMPLES)
     told = parser.parse_args()
-    data, path = load_data(told.data), told.kit / "oracles.json"
-    rows = {each["name"]: each for each in json.loads(path.read_text("utf-8"))["rows"]} if path.exists() else {}
-    known = entries(told.kit)
+    data, known = load_data(told.data), entries(told.kit)
     for entry in known:
         if not told.names or entry.name in told.names:
-            rows[entry.name] = found = row(entry, data, told.samples)
+            found = row(entry, data, told.samples)
             figures = "  ".join(f"{words} {found[key]:5.1f}" for words, key in PRINTED.items())
             print(f"{entry.name:28} {figures}  ({found['seconds']:.0f} s)", flush=True)
-            ordered = [rows[each.name] for each in known if each.name in rows]
-            content = {"environment": environment(CPU), "rows": ordered}
-            write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+            write_row(told.kit / "oracles.json", found, known)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Effort:
     label_samples: int = 20  # images that attacks on labels alone are run on
     label_queries: int = 1_000  # that they have for each
     noise_samples: int = 10  # images that noise is drawn for
-    noise_draws: int = 10_000  # of it for each
+    noise_draws: int = 2_000  # of it for each
     level_samples: int = 10  # images whose few-pixel and threshold levels are measured
     perturbed: int = 200  # images under common perturbations
     draws: int = 10  # answers of a random model that are averaged
@@ -50,6 +50,7 @@ EFFORTS: Mapping[Preset, Effort] = {
         label_samples=100,
         label_queries=5_000,
         noise_samples=100,
+        noise_draws=10_000,
         level_samples=50,
         perturbed=1_000,
         draws=30,
