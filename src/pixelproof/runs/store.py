@@ -141,7 +141,7 @@ class RunStore:
                 self._db.execute(statement)
             self._db.executemany("INSERT INTO kinds VALUES (?)", [(kind.TABLE,) for kind in every])
             self._write_manifest(manifest)
-            self._db.executemany("INSERT INTO clean VALUES (?, ?)", [(k, _pack(image)) for k, image in clean.items()])
+            self._db.executemany("INSERT INTO clean VALUES (?, ?)", ((k, _pack(image)) for k, image in clean.items()))
 
     @classmethod
     def open(cls, folder: Path, *, write: bool = False) -> Self:
