@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 
+from pixelproof.runs.environment import arithmetic, moved
 from same_numbers.commands import COMMANDS, NEEDS, SPECS
 from same_numbers.recorded import recorded
 from tiny_run import Cli
@@ -28,9 +29,9 @@ QUICK = ("square", "adaptive", "clever", "thesis")
 @pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(gzip.decompress(VALUES.read_bytes()))
-    here = torch.backends.cpu.get_cpu_capability()
-    if found["processor"] != here:
-        pytest.skip(f"the values are of a processor with {found['processor']}, this one has {here}")
+    here = arithmetic(torch.device("cpu"))
+    if other := moved(found["arithmetic"], here):
+        pytest.skip(f"the values are of another arithmetic: {other}")
     return found
 
 

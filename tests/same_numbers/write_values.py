@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from pixelproof.runs.environment import arithmetic
 from same_numbers.recorded import recorded
 
 
 def main() -> None:
-    values = {"processor": torch.backends.cpu.get_cpu_capability(), "runs": recorded(Path(sys.argv[1]))}
+    values = {"arithmetic": arithmetic(torch.device("cpu")), "runs": recorded(Path(sys.argv[1]))}
     content = json.dumps(values, sort_keys=True, separators=(",", ":"))
     target = Path(__file__).parent / "values.json.gz"
     target.write_bytes(gzip.compress(content.encode(), mtime=0))
