@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[2] / "results" / "torture.json"
 #: In the order in which they are begun; the soak lasts about as long as all others together.
 SECTIONS = ("soak", "crash", "inputs", "workers", "alterations", "faulty_models", "determinism")
 #: Those that are measured where they are named alone, as they take long or need what is not everywhere.
-NAMED = ("cluster", "pythons")
+NAMED = ("cluster", "ray_kills:worker", "ray_kills:head", "ray_kills:writer", "pythons")
 
 
 def measured(section: str, small: bool) -> dict[str, Any]:
@@ -25,7 +25,8 @@ def measured(section: str, small: bool) -> dict[str, Any]:
 
     torch.set_num_threads(1)  # as there are as many sections at a time as cores
     begun = time.perf_counter()
-    rows: list[Row] = import_module(f"benchmarks.torture.{section}").rows(small)
+    module, *part = section.split(":")
+    rows: list[Row] = import_module(f"benchmarks.torture.{module}").rows(small, *part)
     seconds = round(time.perf_counter() - begun, 1)
     return {"environment": environment(torch.device("cpu")), "small": small, "seconds": seconds, "rows": rows}
 

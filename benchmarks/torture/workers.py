@@ -43,7 +43,9 @@ class Outcome:
     faults: tuple[str, ...]
 
 
-def kill_workers(count: int, seed: int, backend: str = "processes") -> dict[str, Outcome]:
+def kill_workers(
+    count: int, seed: int, backend: str = "processes", places: tuple[str, ...] = WHERE
+) -> dict[str, Outcome]:
     """By place, what became of ``count`` runs that were killed there at random moments."""
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +53,9 @@ def kill_workers(count: int, seed: int, backend: str = "processes") -> dict[str,
         begun = time.perf_counter()
         _assess(whole, ()).wait(LIMIT)
         expected, seconds = _contents(whole), time.perf_counter() - begun
-        return {where: _killed(Path(folder) / where, where, backend, count, draw, expected, seconds) for where in WHERE}
+        return {
+            where: _killed(Path(folder) / where, where, backend, count, draw, expected, seconds) for where in places
+        }
 
 
 def _killed(
@@ -161,10 +165,10 @@ def rows(small: bool) -> list[Row]:
     return killed("processes", 2 if small else COUNT, f"{COMMAND}{' --small' if small else ''}")
 
 
-def killed(backend: str, count: int, command: str) -> list[Row]:
-    """A row for each place where workers of ``backend`` are killed ``count`` times."""
+def killed(backend: str, count: int, command: str, places: tuple[str, ...] = WHERE) -> list[Row]:
+    """A row for each of ``places`` where workers of ``backend`` are killed ``count`` times."""
     found = list[Row]()
-    for where, outcome in kill_workers(count, 0, backend).items():
+    for where, outcome in kill_workers(count, 0, backend, places).items():
         claim = f"two workers, {backend}: killed {outcome.kills} times at the {where}, goes on to equal records"
         held = outcome.kills == outcome.equal == count
         found.append(equal(claim, held, kills=outcome.kills, faults=list(outcome.faults)[:3], command=command))
