@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.torture.sections import NAMED, SECTIONS, measured, table, write
+from benchmarks.torture.sections import NAMED, SECTIONS, measured, named, table, write
 
 
 def main() -> int:
@@ -25,13 +25,13 @@ def main() -> int:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=said)
     parser.add_argument("--small", action="store_true", help="In seconds rather than minutes; nothing is written.")
     options = parser.parse_args()
-    if unknown := [name for name in options.sections if name not in (*SECTIONS, *NAMED)]:
+    if unknown := [name for name in options.sections if not named(name)]:
         parser.error(f"There is no section {', '.join(unknown)}; expected some of {said}")
     found: dict[str, dict[str, Any]] = {}
     console, begun = Console(), time.monotonic()
     # A process a section: children of one are forked, which wants a process that has computed nothing yet.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        chosen = [name for name in (*SECTIONS, *NAMED) if name in (options.sections or SECTIONS)]
+        chosen = [name for each in options.sections for name in named(each)] or list(SECTIONS)
         going = {pool.submit(measured, name, options.small): name for name in chosen}
         for done in as_completed(going):
             name = going[done]

@@ -9,12 +9,19 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.options import Row
+from benchmarks.torture.workers import WHERE
 
 RESULTS = Path(__file__).parents[2] / "results" / "torture.json"
 #: In the order in which they are begun; the soak lasts about as long as all others together.
 SECTIONS = ("soak", "crash", "inputs", "workers", "alterations", "faulty_models", "determinism")
 #: Those that are measured where they are named alone, as they take long or need what is not everywhere.
-NAMED = ("cluster", "ray_kills:worker", "ray_kills:head", "ray_kills:writer", "pythons")
+_KILLS = tuple(f"kills:{backend}:{where}" for backend in ("processes", "ray") for where in WHERE)
+NAMED = (*_KILLS, "pythons")
+
+
+def named(name: str) -> list[str]:
+    """The section ``name``, or those whose names go on with a colon after it."""
+    return [section for section in (*SECTIONS, *NAMED) if f"{section}:".startswith(f"{name}:")]
 
 
 def measured(section: str, small: bool) -> dict[str, Any]:

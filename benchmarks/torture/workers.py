@@ -65,7 +65,7 @@ def _killed(
     while kills < count and tries < PATIENCE * count:
         tries += 1
         out = folder / str(tries)
-        if not _disturbed(out, where, backend, draw.random() * seconds / 4):
+        if not _disturbed(out, where, backend, draw.random() * seconds / 8):
             continue
         kills += 1
         if where != "worker" or _status(out) != "finished":
