@@ -1,5 +1,6 @@
 """The prior that a cohort of lanes learns together: how strong gradients are at each colour and frequency."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pixelproof.search.image_basis import ImageBasis
-from pixelproof.search.measurements import Measurements, Noise, Posterior
+from pixelproof.search.lane_regression import Noise, Posterior
+from pixelproof.search.measurements import Measurements
 
 #: Queries a lane after which the prior is learnt anew; after the last, each time they have doubled.
 MILESTONES = (32, 60, 100, 150, 200, 300, 500)
@@ -38,77 +40,96 @@ class Cohort:
 
     Empirical Bayes: variance components λ by the multiplicative update λ ← λ (Σ (Rᵀα)² / A / Σ diag Rᵀ(K+N)⁻¹R)^¾,
     both sums smoothed over neighbouring frequencies.
+
+    In ``memory`` the lanes change places as others end; ``order`` says which lane lies where.
     """
 
     def __init__(self, basis: ImageBasis, lanes: int, capacity: int, generator: torch.Generator) -> None:
-        self.basis = basis
+        self.basis, self.generator = basis, generator
         self.noise = START_NOISE
         self.root = self._scaled(_start(basis)).sqrt()
-        self.memories = [Measurements(capacity, self.root) for _ in range(lanes)]
-        self._generator = generator
+        self.memory = Measurements(lanes, capacity, math.prod(basis.shape), self.root)
         self._milestones = list(MILESTONES)
         self._turn = 0
+        self._let_stand(list(range(lanes)))
+
+    def keep(self, stays: Sequence[bool]) -> None:
+        """End the lanes, in their order, that do not stay; what they measured goes on to teach."""
+        kept = self.memory.keep([stays[lane] for lane in self._lanes])
+        left = [lane for lane, here in enumerate(stays) if here]
+        self._let_stand([left.index(self._lanes[place]) for place in kept])
+
+    def _let_stand(self, lanes: list[int]) -> None:
+        self._lanes = lanes
+        self.order = torch.tensor(lanes, device=self.root.device)  # (live,) of each place the lane
 
     def whiten(self, changes: Tensor) -> Tensor:
-        """Whitened coordinates (n, size) of changes (n, H·W·C)."""
-        return self.basis.analyse(changes) * self.root
+        """Whitened coordinates (…, size) of changes (…, H·W·C)."""
+        return self.basis.analyse(changes.flatten(0, -2)).view(*changes.shape[:-1], -1) * self.root
 
     def gradient(self, whitened: Tensor) -> Tensor:
-        """Gradients (n, H·W·C) of whitened coefficients (n, size)."""
-        return self.basis.synthesise(whitened * self.root)
+        """Gradients (…, H·W·C) of whitened coefficients (…, size)."""
+        return self.basis.synthesise((whitened * self.root).flatten(0, -2)).view(*whitened.shape[:-1], -1)
 
-    def learn(self, live: Sequence[Measurements]) -> None:
-        """Learn anew, if the lanes that are ``live`` passed a milestone; ended ones teach too."""
-        asked = max(memory.asked for memory in live)
+    def normal(self, *shape: int) -> Tensor:
+        """Normal numbers of the cohort's own generator."""
+        return torch.randn(shape, generator=self.generator, device=self.generator.device)
+
+    def learn(self) -> None:
+        """Learn anew, if the lanes that live passed a milestone; ended ones teach too."""
+        asked = self.memory.asked
         if asked < self._milestones[0]:
             return
         while self._milestones[0] <= asked:
             last = self._milestones.pop(0)
             self._milestones = self._milestones or [2 * last]
-        able = [memory for memory in self.memories if memory.count >= FEWEST]
-        if not able:  # images of so few pixels that there are hardly any vertices
+        if not bool((self.memory.known >= FEWEST).any()):  # images of so few pixels that there are hardly any vertices
             return
-        self._learn_noise(self._teachers(able, NOISE_TEACHERS))
+        self._learn_noise(self._teachers(NOISE_TEACHERS))
         for _ in range(UPDATES if asked <= SETTLED else 1):
-            self._learn_spectrum(self._teachers(able, TEACHERS))
-        for memory in live:
-            memory.follow(self.root)
+            self._learn_spectrum(self._teachers(TEACHERS))
+        self.memory.follow(self.root, slice(0, self.memory.lanes))
 
-    def _teachers(self, able: Sequence[Measurements], count: int) -> list[Measurements]:
+    def _teachers(self, count: int) -> slice:
         """The next ``count`` lanes, which take turns: each update hears others, at a fraction of the cost of all."""
-        turns = range(self._turn, self._turn + min(count, len(able)))
-        self._turn = turns.stop
-        chosen = [able[turn % len(able)] for turn in turns]
-        for memory in chosen:
-            memory.follow(self.root)
+        slots = self.memory.slots
+        first = min(self._turn, max(slots - count, 0))
+        chosen = slice(first, min(first + count, slots))
+        self._turn = chosen.stop % slots
+        self.memory.follow(self.root, chosen)
         return chosen
 
-    def _learn_noise(self, memories: Sequence[Measurements]) -> None:
+    def _able(self, lanes: slice) -> Tensor:
+        """(L,) 1 for a lane that has enough to say, else 0."""
+        return (self.memory.known[lanes] >= FEWEST).float()
+
+    def _learn_noise(self, lanes: slice) -> None:
         """Move to the neighbouring curvature and floor of highest evidence."""
         now = self.noise
-        for choices in (
-            [replace(now, curvature=now.curvature * f) for f in (1 / 3, 1, 3)],
-            [replace(now, floor=now.floor * f) for f in (1 / 5, 1, 5) if 1e-4 <= now.floor * f <= 10],
-        ):
-            evidence = [sum(m.posterior(noise, 1).log_evidence() for m in memories) for noise in choices]
-            best = choices[evidence.index(max(evidence))]
-            now = replace(now, curvature=best.curvature) if best.floor == now.floor else replace(now, floor=best.floor)
-        self.noise = now
+        now = self._likeliest(lanes, [replace(now, curvature=now.curvature * f) for f in (1, 1 / 3, 3)])
+        floors = [now.floor * f for f in (1, 1 / 5, 5) if 1e-4 <= now.floor * f <= 10]
+        self.noise = self._likeliest(lanes, [replace(now, floor=floor) for floor in floors])
 
-    def _learn_spectrum(self, memories: Sequence[Measurements]) -> None:
-        above, below = torch.zeros_like(self.root), torch.zeros_like(self.root)
-        for memory in memories:
-            posterior = memory.posterior(self.noise, RIVALS)
-            above += (memory.back(posterior.weights).square() / posterior.amplitudes.unsqueeze(1)).mean(0)
-            below += self._expected(memory, posterior)
-        ratio = (self._smooth(above) / self._smooth(below)).clamp(0.1, 10) ** DAMPING
+    def _likeliest(self, lanes: slice, noises: Sequence[Noise]) -> Noise:
+        """Of the noises that of highest evidence, the first one where all are alike."""
+        heard = [self.memory.regression(lanes, noise, 1).log_evidence() for noise in noises]
+        evidence = (torch.stack(heard) * self._able(lanes)).sum(1).tolist()
+        return noises[evidence.index(max(evidence))]
+
+    def _learn_spectrum(self, lanes: slice) -> None:
+        posterior, able = self.memory.regression(lanes, self.noise, RIVALS), self._able(lanes)
+        found = self.memory.back(lanes, posterior.weights).square() / posterior.amplitudes.unsqueeze(2)
+        followed = posterior.followed.float()
+        above = (found * followed.unsqueeze(2)).sum(1) / followed.sum(1, keepdim=True)
+        below = self._expected(lanes, posterior)
+        shares = [self._smooth((able.unsqueeze(1) * part).sum(0)) + 1e-30 for part in (above, below)]
+        ratio = (shares[0] / shares[1]).clamp(0.1, 10) ** DAMPING
         self.root = self._scaled(self.root.square() * ratio).sqrt()
 
-    def _expected(self, memory: Measurements, posterior: Posterior) -> Tensor:
-        """diag Rᵀ (K + N)⁻¹ R, (size,), by random directions: (K + N)⁻¹ = L⁻ᵀ L⁻¹."""
-        shape = (memory.count, PROBES)
-        z = torch.randn(shape, generator=self._generator, device=self._generator.device)
-        return memory.back(torch.linalg.solve_triangular(posterior.factor.T, z, upper=True)).square().mean(0)
+    def _expected(self, lanes: slice, posterior: Posterior) -> Tensor:
+        """diag Rᵀ (K + N)⁻¹ R, (L, size), by random directions: (K + N)⁻¹ = U⁻¹ U⁻ᵀ."""
+        z = self.normal(*posterior.told.shape, PROBES)
+        return self.memory.back(lanes, posterior.factor.half_solve(z)).square().mean(1)
 
     def _smooth(self, values: Tensor) -> Tensor:
         """Means over neighbouring frequencies of a colour, twice: by a triangle, which lets no ripple grow."""

@@ -1,21 +1,21 @@
 """Bayesian gradient regression: a search of a box that keeps a linear model of every margin."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from pixelproof.search.cohort import Cohort
 from pixelproof.search.image_basis import ImageBasis
-from pixelproof.search.measurements import Measurements, Posterior
+from pixelproof.search.lane_regression import Posterior
 from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import LaneSearch, LaneState
 
 #: Rivals whose gradients are followed.
 RIVALS = 5
-#: Of these, those whose greedy vertex is asked in every round.
-GREEDY = 2
 #: Range of τ, the share of the posterior's spread that a Thompson vertex keeps, where gradients have 3,072 numbers.
 SPREAD = (0.05, 0.3)
 #: Queries after which that range widens in proportion, and how far: what is near the model's vertex has been tried.
@@ -29,14 +29,29 @@ Box = tuple[Tensor, Tensor]
 
 @dataclass
 class Learners(LaneState):
-    """A lane's box, (dimension,), and how far into it candidates may go, what it has measured, and the cohort it learns
-    with."""
+    """Boxes, (lanes, dimension), how far into them candidates may go, (lanes,), and the cohort that each lane learns
+    with. The lanes of a cohort lie side by side."""
 
-    lower: list[Tensor]
-    upper: list[Tensor]
-    limit: list[float]
-    memory: list[Measurements]
+    lower: Tensor
+    upper: Tensor
+    limit: Tensor
     cohort: list[Cohort]
+
+    def kept(self, mask: Tensor) -> Self:
+        """The lanes where mask, (lanes,) bool, is True; the cohorts are told."""
+        stays, first = mask.tolist(), 0
+        for cohort in dict.fromkeys(self.cohort):
+            last = first + len(cohort.order)
+            cohort.keep(stays[first:last])
+            first = last
+        return super().kept(mask)
+
+    def parts(self) -> Iterator[tuple[Cohort, Tensor]]:
+        """Every cohort with the numbers of its lanes, in the order in which its measurements lie."""
+        first = 0
+        for cohort in dict.fromkeys(self.cohort):
+            yield cohort, first + cohort.order
+            first += len(cohort.order)
 
 
 class GradientRegression(LaneSearch[Learners]):
@@ -52,9 +67,12 @@ class GradientRegression(LaneSearch[Learners]):
     population: candidates a lane and round, at most. capacity: measurements that a lane keeps, the nearest, at most;
     until 1,440 queries 720.
 
-    Lanes added by one call are a cohort: they learn one prior, and so depend on each other, but on no other lane.
-    Memory a lane: capacity × (1.5 × dimension, at most 3,072, + 2 × capacity) float32, 37 MB at the defaults; 18 MB
-    until 1,440 queries.
+    Lanes added by one call are a cohort: they learn one prior, draw from one generator and are computed together, in as
+    many operations whatever their number. So they depend on each other, but on no other lane.
+
+    Memory a lane, ended ones too as long as one of their cohort lives: capacity × (1.5 × dimension, at most 3,072, + 2
+    × capacity) float32, 37 MB at the defaults; 18 MB until 1,440 queries. It grows with what is measured, and while it
+    does is held twice; beside it, a round takes about 3 × capacity² and 10 × population × dimension.
 
     Raises ValueError for a population below 4 or a capacity below 8 populations.
     """
@@ -69,7 +87,7 @@ class GradientRegression(LaneSearch[Learners]):
             raise ValueError(f"capacity is {capacity}, must be at least 8 populations, {8 * population}")
         self.shape, self.capacity = shape, capacity
         self._basis: ImageBasis | None = None
-        self._candidates: list[Tensor] = []
+        self._candidates: list[Tensor] = []  # of the last ask, (live, count, dimension) of each cohort
 
     @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Learners:
@@ -79,59 +97,51 @@ class GradientRegression(LaneSearch[Learners]):
         generator = torch.Generator(start.device).manual_seed(seed)
         cohort = Cohort(self._basis, len(start), self.capacity, generator)
         if self._clean is not None:
-            for memory, margins in zip(cohort.memories, self._clean, strict=True):
-                memory.condition_on(torch.zeros_like(start[0]), margins)
-        return Learners(list(lower), list(upper), [math.inf] * len(start), cohort.memories, [cohort] * len(start))
+            cohort.memory.condition_on(self._clean)
+        return Learners(lower, upper, torch.full_like(start[:, 0], torch.inf), [cohort] * len(start))
 
     @one_thread()
     def _propose(self, state: Learners) -> Tensor:
-        self._candidates = [
-            _first(cohort, memory, box, generator, min(FIRST_POPULATION, self.population))
-            if memory.asked == 0
-            else _next(cohort, memory, box, generator, _size(memory.asked, self.population))
-            for memory, cohort, box, generator in zip(
-                state.memory, state.cohort, _boxes(state), self._generators, strict=True
-            )
-        ]
-        padded = torch.zeros(self.lanes, self.population, self.dimension, device=self._device)
-        for lane, candidates in enumerate(self._candidates):
-            padded[lane, : len(candidates)] = candidates
+        padded = torch.empty(self.lanes, self.population, self.dimension, device=self._device)
+        parts = list(state.parts())
+        self._candidates = [_candidates(cohort, _box(state, lanes), self.population) for cohort, lanes in parts]
+        for (_, lanes), candidates in zip(parts, self._candidates, strict=True):
+            padded[lanes, : candidates.shape[1]] = candidates
+            padded[lanes, candidates.shape[1] :] = 0
         return padded
 
     def _wanted(self, state: Learners) -> Tensor:
-        return torch.tensor([len(candidates) for candidates in self._candidates])
+        return torch.tensor([c.shape[1] for c in self._candidates for _ in range(len(c))])
 
     @one_thread()
     def _learn(self, state: Learners, fitness: Tensor, margins: Tensor | None) -> None:
         told = fitness.unsqueeze(2) if margins is None else margins
         judged = fitness < torch.finfo(fitness.dtype).max
-        for lane, candidates in enumerate(self._candidates):
-            answered = judged[lane, : len(candidates)]
-            chosen = candidates[answered]
-            if len(chosen):
-                values = told[lane, : len(candidates)][answered]
-                state.memory[lane].add(chosen, state.cohort[lane].whiten(chosen), values)
+        for (cohort, lanes), candidates in zip(state.parts(), self._candidates, strict=True):
+            answers = lanes, slice(candidates.shape[1])
+            cohort.memory.add(candidates, cohort.whiten(candidates), told[answers], judged[answers])
+            cohort.learn()
         self._candidates = []
-        for cohort in dict.fromkeys(state.cohort):
-            cohort.learn([memory for memory, own in zip(state.memory, state.cohort, strict=True) if own is cohort])
 
     def _limit(self, state: Learners, limits: list[int]) -> None:
-        for memory, now, new in zip(state.memory, state.limit, limits, strict=True):
-            memory.moved |= memory.count > 0 and new != now
-        state.limit[:] = limits
+        new = torch.tensor(limits, device=state.limit.device).to(state.limit.dtype)
+        moved = new != state.limit
+        for cohort, lanes in state.parts():
+            cohort.memory.move(moved[lanes])
+        state.limit = new
 
     def _exhausted(self, state: Learners) -> Tensor:
         return torch.zeros(self.lanes, dtype=torch.bool)
 
 
-def _boxes(state: Learners) -> list[Box]:
-    """Lower and upper bounds of every lane, within its limit."""
-    lanes = zip(state.lower, state.upper, state.limit, strict=True)
-    return [(lower.clamp(min=-limit), upper.clamp(max=limit)) for lower, upper, limit in lanes]
+def _box(state: Learners, lanes: Tensor) -> Box:
+    """Lower and upper bounds of these lanes, within their limits, (L, 1, dimension)."""
+    lower, upper, limit = state.lower[lanes], state.upper[lanes], state.limit[lanes].unsqueeze(1)
+    return lower.maximum(-limit).unsqueeze(1), upper.minimum(limit).unsqueeze(1)
 
 
 def _vertices(slopes: Tensor, box: Box) -> Tensor:
-    """The vertices of a box (n, dimension) that lie lowest by slopes (n, dimension)."""
+    """The vertices of boxes, (L, n, dimension), that lie lowest by slopes (L, n, dimension)."""
     return torch.where(slopes > 0, *box)
 
 
@@ -141,38 +151,49 @@ def _size(asked: int, population: int) -> int:
     return min(wanted, population)
 
 
-def _first(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
+def _candidates(cohort: Cohort, box: Box, population: int) -> Tensor:
+    """What the lanes of a cohort ask next, (L, count, dimension)."""
+    asked = cohort.memory.asked
+    if asked == 0:
+        return _first(cohort, box, min(FIRST_POPULATION, population))
+    return _next(cohort, box, _size(asked, population))
+
+
+def _first(cohort: Cohort, box: Box, count: int) -> Tensor:
     """Vertices of prior samples, and the unchanged image where it is not known."""
-    xi = _normal((count, cohort.basis.size), generator)
-    vertices = _vertices(cohort.gradient(xi), box)
-    if memory.count == 0:
-        vertices[0] = 0
+    memory = cohort.memory
+    vertices = _vertices(cohort.gradient(cohort.normal(memory.lanes, count, cohort.basis.size)), box)
+    vertices[:, 0].masked_fill_(memory.known[: memory.lanes, None] == 0, 0)
     return vertices
 
 
-def _next(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
+def _next(cohort: Cohort, box: Box, count: int) -> Tensor:
     """Greedy vertices of the likeliest rivals, and vertices of samples of the posterior; where the box is a new one,
     first the best point, brought to it."""
-    if memory.moved:
-        low = (memory.point < 0) | (memory.point <= box[0])  # a black pixel at its lower bound has a change of 0
-        here = torch.where(low, *box).unsqueeze(0)
-        return torch.cat([here, _draws(cohort, memory, box, generator, count - 1)])
-    return _draws(cohort, memory, box, generator, count)
+    draws, memory = _draws(cohort, box, count), cohort.memory
+    if not memory.moving:
+        return draws
+    point = memory.point.unsqueeze(1)
+    low = (point < 0) | (point <= box[0])  # a black pixel at its lower bound has a change of 0
+    brought = torch.cat([torch.where(low, *box), draws[:, :-1]], 1)
+    return brought.where(memory.moved[:, None, None], draws)
 
 
-def _draws(cohort: Cohort, memory: Measurements, box: Box, generator: torch.Generator, count: int) -> Tensor:
+def _draws(cohort: Cohort, box: Box, count: int) -> Tensor:
+    """The greedy vertex of the likeliest rival, that of the second, where there is one, and vertices of samples."""
+    memory = cohort.memory
     posterior = memory.posterior(cohort.noise, RIVALS)
-    samples = count - min(GREEDY, len(posterior.rivals))
-    means, deviations = _draw(memory, posterior, samples, generator)
+    means, deviations = _draw(cohort, posterior, count - 1)
     slopes = cohort.gradient(means)
     greedy = _vertices(slopes, box)
-    predicted = posterior.here + ((greedy - memory.point) * slopes).sum(1)
-    order = predicted.argsort()
-    rival = _shares(predicted, posterior.amplitudes, order, samples)
-    tau = _spread(cohort.basis.size, memory.asked) * _log_uniform(SPREAD, samples, generator)
-    width = (tau * posterior.amplitudes[rival].sqrt()).unsqueeze(1)
-    drawn = cohort.gradient(means[rival] + width * deviations)
-    return torch.cat([greedy[order[: count - samples]], _vertices(drawn, box)])
+    predicted = posterior.here + ((greedy - memory.point.unsqueeze(1)) * slopes).sum(2)
+    order = predicted.masked_fill(~posterior.followed, torch.inf).argsort(dim=1, stable=True)
+    rival, exact = _shares(predicted, posterior, order, count - 1)
+    tau = _spread(cohort.basis.size, memory.asked) * _log_uniform(SPREAD, cohort, rival.shape)
+    width = (tau * posterior.amplitudes.gather(1, rival).sqrt()).masked_fill(exact, 0)
+    lane = torch.arange(len(rival), device=rival.device).unsqueeze(1)
+    drawn = cohort.gradient(means[lane, rival].addcmul_(width.unsqueeze(2), deviations))
+    return torch.cat([greedy[lane, order[:, :1]], _vertices(drawn, box)], 1)
 
 
 def _spread(size: int, asked: int) -> float:
@@ -181,35 +202,32 @@ def _spread(size: int, asked: int) -> float:
     return min(late * max(1, math.sqrt(3072 / size)), 1 / SPREAD[1])
 
 
-def _log_uniform(limits: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
+def _log_uniform(limits: tuple[float, float], cohort: Cohort, shape: tuple[int, ...]) -> Tensor:
     low, high = limits
-    return low * (high / low) ** torch.rand(count, generator=generator, device=generator.device)
+    return low * (high / low) ** torch.rand(shape, generator=cohort.generator, device=cohort.generator.device)
 
 
-def _draw(
-    memory: Measurements, posterior: Posterior, samples: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Posterior means (T, size) of the rivals' gradients, and deviations from it (samples, size), at amplitude 1.
+def _draw(cohort: Cohort, posterior: Posterior, samples: int) -> tuple[Tensor, Tensor]:
+    """Posterior means (L, T, size) of the rivals' gradients, and deviations from it (L, samples, size), at amplitude 1.
 
     Matheron's rule: a prior sample less what the regression makes of its own, noisy, measurements.
     """
-    prior = _normal((samples, memory.u.shape[1]), generator)
-    noise = _normal((memory.count, samples), generator) * posterior.noise.sqrt().unsqueeze(1)
-    weights = torch.cholesky_solve(memory.along(prior) + noise, posterior.factor)
-    both = memory.back(torch.cat([posterior.weights, weights], 1))
-    rivals = len(posterior.rivals)
-    return both[:rivals], prior - both[rivals:]
+    memory, factor = cohort.memory, posterior.factor
+    prior = cohort.normal(memory.lanes, samples, cohort.basis.size)
+    noise = cohort.normal(*posterior.told.shape, samples) * factor.variance.sqrt().unsqueeze(2)
+    weights = factor.solve(memory.along(prior) + noise)
+    both = memory.back(slice(0, memory.lanes), torch.cat([posterior.weights, weights], 2))
+    means, explained = both.tensor_split([posterior.weights.shape[2]], 1)
+    return means, prior - explained
 
 
-def _shares(predicted: Tensor, amplitudes: Tensor, order: Tensor, samples: int) -> Tensor:
-    """(samples,) the rival of each sample: a quarter go to the second where it is close, all else to the first."""
-    rival = order[:1].repeat(samples)
-    if len(order) > 1:
-        close = predicted[order[1]] < predicted[order[0]] + 1.5 * amplitudes[order[1]].sqrt()
-        quarter = samples - samples // 4
-        rival[quarter:] = torch.where(close, order[1], order[0])
-    return rival
-
-
-def _normal(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, device=generator.device)
+def _shares(predicted: Tensor, posterior: Posterior, order: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """(L, samples) the rival of each sample: the second of the first one and, where it is close, of the last quarter;
+    of all others the likeliest. And which of them is to be the mean itself: the first one, where there are two."""
+    first, second = order[:, :1], order[:, 1:2] if order.shape[1] > 1 else order[:, :1]
+    exists = posterior.followed.gather(1, second) & (second != first)
+    reach = predicted.gather(1, first) + 1.5 * posterior.amplitudes.gather(1, second).sqrt()
+    close = exists & (predicted.gather(1, second) < reach)
+    sample = torch.arange(samples, device=order.device)
+    exact = exists & (sample == 0)
+    return second.where(exact | (close & (sample >= samples - samples // 4)), first), exact

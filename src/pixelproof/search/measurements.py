@@ -1,10 +1,13 @@
-"""What one lane has measured of the margins around its best point, and the gradient that follows from it."""
+"""What the lanes of a cohort have measured of the margins around their best points, and the gradients that follow."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from pixelproof.search.lane_regression import SILENT, Factor, Noise, Posterior, mean, upper_factor
 
 #: Largest margin that enters the regression; beyond it, as where a probability is zero, the score says nothing.
 LARGEST_MARGIN = 1e4
@@ -14,221 +17,315 @@ ROUNDING = 1e-5
 #: numbers. On 64 images of the public ResNet-20, from 5,000 on, th = 1 fooled 75 % in 4,000 queries with 720, and 81 %
 #: with up to 1,500.
 KEPT, KEPT_SHARE = 720, 1 / 2
-#: Rows of the Gram matrix that are made at once; half of it follows by symmetry.
-BLOCK = 48
+#: Rows there is memory for at the start, and by how much it grows where they do not suffice.
+FIRST_ROWS, GROWTH = 64, 1.5
+#: Parts in which the Gram matrix is made anew; half of it follows by symmetry.
+PARTS = 8
 
+#: Some lanes: a view of those that lie side by side, or a copy of any, (n,).
+Lanes = slice | Tensor
 
-@dataclass(frozen=True)
-class Noise:
-    """How far a measurement strays from the linear model, as a share of what the model explains."""
-
-    curvature: float  # η: variance η κ² / (1 + η κ / 2) at prior variance κ
-    floor: float  # φ: variance φ times the mean κ, the same for every measurement
-
-    def variance(self, kappa: Tensor, usual: Tensor) -> Tensor:
-        """(n,) of κ, (n,), the prior variances of the measurements; usual () is their mean."""
-        bend = self.curvature * kappa
-        return kappa * bend / (1 + bend / 2) + self.floor * usual
-
-
-@dataclass
-class Factor:
-    """The Cholesky factor (n, n) of K + N, N (n,), and what N was made with."""
-
-    lower: Tensor
-    variance: Tensor
-    noise: Noise
-    usual: Tensor  # the mean of κ
-    rounding: Tensor
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """The regression at the best point: factor (n, n) of K + N, noise (n,), and for T rivals: their numbers (T,),
-    margins there (T,), differences (n, T), weights (n, T) = (K + N)⁻¹ differences, amplitudes (T,): the likeliest
-    scale of K + N, squared."""
-
-    factor: Tensor
-    noise: Tensor
-    rivals: Tensor
-    here: Tensor
-    differences: Tensor
-    weights: Tensor
-    amplitudes: Tensor
-
-    def log_evidence(self) -> float:
-        """Of the nearest rival's differences, amplitude fitted, up to a constant."""
-        explained = float(self.differences[:, 0] @ self.weights[:, 0])
-        determinant = 2 * float(self.factor.diagonal().log().sum())
-        return -0.5 * (len(self.noise) * math.log(max(explained, 1e-30)) + determinant)
+_Entry = TypeVar("_Entry")
 
 
 class Measurements:
-    """Up to ``capacity`` measured points of one lane: whitened coordinates, their Gram matrix, the margins.
+    """Up to ``capacity`` measured points of every lane: whitened coordinates, their Gram matrices, the margins.
 
     Coordinates are those of an `ImageBasis` times the roots of the prior variances, so that a gradient is a priori
     N(0, I) times an amplitude.
+
+    Those that live are the first ``lanes``. They are asked together, so that all have as many ``rows``; those that say
+    nothing count as noise alone. An attribute that is a tensor has a leading lane axis.
     """
 
-    def __init__(self, capacity: int, root: Tensor) -> None:
-        """root: the roots of the prior variances, (size,)."""
-        size, device = len(root), root.device
-        self._root = root
-        self._u = torch.empty(capacity, size, device=device)
-        self._gram = torch.empty(capacity, capacity, device=device)
-        self._margins = torch.empty(capacity, 0, device=device)
-        self._short = torch.empty(capacity, size, device=device, dtype=torch.bfloat16)  # u, for products that may err
-        self._factor: Factor | None = None
-        self.count = 0
-        self.asked = 0
-        self.best = 0
-        self.moved = False  # the box is a new one: the best point is the best of those added next
-        self.point = torch.empty(0)  # the change at the best point, (H·W·C)
+    def __init__(self, lanes: int, capacity: int, dimension: int, root: Tensor) -> None:
+        """dimension: H·W·C. root: the roots of the prior variances, (size,)."""
+        held, device = min(capacity, FIRST_ROWS), root.device
+        self.slots = self.lanes = lanes
+        self.rows = self.asked = 0
+        self.moving = False  # whether a lane has ``moved``
+        self._capacity, self._most, self._factored = capacity, 0, 0
+        self._noise: Noise | None = None
+        self._stale, self._followed = [True] * lanes, [root] * lanes
+        self._root = root.repeat(lanes, 1)
+        self._u = torch.zeros(lanes, held, len(root), device=device)
+        self._short = self._u.bfloat16()  # for products that may err
+        self._told = torch.zeros(lanes, held, dtype=torch.bool, device=device)
+        self._margins = torch.zeros(lanes, held, 0, device=device)
+        self._gram = torch.zeros(lanes, held, held, device=device)
+        self._upper, self._variance = torch.zeros_like(self._gram), torch.zeros(lanes, held, device=device)
+        self._usual, self._rounding = torch.zeros(lanes, device=device), torch.zeros(lanes, device=device)
+        self._best = torch.zeros(lanes, dtype=torch.long, device=device)
+        self._lowest = torch.full((lanes,), torch.inf, device=device)
+        self._point = torch.zeros(lanes, dimension, device=device)
+        self._moved = torch.zeros(lanes, dtype=torch.bool, device=device)
 
     @property
-    def u(self) -> Tensor:
-        """(count, size) whitened coordinates."""
-        return self._u[: self.count]
+    def point(self) -> Tensor:
+        """(lanes, H·W·C) the changes at the best points."""
+        return self._point[: self.lanes]
 
-    def add(self, changes: Tensor, whitened: Tensor, margins: Tensor) -> None:
-        """Remember q points: changes (q, H·W·C), their whitened coordinates (q, size), margins (q, K)."""
-        if not self._margins.shape[1]:
-            self._margins = margins.new_empty(len(self._u), margins.shape[1])
-        self.asked += len(changes)
-        room = min(len(self._u), max(KEPT, int(KEPT_SHARE * self.asked)))
-        if self.count + len(changes) > room:
-            self._forget(room - 4 * len(changes))
-        block = self._gram_of(whitened)
-        new = self._are_new(block)
-        if not bool(new.all()):
-            changes, whitened, margins = changes[new], whitened[new], margins[new]
-            block = self._gram_of(whitened)
-        if len(changes):
-            self._append(changes, whitened, margins, block)
+    @property
+    def moved(self) -> Tensor:
+        """(lanes,) bool: the box is a new one, and the best point will be the best of those added next."""
+        return self._moved[: self.lanes]
 
-    def condition_on(self, change: Tensor, margins: Tensor) -> None:
-        """Begin with the unchanged image, change (H·W·C) being zero; its margins (K,) cost no query."""
-        if bool((margins < LARGEST_MARGIN).any()):
-            self.add(change.unsqueeze(0), torch.zeros_like(self._u[:1]), margins.unsqueeze(0))
-            self.asked = 0
+    @property
+    def known(self) -> Tensor:
+        """(slots,) int64: measurements of every lane, ended ones too, that say something."""
+        return self._told.sum(1)
 
-    def _gram_of(self, whitened: Tensor) -> Tensor:
-        """(q, count + q): products of new points with the known ones and with each other."""
-        return torch.cat([whitened @ self.u.T, whitened @ whitened.T], 1)
+    def move(self, lanes: Tensor) -> None:
+        """The boxes of these ``lanes``, (lanes,) bool, are new ones."""
+        self._moved[: self.lanes] |= lanes & (self.known[: self.lanes] > 0)
+        self.moving = True
 
-    def _are_new(self, block: Tensor) -> Tensor:
-        """(q,) which points of a block are neither known nor repeated: a point asked again teaches nothing."""
-        known = self._gram[: self.count, : self.count].diagonal()
-        own = block[:, self.count :].diagonal()
-        apart = own.unsqueeze(1) + torch.cat([known, own]) - 2 * block
-        return ~(apart < ROUNDING * own.unsqueeze(1)).tril(self.count - 1).any(1)
+    def keep(self, stays: Sequence[bool]) -> list[int]:
+        """End the lanes, of those that live, that do not stay; returns by what old lanes the new ones stand."""
+        count, lanes = sum(stays), list(range(self.lanes))
+        gone = [lane for lane in lanes[:count] if not stays[lane]]
+        last = [lane for lane in lanes[count:] if stays[lane]]
+        if gone:
+            mine, theirs = gone + last, last + gone
+            to, source = (torch.tensor(places, device=self._u.device) for places in (mine, theirs))
+            for block in vars(self).values():
+                if isinstance(block, Tensor):
+                    block[to] = block[source]
+            _exchange(self._stale, gone, last)
+            _exchange(self._followed, gone, last)
+            _exchange(lanes, gone, last)
+        self.lanes = count
+        return lanes[:count]
 
-    def _append(self, changes: Tensor, whitened: Tensor, margins: Tensor, block: Tensor) -> None:
-        first, last = self.count, self.count + len(changes)
-        self._u[first:last] = whitened
-        self._short[first:last] = whitened
-        self._margins[first:last] = margins.clamp(max=LARGEST_MARGIN)
-        self._gram[first:last, :last] = block
-        self._gram[:last, first:last] = block.T
-        self.count = last
-        fitness = self._margins[first:last].amin(1)
-        lowest = int(fitness.argmin())
-        if first == 0 or self.moved or bool(fitness[lowest] < self._margins[self.best].amin()):
-            self.best, self.point, self.moved = first + lowest, changes[lowest].clone(), False
-            self._factor = None
+    def add(self, changes: Tensor, whitened: Tensor, margins: Tensor, answered: Tensor) -> None:
+        """Remember q points a lane: changes (lanes, q, H·W·C), their whitened coordinates (lanes, q, size), margins
+        (lanes, q, K), and which of them were answered (lanes, q)."""
+        count, live = changes.shape[1], slice(self.lanes)
+        if not self._margins.shape[2]:
+            self._margins = self._margins.new_zeros(*self._told.shape, margins.shape[2])
+        self._make_room(count)
+        first, self.rows = self.rows, self.rows + count
+        self._most = max(self._most, self.rows)
+        new = slice(first, self.rows)
+        self._u[live, new] = whitened
+        self._short[live, new] = whitened
+        self._margins[live, new] = (
+            margins.float().where(answered.unsqueeze(2), LARGEST_MARGIN).clamp(max=LARGEST_MARGIN)
+        )
+        block = whitened @ self._u[live, : self.rows].mT
+        self._gram[live, new, : self.rows] = block
+        self._gram[live, : self.rows, new] = block.mT
+        self._told[live, new] = self._are_new(block, answered)
+        changed = self._find_best(changes)
+        counts = torch.stack([answered.sum(1).amax(), self.moved.sum()])
+        *better, most, moved = torch.cat([changed, counts]).tolist()
+        self.asked, self.moving = self.asked + most, moved > 0
+        self._stale[live] = [old or bool(new) for old, new in zip(self._stale[live], better, strict=True)]
 
-    def follow(self, root: Tensor) -> None:
-        """Take over the roots, (size,), of a prior that was learnt anew."""
-        if root is self._root:
+    def condition_on(self, margins: Tensor) -> None:
+        """Begin with the unchanged images; their margins (lanes, K) cost no query."""
+        usable = (margins < LARGEST_MARGIN).any(1, keepdim=True)
+        self.add(self._point.unsqueeze(1), torch.zeros_like(self._u[:, :1]), margins.unsqueeze(1), usable)
+        self.asked = 0
+
+    def _are_new(self, block: Tensor, answered: Tensor) -> Tensor:
+        """(lanes, q) which points were answered and are no repetitions: a point asked again teaches nothing.
+
+        block (lanes, q, rows): products of the new points, the last rows, with all.
+        """
+        before = self.rows - block.shape[1]
+        squares = self._squares(slice(self.lanes), self.rows)
+        own = squares[:, before:].unsqueeze(2)
+        heard = torch.cat([self._told[: self.lanes, :before], answered], 1)
+        apart = own + squares.unsqueeze(1) - 2 * block
+        return answered & ~((apart < ROUNDING * own) & heard.unsqueeze(1)).tril(before - 1).any(2)
+
+    def _find_best(self, changes: Tensor) -> Tensor:
+        """(lanes,) bool: where one of the new points, the last rows, is the best."""
+        first, live = self.rows - changes.shape[1], slice(self.lanes)
+        silent = ~self._told[live, first : self.rows]
+        lowest, place = self._margins[live, first : self.rows].amin(2).masked_fill(silent, torch.inf).min(1)
+        better = lowest < self._lowest[live].masked_fill(self.moved, torch.inf)
+        found = changes[_lanes(place), place]
+        self._lowest[live] = lowest.where(better, self._lowest[live])
+        self._best[live] = (first + place).where(better, self._best[live])
+        self._point[live] = found.where(better.unsqueeze(1), self.point)
+        self._moved[live] &= ~better
+        return better
+
+    def follow(self, root: Tensor, lanes: slice) -> None:
+        """Let ``lanes`` take over the roots, (size,), of a prior that was learnt anew."""
+        if all(known is root for known in self._followed[lanes]):
             return
-        self.u.mul_(root / self._root)
-        self._short[: self.count] = self.u
-        for first in range(0, self.count, BLOCK):
-            last = min(first + BLOCK, self.count)
-            self._gram[first:last, :last] = self.u[first:last] @ self.u[:last].T
-            self._gram[:first, first:last] = self._gram[first:last, :first].T
-        self._root, self._factor = root, None
+        rows = self._rows_of(lanes)
+        u = self._u[lanes, :rows]
+        u *= (root / self._root[lanes]).unsqueeze(1)
+        self._short[lanes, :rows] = u
+        step = -(-rows // PARTS)
+        for first in range(0, rows, step):
+            last = min(first + step, rows)
+            self._gram[lanes, first:last, :last] = u[:, first:last] @ u[:, :last].mT
+            self._gram[lanes, :first, first:last] = self._gram[lanes, first:last, :first].mT
+        self._root[lanes] = root
+        count = len(self._followed[lanes])
+        self._followed[lanes], self._stale[lanes] = [root] * count, [True] * count
 
     def posterior(self, noise: Noise, rivals: int) -> Posterior:
-        """The regression of the margins of the ``rivals`` nearest rivals at the best point."""
-        factor = self._factored(noise)
-        all_here = self._margins[self.best]
-        nearest = all_here.topk(min(rivals, len(all_here)), largest=False).indices
-        nearest = nearest[: max(1, int((all_here[nearest] < LARGEST_MARGIN).sum()))]
-        here = all_here[nearest]
-        differences = self._margins[: self.count][:, nearest] - here
-        weights = torch.cholesky_solve(differences, factor.lower)
-        # No more numbers are explained than a gradient has: in few dimensions it would vanish, and exploring with it.
-        amplitudes = (differences * weights).sum(0).clamp(min=1e-12) / min(self.count, self._u.shape[1])
-        return Posterior(factor.lower, factor.variance, nearest, here, differences, weights, amplitudes)
+        """The regressions of the margins of the ``rivals`` nearest rivals, of all that live."""
+        self._refresh(noise)
+        live, n = slice(self.lanes), self.rows
+        factor = Factor(self._upper[live, :n, :n], self._variance[live, :n], self._usual[live], self._rounding[live])
+        return self._regression(live, factor, rivals)
 
-    def back(self, weights: Tensor) -> Tensor:
-        """Rᵀ weights, (T, size), for weights (count, T), where the rows of R are u less that of the best point."""
-        found = weights.T.bfloat16() @ self._short[: self.count]
-        return found.float() - weights.sum(0).unsqueeze(1) * self.u[self.best]
+    def regression(self, lanes: slice, noise: Noise, rivals: int) -> Posterior:
+        """The same of any lanes, ended ones too, and any noise; what is kept for `posterior` stays."""
+        return self._regression(lanes, self._factor_all(lanes, self._rows_of(lanes), noise), rivals)
+
+    def _regression(self, lanes: slice, factor: Factor, rivals: int) -> Posterior:
+        rows = factor.variance.shape[1]
+        margins, told, best = self._margins[lanes, :rows], self._told[lanes, :rows], self._best[lanes]
+        all_here = margins[_lanes(best), best]
+        here, nearest = all_here.topk(min(rivals, all_here.shape[1]), largest=False)
+        differences = margins.gather(2, nearest.unsqueeze(1).expand(-1, rows, -1)) - here.unsqueeze(1)
+        weights = factor.solve(differences)
+        # No more numbers are explained than a gradient has: in few dimensions it would vanish, and exploring with it.
+        numbers = told.sum(1, keepdim=True).clamp(1, self._u.shape[2])
+        amplitudes = (differences * weights).sum(1).clamp(min=1e-12) / numbers
+        followed = here < LARGEST_MARGIN
+        followed[:, 0] = True
+        return Posterior(factor, told, followed, here, differences, weights, amplitudes)
+
+    def back(self, lanes: slice, weights: Tensor) -> Tensor:
+        """Rᵀ weights, (L, T, size), for weights (L, n, T), where the rows of R are u less that of the best point."""
+        # Whole blocks, as products of parts would first copy these.
+        wide = F.pad(weights, (0, 0, 0, self._u.shape[1] - weights.shape[1])).mT.bfloat16().contiguous()
+        best = self._best[lanes]
+        at = self._u[lanes][_lanes(best), best].unsqueeze(1)
+        return (wide @ self._short[lanes]).float() - weights.sum(1).unsqueeze(2) * at
 
     def along(self, directions: Tensor) -> Tensor:
-        """R directionsᵀ, (count, k), for directions (k, size)."""
-        seen = (self._short[: self.count] @ directions.T.bfloat16()).float()
-        return seen - seen[self.best]
+        """R directionsᵀ, (lanes, rows, k), for directions (lanes, k, size), of all that live."""
+        seen = (self._short[: self.lanes] @ directions.bfloat16().mT)[:, : self.rows].float()
+        best = self._best[: self.lanes]
+        return seen - seen[_lanes(best), best].unsqueeze(1)
 
-    def _prior(self, first: int = 0) -> Tensor:
-        """K = R Rᵀ, (count, count), from row ``first`` on."""
-        gram = self._gram[: self.count, : self.count]
-        at = gram[self.best]
-        return gram[first:] - at[first:].unsqueeze(1) - at + at[self.best]
+    def _rows_of(self, lanes: slice) -> int:
+        """Rows of some lanes; of ended ones any beyond their own say nothing."""
+        return self.rows if lanes.stop <= self.lanes else self._most
 
-    def _factored(self, noise: Noise) -> Factor:
-        """The factor of K + N: that of the last call and the rows that have come, where nothing else has changed."""
-        known = self._factor
-        if known is None or known.noise != noise:
-            self._factor = self._factor_all(noise)
-        elif len(known.variance) < self.count:
-            self._factor = self._extended(known) or self._factor_all(noise)
-        assert self._factor is not None
-        return self._factor
+    def _squares(self, lanes: Lanes, rows: int) -> Tensor:
+        """(L, rows) the diagonals of the Gram matrices."""
+        return self._gram[lanes, :rows, :rows].diagonal(dim1=1, dim2=2)
 
-    def _factor_all(self, noise: Noise) -> Factor:
-        prior = self._prior()
-        kappa = prior.diagonal().clone()
-        usual = kappa.mean()
-        rounding = (ROUNDING * self._gram[: self.count, : self.count].diagonal().mean()).clamp(min=1e-12)
-        variance = noise.variance(kappa, usual) + rounding
-        prior.diagonal().add_(variance)
-        return Factor(_factor(prior), variance, noise, usual, rounding)
+    def _prior(self, lanes: Lanes, rows: int, first: int = 0) -> Tensor:
+        """K = R Rᵀ, (L, rows, rows), from row ``first`` on."""
+        gram, best = self._gram[lanes, :rows, :rows], self._best[lanes]
+        at = gram[_lanes(best), best]
+        rest = at - at.gather(1, best.unsqueeze(1))
+        return (gram[:, first:] - at[:, first:].unsqueeze(2)).sub_(rest.unsqueeze(1))
 
-    def _extended(self, known: Factor) -> Factor | None:
-        """The factor with the rows that have come; None where float32 does not suffice."""
-        before = len(known.variance)
-        rows = self._prior(before)
-        corner = rows[:, before:]
-        variance = known.noise.variance(corner.diagonal(), known.usual) + known.rounding
-        left = torch.linalg.solve_triangular(known.lower, rows[:, :before].T, upper=False).T
-        inner, failed = torch.linalg.cholesky_ex(corner + torch.diag(variance) - left @ left.T)
-        if int(failed):
-            return None
-        lower = torch.zeros(self.count, self.count, device=rows.device)
-        lower[:before, :before], lower[before:, :before], lower[before:, before:] = known.lower, left, inner
-        return Factor(lower, torch.cat([known.variance, variance]), known.noise, known.usual, known.rounding)
+    def _refresh(self, noise: Noise) -> None:
+        """Bring the factors up to date: by the rows that have come, where nothing else has changed, or anew."""
+        if noise != self._noise:
+            self._noise, self._stale = noise, [True] * self.slots
+        if self._factored < self.rows:
+            self._extend(noise)
+        if any(self._stale[: self.lanes]):
+            lanes, rows = self._which(True), self.rows
+            factor = self._factor_all(lanes, rows, noise)
+            self._upper[lanes, :rows, :rows] = factor.upper
+            self._variance[lanes, :rows] = factor.variance
+            self._usual[lanes], self._rounding[lanes] = factor.usual, factor.rounding
+        self._stale[: self.lanes] = [False] * self.lanes
+        self._factored = self.rows
+
+    def _which(self, stale: bool) -> Lanes:
+        """The lanes that live and whose factors are stale, or are not."""
+        chosen = [lane for lane in range(self.lanes) if self._stale[lane] == stale]
+        return slice(self.lanes) if len(chosen) == self.lanes else torch.tensor(chosen, device=self._u.device)
+
+    def _factor_all(self, lanes: Lanes, rows: int, noise: Noise) -> Factor:
+        prior, told = self._prior(lanes, rows), self._told[lanes, :rows]
+        kappa = prior.diagonal(dim1=1, dim2=2)
+        usual = mean(kappa, told)
+        rounding = (ROUNDING * mean(self._squares(lanes, rows), told)).clamp(min=1e-12)
+        variance = (noise.variance(kappa, usual) + rounding.unsqueeze(1)).where(told, SILENT)
+        kappa += variance
+        return Factor(upper_factor(prior, told), variance, usual, rounding)
+
+    def _extend(self, noise: Noise) -> None:
+        """Append the rows that have come to the factors that are not stale; those become it for which float32 does not
+        suffice."""
+        if all(self._stale[: self.lanes]):
+            return
+        lanes, before, rows = self._which(False), self._factored, self.rows
+        prior = self._prior(lanes, rows, before)
+        corner = prior[:, :, before:]
+        known = noise.variance(corner.diagonal(dim1=1, dim2=2), self._usual[lanes])
+        known = known + self._rounding[lanes].unsqueeze(1)
+        variance = known.where(self._told[lanes, before:rows], SILENT)
+        upper = self._upper[lanes, :before, :before]
+        above = torch.linalg.solve_triangular(upper.mT, prior[:, :, :before].mT, upper=False)
+        inner, failed = torch.linalg.cholesky_ex(corner + torch.diag_embed(variance) - above.mT @ above)
+        self._upper[lanes, :before, before:rows] = above
+        self._upper[lanes, before:rows, before:rows] = inner.mT
+        self._variance[lanes, before:rows] = variance
+        fresh = iter(failed.tolist())
+        self._stale[: self.lanes] = [old or next(fresh) > 0 for old in self._stale[: self.lanes]]
+
+    def _make_room(self, count: int) -> None:
+        """For ``count`` rows more, in memory and among what is kept."""
+        room = min(self._capacity, max(KEPT, int(KEPT_SHARE * (self.asked + count))))
+        if self.rows + count > room:
+            self._forget(room - 4 * count)
+        rows, held = self.rows + count, self._u.shape[1]
+        if rows > held:
+            most = min(KEPT if rows <= KEPT else self._capacity, self._capacity)
+            self._hold(min(max(rows, int(GROWTH * held)), most) - held)
+
+    def _hold(self, more: int) -> None:
+        """Make room in memory for more rows, which say nothing yet."""
+        self._u, self._short, self._margins = (_longer(x, more) for x in (self._u, self._short, self._margins))
+        self._told, self._variance = _longer(self._told, more), _longer(self._variance, more)
+        self._gram, self._upper = F.pad(self._gram, (0, more, 0, more)), F.pad(self._upper, (0, more, 0, more))
 
     def _forget(self, rows: int) -> None:
-        """Keep the ``rows`` points nearest to the best one: the model is local."""
-        nearest = self._prior().diagonal().argsort(stable=True)[:rows].sort().values
-        self._u[:rows] = self._u[nearest]
-        self._short[:rows] = self._short[nearest]
-        self._gram[:rows, :rows] = self._gram[nearest][:, nearest]
-        self._margins[:rows] = self._margins[nearest]
-        self.best = int((nearest == self.best).nonzero())
-        self.count, self._factor = rows, None
+        """Keep the ``rows`` points nearest to the best one: the model is local. What lies in the last rows and is kept
+        takes the places of what is not: to move a few is cheaper than to sort all."""
+        live = slice(self.lanes)
+        to, source = self._places(rows)
+        number = _lanes(to).unsqueeze(1)
+        for block in (self._u, self._short, self._margins, self._told, self._gram):
+            block[number, to] = block[number, source]
+        self._gram.mT[number, to] = self._gram.mT[number, source]
+        self._told[live, rows:] = False
+        at = (source == self._best[live].unsqueeze(1)) & (source >= rows)
+        self._best[live] = to.masked_fill(~at, 0).sum(1).where(at.any(1), self._best[live])
+        self.rows, self._factored = rows, 0
+        self._stale[live] = [True] * self.lanes
+
+    def _places(self, rows: int) -> tuple[Tensor, Tensor]:
+        """(lanes, n) rows to be overwritten, and by which; where there are fewer than n, by themselves."""
+        live, before = slice(self.lanes), self.rows
+        distance = self._prior(live, before).diagonal(dim1=1, dim2=2).where(self._told[live, :before], torch.inf)
+        nearest = distance.argsort(dim=1, stable=True)[:, :rows]
+        kept = torch.zeros_like(distance, dtype=torch.long).scatter_(1, nearest, 1)
+        most = min(rows, before - rows)
+        to = kept[:, :rows].argsort(dim=1, stable=True)[:, :most]
+        source = rows + kept[:, rows:].argsort(dim=1, descending=True, stable=True)[:, :most]
+        return to, source.where(kept.gather(1, source) > 0, to)
 
 
-def _factor(matrix: Tensor) -> Tensor:
-    """The Cholesky factor, with as much more on the diagonal as float32 needs."""
-    scale = matrix.diagonal().mean()
-    for extra in (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2):
-        factor, failed = torch.linalg.cholesky_ex(
-            matrix + torch.diag((extra * scale).expand(len(matrix))) if extra else matrix
-        )
-        if not int(failed):
-            return torch.as_tensor(factor)
-    raise ArithmeticError("the covariance of the measurements is not finite")
+def _exchange(entries: list[_Entry], some: Sequence[int], others: Sequence[int]) -> None:
+    for one, two in zip(some, others, strict=True):
+        entries[one], entries[two] = entries[two], entries[one]
+
+
+def _longer(values: Tensor, more: int) -> Tensor:
+    """Values (L, n, …) and so many zeros, (L, n + more, …)."""
+    return torch.cat([values, values.new_zeros(len(values), more, *values.shape[2:])], 1)
+
+
+def _lanes(values: Tensor) -> Tensor:
+    """(L,) the numbers 0, 1, … of the entries of values (L, …), to index by."""
+    return torch.arange(len(values), device=values.device)
