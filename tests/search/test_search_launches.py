@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
+from statistics import median
 from typing import Any
 
 import pytest
@@ -17,13 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pixelproof.engine import Engine, Round
 from pixelproof.engine.lanes import Sample
 from pixelproof.jobs.assess_spec import make_spec, resolve
-from pixelproof.search import Search
+from pixelproof.search import GradientRegression, Search
 from pixelproof.search.registry import SEARCHES, Problem
 from watched import CPU, Watched, labelled_by, small_network
 
 SHAPE = (8, 8, 3)
 #: Waits in a round of the engine, at most: 16 of each of two lanes that take turns.
 MOST_WAITS = 32
+#: Operations of a round of gradient regression, at most, where no prior is learnt.
+MOST_LAUNCHES = 450
 #: Calls by which Python waits for what is on a device, or sends it something.
 HOST = {
     Tensor.tolist,
@@ -115,8 +118,56 @@ def test_a_round_of_many_lanes_launches_hardly_more_than_one_of_few(name: str, o
 
 
 def test_a_loop_over_lanes_is_found_out() -> None:
-    """Gradient regression computes lane by lane: each has measurements of its own, more or less many."""
-    assert _more_a_lane("gradient-regression") > 100
+    """DE computes lane by lane: each has a population of its own."""
+    assert _more_a_lane("de") > 50
+
+
+#: Margins by which, each round, the best points of all lanes move, of none, or of some.
+ANSWERS: dict[str, Callable[[int, int], float]] = {
+    "all improve": lambda number, lane: 100.0 - number,
+    "none improves": lambda number, lane: 100.0 + number,
+    "some improve": lambda number, lane: 100.0 - number if lane % 2 else 100.0,
+}
+
+
+def _regression_rounds(mode: Callable[[], Any], lanes: int, answers: Callable[[int, int], float]) -> list[int]:
+    """What ``mode`` counts in each of 40 rounds of gradient regression: milestones pass, rows are forgotten, half of
+    the lanes leave."""
+    search = GradientRegression(SHAPE, population=12, capacity=200)
+    generators = [torch.Generator().manual_seed(k) for k in range(lanes)]
+    box = torch.full((lanes, search.dimension), 3.0)
+    search.add(torch.zeros_like(box), -box, box, generators, torch.full((lanes, *SHAPE), 128.0))
+    counts = []
+    for number in range(40):
+        if number == 20:
+            search.keep(torch.arange(lanes) % 4 < 2)
+
+        def work(number: int = number) -> None:
+            candidates = search.ask()
+            level = torch.tensor([answers(number, lane) for lane in range(search.lanes)])
+            noise = torch.rand(*candidates.shape[:2], 4, generator=torch.Generator().manual_seed(number))
+            margins = level[:, None, None] + noise / 10
+            search.tell(margins.amin(2), margins)
+
+        counts.append(sum(_counted(mode, work).values()))
+    return counts
+
+
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
+def test_gradient_regression_launches_as_much_for_many_lanes_as_for_few(answers: Callable[[int, int], float]) -> None:
+    """But where float32 does not suffice for the factor of one, all are made again, and ended ones teach as well."""
+    few, many = (_regression_rounds(Launches, lanes, answers) for lanes in (4, 32))
+    assert many == pytest.approx(few, rel=0.2)
+    assert median(many) == pytest.approx(median(few), abs=5)
+    assert median(many) < MOST_LAUNCHES
+
+
+@pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
+def test_gradient_regression_waits_for_the_device_a_few_times_a_round(answers: Callable[[int, int], float]) -> None:
+    few, many = (_regression_rounds(Waits, lanes, answers) for lanes in (4, 32))
+    assert many == pytest.approx(few, abs=6)
+    assert median(few) == median(many) <= 8
+    assert max(many) <= 32
 
 
 def _rounds(samples: int, search: str, attack: str) -> Iterator[Round]:
