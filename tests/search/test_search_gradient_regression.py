@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search import DifferentialEvolution, GradientRegression, PixelProcess, Search, SparseRandomSearch
-from pixelproof.search.cohort import NOISE_TEACHERS, TEACHERS, UPDATES, Cohort
+from pixelproof.search.cohort import NOISE_TEACHERS, START_NOISE, TEACHERS, UPDATES, Cohort
 from pixelproof.search.gradient_regression import USUAL_POPULATION, Learners
 from pixelproof.search.image_basis import ImageBasis
 from pixelproof.search.lane_regression import Noise, Posterior, upper_factor
@@ -414,6 +414,20 @@ def test_noise_and_spectrum_stay_finite_where_margins_are_exactly_linear() -> No
     assert 1e-4 <= cohort.noise.floor < 1e-3
     assert cohort.root.isfinite().all()
     assert (cohort.root > 0).all()
+
+
+@pytest.mark.parametrize("floor", [START_NOISE.floor, 5 * START_NOISE.floor])
+def test_the_curvature_moves_with_the_floor_alone(floor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort, _ = taught(ImageBasis(SMALL, CPU), torch.ones(3 * SMALL[0] * SMALL[1]), lanes=1, rounds=1)
+    cohort.noise = START_NOISE
+    wanted = Noise(curvature=START_NOISE.curvature / 3, floor=floor)
+
+    def likeliest(_: slice, noises: Sequence[Noise]) -> Noise:
+        return min(noises, key=lambda each: abs(each.floor - wanted.floor) + abs(each.curvature - wanted.curvature))
+
+    monkeypatch.setattr(cohort, "_likeliest", likeliest)
+    cohort._learn_noise(slice(0, 1))
+    assert cohort.noise == (START_NOISE if floor == START_NOISE.floor else wanted)
 
 
 def test_a_cohort_that_measured_next_to_nothing_keeps_its_prior() -> None:

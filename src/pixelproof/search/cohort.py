@@ -104,11 +104,16 @@ class Cohort:
         return (self.memory.known[lanes] >= FEWEST).float()
 
     def _learn_noise(self, lanes: slice) -> None:
-        """Move to the neighbouring curvature and floor of highest evidence."""
+        """Move to the neighbouring floor of highest evidence, and if that is another one, to such a curvature too.
+
+        By evidence alone the curvature would fall until the gradients that are found are worse ones.
+        """
         now = self.noise
-        now = self._likeliest(lanes, [replace(now, curvature=now.curvature * f) for f in (1, 1 / 3, 3)])
         floors = [now.floor * f for f in (1, 1 / 5, 5) if 1e-4 <= now.floor * f <= 10]
-        self.noise = self._likeliest(lanes, [replace(now, floor=floor) for floor in floors])
+        floor = self._likeliest(lanes, [replace(now, floor=floor) for floor in floors]).floor
+        if floor != now.floor:
+            curvatures = [replace(now, curvature=now.curvature * f) for f in (1, 1 / 3, 3)]
+            self.noise = replace(self._likeliest(lanes, curvatures), floor=floor)
 
     def _likeliest(self, lanes: slice, noises: Sequence[Noise]) -> Noise:
         """Of the noises that of highest evidence, the first one where all are alike."""
