@@ -33,7 +33,7 @@ def imported(code: str) -> set[str]:
 
 
 def test_the_package_imports_nothing_else() -> None:
-    assert imported("import pixelproof") == {"pixelproof.version"}
+    assert imported("import pixelproof") == {"pixelproof.strict_sums", "pixelproof.version"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,8 @@ def test_help_and_typing_errors_wait_for_a_terminal_alone(words: list[str]) -> N
     found = imported(_COMMAND.format(words=words))
     assert found & set(HEAVY) <= TERMINAL
     assert found - set(HEAVY) <= {
-        f"pixelproof.{each}" for each in ("cli", "errors", "interrupts", "memory", "plugins", "version", "wording")
+        f"pixelproof.{each}"
+        for each in ("cli", "errors", "interrupts", "memory", "plugins", "strict_sums", "version", "wording")
     }
 
 

@@ -560,7 +560,7 @@ def test_the_vertex_of_a_linear_margin_is_found() -> None:
         got = lowest(search, lambda points, slopes=slopes: (10 + points @ slopes)[:, None], 300)  # type: ignore[misc]
         assert got < least + 0.05 * (10 - least), key  # random vertices come half as far
         exactly += got < least + 0.01
-    assert exactly >= 4
+    assert exactly >= 3  # of 40 other ones 30
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_runs_of_a_study_stand_side_by_side(conducted: Conducted) -> None:
     assert study.transfers == ()
     assert study.demonstration is not None
     assert study.demonstration.answers == {}
-    assert [each.record.sample for each in study.demonstration.found] == [study.demonstration.sample] * 2
+    assert {each.record.sample for each in study.demonstration.found} == {study.demonstration.sample}
     searched = {run.assessed.label: run.assessed.fooled for run in view.runs if run.assessed.role == "de"}
     assert study.runs[1].assessed.fooled == searched["lenet"]
     assert [pair.title for pair in found.pairs] == ["lenet → lenet + bits(3)"] * 3  # each role with its own
