@@ -31,7 +31,7 @@ def main() -> int:
     console, begun = Console(), time.monotonic()
     # A process a section: children of one are forked, which wants a process that has computed nothing yet.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        chosen = [name for each in options.sections for name in named(each)] or list(SECTIONS)
+        chosen = named(*(options.sections or SECTIONS))
         going = {pool.submit(measured, name, options.small): name for name in chosen}
         for done in as_completed(going):
             name = going[done]

@@ -14,14 +14,15 @@ from benchmarks.torture.workers import WHERE
 RESULTS = Path(__file__).parents[2] / "results" / "torture.json"
 #: In the order in which they are begun; the soak lasts about as long as all others together.
 SECTIONS = ("soak", "crash", "inputs", "workers", "alterations", "faulty_models", "determinism")
-#: Those that are measured where they are named alone, as they take long or need what is not everywhere.
 _KILLS = tuple(f"kills:{backend}:{where}" for backend in ("processes", "ray") for where in WHERE)
+#: Those that are measured where they are named alone, as they take long or need what is not everywhere.
 NAMED = (*_KILLS, "pythons")
 
 
-def named(name: str) -> list[str]:
-    """The section ``name``, or those whose names go on with a colon after it."""
-    return [section for section in (*SECTIONS, *NAMED) if f"{section}:".startswith(f"{name}:")]
+def named(*names: str) -> list[str]:
+    """The sections of these ``names``, and those whose names go on with a colon after one, each once and in order."""
+    prefixes = tuple(f"{name}:" for name in names)
+    return [section for section in (*SECTIONS, *NAMED) if f"{section}:".startswith(prefixes)]
 
 
 def measured(section: str, small: bool) -> dict[str, Any]:
