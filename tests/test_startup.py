@@ -33,7 +33,7 @@ def imported(code: str) -> set[str]:
 
 
 def test_the_package_imports_nothing_else() -> None:
-    assert imported("import pixelproof") == {"pixelproof.strict_sums", "pixelproof.version"}
+    assert imported("import pixelproof") == {"pixelproof.processor", "pixelproof.strict_sums", "pixelproof.version"}
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,17 @@ def test_help_and_typing_errors_wait_for_a_terminal_alone(words: list[str]) -> N
     assert found & set(HEAVY) <= TERMINAL
     assert found - set(HEAVY) <= {
         f"pixelproof.{each}"
-        for each in ("cli", "errors", "interrupts", "memory", "plugins", "strict_sums", "version", "wording")
+        for each in (
+            "cli",
+            "errors",
+            "interrupts",
+            "memory",
+            "plugins",
+            "processor",
+            "strict_sums",
+            "version",
+            "wording",
+        )
     }
 
 

@@ -41,18 +41,20 @@ def test_what_the_user_chose_stays():
 @pytest.mark.parametrize(
     ("told", "chosen"),
     [
-        ("vendor_id : GenuineIntel\nflags : fpu avx2 avx512f", "AVX512,STRICT"),
-        ("vendor_id : GenuineIntel\nflags : fpu avx2", "AVX2,STRICT"),
-        ("vendor_id : GenuineIntel\nflags : fpu", None),
-        ("vendor_id : AuthenticAMD\nflags : fpu avx2 avx512f", None),
-        (None, None),
+        ({"vendor_id": "GenuineIntel", "flags": "fpu avx2 avx512f"}, "AVX512,STRICT"),
+        ({"vendor_id": "GenuineIntel", "flags": "fpu avx2"}, "AVX2,STRICT"),
+        ({"vendor_id": "GenuineIntel", "flags": "fpu"}, None),
+        ({"vendor_id": "AuthenticAMD", "flags": "fpu avx2 avx512f"}, None),
+        ({}, None),
     ],
 )
-def test_only_routines_that_the_processor_has_are_asked_for(monkeypatch: pytest.MonkeyPatch, told: str | None, chosen):
+def test_only_routines_that_the_processor_has_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], chosen: str | None
+):
     from pixelproof import strict_sums
 
     monkeypatch.delenv("MKL_CBWR", raising=False)
-    monkeypatch.setattr(strict_sums, "_first_core", lambda: set((told or "").split()))
+    monkeypatch.setattr(strict_sums, "told", lambda key: told.get(key, ""))
     strict_sums.ask_for_strict_sums()
     found = os.environ.get("MKL_CBWR")
     monkeypatch.delenv("MKL_CBWR", raising=False)

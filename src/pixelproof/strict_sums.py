@@ -2,9 +2,10 @@
 
 import os
 
+from pixelproof.processor import told
+
 #: MKL's own words for its routines, by the flag of the processor that they need, best first.
 _ROUTINES = {"avx512f": "AVX512", "avx2": "AVX2"}
-_READ = 16_384  # bytes, of which the first core's lines are a few thousand
 
 
 def ask_for_strict_sums() -> None:
@@ -18,16 +19,7 @@ def ask_for_strict_sums() -> None:
     """
     if "MKL_CBWR" in os.environ:
         return
-    told = _first_core()
-    found = [name for flag, name in _ROUTINES.items() if flag in told]
-    if "GenuineIntel" in told and found:
+    flags = told("flags").split()
+    found = [name for flag, name in _ROUTINES.items() if flag in flags]
+    if told("vendor_id") == "GenuineIntel" and found:
         os.environ["MKL_CBWR"] = f"{found[0]},STRICT"
-
-
-def _first_core() -> set[str]:
-    """The words that Linux says of the processor; elsewhere none."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:
-            return set(info.read(_READ).split())
-    except OSError:
-        return set()

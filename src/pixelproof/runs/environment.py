@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 
+from pixelproof import processor
 from pixelproof.version import __version__
 
 #: What the last bits of scores follow, and with them the way of a search.
@@ -73,25 +74,16 @@ def _instructions() -> str:
 
     MKL goes other ways on processors of other makers, so the maker is named too.
     """
-    flags = {flag for line in _cpuinfo("flags", "Features")[:1] for flag in line.split()}
+    flags = processor.told("flags", "Features").split()
     named = [flag for flag in (*_FLAGS, *_ARM_FLAGS) if flag in flags]
     limits = [f"{name}={value}" for name in _LIMITS if (value := os.environ.get(name))]
-    makers = _cpuinfo("vendor_id")[:1]
-    return " ".join([f"{torch.backends.cpu.get_cpu_capability()}:", *makers, *named, *limits]).rstrip(":")
+    return " ".join(
+        [f"{torch.backends.cpu.get_cpu_capability()}:", *processor.told("vendor_id").split(), *named, *limits]
+    ).rstrip(":")
 
 
 def _processor() -> str:
-    names = _cpuinfo("model name")
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _cpuinfo(*keys: str) -> list[str]:
-    """The values that Linux gives for one of ``keys``, one a core; elsewhere none."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as info:
-            return [line.split(":", 1)[1].strip() for line in info if line.split(":")[0].strip() in keys]
-    except OSError:
-        return []
+    return processor.told("model name") or platform.processor() or platform.machine()
 
 
 def _git_commit() -> str | None:
