@@ -3,18 +3,20 @@
 Usage: python tools/audit_matrix.py [--kit DIR] [--out audit-kit-run] [--data bundled] [--samples N] [NAME …]
 
 Rows are entries, columns checkpoints. Audits go on where they were interrupted. What is found is written to
-results/audit-kit.json (of another kit to audit-kit.json in it), beside what was found of others before. Beside the
-accuracy that the audit's attacks leave stands what the attack leaves that was made for the entry (oracles.json of the
-kit, which tools/audit_oracles.py writes).
+results/audit-kit.json (of held_out.zip, which is unpacked into the run's folder, to results/audit-kit-held-out.json;
+of another kit to audit-kit.json in it), beside what was found of others before. Beside the accuracy that the audit's
+attacks leave stands what the attack leaves that was made for the entry (oracles.json of the kit, which
+tools/audit_oracles.py writes).
 """
 
 import argparse
 import importlib
 import json
+import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +39,9 @@ from pixelproof.runs.environment import environment
 
 ROOT = Path(__file__).parent.parent
 KIT = ROOT / "examples" / "broken_defences"
+HELD_OUT = KIT / "held_out.zip"
 RESULTS = ROOT / "results" / "audit-kit.json"
+HELD_OUT_RESULTS = ROOT / "results" / "audit-kit-held-out.json"
 SAMPLES = 60  # attacked in each audit: flaws are large
 COMMAND = "python tools/audit_matrix.py"
 #: Points by which the audit's attacks may leave more than the best known one.
@@ -184,28 +188,44 @@ def main() -> None:
     parser.add_argument("--data", default="bundled")
     parser.add_argument("--samples", type=int, default=SAMPLES)
     told = parser.parse_args()
-    data, kit = load_data(told.data), told.kit.resolve()
-    path = RESULTS if kit == KIT else kit / "audit-kit.json"
+    data, (kit, path) = load_data(told.data), opened(told.kit.resolve(), told.out)
     best, known, found = read_rows(kit / "oracles.json"), entries(kit), dict[str, Mapping[int, str]]()
     rows = dict[str, dict[str, Any]]()
+    command = COMMAND if kit == KIT else f"{COMMAND} --kit {told.kit}"
     for entry in known:
         if told.names and entry.name not in told.names:
             continue
         begun = time.perf_counter()
         audited = audit(entry, data, told.out / entry.name, told.samples)
         found[entry.name] = audited.verdicts
-        rows[entry.name] = row_of(entry, audited, best.get(entry.name, {}).get("value"))
+        rows[entry.name] = row_of(entry, audited, best.get(entry.name, {}).get("value")) | {"command": command}
         print(f"{entry.name}: {rows[entry.name]['value']} ({time.perf_counter() - begun:.0f} s)", flush=True)
-        write_row(path, rows[entry.name], known)
+        write_row(path, rows[entry.name], known, lambda every: {"summary": summary(every).splitlines()})
     print(matrix(found, kit))
     print(summary(list(rows.values())))
 
 
-def write_row(path: Path, row: Mapping[str, Any], known: Sequence[Entry]) -> None:
-    """Put ``row`` beside those of earlier calls, and of another that runs beside this one, in the order of the kit."""
+def opened(kit: Path, out: Path) -> tuple[Path, Path]:
+    """The folder of ``kit``, unpacked below ``out`` where it is the one that was set aside, and where its rows go."""
+    if kit != HELD_OUT:
+        return kit, RESULTS if kit == KIT else kit / "audit-kit.json"
+    folder = (out / "kit").resolve()
+    shutil.unpack_archive(kit, folder)
+    return folder, HELD_OUT_RESULTS
+
+
+def write_row(
+    path: Path,
+    row: Mapping[str, Any],
+    known: Sequence[Entry],
+    about: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]] = lambda rows: {},
+) -> None:
+    """Put ``row`` beside those of earlier calls, and of another that runs beside this one, in the order of the kit;
+    before them what there is to say ``about`` all.
+    """
     rows = {**read_rows(path), row["name"]: row}
     ordered = [rows[each.name] for each in known if each.name in rows]
-    content = {"environment": environment(torch.device("cpu")), "rows": ordered}
+    content = {"environment": environment(torch.device("cpu")), **about(ordered), "rows": ordered}
     write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -256,7 +276,6 @@ def row_of(entry: Entry, audited: Audited, best: float | None) -> dict[str, Any]
         "best known": best,
         "gap": None if gap is None else round(gap, 1),
         "verdicts": {str(number): verdict for number, verdict in audited.verdicts.items()},
-        "command": COMMAND,
     }
 
 

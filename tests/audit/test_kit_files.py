@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tools.audit_matrix import KIT, Audited, Entry, entries, row_of, summary
+from tools.audit_matrix import (
+    HELD_OUT,
+    HELD_OUT_RESULTS,
+    KIT,
+    RESULTS,
+    Audited,
+    Entry,
+    entries,
+    opened,
+    row_of,
+    summary,
+)
 from tools.audit_oracles import MATERIAL, context, left_by, mirrored
 
 from audit_kit import bundled
@@ -108,6 +119,14 @@ def test_a_kit_in_another_folder_is_loaded_with_its_own_neighbours(tmp_path: Pat
         (kit / "oracles.py").write_text("from neighbour import SHIFT\n\ndef a():\n    return [SHIFT]\n")
     found = [entries(tmp_path / name)[0].oracle() for name in ("one", "two")]
     assert found == [[0], [1]]
+
+
+def test_a_kit_that_was_set_aside_is_unpacked_and_its_rows_lie_beside_the_others(tmp_path: Path):
+    folder, rows = opened(HELD_OUT, tmp_path)
+    assert (folder / "kit.toml").is_file()
+    assert folder.is_relative_to(tmp_path)
+    assert (rows, opened(KIT, tmp_path)) == (HELD_OUT_RESULTS, (KIT, RESULTS))
+    assert opened(tmp_path, tmp_path) == (tmp_path, tmp_path / "audit-kit.json")
 
 
 def test_a_flaw_is_named_by_its_checkpoints_or_by_words_of_any_failing_one():
