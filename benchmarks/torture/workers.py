@@ -2,7 +2,8 @@
 
 The writer is the process that writes the run. The head is the process that all workers hang on: of Ray the store of its
 cluster's state, of processes the writer again, so that there it is the whole group that is killed. A worker's death is
-made good by the run itself; after the others the run is resumed. Every run must end equal to an undisturbed one.
+made good by the run itself, and that of Ray's head near the end; after the others the run is resumed. Every run must end
+equal to an undisturbed one.
 """
 
 import os
@@ -65,10 +66,11 @@ def _killed(
     while kills < count and tries < PATIENCE * count:
         tries += 1
         out = folder / str(tries)
-        if not _disturbed(out, where, backend, draw.random() * seconds / 8):
+        code = _disturbed(out, where, backend, draw.random() * seconds / 8)
+        if code is None:
             continue
         kills += 1
-        if where != "worker" or _status(out) != "finished":
+        if code:
             resumed = subprocess.run(
                 _pixelproof("resume", str(out), "--workers", "2"), capture_output=True, timeout=LIMIT
             )
@@ -82,8 +84,10 @@ def _killed(
     return Outcome(kills, same, tuple(faults))
 
 
-def _disturbed(out: Path, where: str, backend: str, after: float) -> bool:
-    """Begin a run and kill it at ``where`` so many seconds after its first record; whether that was before its end."""
+def _disturbed(out: Path, where: str, backend: str, after: float) -> int | None:
+    """Begin a run and kill it at ``where`` so many seconds after its first record: its exit code, 0 where it made the
+    loss good by itself; None where it had ended before.
+    """
     process = _assess(out, ("--workers", "2", "--backend", backend))
     try:
         until = time.monotonic() + LIMIT
@@ -92,11 +96,11 @@ def _disturbed(out: Path, where: str, backend: str, after: float) -> bool:
         time.sleep(after)
         victims = _victims(process.pid, where, backend)
         if process.poll() is not None or not victims or _status(out) == "finished":
-            return False
+            return None
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
         code = process.wait(LIMIT)
-        return True if where == "worker" else code != 0
+        return None if code == 0 and process.pid in victims else code
     finally:
         if process.poll() is None:
             process.kill()
