@@ -2,8 +2,8 @@
 
 The writer is the process that writes the run. The head is the process that all workers hang on: of Ray the store of its
 cluster's state, of processes the writer again, so that there it is the whole group that is killed. A worker's death is
-made good by the run itself, and that of Ray's head near the end; after the others the run is resumed. Every run must end
-equal to an undisturbed one.
+made good by the run itself, and that of Ray's head near the end; after the others the run is resumed. Every run must
+end equal to an undisturbed one.
 """
 
 import os
@@ -51,12 +51,23 @@ def kill_workers(
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"
-        begun = time.perf_counter()
         _assess(whole, ()).wait(LIMIT)
-        expected, seconds = _contents(whole), time.perf_counter() - begun
+        expected, seconds = _contents(whole), _seconds(Path(folder) / "undisturbed", backend)
         return {
             where: _killed(Path(folder) / where, where, backend, count, draw, expected, seconds) for where in places
         }
+
+
+def _seconds(out: Path, backend: str) -> float:
+    """How long a run by two workers takes from its first record to its last."""
+    process = _begun(out, backend)
+    try:
+        begun = time.monotonic()
+        while process.poll() is None and _status(out) != "finished":
+            time.sleep(0.01)
+        return time.monotonic() - begun
+    finally:
+        _end_group(process)
 
 
 def _killed(
@@ -66,7 +77,7 @@ def _killed(
     while kills < count and tries < PATIENCE * count:
         tries += 1
         out = folder / str(tries)
-        code = _disturbed(out, where, backend, draw.random() * seconds / 8)
+        code = _disturbed(out, where, backend, draw.random() * seconds)
         if code is None:
             continue
         kills += 1
@@ -88,11 +99,8 @@ def _disturbed(out: Path, where: str, backend: str, after: float) -> int | None:
     """Begin a run and kill it at ``where`` so many seconds after its first record: its exit code, 0 where it made the
     loss good by itself; None where it had ended before.
     """
-    process = _assess(out, ("--workers", "2", "--backend", backend))
+    process = _begun(out, backend)
     try:
-        until = time.monotonic() + LIMIT
-        while process.poll() is None and not _status(out) and time.monotonic() < until:
-            time.sleep(0.01)
         time.sleep(after)
         victims = _victims(process.pid, where, backend)
         if process.poll() is not None or not victims or _status(out) == "finished":
@@ -130,6 +138,15 @@ def _below(pid: int) -> dict[int, str]:
     except (FileNotFoundError, ProcessLookupError):
         pass  # it ended meanwhile
     return found
+
+
+def _begun(out: Path, backend: str) -> subprocess.Popen[bytes]:
+    """A run by two workers that has its first record."""
+    process = _assess(out, ("--workers", "2", "--backend", backend))
+    until = time.monotonic() + LIMIT
+    while process.poll() is None and not _status(out) and time.monotonic() < until:
+        time.sleep(0.01)
+    return process
 
 
 def _assess(out: Path, more: tuple[str, ...]) -> subprocess.Popen[bytes]:
