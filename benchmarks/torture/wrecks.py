@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -117,12 +118,20 @@ def judge(tally: Tally, whole: Whole, out: Path, ended: Ended, go_on: bool = Tru
     if finding is None and ended.code == 2:
         again = forked(lambda: whole.case.go(out))
         finding = f"going on: {again.said[-300:]}" if again.code else None
-    if finding is None and (differing := whole.differing(out)):
-        finding = f"{differing[:3]} differ"
+    finding = finding or _left_otherwise(whole, out)
     if finding is None:
         tally.equal += 1
     else:
         tally.wrong.append(f"{whole.case.name}, {out.name}: {finding}")
+
+
+def _left_otherwise(whole: Whole, out: Path) -> str | None:
+    """What is other in ``out`` than an undisturbed run leaves."""
+    try:
+        differing = whole.differing(out)
+    except sqlite3.DatabaseError as error:
+        return f"it ended well, and its database cannot be read ({error})"
+    return f"{differing[:3]} differ" if differing else None
 
 
 def _fault(ended: Ended, name: str) -> str | None:

@@ -55,8 +55,8 @@ def begin(job: Job, out: Path | None) -> RunStore:
         finished = manifest.status == "finished" and not job.left(run)
     run = RunStore.open(out, write=not finished)
     try:
+        _check_whole(out, run)
         if not finished:
-            _check_whole(out, run)
             job.take_up(run)
             _note_move(run, job)
     except BaseException:
@@ -73,7 +73,9 @@ def _check_same(out: Path, manifest: Manifest, job: Job) -> None:
 
 
 def _check_whole(out: Path, run: RunStore) -> None:
-    """Nothing is added to what a failing disk, or a hand, has changed: it would be sealed with the rest."""
+    """Nothing is added to what a failing disk, or a hand, has changed, as it would be sealed with the rest, and nothing
+    told of it.
+    """
     if found := run.altered():
         raise RunError(f"{out} was damaged or altered, so it is not gone on with ({found[0]}); choose another --out.")
 

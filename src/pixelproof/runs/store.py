@@ -450,7 +450,11 @@ class RunStore:
         return root_of(self.manifest)
 
     def altered(self) -> list[str]:
-        """What was changed since it was written: one sentence a manifest or record whose digest does not fit."""
+        """What was changed since it was written, in sentences: that the database's pages do not fit together, else each
+        manifest and record whose digest does not fit, and each clean image that cannot be read.
+        """
+        if (found := self._rows("PRAGMA quick_check(1)")) != [("ok",)]:
+            return [f"The database is damaged ({str(found[0][0]).splitlines()[-1]})."]
         return list(self._altered())
 
     def _altered(self) -> Iterator[str]:
@@ -465,6 +469,11 @@ class RunStore:
             for number, *row, digest in self._each(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):
                 if digest != self._digest(table, number, dict(zip(names, row, strict=True))):
                     yield f"Entry {number} of the {table}, {_place(names, row)}, or its image was altered."
+        for (sample,) in self._each("SELECT sample FROM clean ORDER BY sample"):
+            try:
+                self.clean(sample)
+            except RunError as error:  # of a sample without a record, whose digest would tell
+                yield str(error)
 
     def _contents(self) -> str:
         """One digest over those of all records: ``sealed`` of their sorted lists by table, piece by piece."""
