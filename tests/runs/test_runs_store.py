@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,35 @@ def test_after_every_commit_the_file_alone_is_the_whole_run(tmp_path):
             with RunStore.open(copied) as copy:
                 assert len(copy.records()) == count
                 assert copy.altered() == []
+
+
+def test_a_damaged_clean_image_is_told_of_where_no_record_has_it_in_its_digest(tmp_path):
+    shape = (4, 4, 3)
+    clean = _clean(shape)
+    with RunStore.create(tmp_path, _manifest(shape), clean) as run:
+        run.commit([(_record(0, clean[0], None), None)])
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+        db.execute("UPDATE clean SET pixels = zeroblob(20) WHERE sample = 2")
+    with RunStore.open(tmp_path) as run:
+        (said,) = run.altered()
+        assert said.startswith("An image of sample 2 in ")
+
+
+def test_pages_that_no_query_reads_are_looked_at(tmp_path):
+    shape = (4, 4, 3)
+    clean = _clean(shape)
+    with RunStore.create(tmp_path, _manifest(shape), clean) as run:
+        run.commit([(_record(0, clean[0], None), None)])
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        ((size,),) = db.execute("PRAGMA page_size")
+        ((page,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'steps'")
+    with open(tmp_path / FILE, "r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+    with RunStore.open(tmp_path) as run:
+        assert len(run.records()) == 1
+        (said,) = run.altered()
+        assert said.startswith("The database is damaged (")
 
 
 def test_records_come_in_a_fixed_order(tmp_path):

@@ -30,10 +30,12 @@ def resume(
     from pixelproof.cli.console import console
     from pixelproof.cli.documents import at_work, run_and_show, show
     from pixelproof.jobs.open import job_of
+    from pixelproof.jobs.runner import check_whole
     from pixelproof.runs import RunStore
 
     with RunStore.open(run) as store:
         if store.manifest.status == "finished":
+            check_whole(run, store)
             console.print("The run is finished already.")
             show(store, as_json=as_json, open_page=open_)
             return

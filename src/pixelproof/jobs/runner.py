@@ -55,7 +55,7 @@ def begin(job: Job, out: Path | None) -> RunStore:
         finished = manifest.status == "finished" and not job.left(run)
     run = RunStore.open(out, write=not finished)
     try:
-        _check_whole(out, run)
+        check_whole(out, run)
         if not finished:
             job.take_up(run)
             _note_move(run, job)
@@ -72,9 +72,9 @@ def _check_same(out: Path, manifest: Manifest, job: Job) -> None:
         raise another_run(out)
 
 
-def _check_whole(out: Path, run: RunStore) -> None:
-    """Nothing is added to what a failing disk, or a hand, has changed, as it would be sealed with the rest, and nothing
-    told of it.
+def check_whole(out: Path, run: RunStore) -> None:
+    """Raise ``RunError`` where a failing disk, or a hand, has changed something: what is added would be sealed with it,
+    and what is told of it would be wrong.
     """
     if found := run.altered():
         raise RunError(f"{out} was damaged or altered, so it is not gone on with ({found[0]}); choose another --out.")
