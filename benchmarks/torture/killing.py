@@ -94,6 +94,7 @@ def _be_child(action: Callable[[], object], write: int) -> None:
         os.dup2(write, 1)
         os.dup2(write, 2)
         sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background processes ignore
         action()
         code = 0
     except SystemExit as ending:

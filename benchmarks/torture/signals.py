@@ -44,8 +44,8 @@ def _sent(number: signal.Signals, wholes: list[Whole], work: Path, times: int) -
             ended = child.end()
             slowest = max(slowest, time.perf_counter() - sent)
             again = forked(lambda case=whole.case, out=out: case.go(out))  # type: ignore[misc]
-            if ended.code == 0:  # it was about to end by itself
-                continue
+            if ended.code == 0 or (ended.code == -number and not out.exists()):
+                continue  # it was about to end by itself, or had not begun
             if ended.code != CODES[number] or ended.said.count(SENTENCE) != 1 or "Traceback" in ended.said:
                 tally.wrong.append(f"{whole.case.name}: exit code {ended.code}, {ended.said[-300:]!r}")
             elif again.code or whole.differing(out):

@@ -186,20 +186,35 @@ def test_main_jobs_need_no_network(cli, tmp_path: Path, monkeypatch: pytest.Monk
         assert answer.code in codes, answer.err
 
 
-def test_ctrl_c_while_commands_are_imported_prints_one_line() -> None:
-    """The moment is chosen by an import hook, as the imports take a fraction of a second."""
-    code = (
-        "import os, signal, sys\n"
+#: The moment is chosen by an import hook, as the imports take a fraction of a second, or by what reads the options.
+MOMENTS = {
+    "imported": (
         "class Finder:\n"
         "    def find_spec(self, name, path, target=None):\n"
-        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "        if name == 'typer': stop()\n"
         "sys.meta_path.insert(0, Finder())\n"
+    ),
+    "read": (
+        "from pixelproof.cli import app\n"
+        "real = app._Commands.parse_args\n"
+        "app._Commands.parse_args = lambda *words: (stop(), real(*words))[1]\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("signal", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_while_a_command_is_imported_or_read_ends_it_in_one_line(moment: str, signal: str, code: int) -> None:
+    program = (
+        "import os, signal, sys\n"
+        f"stop = lambda: os.kill(os.getpid(), signal.{signal})\n"
+        f"{MOMENTS[moment]}"
         "from pixelproof.cli import main\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, "list"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "Interrupted; nothing finished is lost.\n"
+    done = subprocess.run([sys.executable, "-c", program, "list"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr == "Interrupted; nothing finished is lost. Continue with: pixelproof list\n"
 
 
 def test_pipes_are_not_waited_for(cli, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import errno
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,7 +43,7 @@ from pixelproof.cli.completion import words_with_colons
 from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error, text_of
-from pixelproof.interrupts import Terminated, terminable
+from pixelproof.interrupts import Terminated
 from pixelproof.memory import keep_freed_memory
 from pixelproof.plugins import blamed
 from pixelproof.wording import meant, nearest_name
@@ -57,11 +58,21 @@ class _InterruptedError(Exception):
 
 
 class _Commands(TyperGroup):
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _past_typer():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _past_typer():
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise _InterruptedError from error
+
+
+@contextmanager
+def _past_typer() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise _InterruptedError from error
 
 
 app = typer.Typer(
@@ -124,7 +135,7 @@ def main() -> NoReturn:
     """
     keep_freed_memory()
     try:
-        with terminable(), blamed(), words_with_colons():
+        with blamed(), words_with_colons():
             sys.exit(app(standalone_mode=False) or 0)
     except _UsageError as error:
         sys.exit(fail(text, 2) if (text := _usage(error)) else 2)
