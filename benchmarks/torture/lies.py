@@ -50,7 +50,7 @@ def _fewer_considered(run: RunStore) -> bool:
 
 def _running(run: RunStore) -> bool:
     """Unfinished, so that what is missing claims nothing; a record is taken away with it."""
-    if not _records(run):
+    if not _records(run) or not run.records():
         return False
     run._db.execute("DELETE FROM images WHERE record = (SELECT max(id) FROM records)")
     run._db.execute("DELETE FROM records WHERE id = (SELECT max(id) FROM records)")

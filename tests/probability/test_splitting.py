@@ -24,7 +24,7 @@ def test_intervals_hold_the_closed_forms(share):
         # Of an interval's 5 % some of these must fail at some seed, so this one is five times as far: 1 in 10⁵.
         low, high = found.estimate.low / 5, found.estimate.high * 5
         assert low <= case.share <= high, case.name
-        assert found.queries <= 20_000
+        assert found.queries == SCHEDULE.asked(found.dropped) <= 20_000
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_nothing_that_fails_gives_an_upper_end_alone_and_no_estimate():
     assert not found.reached
     assert (found.estimate.value, found.estimate.low) == (None, 0.0)
     assert found.estimate.high <= 1e-9
-    assert found.queries <= SCHEDULE.queries
+    assert found.queries == SCHEDULE.asked(found.dropped) <= SCHEDULE.queries
 
 
 def test_a_share_near_the_floor_ends_at_the_last_drop_also_where_few_are_below():
@@ -72,6 +72,7 @@ def test_plateaus_are_passed_by_lot():
 def test_everything_that_fails_costs_the_first_draws_alone():
     found = ended(lambda x: torch.ones(len(x)))
     assert (found.dropped, found.queries, found.estimate.value) == (0, SCHEDULE.draws, 1.0)
+    assert SCHEDULE.asked(0) == SCHEDULE.draws
     assert found.estimate.high == 1.0
 
 

@@ -37,6 +37,11 @@ class Schedule:
         paid = self.replaced * ((self.queries - self.draws) // (self.replaced * self.moves))
         return self.draws - self.kept + max(0, min(below, paid))
 
+    def asked(self, drops: int) -> int:
+        """Queries of a search that ends after so many ``drops``; fewer than ``replaced`` are dropped without any."""
+        rounds = max(0, drops - (self.draws - self.kept)) // self.replaced
+        return self.draws + rounds * self.replaced * self.moves
+
     def left(self, drops: int) -> list[int]:
         """How many images are there before each of the first ``drops``, the one that is dropped among them."""
         first = [self.draws - k for k in range(min(drops, self.draws - self.kept))]

@@ -39,7 +39,8 @@ def _follows(share: FailureProbability) -> bool:
     try:
         schedule = Schedule(share.draws, share.kept, share.replaced, share.moves, share.budget)
         claimed = Estimate(share.estimate, share.low, share.high)
-        return _equal(estimate(share.dropped, share.reached, schedule), claimed)
+        asked = schedule.asked(share.dropped) == share.queries
+        return asked and _equal(estimate(share.dropped, share.reached, schedule), claimed)
     except (ValueError, ArithmeticError):
         return False
 

@@ -57,7 +57,7 @@ OUTSIDE = (
     Outside("how many images a slow model was asked about before the work", ("manifest.model.checked",)),
     Outside(
         "the counts that the splitting of a failure probability came to, which --replay does not do again yet",
-        tuple(f"failure_probabilities.{name}" for name in ("dropped", "reached", "moved", "queries")),
+        tuple(f"failure_probabilities.{name}" for name in ("dropped", "reached", "moved")),
     ),
 )
 #: What no verification says.
