@@ -50,3 +50,25 @@ def run(
     asked = oracle(classifier, len(images), eight_bit)
     goal = Goal(answers(classifier, images), targets)
     return attack(asked, images, goal, streams(len(images))), asked
+
+
+def any_images(samples: int, shape: tuple[int, int, int] = (3, 8, 8), seed: int = 1) -> Tensor:
+    """8-bit images of all grey levels, black and white among them, float32 in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (samples, *shape), generator=generator) / 255
+
+
+def fewest_pixels(model: TorchClassifier, images: Tensor) -> Tensor:
+    """How many pixels must change until a linear model answers another class: N integers, exact.
+
+    Towards each class a pixel gains most at that corner of its colour cube where the difference of the weights points,
+    and gains add up; so the fewest pixels are those that gain most.
+    """
+    weight, scores = model.module[1].weight.detach().double(), model.scores(images).detach().double()
+    label = scores.argmax(1)
+    apart = (weight[None] - weight[label][:, None]).unflatten(2, images.shape[1:])  # N×K×C×H×W
+    room = torch.where(apart > 0, 1 - images[:, None].double(), -images[:, None].double())
+    gains = (apart * room).sum(2).flatten(2).sort(2, descending=True).values.cumsum(2)
+    lacking = scores.gather(1, label[:, None]) - scores
+    short = (gains <= lacking[:, :, None]).sum(2)  # of H·W, where all pixels are not enough
+    return short.scatter(1, label[:, None], gains.shape[2]).amin(1) + 1

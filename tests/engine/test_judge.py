@@ -30,7 +30,14 @@ from watched import CPU, Attacked, Watched
 
 SHAPE = (4, 4, 3)
 Model = Callable[[Tensor], Tensor]
-NORMS: dict[Constraint, str] = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l1": "l1", "l2": "l2"}
+NORMS: dict[Constraint, str] = {
+    "few-pixel": "l0",
+    "threshold": "linf",
+    "linf": "linf",
+    "l2": "l2",
+    "l1": "l1",
+    "l0": "l0",
+}
 
 
 def by_brightness(images: Tensor) -> Tensor:

@@ -11,10 +11,12 @@ from torch import Tensor
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.norm_ball import Norm, NormBall
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.attacks.pixel_ball import PixelBall
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
 Needs = Literal["gradients", "scores", "labels"]
+Ball = NormBall | PixelBall
 
 
 class Attack(ABC):
@@ -37,7 +39,7 @@ class Attack(ABC):
                 raise InputError(f"{self.name} needs {name} above 0, not {value:g}.")
 
     @property
-    def ball(self) -> NormBall | None:
+    def ball(self) -> Ball | None:
         """How far it may go; None where it seeks the nearest image, or one that people still recognise."""
         return None
 

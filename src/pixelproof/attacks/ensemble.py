@@ -12,9 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.attack import Attack, BallAttack, Needs
+from pixelproof.attacks.attack import Attack, Ball, BallAttack, Needs
 from pixelproof.attacks.goal import Goal
-from pixelproof.attacks.norm_ball import NormBall
 from pixelproof.attacks.oracle import Oracle
 from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
@@ -54,7 +53,7 @@ class WorstCase(Attack):
         return max((attack.needs for attack in self.attacks), key=order.index)
 
     @property
-    def ball(self) -> NormBall | None:
+    def ball(self) -> Ball | None:
         return next((attack.ball for attack in self.attacks if attack.ball), None)
 
     @property

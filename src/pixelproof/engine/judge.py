@@ -28,7 +28,7 @@ _CLEARLY = 1e-2
 
 @dataclass(frozen=True)
 class Bound:
-    """How far an image may lie from the clean one: ``threshold`` pixels (few-pixel) or grey levels (all others).
+    """How far an image may lie from the clean one: ``threshold`` pixels (few-pixel, l0) or grey levels (others).
 
     Images are n×H×W×C whole numbers 0–255. Without a ``constraint`` any of these will do.
     """
@@ -45,7 +45,7 @@ class Bound:
         """n lengths, as the constraint measures them, summed up in integers; 0 where there is no constraint."""
         change = (images - clean).to(torch.int64).abs()
         match self.constraint:
-            case "few-pixel":
+            case "few-pixel" | "l0":
                 return (change > 0).any(-1).flatten(1).sum(1)
             case "threshold" | "linf":
                 return change.flatten(1).amax(1)

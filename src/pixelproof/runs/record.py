@@ -10,12 +10,20 @@ FORMAT_VERSION = 4
 
 Severity = Literal["info", "warning", "error"]
 Status = Literal["running", "finished"]
-#: ``few-pixel``: L0, in pixels; ``threshold``: L∞ over channel values, in grey levels; the others balls in grey levels.
-Constraint = Literal["few-pixel", "threshold", "linf", "l2", "l1"]
+#: With levels, ``few-pixel``: L0, in pixels; ``threshold``: L∞ over channel values, in grey levels. Of attacks by name,
+#: ``l0``: in pixels; the others: balls in grey levels.
+Constraint = Literal["few-pixel", "threshold", "linf", "l2", "l1", "l0"]
 #: The constraints whose thresholds are levels, searched one after the other.
 LEVELLED: tuple[Constraint, ...] = ("few-pixel", "threshold")
 #: The distance, a field of records, that each constraint keeps to its threshold.
-NORM_OF: Mapping[str, str] = {"few-pixel": "l0", "threshold": "linf", "linf": "linf", "l2": "l2", "l1": "l1"}
+NORM_OF: Mapping[str, str] = {
+    "few-pixel": "l0",
+    "threshold": "linf",
+    "linf": "linf",
+    "l2": "l2",
+    "l1": "l1",
+    "l0": "l0",
+}
 #: What an attack may aim at, beside a class number.
 TARGETS = ("none", "least-likely", "next", "random")
 #: The methods of proof, whose certificates say that nothing is there, and whose records that something was found.
