@@ -14,6 +14,7 @@ from pixelproof.attacks.gradient.elastic_net import ElasticNet
 from pixelproof.attacks.gradient.jsma import JSMA
 from pixelproof.attacks.gradient.rotation_translation import RotationTranslation
 from pixelproof.attacks.gradient.shadow import Shadow
+from pixelproof.attacks.gradient.sigma_zero import SigmaZero
 from pixelproof.attacks.gradient.spatial import Spatial
 from pixelproof.attacks.gradient.universal import Universal
 from pixelproof.attacks.gradient.virtual_adversarial import VirtualAdversarial
@@ -23,6 +24,7 @@ EACH_BY_ITSELF: list[Attack] = [
     VirtualAdversarial(60),
     JSMA(),
     ElasticNet(searches=5, iterations=20),
+    SigmaZero(iterations=50),
     Shadow(iterations=20),
     Spatial(iterations=20),
     RotationTranslation(rotations=5, translations=3),
@@ -40,7 +42,9 @@ def test_neighbours_in_the_batch_change_nothing(attack: Attack) -> None:
     assert torch.allclose(alone, among[:3], atol=1e-6)
 
 
-@pytest.mark.parametrize("attack", [JSMA(), Shadow(), Spatial(), RotationTranslation()], ids=lambda a: a.name)
+@pytest.mark.parametrize(
+    "attack", [JSMA(), SigmaZero(iterations=20), Shadow(), Spatial(), RotationTranslation()], ids=lambda a: a.name
+)
 def test_a_sample_that_is_done_is_asked_about_no_more(attack: Attack) -> None:
     model, images = linear_classifier(), grey_images(4)
     labels = answers(model, images)
@@ -84,6 +88,11 @@ def test_images_stay_inside_the_budget(attack: Attack) -> None:
         (ElasticNet, {"beta": 0}),
         (ElasticNet, {"rule": "l2"}),
         (ElasticNet, {"confidence": -1}),
+        (SigmaZero, {"iterations": 0}),
+        (SigmaZero, {"sigma": 0}),
+        (SigmaZero, {"step": -1}),
+        (SigmaZero, {"threshold": 1.1}),
+        (SigmaZero, {"adaptation": 0}),
         (Universal, {"epsilon": -1}),
         (Universal, {"norm": "l1"}),
         (Universal, {"rate": 1.1}),
@@ -102,7 +111,9 @@ def test_bad_parameters_are_refused(attack: type[Attack], parameters: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "attack", [JSMA(), ElasticNet(searches=6, iterations=30), Universal(40), Shadow()], ids=lambda a: a.name
+    "attack",
+    [JSMA(), ElasticNet(searches=6, iterations=30), SigmaZero(iterations=100), Universal(40), Shadow()],
+    ids=lambda a: a.name,
 )
 def test_targets_are_reached(attack: Attack) -> None:
     model, images = linear_classifier(), grey_images(4)

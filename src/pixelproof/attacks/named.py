@@ -28,6 +28,7 @@ _PLACES = {
     "virtual-adversarial": "gradient.virtual_adversarial:VirtualAdversarial",
     "jsma": "gradient.jsma:JSMA",
     "elastic-net": "gradient.elastic_net:ElasticNet",
+    "sigma-zero": "gradient.sigma_zero:SigmaZero",
     "universal": "gradient.universal:Universal",
     "shadow": "gradient.shadow:Shadow",
     "spatial": "gradient.spatial:Spatial",

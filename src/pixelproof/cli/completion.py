@@ -51,6 +51,7 @@ ATTACKS = [
     "virtual-adversarial",
     "jsma",
     "elastic-net",
+    "sigma-zero",
     "universal",
     "shadow",
     "spatial",
