@@ -268,6 +268,7 @@ def test_no_perturbation_is_larger_than_the_stated_bound(attack: str) -> None:
         "cw-l2(iterations=5)",
         "jsma",
         "sigma-zero(iterations=5)",
+        "sparse-pgd(pixels=2,iterations=5)",
         "square(queries=9)",
         "hop-skip-jump(queries=50)",
     ],
@@ -291,7 +292,7 @@ def test_two_classes_are_enough_for_every_attack(name: str) -> None:
     """AA 70, 76, 110, ART 2399: fewer than ten classes end in an index error."""
     fast = {"square": "queries=9", "nes": "queries=60", "zoo": "queries=50", "boundary": "queries=30"}
     fast |= {"hop-skip-jump": "queries=50", "autoattack": "epsilon=40", "universal": "epsilon=40"}
-    slower = ("cw-l2", "cw-linf", "elastic-net", "sigma-zero", "shadow", "spatial")
+    slower = ("cw-l2", "cw-linf", "elastic-net", "sigma-zero", "sparse-pgd", "shadow", "spatial")
     fast |= dict.fromkeys(slower, "iterations=5")
     attack = parse_attack(f"{name}({fast.get(name, '')})")
     model, images = linear_classifier(SHAPE, 2), grey_images(3, SHAPE)

@@ -15,6 +15,7 @@ from pixelproof.attacks.gradient.jsma import JSMA
 from pixelproof.attacks.gradient.rotation_translation import RotationTranslation
 from pixelproof.attacks.gradient.shadow import Shadow
 from pixelproof.attacks.gradient.sigma_zero import SigmaZero
+from pixelproof.attacks.gradient.sparse_pgd import SparsePGD
 from pixelproof.attacks.gradient.spatial import Spatial
 from pixelproof.attacks.gradient.universal import Universal
 from pixelproof.attacks.gradient.virtual_adversarial import VirtualAdversarial
@@ -25,6 +26,8 @@ EACH_BY_ITSELF: list[Attack] = [
     JSMA(),
     ElasticNet(searches=5, iterations=20),
     SigmaZero(iterations=50),
+    SparsePGD(3, iterations=50),
+    SparsePGD(3, iterations=50, projected=True),
     Shadow(iterations=20),
     Spatial(iterations=20),
     RotationTranslation(rotations=5, translations=3),
@@ -93,6 +96,11 @@ def test_images_stay_inside_the_budget(attack: Attack) -> None:
         (SigmaZero, {"step": -1}),
         (SigmaZero, {"threshold": 1.1}),
         (SigmaZero, {"adaptation": 0}),
+        (SparsePGD, {"pixels": 0}),
+        (SparsePGD, {"step": 0}),
+        (SparsePGD, {"mask_step": 0}),
+        (SparsePGD, {"iterations": 0}),
+        (SparsePGD, {"patience": 0}),
         (Universal, {"epsilon": -1}),
         (Universal, {"norm": "l1"}),
         (Universal, {"rate": 1.1}),
@@ -112,7 +120,7 @@ def test_bad_parameters_are_refused(attack: type[Attack], parameters: dict[str, 
 
 @pytest.mark.parametrize(
     "attack",
-    [JSMA(), ElasticNet(searches=6, iterations=30), SigmaZero(iterations=100), Universal(40), Shadow()],
+    [JSMA(), ElasticNet(searches=6, iterations=30), SigmaZero(iterations=100), SparsePGD(), Universal(40), Shadow()],
     ids=lambda a: a.name,
 )
 def test_targets_are_reached(attack: Attack) -> None:

@@ -29,6 +29,7 @@ _PLACES = {
     "jsma": "gradient.jsma:JSMA",
     "elastic-net": "gradient.elastic_net:ElasticNet",
     "sigma-zero": "gradient.sigma_zero:SigmaZero",
+    "sparse-pgd": "gradient.sparse_pgd:SparsePGD",
     "universal": "gradient.universal:Universal",
     "shadow": "gradient.shadow:Shadow",
     "spatial": "gradient.spatial:Spatial",

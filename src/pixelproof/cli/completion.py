@@ -52,6 +52,7 @@ ATTACKS = [
     "jsma",
     "elastic-net",
     "sigma-zero",
+    "sparse-pgd",
     "universal",
     "shadow",
     "spatial",

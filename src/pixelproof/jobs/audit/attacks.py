@@ -26,7 +26,7 @@ from pixelproof.results.audit.view import ATTACK
 
 
 def _ball(threat: Threat) -> str:
-    """Raises ``InputError`` for L0, where gradient attacks within a number of pixels are none of ours."""
+    """Raises ``InputError`` for L0, where the few-pixel attack is asked instead."""
     if threat.norm == "l0":
         raise InputError("The claim is on L0, where the few-pixel attack takes the place of gradient attacks.")
     return f"norm={threat.norm},epsilon={threat.epsilon:g}"
