@@ -378,21 +378,42 @@ def thesis() -> str:
 
 
 def audit_kit() -> str:
-    """Flaws × checkpoints, those that name each flaw's kind in bold."""
-    path = ROOT / "results" / "audit-kit.json"
+    """The broken defences and honest models that checkpoints were written beside."""
+    return _audits("audit-kit")
+
+
+def audit_kit_held_out() -> str:
+    """Those that were set aside until the end."""
+    return _audits("audit-kit-held-out")
+
+
+def _audits(name: str) -> str:
+    """What was found in a kit in one paragraph, and flaws × checkpoints, those that name each flaw's kind in bold."""
+    path = ROOT / "results" / f"{name}.json"
     if not path.exists():
         return ""
-    rows = json.loads(path.read_text("utf-8"))["rows"]
+    board = json.loads(path.read_text("utf-8"))
+    rows, made = board["rows"], board["environment"]
     signs = {"pass": "·", "warn": "w", "fail": "✗", "person": "?", "skipped": ""}
     numbers = sorted({number for row in rows for number in row["verdicts"]}, key=int)
-    lines = [f"`{rows[0]['command']}`; ✗ fails, w warns, · passes, ? needs a person, blank: could not be asked.", ""]
-    lines += [f"| | {' | '.join(numbers)} |", f"|---|{':-:|' * len(numbers)}"]
+    lines = [
+        f"`{rows[0]['command']}` ({made['processor']}, {made['date']}):",
+        "",
+        *(f"- {each}" for each in board.get("summary", ())),
+        "",
+        "✗ fails, w warns, · passes, ? needs a person, blank: could not be asked; left: the samples that the audit's "
+        "attacks leave and, after the stroke, what the attack leaves that was made for the entry, in percent.",
+        "",
+        f"| | {' | '.join(numbers)} | verdict | left |",
+        f"|---|{':-:|' * len(numbers)}---|---:|",
+    ]
     for row in rows:
         meant = {row["target"], *row.get("naming", ())}
         cells = [signs[row["verdicts"].get(each, "skipped")] for each in numbers]
         cells = [f"**{c}**" if c and int(each) in meant else c for c, each in zip(cells, numbers, strict=True)]
-        name = row["claim"].partition(":")[0].replace("_", " ") if row["flaw"] == "none" else row["flaw"]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        title = row["name"].replace("_", " ") if row["flaw"] == "none" else row["flaw"]
+        left = " / ".join("–" if row.get(key) is None else f"{row[key]:.0f}" for key in ("left", "best known"))
+        lines.append(f"| {title} | {' | '.join(cells)} | {row.get('verdict', '–') or 'refused'} | {left} |")
     return "\n".join(lines)
 
 
@@ -559,6 +580,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "perturb": perturb,
     "thesis": thesis,
     "audit-kit": audit_kit,
+    "audit-kit-held-out": audit_kit_held_out,
     "proofs": proofs,
     "torture": torture,
     "installs": installs,
