@@ -7,6 +7,7 @@ import io
 import os
 import resource
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -174,13 +175,18 @@ def _limited(memory: int | None) -> Iterator[None]:
 
 
 def _contents(folder: Path, writes: Path) -> dict[str, tuple[int, int, int]]:
-    """Kind, size and time of everything in ``folder`` but below ``writes``, links not followed."""
+    """Kind, size and time of everything in ``folder`` but below ``writes``, links not followed.
+
+    A run's journal is what a killed writer left half done, which whoever reads the run puts back.
+    """
     found = {}
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = [name for name in folders if here / name != writes]
         for name in (*folders, *files):
             told = (here / name).lstat()
+            if name == "run.sqlite-journal" and stat.S_ISREG(told.st_mode):
+                continue
             found[str(here / name)] = (told.st_mode, 0, 0) if name in folders else _stamp(told)
     return found
 

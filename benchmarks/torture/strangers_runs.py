@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -191,15 +193,17 @@ _requirement = st.tuples(
 
 @cache
 def finished_pack() -> Mapping[str, bytes]:
-    """The files of a pack of one run; without a signature, which needs a library."""
-    from pixelproof.report.evidence import write_pack
+    """The files of a pack of one run; without a signature, which needs a library.
 
+    It is made in a process of its own: what draws its figures has threads, which children that are forked later lack
+    and wait for.
+    """
     with TemporaryDirectory() as place:
-        folder = Path(place, "run")
+        folder, found = Path(place, "run"), Path(place, "pack")
         folder.mkdir()
         (folder / "run.sqlite").write_bytes(finished_run())
-        write_pack([folder], Path(place, "pack"))
-        found = Path(place, "pack")
+        words = [sys.executable, "-m", "pixelproof", "evidence", str(folder), "--out", str(found)]
+        subprocess.run(words, check=True, capture_output=True)
         return {str(each.relative_to(found)): each.read_bytes() for each in found.rglob("*") if each.is_file()}
 
 
