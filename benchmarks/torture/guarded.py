@@ -50,8 +50,9 @@ class Watch:
                 self._written(arguments[0])
         elif name in _WRITES:
             self._written(arguments[1] if name in ("os.symlink", "os.link") else arguments[0])
-        elif name == "os.rename":
-            self._written(arguments[1])
+        elif name == "os.rename":  # which puts a file in the place of a link, and follows none
+            place = os.fsdecode(arguments[1])
+            self._written(os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place)), follow=False)
         elif name == "subprocess.Popen" and list(arguments[1]) == _COMMIT:
             return
         elif name in _STARTS:
@@ -63,10 +64,11 @@ class Watch:
         elif name == "pickle.find_class" and arguments[0] in ("os", "posix", "builtins", "subprocess", "shutil"):
             self.faults.append(f"unpickled {arguments[0]}.{arguments[1]}")
 
-    def _written(self, place: object) -> None:
+    def _written(self, place: object, *, follow: bool = True) -> None:
         if isinstance(place, int):  # a file that is open already
             return
-        path = os.path.realpath(os.fsdecode(place))  # type: ignore[arg-type]
+        path = os.fsdecode(place)  # type: ignore[arg-type]
+        path = os.path.realpath(path) if follow else path
         if path != os.devnull and not any(Path(path).is_relative_to(folder) for folder in self.folders):
             self.faults.append(f"wrote {path}")
 

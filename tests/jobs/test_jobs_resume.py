@@ -148,14 +148,24 @@ def test_what_was_changed_meanwhile_is_not_gone_on_with(
 
 
 @pytest.mark.slow
-def test_of_a_finished_run_that_was_changed_nothing_is_told(kinds: dict[str, Path], tmp_path: Path, cli: Cli):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("queries = 1", "was damaged or altered, so it is not gone on with (Entry 2 of the "),
+        ("method = x'00ff'", "says what no run of pixelproof does"),
+    ],
+)
+def test_of_a_finished_run_that_was_changed_nothing_is_told(
+    kinds: dict[str, Path], tmp_path: Path, cli: Cli, change: str, words: str
+):
     out = Path(shutil.copytree(kinds["levels"], tmp_path / "run"))
     assert cli("resume", out).code == 0
     with closing(sqlite3.connect(out / FILE, isolation_level=None)) as db:
-        db.execute("UPDATE records SET queries = 1 WHERE id = 2")
+        db.execute(f"UPDATE records SET {change} WHERE id = 2")
     answer = cli("resume", out)
     assert answer.code == 2
-    assert "was damaged or altered, so it is not gone on with (Entry 2 of the " in answer.err
+    assert words in answer.err
+    assert answer.err.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -76,7 +76,9 @@ def check_whole(out: Path, run: RunStore) -> None:
     """Raise ``RunError`` where a failing disk, or a hand, has changed something: what is added would be sealed with it,
     and what is told of it would be wrong.
     """
-    if found := run.altered():
+    with run.reading():
+        found = run.altered()
+    if found:
         raise RunError(f"{out} was damaged or altered, so it is not gone on with ({found[0]}); choose another --out.")
 
 
