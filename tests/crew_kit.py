@@ -34,6 +34,10 @@ class TamedCrew:
         self.given: list[tuple[int, Share]] = []
         self.opened: list[int] = []
 
+    def say(self, worker: int) -> None:
+        """A word that ``worker`` sent before it was asked for anything."""
+        self._words.append((worker, Report(room=True)))
+
     def open(self, worker: int, parcel: Parcel) -> None:
         self._parcels[worker] = parcel
         self.opened.append(worker)

@@ -118,6 +118,14 @@ def test_proofs_come_after_searches_and_those_of_a_sample_together():
     assert any(len(share.steps) == 2 and share.known for _, share in crew.given)
 
 
+def test_what_a_worker_said_of_the_job_before_is_not_heard_by_one_that_needs_fewer():
+    spec = make_spec(**{**TINY, "search": "sparse-random", "attacks": ("few-pixel",)})
+    crew = TamedCrew(9)
+    crew.say(8)
+    run_job(open_job(spec), None, backend=backend(crew)).close()
+    assert 8 not in {worker for worker, _ in crew.given}
+
+
 def test_no_worker_takes_what_another_could_do(tmp_path: Path):
     spec = make_spec(**{**TINY, "search": "sparse-random", "attacks": ("few-pixel",)})
     crew, told = TamedCrew(9), list[str]()

@@ -363,7 +363,8 @@ def test_lanes_that_end_leave_their_places_to_those_that_live() -> None:
     tell(alone, points, margins)
     tell(memory, points[[2, 1]], margins[[2, 1]])
     mine, theirs = memory.posterior(NOISE, 1), alone.posterior(NOISE, 1)
-    assert torch.equal(mine.weights, theirs.weights[[2, 1]])
+    # On AMD's processors a matrix product of fewer lanes may end in other last bits.
+    torch.testing.assert_close(mine.weights, theirs.weights[[2, 1]], rtol=1e-3, atol=1e-5)
     assert torch.equal(memory.point, alone.point[[2, 1]])
     assert memory.keep([True, False]) == [0]
     ended = memory.regression(slice(0, LANES), NOISE, 1)  # the ended ones by what they were told until then

@@ -157,7 +157,7 @@ def _regression_rounds(mode: Callable[[], Any], lanes: int, answers: Callable[[i
 def test_gradient_regression_launches_as_much_for_many_lanes_as_for_few(answers: Callable[[int, int], float]) -> None:
     """But where float32 does not suffice for the factor of one, all are made again, and ended ones teach as well."""
     few, many = (_regression_rounds(Launches, lanes, answers) for lanes in (4, 32))
-    assert many == pytest.approx(few, rel=0.2)
+    assert many == pytest.approx(few, rel=0.5)  # eight times as many lanes
     assert median(many) == pytest.approx(median(few), abs=5)
     assert median(many) < MOST_LAUNCHES
 

@@ -62,6 +62,8 @@ class _Spread:
         self._feed(known)
         while self._waiting or any(self._held.values()):
             worker, word = self._crew.listen()
+            if worker not in self._held:  # what one said of the job before, which had more workers
+                continue
             if isinstance(word, Lost):
                 known |= self._bury(worker, word)
             else:
