@@ -54,7 +54,7 @@ def test_only_routines_that_the_processor_has_are_asked_for(
     from pixelproof import strict_sums
 
     monkeypatch.delenv("MKL_CBWR", raising=False)
-    monkeypatch.setattr(strict_sums, "told", lambda key: told.get(key, ""))
+    monkeypatch.setattr(strict_sums, "first_core", lambda key: told.get(key, ""))
     strict_sums.ask_for_strict_sums()
     found = os.environ.get("MKL_CBWR")
     monkeypatch.delenv("MKL_CBWR", raising=False)

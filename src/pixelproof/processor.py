@@ -1,7 +1,7 @@
 """What Linux says of the processor."""
 
 
-def told(*keys: str) -> str:
+def first_core(*keys: str) -> str:
     """What is said of the first core by the first of ``keys`` that is there; where there is no /proc/cpuinfo nothing.
 
     The file is read no further than that: of a hundred cores it takes a while to be made.

@@ -2,7 +2,7 @@
 
 import os
 
-from pixelproof.processor import told
+from pixelproof.processor import first_core
 
 #: MKL's own words for its routines, by the flag of the processor that they need, best first.
 _ROUTINES = {"avx512f": "AVX512", "avx2": "AVX2"}
@@ -19,7 +19,7 @@ def ask_for_strict_sums() -> None:
     """
     if "MKL_CBWR" in os.environ:
         return
-    flags = told("flags").split()
+    flags = first_core("flags").split()
     found = [name for flag, name in _ROUTINES.items() if flag in flags]
-    if told("vendor_id") == "GenuineIntel" and found:
+    if first_core("vendor_id") == "GenuineIntel" and found:
         os.environ["MKL_CBWR"] = f"{found[0]},STRICT"

@@ -74,16 +74,16 @@ def _instructions() -> str:
 
     MKL goes other ways on processors of other makers, so the maker is named too.
     """
-    flags = processor.told("flags", "Features").split()
+    flags = processor.first_core("flags", "Features").split()
     named = [flag for flag in (*_FLAGS, *_ARM_FLAGS) if flag in flags]
     limits = [f"{name}={value}" for name in _LIMITS if (value := os.environ.get(name))]
     return " ".join(
-        [f"{torch.backends.cpu.get_cpu_capability()}:", *processor.told("vendor_id").split(), *named, *limits]
+        [f"{torch.backends.cpu.get_cpu_capability()}:", *processor.first_core("vendor_id").split(), *named, *limits]
     ).rstrip(":")
 
 
 def _processor() -> str:
-    return processor.told("model name") or platform.processor() or platform.machine()
+    return processor.first_core("model name") or platform.processor() or platform.machine()
 
 
 def _git_commit() -> str | None:
