@@ -2,8 +2,9 @@
 
 Usage: python -m benchmarks.torture [SECTION…] [--small]
 
-Two sections at a time, each in a process of its own, the longest first; the rows of those that were not asked for stay.
-The exit code is 1 where a row does not hold, or a section failed itself, which costs none of the others.
+Three sections at a time, each in a process of its own, the longest first: the soak, which needs its minutes rather than
+a core, gives way to two others. The rows of those that were not asked for stay. The exit code is 1 where a row does not
+hold, or a section failed itself, which costs none of the others.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def main() -> int:
     broken: list[str] = []
     console, begun = Console(), time.monotonic()
     # A process a section: children of one are forked, which wants a process that has computed nothing yet.
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         chosen = named(*(options.sections or SECTIONS))
         going = {pool.submit(measured, name, options.small): name for name in chosen}
         for done in as_completed(going):

@@ -12,7 +12,7 @@ from benchmarks.options import Row
 from benchmarks.torture.workers import WHERE
 
 RESULTS = Path(__file__).parents[2] / "results" / "torture.json"
-#: In the order in which they are begun; the soak lasts about as long as all others together.
+#: In the order in which they are begun.
 SECTIONS = ("soak", "crash", "inputs", "workers", "alterations", "faulty_models", "determinism")
 _KILLS = tuple(f"kills:{backend}:{where}" for backend in ("processes", "ray") for where in WHERE)
 #: Those that are measured where they are named alone, as they take long or need what is not everywhere.
@@ -31,7 +31,7 @@ def measured(section: str, small: bool) -> dict[str, Any]:
 
     from pixelproof.runs.environment import environment
 
-    torch.set_num_threads(1)  # as there are as many sections at a time as cores
+    torch.set_num_threads(1)  # as there are about as many sections at a time as cores
     begun = time.perf_counter()
     module, *part = section.split(":")
     rows: list[Row] = import_module(f"benchmarks.torture.{module}").rows(small, *part)

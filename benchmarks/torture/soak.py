@@ -1,6 +1,7 @@
 """Section `soak`: run after run in one process, as a notebook or a service does it; memory and file handles stay flat.
 
-What counts is the growth from the second quarter to the last: the first fills caches that are meant to stay.
+What counts is the growth from the second quarter to the last: the first fills caches that are meant to stay. It goes on
+for a time, however much is done in it, and so leaves the cores to other sections.
 """
 
 import os
@@ -26,6 +27,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def rows(small: bool) -> list[Row]:
     """How much memory and handles grow while every job, plan and training is done again and again."""
     torch.set_num_threads(1)
+    os.nice(10)
     command = f"{COMMAND}{' --small' if small else ''}"
     with TemporaryDirectory(prefix="pixelproof-soak-") as folder:
         sizes, handles, done = _soaked(Path(folder), SMALL_SECONDS if small else SECONDS)

@@ -1,10 +1,9 @@
 """The command line: one thin file a command."""
 
-import shlex
 import sys
 from typing import NoReturn
 
-from pixelproof.interrupts import Terminated, terminable
+from pixelproof.interrupts import interrupted, terminable
 
 
 def main() -> NoReturn:
@@ -15,9 +14,9 @@ def main() -> NoReturn:
 
             run()
     except KeyboardInterrupt as error:  # before the command is known, or after all was said
-        command = shlex.join(["pixelproof", *sys.argv[1:]])
-        sys.stderr.write(f"Interrupted; nothing finished is lost. Continue with: {command}\n")
-        sys.exit(143 if isinstance(error, Terminated) else 130)
+        sentence, code = interrupted(error, ["pixelproof", *sys.argv[1:]])
+        sys.stderr.write(f"{sentence}\n")
+        sys.exit(code)
 
 
 __all__ = ["main"]

@@ -43,7 +43,7 @@ from pixelproof.cli.completion import words_with_colons
 from pixelproof.cli.console import errors, fail
 from pixelproof.cli.examples import epilog
 from pixelproof.errors import InputError, PixelproofError, is_memory_error, text_of
-from pixelproof.interrupts import Terminated
+from pixelproof.interrupts import interrupted
 from pixelproof.memory import keep_freed_memory
 from pixelproof.plugins import blamed
 from pixelproof.wording import meant, nearest_name
@@ -159,9 +159,9 @@ def main() -> NoReturn:
         sys.exit(fail(text, 2))
     except (_InterruptedError, KeyboardInterrupt) as error:
         cause = error.__cause__ or error
-        command = shlex.join(_continuation(getattr(cause, "folder", None)))
-        errors.print(escape(f"Interrupted; nothing finished is lost. Continue with: {command}"))
-        sys.exit(143 if isinstance(cause, Terminated) else 130)
+        sentence, code = interrupted(cause, _continuation(getattr(cause, "folder", None)))
+        errors.print(escape(sentence))
+        sys.exit(code)
 
 
 def _trouble(error: OSError) -> str:

@@ -451,7 +451,7 @@ class RunStore:
 
     def altered(self) -> list[str]:
         """What was changed since it was written, in sentences: that the database's pages do not fit together, else each
-        manifest and record whose digest does not fit, and each clean image that cannot be read.
+        manifest and record whose digest does not fit, and each clean image without a record that cannot be read.
         """
         if (found := self._rows("PRAGMA quick_check(1)")) != [("ok",)]:
             return [f"The database is damaged ({str(found[0][0]).splitlines()[-1]})."]
@@ -463,16 +463,18 @@ class RunStore:
             yield "The manifest was altered after it was written."
         if values.get("status") == "finished" and values.get("contents") != self._contents():
             yield "Records were added or taken away after the run was finished."
+        alone = "SELECT sample FROM clean"  # samples without a record, whose digest would tell
         for table in self.tables():
             names = [row[1] for row in self._rows(f"PRAGMA table_info({_quoted(table)})")][1:-1]
             selected = ", ".join(map(_quoted, ("id", *names, "digest")))
             for number, *row, digest in self._each(f"SELECT {selected} FROM {_quoted(table)} ORDER BY id"):
                 if digest != self._digest(table, number, dict(zip(names, row, strict=True))):
                     yield f"Entry {number} of the {table}, {_place(names, row)}, or its image was altered."
-        for (sample,) in self._each("SELECT sample FROM clean ORDER BY sample"):
+            alone += f" EXCEPT SELECT sample FROM {_quoted(table)}" if "sample" in names else ""
+        for (sample,) in self._each(f"{alone} ORDER BY sample"):
             try:
                 self.clean(sample)
-            except RunError as error:  # of a sample without a record, whose digest would tell
+            except RunError as error:
                 yield str(error)
 
     def _contents(self) -> str:
