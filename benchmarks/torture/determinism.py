@@ -146,6 +146,8 @@ def _processors(work: Path) -> Iterator[Row]:
     """How many records of a larger run are others where instructions are forbidden, and whether a move is marked."""
     here = _assessed(work / "here", {})
     for name, variables in PROCESSORS.items():
+        if variables["ATEN_CPU_CAPABILITY"].upper() == torch.backends.cpu.get_cpu_capability():
+            continue  # that is this processor itself
         there = _assessed(work / name, variables)
         same = [_timeless(one) == _timeless(other) for one, other in zip(here, there, strict=True)]
         agreeing = [one.success == other.success for one, other in zip(here, there, strict=True)]
