@@ -73,6 +73,7 @@ SEARCHES = [
     "gradient-regression",
     "square",
     "pixel-process",
+    "segments",
     "sparse-random",
     "sparse-rs",
     "brusle",

@@ -376,7 +376,7 @@ def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tu
     choice = spec.search
     if choice == "auto" and spec.preset != "paper":
         if attack == "few-pixel":
-            return "pixel-process" if height * width <= LARGEST_MAP and channels <= 4 else "sparse-random"
+            return "pixel-process" if height * width <= LARGEST_MAP and channels <= 4 else "segments"
         linear = height * width <= LARGEST_LINEAR or threshold == 1 or spec.minimal is not None
         return "gradient-regression" if linear else "square"
     if choice != "auto" and choice != "cma-es":

@@ -6,6 +6,7 @@ from pixelproof.search.de import DifferentialEvolution
 from pixelproof.search.gradient_regression import GradientRegression
 from pixelproof.search.pixel_process import PixelProcess
 from pixelproof.search.search import Search
+from pixelproof.search.segment_search import SegmentSearch
 from pixelproof.search.sep_cma_es import SeparableCMAES
 from pixelproof.search.sparse_random_search import SparseRandomSearch
 from pixelproof.search.sparse_rs import SparseRS
@@ -18,6 +19,7 @@ __all__ = [
     "GradientRegression",
     "PixelProcess",
     "Search",
+    "SegmentSearch",
     "SeparableCMAES",
     "SparseRS",
     "SparseRandomSearch",

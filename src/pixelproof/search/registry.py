@@ -15,6 +15,7 @@ from pixelproof.search.de import DifferentialEvolution
 from pixelproof.search.gradient_regression import GradientRegression
 from pixelproof.search.pixel_process import PixelProcess
 from pixelproof.search.search import LaneSearch, Search
+from pixelproof.search.segment_search import SegmentSearch
 from pixelproof.search.sep_cma_es import SeparableCMAES
 from pixelproof.search.sparse_random_search import SparseRandomSearch
 from pixelproof.search.sparse_rs import SparseRS
@@ -80,6 +81,7 @@ SEARCHES: dict[str, Entry] = {
     "sparse-random": Entry(
         SparseRandomSearch, lambda p: SparseRandomSearch(p.threshold, p.shape, population=AT_ONCE), "few-pixel"
     ),
+    "segments": Entry(SegmentSearch, lambda p: SegmentSearch(p.threshold, p.shape, population=AT_ONCE), "few-pixel"),
     "sparse-rs": Entry(SparseRS, lambda p: SparseRS(p.threshold, p.shape), "few-pixel"),
     "brusle": Entry(BruSLe, lambda p: BruSLe(p.threshold, p.shape), "few-pixel"),
     "de": Entry(
