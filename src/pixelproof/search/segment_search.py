@@ -90,7 +90,7 @@ class SegmentSearch(LaneSearch[Segments]):
         """Segments from nothing, (lanes, population, pixels, 2 + C)."""
         count, lengths = self._segments, -(-self.pixels // self._segments)
         which = torch.arange(self.pixels, device=self._device) // lengths
-        drawn = uniform[..., : 4 * count].unflatten(-1, (count, 4))[..., which, :]
+        drawn = uniform[..., : 4 * count].reshape(*uniform.shape[:-1], count, 4)[..., which, :]
         rank = torch.arange(self.pixels, device=self._device) % lengths
         length = torch.full_like(drawn[..., 0], lengths).long()
         return torch.cat([self._along(drawn, rank, length), self._colour(drawn[..., 3])], -1)
