@@ -82,10 +82,10 @@ def test_the_full_covariance_is_kept_to_a_few_hundred_dimensions(attack, thresho
         ("few-pixel", CIFAR, "pixel-process"),
         ("few-pixel", (28, 28, 1), "pixel-process"),
         ("few-pixel", (64, 64, 4), "pixel-process"),
-        ("few-pixel", (64, 65, 3), "segments"),  # too many positions to keep a map of
+        ("few-pixel", (64, 65, 3), "sparse-random"),  # too many positions to keep a map of
         ("few-pixel", (128, 32, 3), "pixel-process"),
-        ("few-pixel", (129, 32, 3), "segments"),
-        ("few-pixel", (8, 8, 5), "segments"),  # too many channels
+        ("few-pixel", (129, 32, 3), "sparse-random"),
+        ("few-pixel", (8, 8, 5), "sparse-random"),  # too many channels
     ],
 )
 def test_auto_is_the_strongest_search_of_its_attack(attack, shape, search, preset):
@@ -136,7 +136,9 @@ def test_minimal_numbers_of_pixels_need_a_map():
     assert _resolve((65, 64, 3), minimal=127, attacks=["threshold"]).searches[0].minimal
 
 
-@pytest.mark.parametrize("search", ["square", "segments", "sparse-random", "sparse-rs", "brusle", "de", "cma-es", "sep-cma-es"])
+@pytest.mark.parametrize(
+    "search", ["square", "segments", "sparse-random", "sparse-rs", "brusle", "de", "cma-es", "sep-cma-es"]
+)
 def test_no_other_search_seeks_minimal_thresholds(search):
     attack = ATTACK_OF.get(search, "few-pixel")
     assert _search(attack, 3, search=search).method == search
@@ -163,6 +165,12 @@ def test_brusle_changes_no_more_pixels_than_there_are():
     assert _search("few-pixel", 20, (4, 5, 3), search="brusle").method == "brusle"
     with pytest.raises(InputError, match=r"^--search brusle changes up to all 20 pixels of an image, not 21: lower"):
         _search("few-pixel", 21, (4, 5, 3), search="brusle")
+
+
+@pytest.mark.parametrize(("pixels", "search"), [(99, "sparse-random"), (100, "segments"), (250, "segments")])
+def test_auto_lays_segments_where_there_are_many_pixels(pixels, search):
+    assert _search("few-pixel", pixels, (224, 224, 3)).method == search
+    assert _search("few-pixel", pixels, CIFAR).method == "pixel-process"
 
 
 def test_the_separable_search_can_be_asked_for():

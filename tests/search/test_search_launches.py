@@ -42,7 +42,16 @@ HOST = {
 }
 #: Operations of a round that each lane adds: none where all are computed at once and numbers drawn ahead; three that
 #: draw a lane's numbers; of CMA-ES also those on its own matrix, and of DE those on its own population.
-A_LANE = {"square": 0, "segments": 0, "sparse-random": 0, "sparse-rs": 0, "brusle": 0, "sep-cma-es": 3, "cma-es": 16, "de": 59}
+A_LANE = {
+    "square": 0,
+    "segments": 0,
+    "sparse-random": 0,
+    "sparse-rs": 0,
+    "brusle": 0,
+    "sep-cma-es": 3,
+    "cma-es": 16,
+    "de": 59,
+}
 
 
 class Launches(TorchDispatchMode):
