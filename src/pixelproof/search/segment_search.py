@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
-from pixelproof.search.search import LaneSearch, LaneState
+from pixelproof.search.pixel_random import PixelRandomSearch, PixelState
 
 STARTS = 36  # candidates made from nothing, before the first change
 SEGMENTS = ((100, 4), (20, 2), (1, 1))  # of a start: from so many pixels on, so many segments
@@ -18,15 +18,12 @@ UNIFORM = 9  # numbers a candidate, and one more a pixel
 
 
 @dataclass
-class Segments(LaneState):
-    genome: Tensor  # (lanes, pixels, 2 + C): the incumbent; row, column, channel values
-    fitness: Tensor  # (lanes,) float64, of the incumbent
-    rounds: Tensor  # (lanes,) int64, done
+class Segments(PixelState):
     uniform: Tensor  # (lanes, AHEAD, population * numbers)
     normal: Tensor  # (lanes, AHEAD, population * 3)
 
 
-class SegmentSearch(LaneSearch[Segments]):
+class SegmentSearch(PixelRandomSearch[Segments]):
     """Random search over few pixels whose channels are 0 or 255: straight segments, changed piece by piece.
 
     pixels: th. shape: (H, W, C). population: candidates of one round, all made from the same incumbent, of which the
@@ -53,15 +50,10 @@ class SegmentSearch(LaneSearch[Segments]):
     def __init__(self, pixels: int, shape: tuple[int, int, int], population: int = 1) -> None:
         if pixels < 1:
             raise ValueError(f"pixels is {pixels}, must be at least 1")
-        if min(shape) < 1:
-            raise ValueError(f"shape is {shape}, each side must be at least 1")
-        super().__init__(pixels * (2 + shape[2]), population, smallest_population=1)
-        self.pixels, self.shape = pixels, shape
+        super().__init__(pixels, shape, population)
         self._segments = next(count for least, count in SEGMENTS if pixels >= least)
         self._numbers = max(UNIFORM + pixels, 4 * self._segments)
         self._sides = torch.tensor(shape[:2])
-        self._corners = torch.cartesian_prod(*[torch.tensor([0.0, 255.0])] * shape[2]).view(-1, shape[2])
-        self._candidates = torch.empty(0)
 
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Segments:
         count = len(start)
@@ -144,15 +136,3 @@ class SegmentSearch(LaneSearch[Segments]):
         """(lanes, population, 2): by how many rows and columns a piece shifts."""
         spread = torch.where(uniform < 0.5, *STEP) * normal[..., 2].abs()
         return (normal[..., :2] * (spread[..., None] * self._sides / 224).clamp(min=1)).round()
-
-    def _learn(self, state: Segments, fitness: Tensor, margins: Tensor | None) -> None:
-        best = fitness.argmin(1)
-        told, lane = fitness.gather(1, best[:, None]).squeeze(1).double(), torch.arange(self.lanes, device=self._device)
-        better = told < state.fitness
-        state.fitness = torch.where(better, told, state.fitness)
-        state.genome = torch.where(better[:, None, None], self._candidates[lane, best], state.genome)
-        state.rounds += 1
-        self._candidates = torch.empty(0)
-
-    def _exhausted(self, state: Segments) -> Tensor:
-        return torch.zeros(self.lanes, dtype=torch.bool)

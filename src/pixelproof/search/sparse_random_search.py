@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
-from pixelproof.search.search import LaneSearch, LaneState, require_finite
+from pixelproof.search.pixel_random import PixelRandomSearch, PixelState
+from pixelproof.search.search import require_finite
 
 BLOBS = 10  # candidates made from nothing, before the first change of one pixel
 SHIFT, FLIP = 0.5, 0.15  # how often; the rest teleports
@@ -18,16 +19,13 @@ UNIFORM = 5  # numbers a candidate: move, pixel, other pixel, colour, channel
 
 
 @dataclass
-class Pixels(LaneState):
-    genome: Tensor  # (lanes, pixels, 2 + C): the incumbent; row, column, channel values
-    fitness: Tensor  # (lanes,) float64, of the incumbent
-    rounds: Tensor  # (lanes,) int64, done
+class Pixels(PixelState):
     image: Tensor  # (lanes, H * W, C): clean, or mid-grey when there is none
     uniform: Tensor  # (lanes, AHEAD, population * UNIFORM)
     normal: Tensor  # (lanes, AHEAD, population * TRIES * 2)
 
 
-class SparseRandomSearch(LaneSearch[Pixels]):
+class SparseRandomSearch(PixelRandomSearch[Pixels]):
     """Random search over few pixels whose channels are 0 or 255 ("corner colours"), one pixel changed at a time.
 
     pixels: th. shape: (H, W, C). warm: begin from `start`. population: candidates of one round, all made from the same
@@ -60,17 +58,11 @@ class SparseRandomSearch(LaneSearch[Pixels]):
     """
 
     def __init__(self, pixels: int, shape: tuple[int, int, int], warm: bool = False, population: int = 1) -> None:
-        super().__init__(pixels * (2 + shape[2]), population, smallest_population=1)
-        if pixels < 1:
-            raise ValueError(f"pixels is {pixels}, must be at least 1")
-        if min(shape) < 1:
-            raise ValueError(f"shape is {shape}, each side must be at least 1")
-        self.pixels, self.shape, self.warm = pixels, shape, warm
+        super().__init__(pixels, shape, population)
+        self.warm = warm
         self._sides = torch.tensor(shape[:2], dtype=torch.float32)
         self._channels = torch.arange(shape[2])
         self._blob = torch.tensor(nearest_offsets(pixels, shape), dtype=torch.float32)
-        self._corners = torch.cartesian_prod(*[torch.tensor([0.0, 255.0])] * shape[2]).view(-1, shape[2])
-        self._candidates = torch.empty(0)
 
     def incumbent(self, lane: int) -> Tensor:
         """The best point of a lane so far, (dimension,) float32, a copy; at first the warm start, or zeros.
@@ -181,19 +173,6 @@ class SparseRandomSearch(LaneSearch[Pixels]):
         colour = self._draw_colour(state, centre, uniform[..., 3])[:, :, None].expand(-1, -1, self.pixels, -1)
         blobs = torch.cat([centre[:, :, None] + self._blob, colour], -1)
         made.copy_(torch.where(early[..., None, None], blobs, made))
-
-    def _learn(self, state: Pixels, fitness: Tensor, margins: Tensor | None) -> None:
-        best = fitness.argmin(1)
-        told, lane = fitness.gather(1, best[:, None]).squeeze(1).double(), torch.arange(self.lanes, device=self._device)
-        better = told < state.fitness
-        state.fitness = torch.where(better, told, state.fitness)
-        state.genome = torch.where(better[:, None, None], self._candidates[lane, best], state.genome)
-
-        state.rounds += 1
-        self._candidates = torch.empty(0)
-
-    def _exhausted(self, state: Pixels) -> Tensor:
-        return torch.zeros(self.lanes, dtype=torch.bool)
 
 
 def pick_rows(rows: Tensor, which: Tensor) -> Tensor:
