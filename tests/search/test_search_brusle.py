@@ -71,21 +71,7 @@ def state_of(search: BruSLe) -> Masks:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_lane_depends_on_nothing_but_itself(shape: Shape) -> None:
-    search, keys, seen = BruSLe(4, shape), list(range(7)), dict[int, list[Tensor]]()
-    add(search, keys)
-    for newcomers, leavers in (([], []), ([20, 21], [0, 2, 5]), ([22], [1, 21]), ([23, 24, 25], [3, 20])):
-        search.keep(torch.tensor([key not in leavers for key in keys]))
-        keys = [key for key in keys if key not in leavers] + newcomers
-        add(search, newcomers)
-        for _ in range(25):
-            for key, lane in zip(keys, step(search, keys), strict=True):
-                seen.setdefault(key, []).append(lane)
-    for key, lanes in seen.items():
-        alone = BruSLe(4, shape)
-        add(alone, [key])
-        contract.assert_same(lanes, [step(alone, [key])[0] for _ in lanes], f"lane {key}")
-        if key in keys:
-            contract.assert_same(contract.remembered(search, keys.index(key)), contract.remembered(alone, 0), "state")
+    contract.assert_alone(lambda: BruSLe(4, shape), add, step, 25)
 
 
 def test_the_global_generator_and_the_threads_do_not_matter() -> None:

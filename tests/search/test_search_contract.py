@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -65,6 +66,27 @@ def alone(make: Make, dimension: int, key: int, generations: int) -> list[Tensor
 def assert_same(got: list[Tensor], expected: list[Tensor], lane: str) -> None:
     for number, (one, two) in enumerate(zip(got, expected, strict=True)):
         assert torch.equal(one, two), f"{lane}: entry {number} differs"
+
+
+def assert_alone(
+    fresh: Callable[[], Any], add: Callable[..., None], step: Callable[..., list[Tensor]], rounds: int
+) -> None:
+    """Lanes of a search that come and go, a few ``rounds`` at a time, do what each does with none beside it."""
+    search, keys, seen = fresh(), list(range(7)), dict[int, list[Tensor]]()
+    add(search, keys)
+    for newcomers, leavers in (([], []), ([20, 21], [0, 2, 5]), ([22], [1, 21]), ([23, 24, 25], [3, 20])):
+        search.keep(torch.tensor([key not in leavers for key in keys]))
+        keys = [key for key in keys if key not in leavers] + newcomers
+        add(search, newcomers)
+        for _ in range(rounds):
+            for key, lane in zip(keys, step(search, keys), strict=True):
+                seen.setdefault(key, []).append(lane)
+    for key, lanes in seen.items():
+        alone = fresh()
+        add(alone, [key])
+        assert_same(lanes, [step(alone, [key])[0] for _ in lanes], f"lane {key}")
+        if key in keys:
+            assert_same(remembered(search, keys.index(key)), remembered(alone, 0), "state")
 
 
 def ready(make: Make, lanes: int = 3, dimension: int = 4) -> Search:

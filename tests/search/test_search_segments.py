@@ -46,22 +46,7 @@ def pixels_of(search: SegmentSearch, candidates: Tensor) -> Tensor:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("population", [1, 3])
 def test_a_lane_depends_on_nothing_but_itself(shape: Shape, population: int) -> None:
-    def fresh() -> SegmentSearch:
-        return SegmentSearch(5, shape, population)
-
-    search, keys, seen = fresh(), list(range(5)), dict[int, list[Tensor]]()
-    add(search, keys)
-    for newcomers, leavers in (([], []), ([20, 21], [0, 2]), ([22], [1, 21])):
-        search.keep(torch.tensor([key not in leavers for key in keys]))
-        keys = [key for key in keys if key not in leavers] + newcomers
-        add(search, newcomers)
-        for _ in range(25):
-            for key, lane in zip(keys, step(search, keys), strict=True):
-                seen.setdefault(key, []).append(lane)
-    for key, lanes in seen.items():
-        alone = fresh()
-        add(alone, [key])
-        contract.assert_same(lanes, [step(alone, [key])[0] for _ in lanes], f"lane {key}")
+    contract.assert_alone(lambda: SegmentSearch(5, shape, population), add, step, 25)
 
 
 @pytest.mark.parametrize(("pixels", "segments"), [(1, 1), (10, 1), (20, 2), (50, 2), (100, 4), (250, 4)])

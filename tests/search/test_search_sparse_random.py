@@ -47,24 +47,7 @@ def pixels_of(search: SparseRandomSearch, candidates: Tensor) -> Tensor:
 @pytest.mark.parametrize("population", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_lane_depends_on_nothing_but_itself(shape: Shape, population: int, warm: bool) -> None:
-    def fresh() -> SparseRandomSearch:
-        return SparseRandomSearch(4, shape, warm=warm, population=population)
-
-    search, keys, seen = fresh(), list(range(7)), {}  # type: ignore[var-annotated]
-    add(search, keys)
-    for newcomers, leavers in (([], []), ([20, 21], [0, 2, 5]), ([22], [1, 21]), ([23, 24, 25], [3, 20])):
-        search.keep(torch.tensor([key not in leavers for key in keys]))
-        keys = [key for key in keys if key not in leavers] + newcomers
-        add(search, newcomers)
-        for _ in range(12):
-            for key, lane in zip(keys, step(search, keys), strict=True):
-                seen.setdefault(key, []).append(lane)
-    for key, lanes in seen.items():
-        alone = fresh()
-        add(alone, [key])
-        contract.assert_same(lanes, [step(alone, [key])[0] for _ in lanes], f"lane {key}")
-        if key in keys:
-            contract.assert_same(contract.remembered(search, keys.index(key)), contract.remembered(alone, 0), "state")
+    contract.assert_alone(lambda: SparseRandomSearch(4, shape, warm=warm, population=population), add, step, 12)
 
 
 def test_the_global_generator_and_the_threads_do_not_matter() -> None:
