@@ -19,6 +19,8 @@ from benchmarks.torture.cases import cases
 
 COMMAND = "python -m benchmarks.torture soak"
 SECONDS, SMALL_SECONDS = 20 * 60, 20
+#: Rounds that it makes at least, however slow the machine: of fewer the second quarter is still the beginning.
+LEAST = 8
 #: MiB that the memory may grow by, and file handles, from the second quarter to the last.
 MEMORY, HANDLES = 16.0, 0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -41,19 +43,17 @@ def rows(small: bool) -> list[Row]:
 
 
 def _soaked(work: Path, seconds: float) -> tuple[list[float], list[float], int]:
-    """Resident MiB and open handles after every run, and how many runs there were."""
+    """Resident MiB and open handles after every round, and how many runs there were."""
     every, until = cases(work / "given"), time.monotonic() + seconds
     every["levels"].go(work / "given" / "finished")
     sizes: list[float] = []
     handles: list[float] = []
     done = 0
-    while time.monotonic() < until:
+    while time.monotonic() < until or len(sizes) < LEAST:
         for name, case in every.items():
             with TemporaryDirectory(dir=work) as out:
                 case.go(Path(out) / name)
             done += 1
-            if time.monotonic() > until:
-                break
         sizes.append(resident())
         handles.append(open_handles())
     return sizes, handles, done
@@ -70,10 +70,8 @@ def open_handles() -> int:
 
 
 def grown(values: Sequence[float]) -> float:
-    """The mean of the last quarter less that of the second; of fewer than four the last less the first."""
+    """The mean of the last quarter of four values or more less that of the second."""
     quarter = len(values) // 4
-    if not quarter:
-        return values[-1] - values[0]
     return mean(values[-quarter:]) - mean(values[quarter : 2 * quarter])
 
 
