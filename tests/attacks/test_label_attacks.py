@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from attack_kit import answers, grey_images, linear_classifier, run
 from pixelproof.attacks.labels.boundary import Boundary
 from pixelproof.attacks.labels.hop_skip_jump import HopSkipJump
+from pixelproof.attacks.labels.label_regression import FIRST_FREQUENCIES, FIRST_RADII, LabelRegression
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
 from pixelproof.units import to_8_bit
@@ -81,9 +82,23 @@ def test_in_8_bits_hop_skip_jump_finds_the_least_whole_grey_levels_of_a_box_but_
     assert (levels <= (nearest_possible(images, "linf") * 255).ceil() + 1).all()
 
 
+@pytest.mark.parametrize("targeted", [False, True])
+def test_label_regression_finds_the_least_whole_grey_levels_of_a_box(targeted: bool) -> None:
+    images = images_far_off(4)
+    right = answers(MODEL, images)
+    found, asked = run(LabelRegression(1000), MODEL, images, 1 - right if targeted else None, eight_bit=True)
+    assert torch.equal(to_8_bit(found), found)
+    assert (answers(MODEL, found) == 1 - right).all()
+    levels = (distance(found, images, "linf") * 255).round()
+    least = (nearest_possible(images, "linf") * 255).ceil()
+    assert (levels >= least).all()
+    assert (levels <= least + 1).all()
+    assert (asked.queries <= 1000).all()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", [HopSkipJump("l2", 300), Boundary(300)])
-def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary) -> None:
+@pytest.mark.parametrize("attack", [HopSkipJump("l2", 300), Boundary(300), LabelRegression(300)])
+def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary | LabelRegression) -> None:
     class OneHot(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
             return nn.functional.one_hot(MODEL.module(images).argmax(1), 2).float()
@@ -93,8 +108,8 @@ def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", [HopSkipJump("l2", 1000), Boundary(1000)])
-def test_targets_are_reached_from_noise(attack: HopSkipJump | Boundary) -> None:
+@pytest.mark.parametrize("attack", [HopSkipJump("l2", 1000), Boundary(1000), LabelRegression(1000)])
+def test_targets_are_reached_from_noise(attack: HopSkipJump | Boundary | LabelRegression) -> None:
     model, images = linear_classifier(SHAPE, classes=4), grey_images(6, SHAPE)
     targets = (answers(model, images) + 1) % 4
     found, _ = run(attack, model, images, targets)
@@ -113,6 +128,16 @@ def test_where_no_noise_fools_the_clean_images_come_back(attack: HopSkipJump | B
     found, asked = run(attack, model, images)
     assert torch.equal(found, images)
     assert asked.queries.tolist() == [101] * 3  # the image and each noise
+
+
+def test_where_no_vertex_fools_label_regression_hands_the_clean_images_back() -> None:
+    model = linear_classifier(SHAPE, classes=2)
+    with torch.no_grad():
+        model.module[1].bias += torch.tensor([1e3, -1e3])
+    images = grey_images(3, SHAPE)
+    found, asked = run(LabelRegression(1000), model, images)
+    assert torch.equal(found, images)
+    assert asked.queries.tolist() == [1 + len(FIRST_RADII) * len(FIRST_FREQUENCIES)] * 3
 
 
 def test_parameters_out_of_range_are_refused() -> None:

@@ -137,11 +137,11 @@ def test_labels_alone_are_assessed_and_what_they_cannot_tell_is_said() -> None:
     result = pp.assess(answer, PIXELS, CLASS.numpy(), **{**FEW, "attacks": attacks, "samples": 4})
     assert result.run.manifest.model.kind == "labels"
     (finding,) = (each for each in result.run.manifest.findings if each.name == "labels-only")
-    assert "attacks boundary and hop-skip-jump, which need labels alone" in finding.message
+    assert "attacks label-regression and boundary, which need labels alone" in finding.message
     assert any(record.success for record in result.run.records() if record.method == "boundary")
     with pytest.raises(InputError, match=r"square.* needs scores, but the model answer answers with labels alone; use"):
         pp.assess(answer, PIXELS, CLASS.numpy(), attacks="square")
-    with pytest.raises(InputError, match=r"gives no gradients; use an attack on labels \(boundary, hop-skip-jump\)"):
+    with pytest.raises(InputError, match=r"gives no gradients; use an attack on labels \(label-regression, boundary\)"):
         pp.assess(Class(), PIXELS, CLASS.numpy(), attacks="pgd")
     with pytest.raises(ModelError, match=r"answered class 3, but there are 2 classes, 0 to 1; name them all"):
         pp.assess(answer, PIXELS, CLASS.numpy() % 2)

@@ -39,6 +39,7 @@ _PLACES = {
     "zoo": "scores.zoo:ZOO",
     "boundary": "labels.boundary:Boundary",
     "hop-skip-jump": "labels.hop_skip_jump:HopSkipJump",
+    "label-regression": "labels.label_regression:LabelRegression",
     "autoattack": "ensemble:AutoAttack",
     "worst": "ensemble:WorstCase",
 }

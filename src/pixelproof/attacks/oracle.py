@@ -117,7 +117,9 @@ class Oracle:
     def _blind(self) -> InputError:
         others = "few-pixel or threshold, or an attack on scores (square, nes, zoo) or on labels"
         use = "an attack on labels" if self.classifier.kind == "labels" else others
-        return InputError(f"The model {self.classifier.name} gives no gradients; use {use} (boundary, hop-skip-jump).")
+        return InputError(
+            f"The model {self.classifier.name} gives no gradients; use {use} (label-regression, boundary)."
+        )
 
     def _count(self, counter: Tensor, rows: Tensor, times: int = 1) -> None:
         counter.index_add_(0, rows.cpu(), torch.full((len(rows),), times * self._calls))

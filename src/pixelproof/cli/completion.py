@@ -62,6 +62,7 @@ ATTACKS = [
     "zoo",
     "boundary",
     "hop-skip-jump",
+    "label-regression",
     "autoattack",
     "worst",
     "art:",

@@ -424,8 +424,8 @@ def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device
     climbing = [spec for spec, needed in needs.items() if needed == "scores"]
     if climbing and attacked.kind == "labels":
         raise InputError(
-            f"{climbing[0]} needs scores, but the model {attacked.name} answers with labels alone; use boundary or "
-            "hop-skip-jump, which need no more."
+            f"{climbing[0]} needs scores, but the model {attacked.name} answers with labels alone; use "
+            "label-regression, boundary or hop-skip-jump, which need no more."
         )
     names = [spec for spec, needed in needs.items() if needed == "gradients"]
     if names and (refusal := without_gradients(attacked, data, device)):

@@ -245,7 +245,7 @@ class _Check:
                 "labels-only",
                 "The model tells only labels (or its softmax is saturated at 1 everywhere), so the searches of "
                 "few-pixel and threshold have nothing to climb and what they do not break says little; add the attacks "
-                "boundary and hop-skip-jump, which need labels alone, or return logits if there are any.",
+                "label-regression and boundary, which need labels alone, or return logits if there are any.",
             )
         elif self.kind == "logits" and detect_kind(self.scores) != "logits":
             yield _warning(
