@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from attack_kit import answers, grey_images, linear_classifier, run
+from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.labels.boundary import Boundary
 from pixelproof.attacks.labels.hop_skip_jump import HopSkipJump
+from pixelproof.attacks.labels.label_pixels import ASKED, LabelPixels
 from pixelproof.attacks.labels.label_regression import FIRST_FREQUENCIES, FIRST_RADII, LabelRegression
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
@@ -96,9 +98,33 @@ def test_label_regression_finds_the_least_whole_grey_levels_of_a_box(targeted: b
     assert (asked.queries <= 1000).all()
 
 
+def fewest_possible(model: TorchClassifier, images: Tensor) -> Tensor:
+    """How many pixels it takes: those that, black or white, take most of the margin away."""
+    margin = model.scores(images).diff(dim=1).squeeze(1)
+    slopes = model.module[1].weight.detach().diff(dim=0) * -margin.sign()[:, None]
+    most = torch.maximum(slopes * -images.flatten(1), slopes * (1 - images.flatten(1)))
+    reached = most.sort(dim=1, descending=True).values.cumsum(1)
+    return (reached <= margin.abs()[:, None]).sum(1) + 1
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_label_pixels_finds_the_fewest_pixels_of_a_linear_model(targeted: bool) -> None:
+    model, images = linear_classifier(SHAPE, classes=2), grey_images(6, SHAPE)
+    with torch.no_grad():
+        model.module[1].bias += torch.tensor([0.5, -0.5])
+    targets = torch.ones(6, dtype=torch.long) if targeted else None
+    found, asked = run(LabelPixels(2000), model, images, targets, eight_bit=True)
+    assert torch.equal(to_8_bit(found), found)
+    assert (answers(model, found) == 1).all()
+    pixels, fewest = (found != images).any(1).flatten(1).sum(1), fewest_possible(model, images)
+    assert fewest.min() > 2
+    assert torch.equal(pixels, fewest)
+    assert (asked.queries <= 2000).all()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", [HopSkipJump("l2", 300), Boundary(300), LabelRegression(300)])
-def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary | LabelRegression) -> None:
+@pytest.mark.parametrize("attack", [HopSkipJump("l2", 300), Boundary(300), LabelRegression(300), LabelPixels(300)])
+def test_one_hot_answers_serve_as_well_as_scores(attack: Attack) -> None:
     class OneHot(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
             return nn.functional.one_hot(MODEL.module(images).argmax(1), 2).float()
@@ -109,7 +135,7 @@ def test_one_hot_answers_serve_as_well_as_scores(attack: HopSkipJump | Boundary 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", [HopSkipJump("l2", 1000), Boundary(1000), LabelRegression(1000)])
-def test_targets_are_reached_from_noise(attack: HopSkipJump | Boundary | LabelRegression) -> None:
+def test_targets_are_reached_from_noise(attack: Attack) -> None:
     model, images = linear_classifier(SHAPE, classes=4), grey_images(6, SHAPE)
     targets = (answers(model, images) + 1) % 4
     found, _ = run(attack, model, images, targets)
@@ -130,14 +156,16 @@ def test_where_no_noise_fools_the_clean_images_come_back(attack: HopSkipJump | B
     assert asked.queries.tolist() == [101] * 3  # the image and each noise
 
 
-def test_where_no_vertex_fools_label_regression_hands_the_clean_images_back() -> None:
+@pytest.mark.parametrize("attack", [LabelRegression(1000), LabelPixels(1000)])
+def test_where_nothing_fools_the_first_images_are_all_that_is_asked(attack: Attack) -> None:
     model = linear_classifier(SHAPE, classes=2)
     with torch.no_grad():
         model.module[1].bias += torch.tensor([1e3, -1e3])
     images = grey_images(3, SHAPE)
-    found, asked = run(LabelRegression(1000), model, images)
+    found, asked = run(attack, model, images)
     assert torch.equal(found, images)
-    assert asked.queries.tolist() == [1 + len(FIRST_RADII) * len(FIRST_FREQUENCIES)] * 3
+    first = len(FIRST_RADII) * len(FIRST_FREQUENCIES) if isinstance(attack, LabelRegression) else 7 * ASKED  # 4 to 36
+    assert asked.queries.tolist() == [1 + first] * 3
 
 
 def test_parameters_out_of_range_are_refused() -> None:

@@ -40,6 +40,7 @@ _PLACES = {
     "boundary": "labels.boundary:Boundary",
     "hop-skip-jump": "labels.hop_skip_jump:HopSkipJump",
     "label-regression": "labels.label_regression:LabelRegression",
+    "label-pixels": "labels.label_pixels:LabelPixels",
     "autoattack": "ensemble:AutoAttack",
     "worst": "ensemble:WorstCase",
 }

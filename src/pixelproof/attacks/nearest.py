@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pixelproof.attacks.goal import Goal, fooled
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.attacks.pixel_ball import changed_pixels
 from pixelproof.units import to_8_bit
 
 #: Norms in which a nearest image is sought.
@@ -20,12 +21,19 @@ class Nearest:
     """The nearest image to each of ``clean``, N×C×H×W, that was seen to fool; of ``queries`` a sample, where told.
 
     ``images`` N×C×H×W are those, or the clean ones where nothing fooled; ``distances`` N, in the unit of the images and
-    infinite where nothing fooled, are lengths in ``norm`` of what the model saw: where it sees 8 bits, of the rounded.
+    infinite where nothing fooled, are lengths in ``norm`` of what the model saw: where it sees 8 bits, of the rounded;
+    in l0 numbers of pixels.
     What is kept is the float image behind that, which can still be drawn nearer.
     """
 
     def __init__(
-        self, oracle: Oracle, clean: Tensor, goal: Goal, norm: NearestNorm, queries: int = 0, confidence: float = 0
+        self,
+        oracle: Oracle,
+        clean: Tensor,
+        goal: Goal,
+        norm: NearestNorm | Literal["l0"],
+        queries: int = 0,
+        confidence: float = 0,
     ) -> None:
         self.oracle, self.clean, self.goal, self.norm, self.confidence = oracle, clean, goal, norm, confidence
         self.images = clean.clone()
@@ -66,6 +74,8 @@ class Nearest:
 
     def length(self, images: Tensor, rows: Tensor) -> Tensor:
         """The distance of each of ``images`` to its clean one, as floats."""
+        if self.norm == "l0":
+            return changed_pixels(images - self.clean[rows]).to(images.dtype)
         order = 2 if self.norm == "l2" else torch.inf
         length: Tensor = torch.linalg.vector_norm((images - self.clean[rows]).flatten(1), order, dim=1)
         return length

@@ -63,6 +63,7 @@ ATTACKS = [
     "boundary",
     "hop-skip-jump",
     "label-regression",
+    "label-pixels",
     "autoattack",
     "worst",
     "art:",

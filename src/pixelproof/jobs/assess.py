@@ -425,7 +425,7 @@ def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device
     if climbing and attacked.kind == "labels":
         raise InputError(
             f"{climbing[0]} needs scores, but the model {attacked.name} answers with labels alone; use "
-            "label-regression, boundary or hop-skip-jump, which need no more."
+            "label-regression, label-pixels or boundary, which need no more."
         )
     names = [spec for spec, needed in needs.items() if needed == "gradients"]
     if names and (refusal := without_gradients(attacked, data, device)):

@@ -5,7 +5,7 @@ from math import ceil, log2
 import torch
 from torch import Tensor
 
-from pixelproof.attacks.nearest import Nearest, NearestNorm
+from pixelproof.attacks.nearest import Nearest
 
 
 def steps(tolerance: float) -> int:
@@ -27,7 +27,7 @@ def bisect(nearest: Nearest, images: Tensor, rows: Tensor, tolerance: float) -> 
     return _on_the_way(nearest.norm, clean, images, high)
 
 
-def _on_the_way(norm: NearestNorm, clean: Tensor, images: Tensor, share: Tensor) -> Tensor:
+def _on_the_way(norm: str, clean: Tensor, images: Tensor, share: Tensor) -> Tensor:
     change = images - clean
     share = share[:, None, None, None]
     if norm == "l2":
