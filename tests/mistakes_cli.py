@@ -67,6 +67,11 @@ COMMANDS: Mapping[str, Mistake] = {
         ("Invalid value for '--samples'", "a whole number from 1 on"),
     ),
     "--max-queries 1e3": ((*_assess(), "--max-queries", "1e3"), ("Invalid value for '--max-queries'",)),
+    "--knowledge label": (_assess("--knowledge", "label"), ("--knowledge: ", "'labels', 'scores' or 'gradients'")),
+    "--minimal by labels": (
+        _assess("--knowledge", "labels", "--minimal", "20"),
+        ("--minimal is of searches by scores: add scores to --knowledge",),
+    ),
     "--samples without a number": ((*_assess(), "--samples"), ("Option '--samples' requires an argument",)),
     "assess without a model": (("assess", "--data", "bundled", "--out", "out"), ("Missing option '--model'",)),
     "assess without data": (("assess", "--model", "zoo:lenet", "--out", "out"), ("Missing option '--data'",)),

@@ -92,6 +92,20 @@ OPTIONS: Mapping[str, Mistake] = {
         ("preset: ", "'quick', 'standard' or 'paper'", "is quick meant?"),
     ),
     "an unknown search": (_assess(search="squar"), ("search: there is no search 'squar' (is square meant?)",)),
+    "unknown knowledge": (_assess(knowledge="label"), ("knowledge: ", "'labels', 'scores' or 'gradients'")),
+    "no knowledge": (_assess(knowledge=()), ("knowledge: name at least one of labels, scores, gradients",)),
+    "knowledge without levels": (
+        _assess(knowledge="labels", attacks="pgd(epsilon=8)"),
+        ("knowledge is of attacks with levels: add few-pixel or threshold to attacks",),
+    ),
+    "a search without scores": (
+        _assess(knowledge="labels", search="de"),
+        ("search is of searches by scores: add scores to knowledge",),
+    ),
+    "certificates without scores": (
+        _assess(knowledge="labels", certify="bounds"),
+        ("certify is of searches by scores: add scores to knowledge",),
+    ),
     "one query": (_assess(max_queries=1), ("max_queries: ", "greater than or equal to 2")),
     "a target beyond the classes": (_assess(target=99), ("target: the model has the classes 0..1, so 99",)),
     "a target by name": (_assess(target="cat"), ("target: it is none, least-likely, next, random or a class number",)),

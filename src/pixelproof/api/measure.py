@@ -29,6 +29,7 @@ from pixelproof.wording import shown
 # Jobs read scipy and reports draw with Altair: two seconds that importing pixelproof need not wait for.
 if TYPE_CHECKING:
     from pixelproof.api.views import Audit, Clever, Comparison, Perturbations
+    from pixelproof.engine.settings import Knowledge
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.job import Job
     from pixelproof.results.audit.claim import Claim
@@ -44,6 +45,7 @@ def assess(
     class_names: Sequence[str] | None = None,
     attacks: str | Sequence[str] = ("few-pixel", "threshold"),
     levels: int | Sequence[int] = (1, 3, 5, 10),
+    knowledge: Knowledge | Sequence[Knowledge] = "scores",
     samples: int | Literal["all"] | None = None,
     preset: Literal["quick", "standard", "paper"] = "quick",
     search: str = "auto",
@@ -82,8 +84,9 @@ def assess(
     ``pp.as_image_set`` takes, arrays and lists of pictures with their labels, or a dataset or loader that holds both.
     ``range``: the part of them that is considered.
     ``attacks``: ``few-pixel`` (L0), ``threshold`` (L∞), and others by name, as ``pgd(epsilon=8)``. ``levels``: how many
-    pixels, or grey levels, may change. ``samples``: so many correctly classified images are attacked, or ``all``;
-    None: 100 if there are.
+    pixels, or grey levels, may change. ``knowledge``: what the attackers see, ``labels``, ``scores``, ``gradients`` or
+    several, each with its levels in ``Result.knowledge``. ``samples``: so many correctly classified images are
+    attacked, or ``all``; None: 100 if there are.
     ``preset`` sets the queries for one sample at one level (1,000, 10,000, or the papers'), ``max_queries`` another
     number. ``search``, ``give_up``, ``minimal``, ``independent_levels``, ``target``, ``fitness``, ``certify``,
     ``certify_seconds``, ``failure_probability``, ``defence``, ``access``, ``corruption``, ``shuffle``, ``seed``,
@@ -101,6 +104,7 @@ def assess(
         *opened,
         attacks=several_attacks(attacks),
         levels=several(levels),
+        knowledge=(knowledge,) if isinstance(knowledge, str) else tuple(knowledge),
         samples=samples,
         preset=preset,
         search=search,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pixelproof.results.attempts import AttemptRow
+    from pixelproof.results.knowledge import KnowledgeLevel
     from pixelproof.results.levels import LevelRow
     from pixelproof.results.minimal import MinimalThresholds
     from pixelproof.results.status import ImageStatus, LevelStatus
@@ -121,6 +122,12 @@ class Result:
     def attempts(self) -> list[AttemptRow]:
         """One row per attack by name, and the worst case over them: rates, distances, queries, gradient steps."""
         return self._view.attempts
+
+    @property
+    def knowledge(self) -> list[KnowledgeLevel]:
+        """One row per level and what the attacker sees of the model: ``rate`` of the images broken; see ``knowledge``
+        of ``pp.assess``."""
+        return self._view.knowledge
 
     @property
     def _view(self) -> View:

@@ -24,13 +24,15 @@ class Attack(ABC):
 
     ``name`` is its spec without parameters; ``needs`` what it must see of the model; ``positive`` the parameters that
     must be above 0, where they are given; ``together`` says whether all samples are attacked by one call (a universal
-    perturbation), rather than in cohorts. Raises ``InputError`` for parameters that cannot be.
+    perturbation), rather than in cohorts; ``nearest_in`` is the norm of an attack that seeks the nearest image in one
+    alone, where that has levels. Raises ``InputError`` for parameters that cannot be.
     """
 
     name: ClassVar[str]
     needs: ClassVar[Needs] = "gradients"
     positive: ClassVar[tuple[str, ...]] = ()
     together: ClassVar[bool] = False
+    nearest_in: ClassVar[Literal["linf", "l0"] | None] = None
 
     def __post_init__(self) -> None:
         for name in self.positive:
@@ -42,6 +44,11 @@ class Attack(ABC):
     def ball(self) -> Ball | None:
         """How far it may go; None where it seeks the nearest image, or one that people still recognise."""
         return None
+
+    @property
+    def aim(self) -> str | None:
+        """The norm of its ball, or in which it seeks the nearest image; None where it tells of none."""
+        return self.ball.norm if self.ball else self.nearest_in or getattr(self, "norm", None)
 
     @property
     def spec(self) -> str:

@@ -97,6 +97,14 @@ def assess(
             autocompletion=one_of(*ATTACKS, kind="attacks", between=","),
         ),
     ] = "few-pixel,threshold",
+    knowledge: Annotated[
+        str,
+        typer.Option(
+            help="What the attackers with levels see of the model: labels, scores (the searches), gradients, or "
+            "several; the page shows the levels of each.",
+            autocompletion=one_of("labels", "scores", "gradients", between=","),
+        ),
+    ] = "scores",
     access: Annotated[
         str,
         typer.Option(
@@ -223,6 +231,7 @@ def assess(
         range=limits(range_),
         attacks=split(attacks),
         levels=[integer("--levels", text) for text in parts(levels)],
+        knowledge=parts(knowledge),
     )
     _check_foreseen(required, spec, also=with_ is not None)
     if with_ not in (None, "perturbations"):

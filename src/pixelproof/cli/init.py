@@ -74,7 +74,7 @@ def _entry(key: str, option: Any) -> str:
     default = option.show_default if isinstance(option.show_default, str) else None
     text = f"{option.help}{f' Default: {default}.' if default else ''}"
     value = {**_VALUES, **_EXAMPLES}.get(key, option.default)
-    if key in ("attacks", "levels"):
+    if key in ("attacks", "levels", "knowledge"):
         value = [int(part) if part.isdecimal() else part for part in option.default.split(",")]
     behind = "" if key in _VALUES else "# "
     return "".join(f"# {line}\n" for line in wrap(text, 110)) + f"{behind}{key} = {json.dumps(value)}\n"

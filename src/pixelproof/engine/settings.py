@@ -13,6 +13,7 @@ FitnessChoice = Literal["margin", "confidence"]
 Access = Literal["end-to-end", "replayed", "adaptive"]
 Precision = Literal["float32", "bfloat16"]
 CertifyChoice = Literal["auto", "sweep", "bounds", "masks", "none"]
+Knowledge = Literal["labels", "scores", "gradients"]  # what an attacker sees of the model
 
 
 @dataclass(frozen=True)

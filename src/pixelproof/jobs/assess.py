@@ -19,7 +19,7 @@ from pixelproof.data import ImageSet
 from pixelproof.defences import MaskedClassifier, PreprocessedClassifier, make_adaptive, undefended
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import Key, key_of
-from pixelproof.engine.settings import Settings
+from pixelproof.engine.settings import AttackSettings, Settings
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess_spec import LEAST_BATCH, AssessSpec, most_samples, planned_queries, resolve
 from pixelproof.jobs.certify import Certification, Level, sample_of
@@ -110,7 +110,9 @@ class AssessJob(Job):
         findings = (*smaller, *_of_one_class(selection, self.data), *certification.findings())
         planned = certification.planned()
         details = {"certify": planned} if planned else {}
-        return self.manifest(looked, selection, findings, **details, **_picked(self.data))
+        return self.manifest(
+            looked, selection, findings, **details, **_seen(self.settings.attacks), **_picked(self.data)
+        )
 
     def again(self, manifest: Manifest) -> Begun:
         """The samples are taken as they are told, since who checks them does so one by one."""
@@ -353,6 +355,12 @@ def _attacked_in(run: Known) -> list[Record]:
 def _planned(settings: Settings, run: RunStore) -> dict[str, list[Key]]:
     """The steps of all attacks, and the records that each one brings."""
     return steps(settings, run.manifest.selection.samples)
+
+
+def _seen(attacks: Sequence[AttackSettings]) -> dict[str, dict[str, list[str | None]]]:
+    """What each attack by name sees of the model, and its norm, since a result can ask no attack."""
+    named = {each.spec: parse_attack(each.spec) for each in attacks}
+    return {"attacks": {spec: [attack.needs, attack.aim] for spec, attack in named.items()}} if named else {}
 
 
 def _picked(data: ImageSet) -> dict[str, list[int]]:

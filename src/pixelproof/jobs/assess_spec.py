@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -13,6 +13,7 @@ from pixelproof.engine.settings import (
     AttackSettings,
     CertifyChoice,
     FitnessChoice,
+    Knowledge,
     Precision,
     SearchName,
     SearchSettings,
@@ -21,6 +22,7 @@ from pixelproof.engine.settings import (
 from pixelproof.errors import InputError
 from pixelproof.jobs.spec_file import given
 from pixelproof.results.budgets import QUICK, STANDARD, papers_budget, papers_population
+from pixelproof.results.derived_levels import LEVELS
 from pixelproof.runs.record import TARGETS
 from pixelproof.search.registry import DIFFERENTIAL_WEIGHT, SEARCHES, search_entry
 from pixelproof.wording import meant, shown
@@ -58,6 +60,12 @@ DEFAULT_SAMPLES = 100
 PROBABILITY_QUERIES, LEAST_PROBABILITY = 20_000, 1_000
 #: Most pixels for which Sparse-RS changes one at a time, as ours does.
 SPARSE_RS_PIXELS = 13
+#: The attacks by name of those who know labels alone, and of those who know gradients, at each level.
+BY_LABELS: Mapping[AttackName, str] = {"few-pixel": "label-pixels", "threshold": "label-regression"}
+BY_GRADIENTS: Mapping[AttackName, Sequence[str]] = {
+    "few-pixel": ("sigma-zero", "sparse-pgd(pixels={th})"),
+    "threshold": ("apgd(norm=linf,epsilon={th})",),
+}
 if TYPE_CHECKING:
     SearchChoice = str
 else:
@@ -76,6 +84,7 @@ class AssessSpec(BaseModel):
     range: tuple[int, int] | None = None
     samples: Samples = None  # of those classified correctly; None: 100, or as many as there are
     attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
+    knowledge: tuple[Knowledge, ...] = ("scores",)  # of the attackers whose levels are measured
     access: Access = "end-to-end"  # how attacks by name meet the defence
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
@@ -145,10 +154,38 @@ class AssessSpec(BaseModel):
         """The distributions, which are no attacks."""
         return tuple(each for each in self.attacks if each.startswith("random("))
 
+    @field_validator("knowledge")
+    @classmethod
+    def _knowledge(cls, knowledge: tuple[Knowledge, ...]) -> tuple[Knowledge, ...]:
+        if not knowledge:
+            raise ValueError("name at least one of labels, scores, gradients")
+        return tuple(each for each in get_args(Knowledge) if each in knowledge)
+
+    @property
+    def constraints(self) -> tuple[AttackName, ...]:
+        """The attacks with levels, whatever the attacker knows."""
+        return tuple(each for each in get_args(AttackName) if each in self.attacks)
+
     @property
     def levelled(self) -> tuple[AttackName, ...]:
-        """The attacks with levels."""
-        return tuple(each for each in get_args(AttackName) if each in self.attacks)
+        """The attacks with levels that are searched, by scores."""
+        return self.constraints if "scores" in self.knowledge else ()
+
+    @model_validator(mode="after")
+    def _of_scores(self) -> AssessSpec:
+        if self.knowledge != ("scores",) and not self.constraints:
+            raise ValueError("--knowledge is of attacks with levels: add few-pixel or threshold to --attacks")
+        if "scores" in self.knowledge:
+            return self
+        searched = {
+            "--search": self.search != "auto",
+            "--minimal": self.minimal is not None,
+            "--certify": self.certify not in (None, "none"),
+        }
+        for option, asked in searched.items():
+            if asked:
+                raise ValueError(f"{option} is of searches by scores: add scores to --knowledge")
+        return self
 
     @model_validator(mode="after")
     def _way_of_defence(self) -> AssessSpec:
@@ -156,8 +193,10 @@ class AssessSpec(BaseModel):
             return self
         if self.defence is None:
             raise ValueError(f"--access {self.access} is of attacks on a defence: add --defence")
-        if self.levelled:
-            raise ValueError(f"--access {self.access} is of attacks by name, as pgd; {self.levelled[0]} is end-to-end")
+        if self.constraints:
+            raise ValueError(
+                f"--access {self.access} is of attacks by name, as pgd; {self.constraints[0]} is end-to-end"
+            )
         return self
 
     @model_validator(mode="after")
@@ -279,7 +318,7 @@ def resolve(
         _search_settings(spec, attack, threshold, shape) for attack in spec.levelled for threshold in levels
     )
     others = [each for each in spec.attacks if each not in get_args(AttackName) and each not in spec.random]
-    attacks = tuple(map(_attack_settings, others))
+    attacks = tuple(map(_attack_settings, dict.fromkeys([*others, *_by_knowledge(spec)])))
     samples, probability = most_samples(spec.samples, images), spec.max_queries or PROBABILITY_QUERIES
     queries = planned_queries(searches, attacks, samples, probability * len(spec.random))
     return Settings(
@@ -314,6 +353,17 @@ def _full_spec(attack: str) -> str:
 
     distribution = parse_distribution(attack)
     return parse_attack(attack).spec if distribution is None else distribution.spec
+
+
+def _by_knowledge(spec: AssessSpec) -> Iterator[str]:
+    """The attacks by name for those who know labels alone, or gradients: the nearest image, or within each level."""
+    levels = spec.levels if spec.minimal is None else [th for th in LEVELS if th <= spec.minimal]
+    queries = spec.max_queries or (QUICK if spec.preset == "quick" else STANDARD)
+    for constraint in spec.constraints:
+        if "labels" in spec.knowledge:
+            yield _full_spec(f"{BY_LABELS[constraint]}(queries={queries})")
+        if "gradients" in spec.knowledge:
+            yield from (_full_spec(each.format(th=th)) for each in BY_GRADIENTS[constraint] for th in levels)
 
 
 def _attack_settings(spec: str) -> AttackSettings:

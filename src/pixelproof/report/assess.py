@@ -83,6 +83,7 @@ def assess_page(run: RunStore, view: View | None = None) -> Page:
             _status(view, statuses),
             _minimal(view),
             _levels(view),
+            _knowledge(view),
             _attempts(view),
             _failures(view),
             Section("figures", "Figures", [section.figures(curves)]) if curves else None,
@@ -218,6 +219,11 @@ def _levels(view: View) -> Section | None:
     return Section("levels", "Robustness levels", shown) if shown else None
 
 
+def _knowledge(view: View) -> Section | None:
+    table = tables.knowledge_table(view)
+    return Section("knowledge", table.title, [table.html()]) if table.rows else None
+
+
 def _attempts(view: View) -> Section | None:
     table = tables.attempt_table(view)
     if not table.rows:
@@ -344,7 +350,7 @@ def _verify(view: View) -> Section:
 
 def terminal_tables(run: RunStore, view: View | None = None) -> list[RichTable]:
     """A table for each attack of ``run``, its verdicts below it; then those of minimal thresholds and by name."""
-    wrapped = {"levels": "verdict", "attempts": "attack", "failures": "distribution"}
+    wrapped = {"levels": "verdict", "knowledge": "By", "attempts": "attack", "failures": "distribution"}
     return [terminal_table(table, wrapped.get(table.name, "")) for table in _short_tables(view or read(run))]
 
 
@@ -353,6 +359,7 @@ def _short_tables(view: View) -> list[Table]:
     found = [_short_levels(view, attack) for attack in view.attacks]
     if view.minimal and view.minimal_thresholds:
         found.append(_short_minimal(view))
+    found += [tables.knowledge_table(view)] if view.knowledge else []
     found += [_short_attempts(view)] if view.attempts else []
     if view.failures:
         from pixelproof.report.failure import short_failures

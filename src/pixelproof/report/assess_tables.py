@@ -10,6 +10,7 @@ from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.confusion import class_changes
 from pixelproof.results.duality import duality_rows
 from pixelproof.results.intervals import Rate
+from pixelproof.results.knowledge import KnowledgeLevel, misled
 from pixelproof.results.levels import LevelRow
 from pixelproof.results.minimal import MinimalThresholds
 from pixelproof.results.status import of_level
@@ -108,6 +109,38 @@ def attempt_table(view: View) -> Table:
     rows = view.attempts
     cells, notes = tuple(map(_attempt_cells, rows)), tuple(_attempt_notes(view)) if rows else ()
     return Table("attacks", "Attacks by name", _ATTEMPT_COLUMNS, cells, notes)
+
+
+def knowledge_table(view: View) -> Table:
+    """A row for each constraint and kind of knowledge, a column for each level; no rows where one kind was tried."""
+    thresholds = sorted({row.threshold for row in view.knowledge})
+    cells = defaultdict[tuple[str, str], dict[int, KnowledgeLevel]](dict)
+    for row in view.knowledge:
+        cells[row.constraint, row.knowledge][row.threshold] = row
+    rows = []
+    for (constraint, knowledge), levels in cells.items():
+        methods = dict.fromkeys(method for level in levels.values() for method in level.methods)
+        shares = (levels[th].rate if th in levels else None for th in thresholds)
+        rows.append((constraint, knowledge, ", ".join(methods), *shares))
+    columns = (
+        Column("Attack", "attack"),
+        Column("Attacker sees"),
+        Column("By"),
+        *(Column(f"th {th}", "ratio", "Images broken", f"th_{th}") for th in thresholds),
+    )
+    notes = (
+        "Labels: the class alone; scores: those of all classes; gradients: the model itself. Who sees more can do what "
+        "those do who see less.",
+        *(_misled_note(*each) for each in misled(view.knowledge)),
+    )
+    return Table("knowledge", "Levels by what the attacker sees", columns, tuple(rows), notes if rows else ())
+
+
+def _misled_note(less: KnowledgeLevel, more: KnowledgeLevel, ahead: int) -> str:
+    return (
+        f"{attack_name(less.constraint)}, th = {less.threshold}: {less.knowledge} broke {plural(ahead, 'image')} that "
+        f"{more.knowledge} did not, so the attacks by {more.knowledge} were misled or too weak."
+    )
 
 
 def class_table(view: View) -> Table:
@@ -222,6 +255,7 @@ def all_tables(view: View) -> list[Table]:
         *_failure_tables(view),
         *((minimal_table(view), curve_table(view)) if view.minimal else ()),
         level_table(view),
+        knowledge_table(view),
         attempt_table(view),
         class_table(view),
         duality_table(view),

@@ -11,6 +11,7 @@ from pixelproof.results.failure import plain
 from pixelproof.results.gate.measure import Measure
 from pixelproof.results.gate.read import measures
 from pixelproof.results.intervals import Rate
+from pixelproof.results.knowledge import KnowledgeLevel
 from pixelproof.results.scoreboard import Row, rate_row
 from pixelproof.results.status import LevelStatus
 from pixelproof.results.study.fast import FastRow, fast_rows_of
@@ -39,7 +40,8 @@ def document(run: RunStore) -> dict[str, Any]:
         view = read(run)
         attacks = [rate_row(each.key, "% broken", each.fooled) for each in view.attempts]
         shares = {"failure_probabilities": list(map(plain, view.shares))} if view.shares else {}
-        return {**what, "levels": list(map(_level, view.statuses)), **shares, "rows": attacks}
+        knowledge = {"knowledge": list(map(_seen, view.knowledge))} if view.knowledge else {}
+        return {**what, "levels": list(map(_level, view.statuses)), **knowledge, **shares, "rows": attacks}
     return {**what, "rows": list(_ROWS[manifest.job](run)) if manifest.status == "finished" else []}
 
 
@@ -78,6 +80,19 @@ def _level(level: LevelStatus) -> dict[str, Any]:
         "success_rate": None if level.pending else _share(level.broken),
         "verdict": verdict(level),
         "sentence": sentence(level),
+    }
+
+
+def _seen(row: KnowledgeLevel) -> dict[str, Any]:
+    """One level by what the attacker sees of the model."""
+    return {
+        "constraint": row.constraint,
+        "threshold": row.threshold,
+        "knowledge": row.knowledge,
+        "attacks": list(row.methods),
+        "images": row.rate.total,
+        "broken": row.rate.successes,
+        "success_rate": _share(row.rate),
     }
 
 

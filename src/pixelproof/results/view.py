@@ -6,6 +6,7 @@ from functools import cached_property
 from pixelproof.results.attempts import AttemptRow, attempt_rows
 from pixelproof.results.derived_levels import at_levels
 from pixelproof.results.failure import FailureRow, failure_rows
+from pixelproof.results.knowledge import KnowledgeLevel, knowledge_levels
 from pixelproof.results.levels import LevelRow, level_rows
 from pixelproof.results.minimal import MinimalThresholds, minimal_thresholds
 from pixelproof.results.outcomes import Outcomes, by_attack, complete
@@ -43,6 +44,11 @@ class View:
     def failures(self) -> list[FailureRow]:
         """The shares of each distribution that break the samples, in the order of the settings."""
         return failure_rows(self.shares, len(self.manifest.selection.samples))
+
+    @cached_property
+    def knowledge(self) -> list[KnowledgeLevel]:
+        """Levels by what the attacker sees of the model; none where all attacks see the same."""
+        return knowledge_levels(self.manifest, [*self.at_levels, *self.named])
 
     @property
     def access(self) -> str:

@@ -28,6 +28,7 @@ class CWLinf(Attack):
     """
 
     name = "cw-linf"
+    nearest_in = "linf"
     positive = ("iterations", "learning_rate")
 
     confidence: float = 0

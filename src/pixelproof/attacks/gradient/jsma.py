@@ -28,6 +28,7 @@ class JSMA(Attack):
     """
 
     name = "jsma"
+    nearest_in = "l0"
 
     theta: float = 255
     gamma: float = 0.145

@@ -37,6 +37,7 @@ class SigmaZero(Attack):
     """
 
     name = "sigma-zero"
+    nearest_in = "l0"
     positive = ("iterations", "sigma", "step", "adaptation")
 
     iterations: int = 1000

@@ -42,6 +42,7 @@ class LabelPixels(Attack):
     """
 
     name = "label-pixels"
+    nearest_in = "l0"
     needs = "labels"
     positive = ("queries",)
 

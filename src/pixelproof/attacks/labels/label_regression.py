@@ -53,6 +53,7 @@ class LabelRegression(Attack):
     """
 
     name = "label-regression"
+    nearest_in = "linf"
     needs = "labels"
     positive = ("queries",)
 

@@ -1,0 +1,130 @@
+"""Levels by what the attacker sees of the model: labels, scores, gradients.
+
+Whoever sees more can do all that those can who see less. Where less breaks more, the attacks that were made with more
+were misled: gradients that are masked, or scores that are flat.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pixelproof.results.intervals import Rate
+from pixelproof.runs.record import LEVELLED, NORM_OF, Constraint, Manifest, Record
+
+Knowledge = Literal["labels", "scores", "gradients"]
+#: The least first.
+KNOWLEDGE: tuple[Knowledge, ...] = ("labels", "scores", "gradients")
+
+
+@dataclass(frozen=True)
+class KnowledgeLevel:
+    """What attacks with one ``knowledge`` came to at one level; ``methods`` are those that were made for it.
+
+    ``broken`` are samples with an image within the level that such an attack found, ``through`` those that all of
+    ``methods`` have been through.
+    """
+
+    constraint: Constraint
+    threshold: int
+    knowledge: Knowledge
+    methods: tuple[str, ...]
+    broken: frozenset[int]
+    through: frozenset[int]
+
+    @property
+    def rate(self) -> Rate:
+        """Of the samples that are through."""
+        return Rate(len(self.broken & self.through), len(self.through))
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What an attack is made for: ``knowledge``, a constraint, and the threshold of its ball; None: any."""
+
+    knowledge: Knowledge
+    constraint: Constraint
+    threshold: float | None
+
+    def fits(self, knowledge: Knowledge, constraint: str, threshold: int) -> bool:
+        return (self.knowledge, self.constraint) == (knowledge, constraint) and self.threshold in (None, threshold)
+
+
+def knowledge_levels(manifest: Manifest, records: Sequence[Record]) -> list[KnowledgeLevel]:
+    """Every level that attacks of two kinds of knowledge or more were made for; a row for each, the least first.
+
+    ``records`` with levels are of searches, which see scores. What attacks by name see and in which norm they go the
+    ``manifest`` tells; one in a ball counts at its own threshold, one that seeks the nearest image at each.
+    """
+    searched = [record for record in records if record.levelled and not record.by_proof]
+    named = [record for record in records if not record.levelled]
+    made = _made(manifest)
+    if not made:
+        return []
+    thresholds = {(record.constraint, record.level) for record in searched}
+    thresholds |= {(kind.constraint, int(kind.threshold)) for kind in made.values() if kind.threshold is not None}
+    found = []
+    for constraint in LEVELLED:
+        for threshold in sorted(level for norm, level in thresholds if norm == constraint):
+            rows = [_row(constraint, threshold, knowledge, searched, named, made) for knowledge in KNOWLEDGE]
+            tried = [row for row in rows if row.methods]
+            found += tried if len(tried) > 1 else []
+    return found
+
+
+def misled(rows: Iterable[KnowledgeLevel]) -> list[tuple[KnowledgeLevel, KnowledgeLevel, int]]:
+    """Pairs of rows of one level, of less and of more knowledge, and how many samples less broke that more did not.
+
+    Those where that is more than the other way round, as it should never be but by chance.
+    """
+    levels = defaultdict[tuple[str, int], list[KnowledgeLevel]](list)
+    for row in rows:
+        levels[row.constraint, row.threshold].append(row)
+    pairs = [(less, more) for level in levels.values() for k, less in enumerate(level) for more in level[k + 1 :]]
+    found = []
+    for less, more in pairs:
+        both = less.through & more.through
+        ahead, behind = len((less.broken - more.broken) & both), len((more.broken - less.broken) & both)
+        if ahead > behind:
+            found.append((less, more, ahead))
+    return found
+
+
+def _made(manifest: Manifest) -> dict[str, _Made]:
+    """What each attack by name is made for, where that has levels."""
+    constraints = {NORM_OF[each]: each for each in LEVELLED}
+    balls = {each["spec"]: each["epsilon"] for each in manifest.settings.get("attacks", ())}
+    seen = manifest.details.get("attacks", {})
+    return {
+        spec: _Made(knowledge, constraints[norm], balls.get(spec))
+        for spec, (knowledge, norm) in seen.items()
+        if norm in constraints
+    }
+
+
+def _row(
+    constraint: Constraint,
+    threshold: int,
+    knowledge: Knowledge,
+    searched: Iterable[Record],
+    named: Iterable[Record],
+    made: Mapping[str, _Made],
+) -> KnowledgeLevel:
+    """The level of ``constraint`` and ``threshold`` with that ``knowledge``."""
+    fitting = {spec for spec, kind in made.items() if kind.fits(knowledge, constraint, threshold)}
+    through = defaultdict[str, set[int]](set)
+    broken = set[int]()
+    for record in searched if knowledge == "scores" else ():
+        if (record.constraint, record.level) == (constraint, threshold):
+            through[record.method].add(record.sample)
+            broken |= {record.sample} if record.success else set()
+    for record in named:
+        if record.spec in fitting:
+            through[record.method].add(record.sample)
+        kind = made.get(record.spec)
+        if kind is not None and kind.knowledge == knowledge and record.distance(constraint) <= threshold:
+            broken.add(record.sample)
+    everywhere = frozenset[int].intersection(*map(frozenset, through.values())) if through else frozenset[int]()
+    return KnowledgeLevel(constraint, threshold, knowledge, tuple(through), frozenset(broken), everywhere)
