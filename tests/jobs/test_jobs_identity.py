@@ -39,6 +39,7 @@ MATTERS: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "range": ((0, 20), {}),
         "samples": (3, {}),
         "attacks": (("few-pixel",), {}),
+        "knowledge": (("labels", "scores"), {}),
         "access": ("adaptive", {"defence": "bits(3)", "attacks": ("pgd(epsilon=4)",)}),
         "search": ("de", {}),
         "levels": ((1, 3), {}),
