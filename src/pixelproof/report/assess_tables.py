@@ -121,12 +121,12 @@ def knowledge_table(view: View) -> Table:
     for (constraint, knowledge), levels in cells.items():
         methods = dict.fromkeys(method for level in levels.values() for method in level.methods)
         shares = (levels[th].rate if th in levels else None for th in thresholds)
-        rows.append((constraint, knowledge, ", ".join(methods), *shares))
+        rows.append((constraint, knowledge, *shares, ", ".join(methods)))
     columns = (
         Column("Attack", "attack"),
         Column("Attacker sees"),
-        Column("By"),
         *(Column(f"th {th}", "ratio", "Images broken", f"th_{th}") for th in thresholds),
+        Column("By"),
     )
     notes = (
         "Labels: the class alone; scores: those of all classes; gradients: the model itself. Who sees more can do what "
