@@ -120,10 +120,20 @@ NEAREST = {
 }
 
 
+#: From labels alone: ours at 10,000 queries, and HopSkipJump of two libraries with so many iterations that it asks no
+#: fewer.
+LABELS = "label-regression(queries=10000)"
+HOP_SKIP_JUMP = {
+    "ART": "art:HopSkipJump(norm=inf,max_iter=28,max_eval=10000,init_eval=100,batch_size=64)",
+    "Foolbox": "foolbox:HopSkipJumpAttack(steps=28,initial_gradient_eval_steps=100,constraint='linf')",
+}
+
+
 def parts(options: Options) -> Parts:
-    """One part a pair, one a comparison of distances, and the agreement with pyautoattack."""
+    """One part a pair, one a comparison of distances, attacks on labels, and the agreement with pyautoattack."""
     found: Parts = {name: partial(_pair, options, name) for name in PAIRS}
     found |= {f"nearest {name}": partial(_nearest, options, name) for name in NEAREST}
+    found |= {f"labels {library}": partial(_labels, options, library) for library in HOP_SKIP_JUMP}
     found |= {f"agreement {name}": partial(_agreement, options, name) for name in ("apgd", "square")}
     return found
 
@@ -216,6 +226,16 @@ def _nearest(options: Options, name: str) -> list[Row]:
     extras = _extras(own, best, ours, theirs[best], len(pictures))
     ratio = ours.mean(2.0) / theirs[best].mean(2.0)
     return [at_most(f"{name}: mean L2, ours ÷ the best library's", ratio, "×", 1.05, **extras)]
+
+
+def _labels(options: Options, library: str) -> list[Row]:
+    optional({"ART": "art.attacks.evasion", "Foolbox": "foolbox"}[library])
+    classifier, pictures = _subject(options, 20)
+    ours, theirs = (make(text, classifier, pictures) for text in (LABELS, HOP_SKIP_JUMP[library]))
+    extras = _extras(LABELS, HOP_SKIP_JUMP[library], ours, theirs, len(pictures))
+    ratio = theirs.mean(torch.inf) / ours.mean(torch.inf)
+    claim = f"label-regression: mean L∞ of {library}'s hop-skip-jump ÷ ours"
+    return [at_least(claim, ratio, "×", 1.5, **extras)]
 
 
 def _agreement(options: Options, name: str) -> list[Row]:

@@ -44,14 +44,13 @@ def distance(found: Tensor, images: Tensor, norm: str) -> Tensor:
     [
         (HopSkipJump("l2", 5000), "l2", 1.05),
         (HopSkipJump("linf", 8000), "linf", 1.05),
+        (LabelRegression(4000), "linf", 1.1),
         (Boundary(1000), "l2", 1.2),
     ],
-    ids=["hop-skip-jump-l2", "hop-skip-jump-linf", "boundary"],
+    ids=["hop-skip-jump-l2", "hop-skip-jump-linf", "label-regression", "boundary"],
 )
 @pytest.mark.parametrize("targeted", [False, True])
-def test_the_nearest_image_of_a_linear_model_is_found(
-    attack: HopSkipJump | Boundary, norm: str, within: float, targeted: bool
-) -> None:
+def test_the_nearest_image_of_a_linear_model_is_found(attack: Attack, norm: str, within: float, targeted: bool) -> None:
     images = images_far_off(4)
     right = answers(MODEL, images)
     found, _ = run(attack, MODEL, images, 1 - right if targeted else None)

@@ -60,13 +60,3 @@ def test_contradictory_answers_leave_a_covariance_that_is_one() -> None:
         regression.observe(feature, torch.full((1, 10), k % 2 == 0))
     assert regression.mean.isfinite().all()
     assert torch.linalg.eigvalsh(regression.covariance[0]).min() > 0
-
-
-def test_what_is_forgotten_returns_to_the_prior() -> None:
-    regression = Probit(2, 3, CPU)
-    regression.observe(torch.ones(2, 1, 3), torch.ones(2, 1, dtype=torch.bool))
-    before = regression.covariance[1].clone()
-    regression.forget(torch.tensor([1.0, 0.0]))
-    assert torch.equal(regression.covariance[0], torch.eye(3))
-    assert regression.mean[0].tolist() == [0, 0, 0]
-    assert torch.equal(regression.covariance[1], before)

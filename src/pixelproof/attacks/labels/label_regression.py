@@ -29,14 +29,12 @@ COLOUR_FREQUENCIES = 16
 PROBES, PROBE = 12, 0.3
 #: Tries of a round: how much of the estimated gradient is added to the direction of the best image, and at what share
 #: of its radius that is tried.
-TRIES = ((1e3, 0.85), (1.0, 0.92), (0.3, 0.95), (0.1, 0.97))
+TRIES = ((1e3, 0.9), (1.0, 0.95), (0.3, 0.97), (0.1, 0.985))
 #: By what factor those shares vary, in standard deviations of the logarithm, and the least step in grey levels.
 JITTER, LEAST = 0.05, 0.1
 #: Standard deviation of what a probe's answer has beside the gradient, and weight of what all answers have in common,
 #: where a probe's own effect has a deviation of 1.
 NOISE, OFFSET = 0.62, 0.3
-#: Share of what is known that is forgotten when the radius shrinks by a tenth, and in proportion; and the largest.
-FORGOTTEN, MOST_FORGOTTEN = 0.3, 0.6
 #: Radii of the first vertices, and the frequency above which each of them is weakened, in turn.
 FIRST_RADII = (8, 16, 24, 32, 48, 64, 96, 128, 128, 128, 255, 255, 255, 255)
 FIRST_FREQUENCIES = (0.5, 1, 2, 4, 1, 2, 4, 8)
@@ -45,11 +43,11 @@ HALVINGS = 6
 
 @dataclass(frozen=True)
 class LabelRegression(Attack):
-    """Nearest image in L∞, on the grid of 8-bit images; ``queries`` of a sample at most.
+    """Nearest image in L∞, where the model sees 8 bits on their grid; ``queries`` of a sample at most.
 
     Near an image on the boundary the label says on which side of a plane a probe lies. All answers together are a
     probit regression of the plane's normal, from which follow the next vertices of a box that are tried, each with a
-    smaller radius. A radius between two grey levels is one of which only a share of the values is at the upper.
+    smaller radius. On the grid, a radius between two grey levels is one where a share of the values is at the upper.
     """
 
     name = "label-regression"
@@ -114,16 +112,18 @@ class _Lanes:
         device = nearest.clean.device
         self.clean = to_levels(nearest.clean[rows]).flatten(1)
         self.slopes, self.radius = torch.zeros_like(self.clean), torch.full((len(rows),), torch.inf, device=device)
+        self.whole = nearest.oracle.eight_bit  # whether changes are of whole grey levels
         self.centre = torch.full((len(rows),), 0.99, device=device)  # of the probes, as a share of the radius
         self.regression = Probit(len(rows), coordinates.size + 1, device)
 
     def go(self) -> None:
-        """Until their queries are spent, or they lie one grey level away."""
+        """Until their queries are spent, or, on the grid, they lie one grey level away."""
         self._start()
         self._keep(self.radius.isfinite())
         self._bisect()
         while True:
-            self._keep((self.nearest.left(self.rows) >= PROBES + len(TRIES)) & (self.radius > 1))
+            left = self.nearest.left(self.rows) >= PROBES + len(TRIES)
+            self._keep(left & (self.radius > 1) if self.whole else left)
             if not len(self.rows):
                 return
             self._round()
@@ -160,7 +160,7 @@ class _Lanes:
 
     def _round(self) -> None:
         every = torch.arange(len(self.rows), device=self.rows.device)
-        here, before = self._vertices(every, self.slopes[:, None], self.radius[:, None]), self.radius
+        here = self._vertices(every, self.slopes[:, None], self.radius[:, None])
         ways, radii = self._ways()
         asked = torch.cat([self._probes(every), self._vertices(every, ways, radii)], 1)
         fooling = self._ask(every, asked)
@@ -169,13 +169,12 @@ class _Lanes:
         # Half of the probes fool where their centre lies on the boundary.
         self.centre *= torch.exp(-0.02 * (fooling[:, :PROBES].float().mean(1) - 0.5))
         self.centre.clamp_(0.7, 1.05)
-        self.regression.forget((FORGOTTEN * (1 - self.radius / before) / 0.1).clamp(max=MOST_FORGOTTEN))
 
     def _probes(self, every: Tensor) -> Tensor:
         """(n, PROBES, d) changes: all values a little off the boundary, up or down by the signs of random slopes."""
-        radius = (self.radius * self.centre).clamp(min=0.5)
-        centre = self._vertices(every, self.slopes[:, None], radius[:, None])
-        size = (PROBE * self.radius).clamp(min=1).round()[:, None, None]
+        centre = self._vertices(every, self.slopes[:, None], (self.radius * self.centre)[:, None])
+        size = PROBE * self.radius[:, None, None]
+        size = size.clamp(min=1).round() if self.whole else size
         slopes = self.coordinates.slopes(self.streams.normal(PROBES, self.coordinates.size))
         return self._cut(every, centre + size * slopes.sign())
 
@@ -184,7 +183,9 @@ class _Lanes:
         shares, scales = torch.tensor(TRIES, device=self.radius.device).unbind(1)
         gradient = _unit(self.coordinates.slopes(self.regression.mean[:, None, :-1]))
         jitter = torch.exp(JITTER * self.streams.normal(1)).clamp(max=1.02)
-        radii = torch.minimum(self.radius[:, None] * scales, self.radius[:, None] - LEAST).clamp(min=1)
+        radii = self.radius[:, None] * scales
+        if self.whole:
+            radii = radii.minimum(self.radius[:, None] - LEAST).clamp(min=1)
         return _unit(self.slopes[:, None] + shares[:, None] * gradient), radii * jitter
 
     def _learn(self, changes: Tensor, fooling: Tensor) -> None:
@@ -213,6 +214,8 @@ class _Lanes:
 
     def _vertices(self, which: Tensor, slopes: Tensor, radii: Tensor) -> Tensor:
         """(n, q, d) changes of the samples ``which`` to vertices by the signs of ``slopes``, at ``radii``, (n, q)."""
+        if not self.whole:
+            return self._cut(which, slopes.sign() * radii[..., None])
         upper = radii.ceil()[..., None]
         # Of a radius between two levels, so many values are at the lower one: those whose slopes are flattest.
         below = ((upper.squeeze(2) - radii) * slopes.shape[2]).floor()

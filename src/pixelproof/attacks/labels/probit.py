@@ -30,13 +30,6 @@ class Probit:
         self.mean += (reached @ shift[:, :, None]).squeeze(2)
         self.covariance.baddbmm_(reached @ loss, reached.mT, alpha=-1)
 
-    def forget(self, shares: Tensor) -> None:
-        """Return by such shares, (L,), to what was known before anything was told."""
-        left = 1 - shares
-        self.mean *= left[:, None]
-        self.covariance *= left.square()[:, None, None]
-        self.covariance.diagonal(dim1=1, dim2=2).add_((1 - left.square())[:, None])
-
     def keep(self, mask: Tensor) -> None:
         """Keep the lanes where ``mask``, (L,) bools, is True."""
         self.mean, self.covariance = self.mean[mask], self.covariance[mask]
