@@ -163,7 +163,7 @@ def test_where_nothing_fools_the_first_images_are_all_that_is_asked(attack: Atta
     images = grey_images(3, SHAPE)
     found, asked = run(attack, model, images)
     assert torch.equal(found, images)
-    first = len(FIRST_RADII) * len(FIRST_FREQUENCIES) if isinstance(attack, LabelRegression) else 7 * ASKED  # 4 to 36
+    first = len(FIRST_RADII) * len(FIRST_FREQUENCIES) if isinstance(attack, LabelRegression) else 7 * ASKED  # 1 to 36
     assert asked.queries.tolist() == [1 + first] * 3
 
 

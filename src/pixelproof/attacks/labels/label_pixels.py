@@ -18,14 +18,14 @@ from pixelproof.seeds import Streams
 from pixelproof.units import to_levels, to_unit
 
 #: Samples that are attacked at once, and values of the fields below that are held at once.
-LANES, VALUES = 64, 1 << 25
+LANES, VALUES = 64, 1 << 24
 #: Sets asked of a sample in a round, and how many of them are smaller than the best.
 ASKED, SMALLER = 12, 6
 #: Pixels by which those are smaller, as a share of all, at most (one at least); and of the pixels left, those that are
 #: replaced, at most.
 DROPPED, REPLACED = 0.15, 0.2
-#: The first sets have so many pixels, and then each time half as many more.
-FIRST, GROWTH = 4, 1.5
+#: Pixels of the first sets, as a share of all; then each time twice as many.
+FIRST = 1 / 256
 #: Cells on a side of the fields, in turn.
 CELLS = (8, 16, 32)
 #: Deviations of what a pixel is worth by the direction of its change, of a channel alone and of all, and by its size.
@@ -87,7 +87,8 @@ class _Lanes:
 
     def _start(self) -> None:
         """Sets of ever more pixels, until one of a sample's fools."""
-        size, positions = FIRST, self.chosen.shape[1]
+        positions = self.chosen.shape[1]
+        size = max(1, int(FIRST * positions))
         while True:
             waiting = (~self.chosen.any(1) & (self.nearest.left(self.rows) >= ASKED)).nonzero().flatten()
             if not len(waiting):
@@ -96,7 +97,7 @@ class _Lanes:
             self._ask(waiting, torch.zeros_like(added), added)
             if size >= positions:
                 return
-            size = int(size * GROWTH)
+            size *= 2
 
     def _round(self) -> None:
         every, size = torch.arange(len(self.rows), device=self.rows.device), self.chosen.sum(1, keepdim=True)
