@@ -10,7 +10,7 @@ from attack_kit import answers, grey_images, linear_classifier, run
 from pixelproof.attacks.attack import Attack
 from pixelproof.attacks.labels.boundary import Boundary
 from pixelproof.attacks.labels.hop_skip_jump import HopSkipJump
-from pixelproof.attacks.labels.label_pixels import ASKED, LabelPixels
+from pixelproof.attacks.labels.label_pixels import ASKED, PASSES, LabelPixels
 from pixelproof.attacks.labels.label_regression import FIRST_FREQUENCIES, FIRST_RADII, LabelRegression
 from pixelproof.errors import InputError
 from pixelproof.models import TorchClassifier
@@ -163,7 +163,9 @@ def test_where_nothing_fools_the_first_images_are_all_that_is_asked(attack: Atta
     images = grey_images(3, SHAPE)
     found, asked = run(attack, model, images)
     assert torch.equal(found, images)
-    first = len(FIRST_RADII) * len(FIRST_FREQUENCIES) if isinstance(attack, LabelRegression) else 7 * ASKED  # 1 to 36
+    first = (
+        len(FIRST_RADII) * len(FIRST_FREQUENCIES) if isinstance(attack, LabelRegression) else 7 * PASSES * ASKED
+    )  # 1 to 36
     assert asked.queries.tolist() == [1 + first] * 3
 
 

@@ -24,8 +24,8 @@ ASKED, SMALLER = 12, 6
 #: Pixels by which those are smaller, as a share of all, at most (one at least); and of the pixels left, those that are
 #: replaced, at most.
 DROPPED, REPLACED = 0.15, 0.2
-#: Pixels of the first sets, as a share of all; then each time twice as many.
-FIRST = 1 / 256
+#: Pixels of the first sets, as a share of all, then each time twice as many; and how often that is gone through.
+FIRST, PASSES = 1 / 256, 3
 #: Cells on a side of the fields, in turn.
 CELLS = (8, 16, 32)
 #: Deviations of what a pixel is worth by the direction of its change, of a channel alone and of all, and by its size.
@@ -86,18 +86,16 @@ class _Lanes:
         self.image, self.chosen = self.image[mask], self.chosen[mask]
 
     def _start(self) -> None:
-        """Sets of ever more pixels, until one of a sample's fools."""
+        """Sets of ever more pixels, up to all and then from the first on again, until one of a sample's fools."""
         positions = self.chosen.shape[1]
-        size = max(1, int(FIRST * positions))
-        while True:
+        least = max(1, int(FIRST * positions))
+        sizes = [least << k for k in range((positions // least).bit_length())]
+        for size in (*sizes, positions) * PASSES:
             waiting = (~self.chosen.any(1) & (self.nearest.left(self.rows) >= ASKED)).nonzero().flatten()
             if not len(waiting):
                 return
-            added = torch.full((len(waiting), ASKED), min(size, positions), device=self.rows.device)
+            added = torch.full((len(waiting), ASKED), size, device=self.rows.device)
             self._ask(waiting, torch.zeros_like(added), added)
-            if size >= positions:
-                return
-            size *= 2
 
     def _round(self) -> None:
         every, size = torch.arange(len(self.rows), device=self.rows.device), self.chosen.sum(1, keepdim=True)
