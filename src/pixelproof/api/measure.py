@@ -45,7 +45,7 @@ def assess(
     class_names: Sequence[str] | None = None,
     attacks: str | Sequence[str] = ("few-pixel", "threshold"),
     levels: int | Sequence[int] = (1, 3, 5, 10),
-    knowledge: Knowledge | Sequence[Knowledge] = "scores",
+    knowledge: Knowledge | Sequence[Knowledge] = ("scores",),
     samples: int | Literal["all"] | None = None,
     preset: Literal["quick", "standard", "paper"] = "quick",
     search: str = "auto",
