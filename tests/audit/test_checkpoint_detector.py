@@ -107,6 +107,13 @@ def test_a_figure_below_what_stands_does_not_fail():
     assert ask(19, under(guarded(Guarded), **told))["verdict"] == "warn"
 
 
+def test_a_figure_a_little_above_what_stands_may_come_from_an_attack_on_both():
+    numbers = dict(ask(19, under(guarded(Guarded), clean_accuracy=75))["numbers"])
+    right, samples = map(int, numbers["Right or rejected under an attack on both"].split(" ")[0].split("/"))
+    told = {"clean_accuracy": 75, "robust_accuracy": 100 * right / samples + 1}
+    assert ask(19, under(guarded(Guarded), **told))["verdict"] == "warn"
+
+
 def test_an_overstated_claim_fails_whatever_it_says_of_the_detector():
     told = {"clean_accuracy": 75, "robust_accuracy": 70, "evaluation": {"detector": "attacked"}}
     assert ask(19, under(guarded(Guarded), **told))["verdict"] == "fail"

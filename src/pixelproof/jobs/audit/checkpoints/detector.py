@@ -67,8 +67,8 @@ def check(audit: AuditContext) -> Answer:
     )
     verdict: Verdict = "pass"
     if above or (gains and stated != "attacked"):
-        down = above or claimed > 100 * (left.value or 0)
-        verdict = "fail" if down and audit.permits("gradients") else "warn"
+        # A claim within what so few samples allow may come from an attack on both, whatever it says of the detector.
+        verdict = "fail" if above and audit.permits("gradients") else "warn"
     plot = bars(
         "detector",
         "Samples right or rejected",
