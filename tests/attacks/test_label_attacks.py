@@ -144,24 +144,24 @@ def test_targets_are_reached_from_noise(attack: Attack) -> None:
     assert (distance(found, images, "l2") < typical / 3).all()
 
 
-@pytest.mark.parametrize("attack", [HopSkipJump("l2", 1000), Boundary(1000)])
-def test_where_no_noise_fools_the_clean_images_come_back(attack: HopSkipJump | Boundary) -> None:
+def unfoolable() -> TorchClassifier:
+    """One that answers class 0 to every image."""
     model = linear_classifier(SHAPE, classes=2)
     with torch.no_grad():
         model.module[1].bias += torch.tensor([1e3, -1e3])
-    images = grey_images(3, SHAPE)
-    found, asked = run(attack, model, images)
+    return model
+
+
+@pytest.mark.parametrize("attack", [HopSkipJump("l2", 1000), Boundary(1000)])
+def test_where_no_noise_fools_the_clean_images_come_back(attack: HopSkipJump | Boundary) -> None:
+    found, asked = run(attack, unfoolable(), images := grey_images(3, SHAPE))
     assert torch.equal(found, images)
     assert asked.queries.tolist() == [101] * 3  # the image and each noise
 
 
 @pytest.mark.parametrize("attack", [LabelRegression(1000), LabelPixels(1000)])
 def test_where_nothing_fools_the_first_images_are_all_that_is_asked(attack: Attack) -> None:
-    model = linear_classifier(SHAPE, classes=2)
-    with torch.no_grad():
-        model.module[1].bias += torch.tensor([1e3, -1e3])
-    images = grey_images(3, SHAPE)
-    found, asked = run(attack, model, images)
+    found, asked = run(attack, unfoolable(), images := grey_images(3, SHAPE))
     assert torch.equal(found, images)
     first = (
         len(FIRST_RADII) * len(FIRST_FREQUENCIES) if isinstance(attack, LabelRegression) else 7 * PASSES * ASKED
