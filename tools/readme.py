@@ -399,7 +399,7 @@ def _audits(name: str) -> str:
     lines = [
         f"`{rows[0]['command']}` ({made['processor']}, {made['date']}):",
         "",
-        *(f"- {each}" for each in board.get("summary", ())),
+        *(f"- {each}" for each in board["summary"]),
         "",
         "✗ fails, w warns, · passes, ? needs a person, blank: could not be asked; left: the samples that the audit's "
         "attacks leave and, after the stroke, what the attack leaves that was made for the entry, in percent.",
@@ -408,12 +408,12 @@ def _audits(name: str) -> str:
         f"|---|{':-:|' * len(numbers)}---|---:|",
     ]
     for row in rows:
-        meant = {row["target"], *row.get("naming", ())}
+        meant = {row["target"], *row["naming"]}
         cells = [signs[row["verdicts"].get(each, "skipped")] for each in numbers]
         cells = [f"**{c}**" if c and int(each) in meant else c for c, each in zip(cells, numbers, strict=True)]
         title = row["name"].replace("_", " ") if row["flaw"] == "none" else row["flaw"]
-        left = " / ".join("–" if row.get(key) is None else f"{row[key]:.0f}" for key in ("left", "best known"))
-        lines.append(f"| {title} | {' | '.join(cells)} | {row.get('verdict', '–') or 'refused'} | {left} |")
+        left = " / ".join("–" if row[key] is None else f"{row[key]:.0f}" for key in ("left", "best known"))
+        lines.append(f"| {title} | {' | '.join(cells)} | {row['verdict'] or 'refused'} | {left} |")
     return "\n".join(lines)
 
 
