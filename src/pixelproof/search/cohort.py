@@ -31,6 +31,9 @@ COLOUR_VARIANCES = (2.44, 0.28, 0.28)
 UPDATES, SETTLED = 3, 200
 #: Frequencies on each side over which the variances are averaged, twice.
 REACH = 3
+#: Deviation at the start of a hint's share in the gradient, which has length 1: of the zoo's networks, the gradients of
+#: one explain a third of another's at best.
+HINTED = 0.35
 #: Where the noise begins; what is learnt soon replaces it.
 START_NOISE = Noise(curvature=0.05, floor=1e-3)
 
@@ -41,14 +44,23 @@ class Cohort:
     Empirical Bayes: variance components λ by the multiplicative update λ ← λ (Σ (Rᵀα)² / A / Σ diag Rᵀ(K+N)⁻¹R)^¾,
     both sums smoothed over neighbouring frequencies.
 
+    Hints, (lanes, S, H·W·C), are directions of which a lane's gradients may hold a share: S more coordinates, whose
+    variances are learnt as those of frequencies are, each by itself. So what does not help is soon forgotten.
+
     In ``memory`` the lanes change places as others end; ``order`` says which lane lies where.
     """
 
-    def __init__(self, basis: ImageBasis, lanes: int, capacity: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, basis: ImageBasis, lanes: int, capacity: int, generator: torch.Generator, hints: Tensor | None = None
+    ) -> None:
         self.basis, self.generator = basis, generator
         self.noise = START_NOISE
-        self.root = self._scaled(_start(basis)).sqrt()
-        self.memory = Measurements(lanes, capacity, math.prod(basis.shape), self.root)
+        dimension, device = math.prod(basis.shape), basis.window.device
+        count = 0 if hints is None else hints.shape[1]
+        self.hints = torch.zeros(lanes, 0, dimension, device=device) if hints is None else F.normalize(hints, dim=2)
+        shares = torch.full((count,), HINTED**2 / max(1, count), device=device)
+        self.root = torch.cat([self._scaled(_start(basis)), shares]).sqrt()
+        self.memory = Measurements(lanes, capacity, dimension, self.root, count)
         self._milestones = list(MILESTONES)
         self._turn = 0
         self._let_stand(list(range(lanes)))
@@ -56,6 +68,7 @@ class Cohort:
     def keep(self, stays: Sequence[bool]) -> None:
         """End the lanes, in their order, that do not stay; what they measured goes on to teach."""
         kept = self.memory.keep([stays[lane] for lane in self._lanes])
+        self.hints = self.hints[torch.tensor(kept, dtype=torch.long, device=self.root.device)]
         left = [lane for lane, here in enumerate(stays) if here]
         self._let_stand([left.index(self._lanes[place]) for place in kept])
 
@@ -63,13 +76,21 @@ class Cohort:
         self._lanes = lanes
         self.order = torch.tensor(lanes, device=self.root.device)  # (live,) of each place the lane
 
+    @property
+    def size(self) -> int:
+        """Coordinates of a gradient: those of the basis, then of the hints."""
+        return len(self.root)
+
     def whiten(self, changes: Tensor) -> Tensor:
-        """Whitened coordinates (…, size) of changes (…, H·W·C)."""
-        return self.basis.analyse(changes.flatten(0, -2)).view(*changes.shape[:-1], -1) * self.root
+        """Whitened coordinates (lanes, n, size) of changes (lanes, n, H·W·C)."""
+        of_basis = self.basis.analyse(changes.flatten(0, -2)).view(*changes.shape[:-1], -1)
+        return torch.cat([of_basis, changes @ self.hints.mT], -1) * self.root
 
     def gradient(self, whitened: Tensor) -> Tensor:
-        """Gradients (…, H·W·C) of whitened coefficients (…, size)."""
-        return self.basis.synthesise((whitened * self.root).flatten(0, -2)).view(*whitened.shape[:-1], -1)
+        """Gradients (lanes, n, H·W·C) of whitened coefficients (lanes, n, size)."""
+        of_basis, of_hints = (whitened * self.root).tensor_split([self.basis.size], -1)
+        found = self.basis.synthesise(of_basis.flatten(0, -2)).view(*whitened.shape[:-1], -1)
+        return found.baddbmm_(of_hints, self.hints)
 
     def normal(self, *shape: int) -> Tensor:
         """Normal numbers of the cohort's own generator."""
@@ -129,7 +150,8 @@ class Cohort:
         below = self._expected(lanes, posterior)
         shares = [self._smooth((able.unsqueeze(1) * part).sum(0)) + 1e-30 for part in (above, below)]
         ratio = (shares[0] / shares[1]).clamp(0.1, 10) ** DAMPING
-        self.root = self._scaled(self.root.square() * ratio).sqrt()
+        of_basis, of_hints = (self.root.square() * ratio).tensor_split([self.basis.size])
+        self.root = torch.cat([self._scaled(of_basis), of_hints]).sqrt()
 
     def _expected(self, lanes: slice, posterior: Posterior) -> Tensor:
         """diag Rᵀ (K + N)⁻¹ R, (L, size), by random directions: (K + N)⁻¹ = U⁻¹ U⁻ᵀ."""
@@ -137,13 +159,15 @@ class Cohort:
         return self.memory.back(lanes, posterior.factor.half_solve(z)).square().mean(1)
 
     def _smooth(self, values: Tensor) -> Tensor:
-        """Means over neighbouring frequencies of a colour, twice: by a triangle, which lets no ripple grow."""
+        """Means over neighbouring frequencies of a colour, twice: by a triangle, which lets no ripple grow; of hints
+        the values themselves."""
         channels, height, width = self.basis.bands
         reach = min(REACH, height - 1, width - 1)
+        values, of_hints = values.tensor_split([self.basis.size])
         smooth = values.view(channels, 1, height, width)
         for _ in range(2):
             smooth = F.avg_pool2d(F.pad(smooth, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
-        return smooth.flatten()
+        return torch.cat([smooth.flatten(), of_hints])
 
     def _scaled(self, spectrum: Tensor) -> Tensor:
         """Such that the sign of a prior gradient has variance 1."""

@@ -95,7 +95,8 @@ class GradientRegression(LaneSearch[Learners]):
             self._basis = ImageBasis(self.shape, start.device)
         seed = int(torch.randint(2**62, (1,), generator=self._beginning[0], device=start.device))
         generator = torch.Generator(start.device).manual_seed(seed)
-        cohort = Cohort(self._basis, len(start), self.capacity, generator)
+        hints = None if self._hints is None else self._hints.flatten(2)
+        cohort = Cohort(self._basis, len(start), self.capacity, generator, hints)
         if self._clean is not None:
             cohort.memory.condition_on(self._clean)
         return Learners(lower, upper, torch.full_like(start[:, 0], torch.inf), [cohort] * len(start))
@@ -160,9 +161,12 @@ def _candidates(cohort: Cohort, box: Box, population: int) -> Tensor:
 
 
 def _first(cohort: Cohort, box: Box, count: int) -> Tensor:
-    """Vertices of prior samples, and the unchanged image where it is not known."""
+    """Vertices of prior samples, which hold a share of the hints and none of their opposites, and the unchanged image
+    where it is not known."""
     memory = cohort.memory
-    vertices = _vertices(cohort.gradient(cohort.normal(memory.lanes, count, cohort.basis.size)), box)
+    drawn = cohort.normal(memory.lanes, count, cohort.size)
+    drawn[:, :, cohort.basis.size :].abs_()
+    vertices = _vertices(cohort.gradient(drawn), box)
     vertices[:, 0].masked_fill_(memory.known[: memory.lanes, None] == 0, 0)
     return vertices
 
@@ -213,7 +217,7 @@ def _draw(cohort: Cohort, posterior: Posterior, samples: int) -> tuple[Tensor, T
     Matheron's rule: a prior sample less what the regression makes of its own, noisy, measurements.
     """
     memory, factor = cohort.memory, posterior.factor
-    prior = cohort.normal(memory.lanes, samples, cohort.basis.size)
+    prior = cohort.normal(memory.lanes, samples, cohort.size)
     noise = cohort.normal(*posterior.told.shape, samples) * factor.variance.sqrt().unsqueeze(2)
     weights = factor.solve(memory.along(prior) + noise)
     both = memory.back(slice(0, memory.lanes), torch.cat([posterior.weights, weights], 2))

@@ -38,14 +38,15 @@ class Measurements:
     nothing count as noise alone. An attribute that is a tensor has a leading lane axis.
     """
 
-    def __init__(self, lanes: int, capacity: int, dimension: int, root: Tensor) -> None:
-        """dimension: H·W·C. root: the roots of the prior variances, (size,)."""
+    def __init__(self, lanes: int, capacity: int, dimension: int, root: Tensor, hints: int = 0) -> None:
+        """dimension: H·W·C. root: the roots of the prior variances, (size,); the last of them are those of hints."""
         held, device = min(capacity, FIRST_ROWS), root.device
         self.slots = self.lanes = lanes
         self.rows = self.asked = 0
         self.moving = False  # whether a lane has ``moved``
         self._capacity, self._most, self._factored = capacity, 0, 0
         self._noise: Noise | None = None
+        self._plain = len(root) - hints
         self._stale, self._followed = [True] * lanes, [root] * lanes
         self._root = root.repeat(lanes, 1)
         self._u = torch.zeros(lanes, held, len(root), device=device)
@@ -224,6 +225,12 @@ class Measurements:
         rest = at - at.gather(1, best.unsqueeze(1))
         return (gram[:, first:] - at[:, first:].unsqueeze(2)).sub_(rest.unsqueeze(1))
 
+    def _hinted(self, lanes: Lanes, rows: int) -> Tensor:
+        """(L, rows) what hints have in the diagonal of K. Of how far a point lies it says nothing: a long way along a
+        hint is no longer than any other."""
+        hints, best = self._u[lanes, :rows, self._plain :], self._best[lanes]
+        return (hints - hints[_lanes(best), best].unsqueeze(1)).square().sum(2)
+
     def _refresh(self, noise: Noise) -> None:
         """Bring the factors up to date: by the rows that have come, where nothing else has changed, or anew."""
         if noise != self._noise:
@@ -246,11 +253,12 @@ class Measurements:
 
     def _factor_all(self, lanes: Lanes, rows: int, noise: Noise) -> Factor:
         prior, told = self._prior(lanes, rows), self._told[lanes, :rows]
-        kappa = prior.diagonal(dim1=1, dim2=2)
+        diagonal = prior.diagonal(dim1=1, dim2=2)
+        kappa = diagonal - self._hinted(lanes, rows)
         usual = mean(kappa, told)
         rounding = (ROUNDING * mean(self._squares(lanes, rows), told)).clamp(min=1e-12)
         variance = (noise.variance(kappa, usual) + rounding.unsqueeze(1)).where(told, SILENT)
-        kappa += variance
+        diagonal += variance
         return Factor(upper_factor(prior, told), variance, usual, rounding)
 
     def _extend(self, noise: Noise) -> None:
@@ -261,7 +269,8 @@ class Measurements:
         lanes, before, rows = self._which(False), self._factored, self.rows
         prior = self._prior(lanes, rows, before)
         corner = prior[:, :, before:]
-        known = noise.variance(corner.diagonal(dim1=1, dim2=2), self._usual[lanes])
+        kappa = corner.diagonal(dim1=1, dim2=2) - self._hinted(lanes, rows)[:, before:]
+        known = noise.variance(kappa, self._usual[lanes])
         known = known + self._rounding[lanes].unsqueeze(1)
         variance = known.where(self._told[lanes, before:rows], SILENT)
         upper = self._upper[lanes, :before, :before]
@@ -307,7 +316,8 @@ class Measurements:
     def _places(self, rows: int) -> tuple[Tensor, Tensor]:
         """(lanes, n) rows to be overwritten, and by which; where there are fewer than n, by themselves."""
         live, before = slice(self.lanes), self.rows
-        distance = self._prior(live, before).diagonal(dim1=1, dim2=2).where(self._told[live, :before], torch.inf)
+        distance = self._prior(live, before).diagonal(dim1=1, dim2=2) - self._hinted(live, before)
+        distance = distance.where(self._told[live, :before], torch.inf)
         nearest = distance.argsort(dim=1, stable=True)[:, :rows]
         kept = torch.zeros_like(distance, dtype=torch.long).scatter_(1, nearest, 1)
         most = min(rows, before - rows)

@@ -95,6 +95,7 @@ class LaneSearch(ABC, Generic[State]):
         self._generators: list[torch.Generator] = []
         self._beginning: Sequence[torch.Generator] = ()
         self._clean: Tensor | None = None
+        self._hints: Tensor | None = None
         self._device = torch.device("cpu")
         self._asked = False
 
@@ -103,7 +104,7 @@ class LaneSearch(ABC, Generic[State]):
         """The state of new lanes; the tensors, (n, dimension) and (n, H, W, C), are the search's own.
 
         What else there is to know of them, for the time of this call: their generators, ``_beginning``, and the margins
-        (n, K) of their images, ``_clean``, or None.
+        (n, K) of their images, ``_clean``, and hints (n, S, H, W, C), ``_hints``, or None.
         """
 
     @abstractmethod
@@ -147,10 +148,12 @@ class LaneSearch(ABC, Generic[State]):
         generators: Sequence[torch.Generator],
         images: Tensor | None = None,
         margins: Tensor | None = None,
+        hints: Tensor | None = None,
     ) -> None:
         """Append n lanes: start, lower, upper (n, dimension) float32 on one device, one generator a lane,
         all distinct; images (n, H, W, C) float32, the clean ones, 0-255, at which only a structured search looks;
-        margins (n, K) of these, as `tell` is given them, where they are known.
+        margins (n, K) of these, as `tell` is given them, where they are known; hints (n, S, H, W, C), S directions that
+        the gradients of the margins there may resemble, where there are some and the search takes them.
 
         The arguments are copied. Raises ValueError for wrong shapes, dtypes, bounds, margins or generators,
         RuntimeError between ask and tell.
@@ -167,6 +170,7 @@ class LaneSearch(ABC, Generic[State]):
             return
         self._beginning = generators
         self._clean = None if margins is None else margins.detach().to(start.device)
+        self._hints = None if hints is None else hints.detach().to(start.device, copy=True)
         own = [None if row is None else row.detach().clone() for row in (start, lower, upper, images)]
         fresh = self._begin(*own)  # type: ignore[arg-type]
         self._state = fresh if self._state is None else self._state.joined(fresh)
