@@ -36,7 +36,8 @@ def streams(samples: int, seed: int = 2) -> Streams:
 
 
 def oracle(classifier: Classifier, samples: int, eight_bit: bool = False, batch_size: int = 64) -> Oracle:
-    return Oracle(classifier, batch_size, CPU, samples, eight_bit)
+    """With the classifier itself as the network that resembles it, for attacks that ask one."""
+    return Oracle(classifier, batch_size, CPU, samples, eight_bit, surrogates=[classifier])
 
 
 def answers(classifier: Classifier, images: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from pixelproof.errors import InputError
 from pixelproof.seeds import Streams
 
 Needs = Literal["gradients", "scores", "labels"]
+Sees = Needs | Literal["surrogate"]
 Ball = NormBall | PixelBall
 
 
@@ -25,7 +26,8 @@ class Attack(ABC):
     ``name`` is its spec without parameters; ``needs`` what it must see of the model; ``positive`` the parameters that
     must be above 0, where they are given; ``together`` says whether all samples are attacked by one call (a universal
     perturbation), rather than in cohorts; ``nearest_in`` is the norm of an attack that seeks the nearest image in one
-    alone, where that has levels. Raises ``InputError`` for parameters that cannot be.
+    alone, where that has levels; ``with_surrogates`` says whether it asks networks that resemble the model, too.
+    Raises ``InputError`` for parameters that cannot be.
     """
 
     name: ClassVar[str]
@@ -33,6 +35,7 @@ class Attack(ABC):
     positive: ClassVar[tuple[str, ...]] = ()
     together: ClassVar[bool] = False
     nearest_in: ClassVar[Literal["linf", "l0"] | None] = None
+    with_surrogates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for name in self.positive:
@@ -49,6 +52,11 @@ class Attack(ABC):
     def aim(self) -> str | None:
         """The norm of its ball, or in which it seeks the nearest image; None where it tells of none."""
         return self.ball.norm if self.ball else self.nearest_in or getattr(self, "norm", None)
+
+    @property
+    def sees(self) -> Sees:
+        """What its attacker knows: what it needs of the model, or that and all of a network that resembles it."""
+        return "surrogate" if self.with_surrogates else self.needs
 
     @property
     def spec(self) -> str:

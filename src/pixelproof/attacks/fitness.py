@@ -25,6 +25,12 @@ def fitness(name: FitnessName, log_scores: Tensor, labels: Tensor, targets: Tens
     return torch.nan_to_num(value, nan=torch.inf, posinf=torch.inf, neginf=-torch.inf)
 
 
+def all_margins(log_scores: Tensor, labels: Tensor) -> Tensor:
+    """N×K: how far each class lies below the true one, infinity for that itself and for what is not a number."""
+    margins = (_at(log_scores, labels)[:, None] - log_scores).float()
+    return margins.scatter_(1, labels[:, None], torch.inf).nan_to_num(nan=torch.inf, posinf=torch.inf)
+
+
 def _at(scores: Tensor, classes: Tensor) -> Tensor:
     return scores.gather(1, classes[:, None]).squeeze(1)
 

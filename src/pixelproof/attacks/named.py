@@ -37,6 +37,7 @@ _PLACES = {
     "square": "scores.square:SquareAttack",
     "nes": "scores.nes:NES",
     "zoo": "scores.zoo:ZOO",
+    "surrogate-regression": "scores.surrogate_regression:SurrogateRegression",
     "boundary": "labels.boundary:Boundary",
     "hop-skip-jump": "labels.hop_skip_jump:HopSkipJump",
     "label-regression": "labels.label_regression:LabelRegression",

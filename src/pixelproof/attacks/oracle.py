@@ -1,6 +1,6 @@
 """What an attack sees of a model: answers and gradients, counted image by image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,7 +23,8 @@ class Oracle:
     is asked about is always the nearest 8-bit image, since nothing else can be handed to a camera, a file or a server,
     and what fools only between grey levels fools nobody; gradients pass through the rounding unchanged.
     ``eight_bit`` False leaves images as they are, for comparisons with libraries that do so. Where a gradient overflows
-    there is no direction, so it is 0, unless ``finite`` is False.
+    there is no direction, so it is 0, unless ``finite`` is False. ``surrogates`` are other networks that resemble the
+    model, which may be asked anything; what they are asked is not counted.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Oracle:
         samples: int,
         eight_bit: bool = True,
         finite: bool = True,
+        surrogates: Sequence[Classifier] = (),
     ) -> None:
         self.classifier, self.batch_size, self.device = classifier, batch_size, device
         self.queries = torch.zeros(samples, dtype=torch.int64)
         self.gradient_steps = torch.zeros(samples, dtype=torch.int64)
         self.eight_bit, self.finite = eight_bit, finite
+        self.surrogates = surrogates
         self._calls = _calls(classifier)
 
     def log_scores(self, images: Tensor, rows: Tensor) -> Tensor:

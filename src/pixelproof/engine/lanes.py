@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.attacks import Encoding, FitnessName, fitness
+from pixelproof.attacks.fitness import all_margins
 from pixelproof.attacks.goal import Goal
 from pixelproof.data.imageset import UInt8Array
 from pixelproof.engine.aim import Aim
@@ -203,7 +204,7 @@ class Lanes:
         """(lanes, population, K): how far each rival class lies below the true one, where the search reads it."""
         if not self._follows_margins(self.lanes):
             return None
-        margins = _all_margins(log_scores, labels)
+        margins = all_margins(log_scores, labels)
         everywhere = margins.new_full((*self._asked.shape, log_scores.shape[1]), torch.inf)
         everywhere[self._asked] = margins
         return everywhere
@@ -281,7 +282,7 @@ class Lanes:
         if not self._follows_margins(lanes) or len(scores) < len(lanes):
             return None
         labels = torch.tensor([lane.sample.label for lane in lanes], device=scores[0].device)
-        return _all_margins(torch.stack(scores), labels)
+        return all_margins(torch.stack(scores), labels)
 
     def _follows_margins(self, lanes: list[Lane]) -> bool:
         return self.search.reads_margins and self._fitness == "margin" and lanes[0].sample.target is None
@@ -292,9 +293,3 @@ class Lanes:
         if not targets:  # targeted or not is one choice for the whole run
             return Goal(labels[owner])
         return Goal(labels[owner], torch.tensor(targets, device=owner.device)[owner])
-
-
-def _all_margins(log_scores: Tensor, labels: Tensor) -> Tensor:
-    """(n, K): how far each class lies below the true one, infinity for that itself and for what is not a number."""
-    margins = (log_scores.gather(1, labels[:, None]) - log_scores).float()
-    return margins.scatter_(1, labels[:, None], torch.inf).nan_to_num(nan=torch.inf, posinf=torch.inf)
