@@ -40,6 +40,7 @@ MATTERS: dict[str, dict[str, tuple[Any, dict[str, Any]]]] = {
         "samples": (3, {}),
         "attacks": (("few-pixel",), {}),
         "knowledge": (("labels", "scores"), {}),
+        "surrogate": (("zoo:lenet",), {}),
         "access": ("adaptive", {"defence": "bits(3)", "attacks": ("pgd(epsilon=4)",)}),
         "search": ("de", {}),
         "levels": ((1, 3), {}),

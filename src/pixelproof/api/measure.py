@@ -46,6 +46,7 @@ def assess(
     attacks: str | Sequence[str] = ("few-pixel", "threshold"),
     levels: int | Sequence[int] = (1, 3, 5, 10),
     knowledge: Knowledge | Sequence[Knowledge] = ("scores",),
+    surrogate: object = None,
     samples: int | Literal["all"] | None = None,
     preset: Literal["quick", "standard", "paper"] = "quick",
     search: str = "auto",
@@ -85,7 +86,9 @@ def assess(
     ``range``: the part of them that is considered.
     ``attacks``: ``few-pixel`` (L0), ``threshold`` (L∞), and others by name, as ``pgd(epsilon=8)``. ``levels``: how many
     pixels, or grey levels, may change. ``knowledge``: what the attackers see, ``labels``, ``scores``, ``gradients`` or
-    several, each with its levels in ``Result.knowledge``. ``samples``: so many correctly classified images are
+    several, each with its levels in ``Result.knowledge``. ``surrogate``: a network like ``model``, or a list of some,
+    given as that is: an attacker by scores has everything of them, and levels of its own for ``threshold``.
+    ``samples``: so many correctly classified images are
     attacked, or ``all``; None: 100 if there are.
     ``preset`` sets the queries for one sample at one level (1,000, 10,000, or the papers'), ``max_queries`` another
     number. ``search``, ``give_up``, ``minimal``, ``independent_levels``, ``target``, ``fitness``, ``certify``,
@@ -102,6 +105,7 @@ def assess(
     opened = _opened(model, images, labels, class_names, kind, name, device)
     job = _assess_job(
         *opened,
+        surrogates=_surrogates(surrogate, device),
         attacks=several_attacks(attacks),
         levels=several(levels),
         knowledge=(knowledge,) if isinstance(knowledge, str) else tuple(knowledge),
@@ -440,15 +444,31 @@ def _opened(
     return data, classifier, {"model": f"python:{classifier.name}", "data": "arrays", "device": choice}
 
 
-def _assess_job(data: ImageSet, classifier: Classifier, shared: Mapping[str, Any], **options: Any) -> AssessJob:
+def _surrogates(given: object, device: str | torch.device) -> list[Classifier]:
+    """One network, or several, as classifiers on ``device``; none where None is given."""
+    from pixelproof.jobs.job import choose_device
+
+    several = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    if text := next((each for each in several if isinstance(each, (str, Path))), None):
+        raise ModelError(f"surrogate is given as {shown(text)}; expected the model itself, as pp.load_model({text!r}).")
+    return [wrap_model(each, device=choose_device(device_name(device))) for each in several]
+
+
+def _assess_job(
+    data: ImageSet,
+    classifier: Classifier,
+    shared: Mapping[str, Any],
+    surrogates: Sequence[Classifier] = (),
+    **options: Any,
+) -> AssessJob:
     """The assessment that ``options`` ask for, of what ``_opened`` gave."""
     from pixelproof.defences import defend
     from pixelproof.jobs.assess import AssessJob
     from pixelproof.jobs.assess_spec import make_spec
     from pixelproof.jobs.job import prepared
 
-    spec = make_spec(**shared, **options)
-    return AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec))
+    spec = make_spec(**shared, **options, surrogate=[f"python:{each.name}" for each in surrogates])
+    return AssessJob(spec, defend(classifier, spec.defence), prepared(data, spec), surrogates=surrogates)
 
 
 def _finished(

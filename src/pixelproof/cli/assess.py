@@ -105,6 +105,14 @@ def assess(
             autocompletion=one_of("labels", "scores", "gradients", between=","),
         ),
     ] = "scores",
+    surrogate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A network like the model, of which an attacker by scores has everything; its levels stand beside "
+            "those without, for threshold. Give it again for several.",
+        ),
+    ] = None,
     access: Annotated[
         str,
         typer.Option(
@@ -232,6 +240,7 @@ def assess(
         attacks=split(attacks),
         levels=[integer("--levels", text) for text in parts(levels)],
         knowledge=parts(knowledge),
+        surrogate=surrogate or (),
     )
     _check_foreseen(required, spec, also=with_ is not None)
     if with_ not in (None, "perturbations"):

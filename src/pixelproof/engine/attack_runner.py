@@ -69,7 +69,8 @@ class AttackRunner:
     """Runs every attack by name of ``settings`` over samples; see ``run``.
 
     ``attacked`` is what attacks see, perhaps in low precision or without its defence; ``judge`` decides by
-    ``classifier``. What fills the judge's batches up is counted in ``asked``.
+    ``classifier``. ``surrogates`` are for attacks that ask networks like it. What fills the judge's batches up is
+    counted in ``asked``.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class AttackRunner:
         attacked: Classifier,
         device: torch.device,
         asked: Asked | None = None,
+        surrogates: Sequence[Classifier] = (),
     ) -> None:
-        self.settings, self.attacked, self.device = settings, attacked, device
+        self.settings, self.attacked, self.device, self.surrogates = settings, attacked, device, surrogates
         self.judge = Judge.of(classifier, device, asked)
         self.gradient_steps = 0
         self._queries = 0
@@ -122,7 +124,7 @@ class AttackRunner:
     def _attack(self, attack: Attack, cohort: Sequence[Sample]) -> list[Outcome]:
         """A record for each of ``cohort``, with its image."""
         begun = time.perf_counter()
-        oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort))
+        oracle = Oracle(self.attacked, self.settings.batch_size, self.device, len(cohort), surrogates=self.surrogates)
         clean, goal = self._images(cohort), _goal(cohort, self.device)
         found = attack(oracle, clean, goal, self._streams(attack, cohort))
         pixels = to_levels(project_and_quantise(attack, found, clean))

@@ -63,6 +63,7 @@ class Settings:
     certify_seconds: float | None = None  # of one sample at one level; None where nothing is certified
     failure_probability: tuple[str, ...] = ()  # distributions whose share that breaks a sample is estimated
     probability_queries: int = 0  # for one sample and distribution
+    surrogates: tuple[str, ...] = ()  # fingerprints of networks that attacks with surrogates ask
 
     @property
     def estimates(self) -> int:
@@ -70,8 +71,10 @@ class Settings:
         return self.probability_queries * len(self.failure_probability)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; without those of failure probabilities where none is asked for."""
+        """Plain values for JSON; without those of failure probabilities and of surrogates where there are none."""
         values = asdict(self)
         if not self.failure_probability:
             del values["failure_probability"], values["probability_queries"]
+        if not self.surrogates:
+            del values["surrogates"]
         return values

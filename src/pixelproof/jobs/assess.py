@@ -20,7 +20,7 @@ from pixelproof.defences import MaskedClassifier, PreprocessedClassifier, make_a
 from pixelproof.engine import AttackRunner, Engine, Round, Sample, steps
 from pixelproof.engine.queue import Key, key_of
 from pixelproof.engine.settings import AttackSettings, Settings
-from pixelproof.errors import InputError
+from pixelproof.errors import InputError, RunError
 from pixelproof.jobs.assess_spec import LEAST_BATCH, AssessSpec, most_samples, planned_queries, resolve
 from pixelproof.jobs.certify import Certification, Level, sample_of
 from pixelproof.jobs.cost import Cost
@@ -28,7 +28,7 @@ from pixelproof.jobs.failure_probability import Estimation
 from pixelproof.jobs.job import Batch, Begun, Job, Known, Outcome, another_run
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
 from pixelproof.jobs.selection import restore, rule, select
-from pixelproof.models import Classifier, TorchClassifier
+from pixelproof.models import Classifier, TorchClassifier, load_model
 from pixelproof.models.outputs import ModelMemoryError
 from pixelproof.models.query import Asked, Scorer, verifier
 from pixelproof.runs import Certificate, DataCard, FailureProbability, Finding, Manifest, Record, RunStore, Selection
@@ -44,7 +44,8 @@ _MANY = 10  # samples that are all of one class of several by no accident
 class AssessJob(Job):
     """What ``spec`` asks about ``classifier``, which stands behind its defence, on ``data``, in range and corrupted.
 
-    ``card`` describes the data where ``data`` are the samples of an earlier run alone.
+    ``card`` describes the data where ``data`` are the samples of an earlier run alone. ``surrogates`` are those of
+    ``spec``, where they were handed over in Python; else they are opened by their names.
     """
 
     kind = "assess"
@@ -55,11 +56,22 @@ class AssessJob(Job):
     _engine: Engine | None = None
     _attack_runner: AttackRunner | None = None
 
-    def __init__(self, spec: AssessSpec, classifier: Classifier, data: ImageSet, card: DataCard | None = None) -> None:
+    def __init__(
+        self,
+        spec: AssessSpec,
+        classifier: Classifier,
+        data: ImageSet,
+        card: DataCard | None = None,
+        surrogates: Sequence[Classifier] = (),
+    ) -> None:
         super().__init__(classifier.name, spec, classifier, card or data, spec.device)
         self.data = data
         fixed = getattr(classifier, "fixed_batch", None)
         self.settings = resolve(spec, data.shape, self.device.type, self.card.images, fixed)
+        if surrogates:
+            self.surrogates = surrogates
+        if spec.surrogate:
+            self.settings = replace(self.settings, surrogates=tuple(each.fingerprint for each in self.surrogates))
         self._samples: list[Sample] = []
         self._lost = 0  # samples that the model took for another class when it was asked about them at the end
 
@@ -79,6 +91,11 @@ class AssessJob(Job):
         yield from (search_entry(each.method).kind for each in self.settings.searches)
         for each in self.settings.attacks:
             yield from parse_attack(each.spec).parts()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without surrogates that can be opened by their names."""
+        named = not any(each.startswith("python:") for each in self.spec.surrogate)
+        return {name: value for name, value in super().__getstate__().items() if not (named and name == "surrogates")}
 
     # Before anything is attacked.
 
@@ -101,6 +118,8 @@ class AssessJob(Job):
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)
         check_needs(settings, attacked, data, self.device)
+        for surrogate in self.surrogates:
+            check_surrogate(surrogate, self.classifier, data, self.device)
         manifest = self._manifest(checked, selection, most)
         return Begun(manifest, {sample.index: sample.pixels for sample in self._samples})
 
@@ -136,6 +155,14 @@ class AssessJob(Job):
 
     def _selecting(self) -> Scorer:
         return Scorer(self.classifier, self.settings.batch_size, self.device, self.asked, "selection")
+
+    @cached_property
+    def surrogates(self) -> Sequence[Classifier]:
+        """The networks that ``spec`` names beside the model. Raises ``InputError`` where they cannot be had here."""
+        if handed := next((each for each in self.spec.surrogate if each.startswith("python:")), None):
+            raise RunError(f"The surrogate {handed} was handed over in Python, so it is not known here; go on there.")
+        opened = (load_model(each, trust_code=self.spec.trust_code, device=self.device) for each in self.spec.surrogate)
+        return tuple(opened)
 
     @cached_property
     def certification(self) -> Certification:
@@ -262,7 +289,7 @@ class AssessJob(Job):
         )
         return (
             Engine(settings, self.classifier, searcher, self.device, self.asked),
-            AttackRunner(settings, self.classifier, attacked, self.device, self.asked),
+            AttackRunner(settings, self.classifier, attacked, self.device, self.asked, self.surrogates),
         )
 
     def attack_again(self, run: RunStore, attack: str, samples: Sequence[int]) -> Iterator[Round]:
@@ -360,7 +387,7 @@ def _planned(settings: Settings, run: RunStore) -> dict[str, list[Key]]:
 def _seen(attacks: Sequence[AttackSettings]) -> dict[str, dict[str, list[str | None]]]:
     """What each attack by name sees of the model, and its norm, since a result can ask no attack."""
     named = {each.spec: parse_attack(each.spec) for each in attacks}
-    return {"attacks": {spec: [attack.needs, attack.aim] for spec, attack in named.items()}} if named else {}
+    return {"attacks": {spec: [attack.sees, attack.aim] for spec, attack in named.items()}} if named else {}
 
 
 def _picked(data: ImageSet) -> dict[str, list[int]]:
@@ -438,6 +465,26 @@ def check_needs(settings: Settings, attacked: Classifier, data: ImageSet, device
     names = [spec for spec, needed in needs.items() if needed == "gradients"]
     if names and (refusal := without_gradients(attacked, data, device)):
         raise InputError(f"{names[0]} needs gradients: {refusal}") from refusal
+
+
+def check_surrogate(surrogate: Classifier, model: Classifier, data: ImageSet, device: torch.device) -> None:
+    """Raise ``InputError`` where ``surrogate`` takes other images than ``model``, or has other classes or no gradients.
+
+    The model has answered before.
+    """
+    if not surrogate.differentiable:
+        raise InputError(
+            f"--surrogate: {surrogate.name} gives no gradients; expected a network of torch, as zoo:NAME or "
+            "FILE.py:FUNCTION."
+        )
+    if refusal := without_gradients(surrogate, data, device):
+        raise InputError(f"--surrogate: {surrogate.name} cannot be asked about these images: {refusal}") from refusal
+    theirs, ours = (getattr(each, "answered_classes", None) for each in (surrogate, model))
+    if theirs != ours:
+        raise InputError(
+            f"--surrogate: {surrogate.name} answers with {theirs} classes and the model with {ours}; expected a "
+            "network of the same classes, in the same order."
+        )
 
 
 def without_gradients(classifier: Classifier, data: ImageSet, device: torch.device) -> InputError | None:

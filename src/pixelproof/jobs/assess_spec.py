@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
@@ -60,12 +61,17 @@ DEFAULT_SAMPLES = 100
 PROBABILITY_QUERIES, LEAST_PROBABILITY = 20_000, 1_000
 #: Most pixels for which Sparse-RS changes one at a time, as ours does.
 SPARSE_RS_PIXELS = 13
-#: The attacks by name of those who know labels alone, and of those who know gradients, at each level.
+#: The attacks by name of those who know labels alone, of those who have surrogates, and of those who know gradients, at
+#: each level.
 BY_LABELS: Mapping[AttackName, str] = {"few-pixel": "label-pixels", "threshold": "label-regression"}
+BY_SURROGATE: Mapping[AttackName, str] = {
+    "threshold": "surrogate-regression(epsilon={th},queries={queries},surrogates={names})"
+}
 BY_GRADIENTS: Mapping[AttackName, Sequence[str]] = {
     "few-pixel": ("sigma-zero", "sparse-pgd(pixels={th})"),
     "threshold": ("apgd(norm=linf,epsilon={th})",),
 }
+_WITH_SURROGATES = tuple(each.partition("(")[0] for each in BY_SURROGATE.values())
 if TYPE_CHECKING:
     SearchChoice = str
 else:
@@ -85,6 +91,7 @@ class AssessSpec(BaseModel):
     samples: Samples = None  # of those classified correctly; None: 100, or as many as there are
     attacks: tuple[str, ...] = get_args(AttackName)  # with levels, or by name: pgd(epsilon=8), art:…
     knowledge: tuple[Knowledge, ...] = ("scores",)  # of the attackers whose levels are measured
+    surrogate: tuple[str, ...] = ()  # networks that an attacker has who sees scores, beside these
     access: Access = "end-to-end"  # how attacks by name meet the defence
     search: SearchChoice = "auto"
     levels: tuple[int, ...] = (1, 3, 5, 10)
@@ -147,7 +154,10 @@ class AssessSpec(BaseModel):
         """Each once, attacks by name with all their parameters."""
         if not attacks:
             raise ValueError(f"name at least one attack, such as {', '.join(get_args(AttackName))} or pgd(epsilon=8)")
-        return tuple(dict.fromkeys(each if each in get_args(AttackName) else _full_spec(each) for each in attacks))
+        named = tuple(dict.fromkeys(each if each in get_args(AttackName) else _full_spec(each) for each in attacks))
+        if theirs := next((each for each in named if each.startswith(_WITH_SURROGATES)), None):
+            raise ValueError(f"{theirs.partition('(')[0]} is made at each level of threshold with --surrogate MODEL")
+        return named
 
     @property
     def random(self) -> tuple[str, ...]:
@@ -170,6 +180,12 @@ class AssessSpec(BaseModel):
     def levelled(self) -> tuple[AttackName, ...]:
         """The attacks with levels that are searched, by scores."""
         return self.constraints if "scores" in self.knowledge else ()
+
+    @model_validator(mode="after")
+    def _levels_with_surrogates(self) -> AssessSpec:
+        if self.surrogate and not BY_SURROGATE.keys() & set(self.constraints):
+            raise ValueError(f"--surrogate is of the attack {', '.join(BY_SURROGATE)}: add it to --attacks")
+        return self
 
     @model_validator(mode="after")
     def _of_scores(self) -> AssessSpec:
@@ -362,8 +378,16 @@ def _by_knowledge(spec: AssessSpec) -> Iterator[str]:
     for constraint in spec.constraints:
         if "labels" in spec.knowledge:
             yield _full_spec(f"{BY_LABELS[constraint]}(queries={queries})")
+        if spec.surrogate and constraint in BY_SURROGATE:
+            told = {"queries": queries, "names": named_together(spec.surrogate)}
+            yield from (_full_spec(BY_SURROGATE[constraint].format(th=th, **told)) for th in levels)
         if "gradients" in spec.knowledge:
             yield from (_full_spec(each.format(th=th)) for each in BY_GRADIENTS[constraint] for th in levels)
+
+
+def named_together(surrogates: Sequence[str]) -> str:
+    """Their names, such that they can stand in the spec of an attack."""
+    return "+".join(re.sub(r"[^\w.:/~-]+", ";", each) for each in surrogates)
 
 
 def _attack_settings(spec: str) -> AttackSettings:

@@ -107,6 +107,11 @@ def spec_of(run: RunStore, trust_code: bool, model: str | None = None, data: str
             f"The run's model is {spec.model}, to be reached over the network; expected your word, as a run may be "
             f"another's, so name it again with --model {shlex.quote(spec.model)}."
         )
+    if (away := next(filter(is_remote, getattr(spec, "surrogate", ())), None)) and not trust_code:
+        raise RunError(
+            f"The run's surrogate is {away}, to be reached over the network; expected your word, as a run may be "
+            "another's, so add --trust-code."
+        )
     return spec
 
 

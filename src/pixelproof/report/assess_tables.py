@@ -1,7 +1,7 @@
 """The tables of one run: levels, minimal thresholds, attacks by name, classes, settings."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pixelproof.report.status_tables import image_table, status_table
@@ -35,6 +35,12 @@ _LEVEL_COLUMNS = (
     Column("L∞", "decimal", _CHANGE, "mean_linf"),
     Column("Verdict", "status", key="verdict"),
 )
+_SEES = {
+    "labels": "labels",
+    "scores": "scores",
+    "surrogate": "scores with a surrogate",
+    "gradients": "gradients",
+}
 _LEFT, _FOOLS, _AREA = "Not yet fooled", "Smallest th that fools", "Area (percent × th)"
 _MINIMAL_COLUMNS = (
     Column("Attack", "attack"),
@@ -121,7 +127,7 @@ def knowledge_table(view: View) -> Table:
     for (constraint, knowledge), levels in cells.items():
         methods = dict.fromkeys(method for level in levels.values() for method in level.methods)
         shares = (levels[th].rate if th in levels else None for th in thresholds)
-        rows.append((constraint, knowledge, *shares, ", ".join(methods)))
+        rows.append((constraint, _SEES[knowledge], *shares, ", ".join(methods)))
     columns = (
         Column("Attack", "attack"),
         Column("Attacker sees"),
@@ -131,15 +137,23 @@ def knowledge_table(view: View) -> Table:
     notes = (
         "Labels: the class alone; scores: those of all classes; gradients: the model itself. Who sees more can do what "
         "those do who see less.",
+        *_surrogate_notes(view),
         *(_misled_note(*each) for each in misled(view.knowledge)),
     )
     return Table("knowledge", "Levels by what the attacker sees", columns, tuple(rows), notes if rows else ())
 
 
+def _surrogate_notes(view: View) -> Iterator[str]:
+    """What the networks were that resemble the model, where some were asked."""
+    if names := view.manifest.spec.get("surrogate"):
+        yield f"A surrogate is a network like the model, of which its attacker sees everything; here {listed(names)}."
+
+
 def _misled_note(less: KnowledgeLevel, more: KnowledgeLevel, ahead: int) -> str:
+    by_less, by_more = _SEES[less.knowledge], _SEES[more.knowledge]
     return (
-        f"{attack_name(less.constraint)}, th = {less.threshold}: {less.knowledge} broke {plural(ahead, 'image')} that "
-        f"{more.knowledge} did not, so the attacks by {more.knowledge} were misled or too weak."
+        f"{attack_name(less.constraint)}, th = {less.threshold}: {by_less} broke {plural(ahead, 'image')} that "
+        f"{by_more} did not, so the attacks by {by_more} were misled or too weak."
     )
 
 

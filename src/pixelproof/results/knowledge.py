@@ -1,4 +1,4 @@
-"""Levels by what the attacker sees of the model: labels, scores, gradients.
+"""Levels by what the attacker sees of the model: labels, scores, scores beside a network like it, gradients.
 
 Whoever sees more can do all that those can who see less. Where less breaks more, the attacks that were made with more
 were misled: gradients that are masked, or scores that are flat.
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pixelproof.results.intervals import Rate
 from pixelproof.runs.record import LEVELLED, NORM_OF, Constraint, Manifest, Record
 
-Knowledge = Literal["labels", "scores", "gradients"]
+Knowledge = Literal["labels", "scores", "surrogate", "gradients"]
 #: The least first.
-KNOWLEDGE: tuple[Knowledge, ...] = ("labels", "scores", "gradients")
+KNOWLEDGE: tuple[Knowledge, ...] = get_args(Knowledge)
 
 
 @dataclass(frozen=True)
