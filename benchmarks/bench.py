@@ -26,6 +26,7 @@ from benchmarks import (
     determinism,
     figure,
     generality,
+    knowledge,
     minimal,
     peer_runs,
     sizes,
@@ -47,6 +48,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "minimal": minimal.parts,
     "determinism": determinism.parts,
     "attacks": attacks.parts,
+    "knowledge": knowledge.parts,
     "defences": defences.parts,
     "corruptions": corruptions.parts,
 }
