@@ -72,6 +72,16 @@ COMMANDS: Mapping[str, Mistake] = {
         _assess("--knowledge", "labels", "--minimal", "20"),
         ("--minimal is of searches by scores: add scores to --knowledge",),
     ),
+    "--surrogate by pixels": (
+        _assess("--surrogate", "zoo:nin", "--attacks", "few-pixel"),
+        ("--surrogate is of the attack threshold: add it to --attacks.",),
+    ),
+    "a surrogate's attack by name": (
+        _assess("--attacks", "surrogate-regression"),
+        ("surrogate-regression is made at each level of threshold with --surrogate MODEL",),
+    ),
+    "--surrogate zoo:nim": (_assess("--surrogate", "zoo:nim"), ("The zoo has no network 'nim' (is nin meant?)",)),
+    "--surrogate without trust": (_assess("--surrogate", "net.py:load"), ("pass --trust-code",)),
     "--samples without a number": ((*_assess(), "--samples"), ("Option '--samples' requires an argument",)),
     "assess without a model": (("assess", "--data", "bundled", "--out", "out"), ("Missing option '--model'",)),
     "assess without data": (("assess", "--model", "zoo:lenet", "--out", "out"), ("Missing option '--data'",)),
