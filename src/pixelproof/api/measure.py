@@ -46,7 +46,7 @@ def assess(
     attacks: str | Sequence[str] = ("few-pixel", "threshold"),
     levels: int | Sequence[int] = (1, 3, 5, 10),
     knowledge: Knowledge | Sequence[Knowledge] = ("scores",),
-    surrogate: object = None,
+    surrogate: object = (),
     samples: int | Literal["all"] | None = None,
     preset: Literal["quick", "standard", "paper"] = "quick",
     search: str = "auto",
@@ -445,10 +445,10 @@ def _opened(
 
 
 def _surrogates(given: object, device: str | torch.device) -> list[Classifier]:
-    """One network, or several, as classifiers on ``device``; none where None is given."""
+    """One network, or several, as classifiers on ``device``."""
     from pixelproof.jobs.job import choose_device
 
-    several = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    several = given if isinstance(given, (list, tuple)) else [given]
     if text := next((each for each in several if isinstance(each, (str, Path))), None):
         raise ModelError(f"surrogate is given as {shown(text)}; expected the model itself, as pp.load_model({text!r}).")
     return [wrap_model(each, device=choose_device(device_name(device))) for each in several]

@@ -77,20 +77,27 @@ class Cohort:
         self.order = torch.tensor(lanes, device=self.root.device)  # (live,) of each place the lane
 
     @property
+    def hinted(self) -> bool:
+        """Whether there are hints."""
+        return self.hints.shape[1] > 0
+
+    @property
     def size(self) -> int:
         """Coordinates of a gradient: those of the basis, then of the hints."""
         return len(self.root)
 
     def whiten(self, changes: Tensor) -> Tensor:
         """Whitened coordinates (lanes, n, size) of changes (lanes, n, H·W·C)."""
-        of_basis = self.basis.analyse(changes.flatten(0, -2)).view(*changes.shape[:-1], -1)
-        return torch.cat([of_basis, changes @ self.hints.mT], -1) * self.root
+        seen = self.basis.analyse(changes.flatten(0, -2)).view(*changes.shape[:-1], -1)
+        if self.hinted:
+            seen = torch.cat([seen, changes @ self.hints.mT], -1)
+        return seen * self.root
 
     def gradient(self, whitened: Tensor) -> Tensor:
         """Gradients (lanes, n, H·W·C) of whitened coefficients (lanes, n, size)."""
         of_basis, of_hints = (whitened * self.root).tensor_split([self.basis.size], -1)
         found = self.basis.synthesise(of_basis.flatten(0, -2)).view(*whitened.shape[:-1], -1)
-        return found.baddbmm_(of_hints, self.hints)
+        return found.baddbmm_(of_hints, self.hints) if self.hinted else found
 
     def normal(self, *shape: int) -> Tensor:
         """Normal numbers of the cohort's own generator."""

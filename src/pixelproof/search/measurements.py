@@ -225,11 +225,16 @@ class Measurements:
         rest = at - at.gather(1, best.unsqueeze(1))
         return (gram[:, first:] - at[:, first:].unsqueeze(2)).sub_(rest.unsqueeze(1))
 
-    def _hinted(self, lanes: Lanes, rows: int) -> Tensor:
-        """(L, rows) what hints have in the diagonal of K. Of how far a point lies it says nothing: a long way along a
-        hint is no longer than any other."""
-        hints, best = self._u[lanes, :rows, self._plain :], self._best[lanes]
-        return (hints - hints[_lanes(best), best].unsqueeze(1)).square().sum(2)
+    def _without_hints(self, diagonal: Tensor, lanes: Lanes, first: int, last: int) -> Tensor:
+        """The diagonal of K, (L, last - first) of these rows, less what hints have in it: how far points lie.
+
+        A long way along a hint is no longer than any other.
+        """
+        if self._plain == self._u.shape[2]:
+            return diagonal
+        hints, best = self._u[lanes, :, self._plain :], self._best[lanes]
+        here = hints[_lanes(best), best].unsqueeze(1)
+        return diagonal - (hints[:, first:last] - here).square().sum(2)
 
     def _refresh(self, noise: Noise) -> None:
         """Bring the factors up to date: by the rows that have come, where nothing else has changed, or anew."""
@@ -254,7 +259,7 @@ class Measurements:
     def _factor_all(self, lanes: Lanes, rows: int, noise: Noise) -> Factor:
         prior, told = self._prior(lanes, rows), self._told[lanes, :rows]
         diagonal = prior.diagonal(dim1=1, dim2=2)
-        kappa = diagonal - self._hinted(lanes, rows)
+        kappa = self._without_hints(diagonal, lanes, 0, rows)
         usual = mean(kappa, told)
         rounding = (ROUNDING * mean(self._squares(lanes, rows), told)).clamp(min=1e-12)
         variance = (noise.variance(kappa, usual) + rounding.unsqueeze(1)).where(told, SILENT)
@@ -269,7 +274,7 @@ class Measurements:
         lanes, before, rows = self._which(False), self._factored, self.rows
         prior = self._prior(lanes, rows, before)
         corner = prior[:, :, before:]
-        kappa = corner.diagonal(dim1=1, dim2=2) - self._hinted(lanes, rows)[:, before:]
+        kappa = self._without_hints(corner.diagonal(dim1=1, dim2=2), lanes, before, rows)
         known = noise.variance(kappa, self._usual[lanes])
         known = known + self._rounding[lanes].unsqueeze(1)
         variance = known.where(self._told[lanes, before:rows], SILENT)
@@ -316,7 +321,7 @@ class Measurements:
     def _places(self, rows: int) -> tuple[Tensor, Tensor]:
         """(lanes, n) rows to be overwritten, and by which; where there are fewer than n, by themselves."""
         live, before = slice(self.lanes), self.rows
-        distance = self._prior(live, before).diagonal(dim1=1, dim2=2) - self._hinted(live, before)
+        distance = self._without_hints(self._prior(live, before).diagonal(dim1=1, dim2=2), live, 0, before)
         distance = distance.where(self._told[live, :before], torch.inf)
         nearest = distance.argsort(dim=1, stable=True)[:, :rows]
         kept = torch.zeros_like(distance, dtype=torch.long).scatter_(1, nearest, 1)
