@@ -5,6 +5,7 @@ import os
 import runpy
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet18": _resnet18,
     "efficientnet-lite0": _efficientnet_lite0,
     "adversarial": _adversarial,
-    "strided-cnn": lambda: _of_zoo("strided-cnn"),
-    "preact-resnet20": lambda: _of_zoo("preact-resnet20"),
+    **{name: partial(_of_zoo, name) for name in ("strided-cnn", "preact-resnet20", "nin", "all-cnn")},
 }
 
 

@@ -61,7 +61,7 @@ COMMANDS: Mapping[str, Mistake] = {
     "an unknown command": (("frobnicate",), ("No such command 'frobnicate'; see ", "--help")),
     "--sampels": ((*_assess(), "--sampels", "3"), ("No such option --sampels; did you mean --samples?",)),
     "--versoin": (("--versoin",), ("did you mean --version?",)),
-    "an unknown option": ((*_assess(), "--frobnicate"), ("No such option: --frobnicate; see ", "assess --help")),
+    "an unknown option": ((*_assess(), "--zzzzzz"), ("No such option: --zzzzzz; see ", "assess --help")),
     "--samples many": (
         (*_assess(), "--samples", "many"),
         ("Invalid value for '--samples'", "a whole number from 1 on"),

@@ -64,6 +64,7 @@ ATTACKS = [
     "hop-skip-jump",
     "label-regression",
     "label-pixels",
+    "surrogate-regression",
     "autoattack",
     "worst",
     "art:",

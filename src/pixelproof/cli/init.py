@@ -30,6 +30,7 @@ _EXAMPLES: dict[str, Any] = {
     "defence": "jpeg(75)",
     "corruption": "fog(3)",
     "with": "perturbations",
+    "surrogate": ["zoo:nin"],
     "range": [0, 500],
     "samples": 100,
     "minimal": 127,
