@@ -81,7 +81,7 @@ def fooled(
 ) -> npt.NDArray[Any]:
     """Which pictures an image of any of ``made`` fools within ``threshold``: n bools."""
     judged = (stands(network, pictures.images, each.images, pictures.labels, attack, threshold) for each in made)
-    return np.stack([np.array(each) for each in judged]).any(0)
+    return np.array([any(each) for each in zip(*judged, strict=True)])
 
 
 def _row(claim: str, good: npt.NDArray[Any], made: Sequence[Made], target: float | None, **about: Any) -> Row:

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
 ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
+KNOWLEDGE = "knowledge/"  # parts of results/bench.json about attackers who have more than scores
 NORMS = {"few-pixel": "L0", "threshold": "L∞"}
 EXAMPLES = ROOT / "examples" / "models"
 LEVEL = re.compile(r"(?P<preset>\w+): (?P<attack>\S+) by (?P<search>\S+), th = (?P<th>\d+)")
@@ -155,7 +156,7 @@ def bench() -> str:
 
 def peers() -> str:
     """The same in one table, without our searches that are not chosen by themselves and the seconds."""
-    rows = [row for row in _compared() if "tool" in row or row["search"] == "auto"]
+    rows = [row for row in _compared() if "tool" in row or row["search"] == "auto" or row["part"].startswith(KNOWLEDGE)]
     thresholds = sorted({row["threshold"] for row in rows if row["threshold"]})
     lines = ["| % fooled / mean queries | | " + " | ".join(f"th = {th}" for th in thresholds) + " |"]
     lines.append("|---|---|" + "---:|" * len(thresholds))
@@ -185,7 +186,7 @@ def targets() -> str:
 
 def _compared() -> Rows:
     """What results/bench.json has of the strength of searches at 1,000 queries, ours and the peers'."""
-    rows = [row for row in measured()["rows"] if row["part"].startswith(("strength/", "peers/"))]
+    rows = [row for row in measured()["rows"] if row["part"].startswith(("strength/", "peers/", KNOWLEDGE))]
     return [row for row in rows if "attacked" in row and row.get("budget", 1_000) == 1_000]
 
 
