@@ -24,6 +24,7 @@ from benchmarks.pictures import Pictures, correct, later
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.jobs.assess_spec import BY_GRADIENTS
 from pixelproof.models import TorchClassifier
 from pixelproof.seeds import Streams, stream
 
@@ -37,10 +38,6 @@ WITH_A_SURROGATE = 60
 ADDED = 5
 #: Images that attacks by gradients get, and the networks, the main one first.
 IMAGES, SECOND = 50, "resnet18"
-GRADIENTS: dict[str, Sequence[str]] = {
-    "threshold": ("apgd(norm=linf,epsilon={th})",),
-    "few-pixel": ("sigma-zero", "sparse-pgd(pixels={th})"),
-}
 
 
 def parts(options: Options) -> Parts:
@@ -50,7 +47,7 @@ def parts(options: Options) -> Parts:
         found[f"surrogate {name}"] = partial(_surrogate, options, surrogates, 0)
         found[f"surrogate {name}, later images"] = partial(_surrogate, options, surrogates, later(options.data))
     for network in (networks.main_network(), SECOND):
-        for attack in GRADIENTS:
+        for attack in BY_GRADIENTS:
             found[f"gradients {network} {attack}"] = partial(_gradients, options, network, attack)
     return found
 
@@ -163,7 +160,7 @@ def _gradients(options: Options, name: str, attack: str) -> list[Row]:
     theirs: list[Made] = []
     rows = list[Row]()
     for threshold in THRESHOLDS:
-        spellings = [each.format(th=threshold) for each in GRADIENTS[attack]]
+        spellings = [each.format(th=threshold) for each in BY_GRADIENTS[attack]]
         kept |= {each: make(each, network, pictures) for each in spellings if each not in kept}
         made = [kept[each] for each in spellings]
         good = fooled(network, pictures, made, attack, threshold)

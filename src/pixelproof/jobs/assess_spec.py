@@ -69,7 +69,8 @@ BY_SURROGATE: Mapping[AttackName, str] = {
 }
 BY_GRADIENTS: Mapping[AttackName, Sequence[str]] = {
     "few-pixel": ("sigma-zero", "sparse-pgd(pixels={th})"),
-    "threshold": ("apgd(norm=linf,epsilon={th})",),
+    # The two losses of AutoAttack (Croce & Hein, 2020): each fools images that the other does not.
+    "threshold": ("apgd(norm=linf,epsilon={th})", "apgd(norm=linf,epsilon={th},loss=targeted-dlr)"),
 }
 _WITH_SURROGATES = tuple(each.partition("(")[0] for each in BY_SURROGATE.values())
 if TYPE_CHECKING:
