@@ -143,7 +143,7 @@ def _sigma_zero(network: nn.Module, images: Tensor, labels: Tensor, threshold: i
     optional("adv_lib")
     oracle = Oracle(TorchClassifier(network, kind="logits"), 64, CPU, len(images), eight_bit=False)
     streams = Streams([stream(CPU, 0, k) for k in range(len(images))], CPU)
-    return parse_attack("adv:sigma_zero(steps=1000)")(oracle, images, Goal(labels), streams)
+    return parse_attack("adv:sigma_zero(num_steps=1000)")(oracle, images, Goal(labels), streams)
 
 
 THEIRS: dict[str, tuple[str, Callable[[nn.Module, Tensor, Tensor, int], Tensor], Sequence[int]]] = {
