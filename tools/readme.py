@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 WEIGHTS = ROOT / "src" / "pixelproof" / "zoo" / "weights"
 ATTACKS = {"few-pixel": "few-pixel (L0)", "threshold": "threshold (L∞)"}
+NETWORK = "public-resnet20"  # of results/bench.json, on which tools are compared
 KNOWLEDGE = "knowledge/"  # parts of results/bench.json about attackers who have more than scores
 NORMS = {"few-pixel": "L0", "threshold": "L∞"}
 EXAMPLES = ROOT / "examples" / "models"
@@ -187,6 +188,7 @@ def targets() -> str:
 def _compared() -> Rows:
     """What results/bench.json has of the strength of searches at 1,000 queries, ours and the peers'."""
     rows = [row for row in measured()["rows"] if row["part"].startswith(("strength/", "peers/", KNOWLEDGE))]
+    rows = [row for row in rows if row.get("network") == NETWORK]
     return [row for row in rows if "attacked" in row and row.get("budget", 1_000) == 1_000]
 
 
