@@ -29,6 +29,7 @@ from benchmarks import (
     knowledge,
     minimal,
     peer_runs,
+    photographs,
     sizes,
     speed,
     strength,
@@ -49,6 +50,7 @@ SECTIONS: dict[str, Callable[[Options], Parts]] = {
     "determinism": determinism.parts,
     "attacks": attacks.parts,
     "knowledge": knowledge.parts,
+    "photographs": photographs.parts,
     "defences": defences.parts,
     "corruptions": corruptions.parts,
 }

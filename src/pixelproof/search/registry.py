@@ -21,6 +21,7 @@ from pixelproof.search.sparse_random_search import SparseRandomSearch
 from pixelproof.search.sparse_rs import SparseRS
 from pixelproof.search.square_search import SquareSearch
 from pixelproof.search.strategy import EvolutionStrategy
+from pixelproof.search.texture_search import TextureSearch
 from pixelproof.wording import meant
 
 Constraint = Literal["few-pixel", "threshold"]
@@ -77,6 +78,7 @@ class Entry:
 SEARCHES: dict[str, Entry] = {
     "gradient-regression": Entry(GradientRegression, lambda p: GradientRegression(p.shape), "threshold"),
     "square": Entry(SquareSearch, lambda p: SquareSearch(p.shape, population=AT_ONCE), "threshold"),
+    "textures": Entry(TextureSearch, lambda p: TextureSearch(p.shape, population=AT_ONCE), "threshold"),
     "pixel-process": Entry(PixelProcess, lambda p: PixelProcess(p.threshold, p.shape), "few-pixel"),
     "sparse-random": Entry(
         SparseRandomSearch, lambda p: SparseRandomSearch(p.threshold, p.shape, population=AT_ONCE), "few-pixel"
