@@ -44,6 +44,7 @@ HOST = {
 #: draw a lane's numbers; of CMA-ES also those on its own matrix, and of DE those on its own population.
 A_LANE = {
     "square": 0,
+    "textures": 0,
     "segments": 0,
     "sparse-random": 0,
     "sparse-rs": 0,

@@ -124,8 +124,8 @@ def assess(
     search: Annotated[
         str,
         typer.Option(
-            help="auto, de, cma-es, sep-cma-es; gradient-regression, square (threshold); pixel-process, segments, "
-            "sparse-random, sparse-rs, brusle (few-pixel).",
+            help="auto, de, cma-es, sep-cma-es; gradient-regression, textures, square (threshold); pixel-process, "
+            "segments, sparse-random, sparse-rs, brusle (few-pixel).",
             autocompletion=one_of("auto", *SEARCHES, kind="searches"),
         ),
     ] = "auto",

@@ -75,6 +75,7 @@ ATTACKS = [
 SEARCHES = [
     "gradient-regression",
     "square",
+    "textures",
     "pixel-process",
     "segments",
     "sparse-random",

@@ -38,16 +38,15 @@ FULL_COVARIANCE_LIMIT = 300
 
 #: Samples that learn from each other, where a search does that: its unit of work.
 COHORT = 32
-#: Largest number of positions for which the pixel process can keep its map.
-LARGEST_MAP = 64 * 64
+#: Positions up to which searches keep a model: beyond them the pixel process has no room for its map, and of margins a
+#: linear model helps no more. On foolbox's photographs and an EfficientNet-Lite0, th = 3, `textures` and gradient
+#: regression needed 78 and 105 queries at 96×96 (400 at most), and of 17 at 224×224 fooled 13 and 9; th = 1, 600
+#: queries, 271 and 278 at 96×96, 501 and 499 at 128×128.
+LARGEST_MODELLED = 64 * 64
 #: Pixels from which on, in larger images, segments are laid. Of ten pictures on EfficientNet-Lite0, 1,000 queries,
 #: `segments` fooled 2, 5, 6 and 8 by 10, 50, 100 and 250 pixels, with 912, 644, 497 and 398 queries; `sparse-random` 3,
 #: 6, 6 and 7 with 846, 621, 536 and 509.
 FEWEST_IN_SEGMENTS = 100
-#: Positions above which margins are no longer near enough to linear in boxes wider than th = 1 for gradient regression.
-#: On twenty photographs and an EfficientNet, th = 3, 400 queries, it fooled 100, 83, 74 and 60 % at 64×64, 96×96,
-#: 128×128 and 224×224, square 89, 72, 74 and 75 %; at 128×128, th = 1, 600 queries, 68 against 42 %.
-LARGEST_LINEAR = 112 * 112
 #: Channel values of a batch on a CPU: on one thread a ResNet-20 is quickest with 16 to 256 images of 32×32, 4 to 8 of
 #: 96×96 (twice as quick as with 64), 1 to 8 of 224×224. Fewer rows than the judge's batches have gain nothing.
 CPU_VALUES, LEAST_BATCH = 1 << 18, 4
@@ -438,7 +437,7 @@ def _search_settings(
     minimal = spec.minimal is not None
     if minimal and not search_entry(search).takes_limits:
         raise InputError(
-            f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MAP} positions and 4 "
+            f"--minimal: smallest numbers of pixels are sought in images of up to {LARGEST_MODELLED} positions and 4 "
             f"channels, not {shape[0]}×{shape[1]}×{shape[2]}: add --attacks threshold."
         )
     pixels = shape[0] * shape[1]
@@ -455,10 +454,10 @@ def _search_name(spec: AssessSpec, attack: AttackName, threshold: int, shape: tu
     choice = spec.search
     if choice == "auto" and spec.preset != "paper":
         if attack == "few-pixel":
-            if height * width <= LARGEST_MAP and channels <= 4:
+            if height * width <= LARGEST_MODELLED and channels <= 4:
                 return "pixel-process"
             return "segments" if threshold >= FEWEST_IN_SEGMENTS else "sparse-random"
-        linear = height * width <= LARGEST_LINEAR or spec.minimal is not None
+        linear = height * width <= LARGEST_MODELLED or spec.minimal is not None
         return "gradient-regression" if linear else "textures"
     if choice != "auto" and choice != "cma-es":
         return choice

@@ -11,6 +11,7 @@ from pixelproof.search.sep_cma_es import SeparableCMAES
 from pixelproof.search.sparse_random_search import SparseRandomSearch
 from pixelproof.search.sparse_rs import SparseRS
 from pixelproof.search.square_search import SquareSearch
+from pixelproof.search.texture_search import TextureSearch
 
 __all__ = [
     "CMAES",
@@ -24,4 +25,5 @@ __all__ = [
     "SparseRS",
     "SparseRandomSearch",
     "SquareSearch",
+    "TextureSearch",
 ]

@@ -1,4 +1,4 @@
-"""A (1+λ) random search on the vertices of the box, for large images: waves, over the whole image and then in windows."""
+"""A (1+λ) random search on the vertices of the box, for large images: waves over the whole image, then in windows."""
 
 import math
 from dataclasses import dataclass

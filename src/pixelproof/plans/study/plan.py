@@ -11,7 +11,7 @@ from pixelproof.data import ImageSet, load_data
 from pixelproof.defences import defend, parse_masked
 from pixelproof.errors import InputError
 from pixelproof.jobs.assess import AssessJob
-from pixelproof.jobs.assess_spec import LARGEST_MAP, AssessSpec, resolve
+from pixelproof.jobs.assess_spec import LARGEST_MODELLED, AssessSpec, resolve
 from pixelproof.jobs.job import choose_device, in_range
 from pixelproof.jobs.runner import Backend, here
 from pixelproof.jobs.transfer import Source, TransferJob, TransferSpec, source_of
@@ -253,7 +253,7 @@ def _check_shape(spec: AssessSpec, shape: tuple[int, int, int], device: torch.de
         resolve(spec, shape, device.type)
     except InputError as error:
         raise InputError(
-            f"A study seeks minimal thresholds under both norms, which are sought in images of up to {LARGEST_MAP} "
+            f"A study seeks minimal thresholds under both norms, which are sought in images of up to {LARGEST_MODELLED} "
             f"positions and 4 channels, not {shape[0]}×{shape[1]}×{shape[2]}; assess each network and use "
             "pixelproof compare."
         ) from error
