@@ -24,6 +24,7 @@ from benchmarks.pictures import Pictures, correct, later
 from pixelproof.attacks.goal import Goal
 from pixelproof.attacks.named import parse_attack
 from pixelproof.attacks.oracle import Oracle
+from pixelproof.engine.settings import AttackName
 from pixelproof.jobs.assess_spec import BY_GRADIENTS
 from pixelproof.models import TorchClassifier
 from pixelproof.seeds import Streams, stream
@@ -152,7 +153,7 @@ THEIRS: dict[str, tuple[str, Callable[[nn.Module, Tensor, Tensor, int], Tensor],
 }
 
 
-def _gradients(options: Options, name: str, attack: str) -> list[Row]:
+def _gradients(options: Options, name: str, attack: AttackName) -> list[Row]:
     network = networks.load(name)
     pictures = correct(network, options.data, 8 if options.small else IMAGES)
     tool, their_attack, runs = THEIRS[attack]

@@ -27,6 +27,7 @@ from pixelproof.jobs.cost import Cost
 from pixelproof.jobs.failure_probability import Estimation
 from pixelproof.jobs.job import Batch, Begun, Job, Known, Outcome, another_run
 from pixelproof.jobs.preflight import RANDOM_OUTPUT, Preflight, limit_for, preflight
+from pixelproof.jobs.room import check_room
 from pixelproof.jobs.selection import restore, rule, select
 from pixelproof.models import Classifier, TorchClassifier, load_model
 from pixelproof.models.outputs import ModelMemoryError
@@ -114,6 +115,7 @@ class AssessJob(Job):
         """The new run, whose batch would have been of ``most`` images with memory enough."""
         spec, data, settings = self.spec, self.data, self.settings
         searcher, attacked = _at_precision(self.classifier, spec.precision), _attacked(self.classifier, spec)
+        check_room(settings.searches, data.shape, self.device)
         checked = self.look()
         selection, self._samples = select(self._selecting(), data, settings)
         _rehearse(self.classifier, searcher, data, settings.batch_size, self.device, self.asked)

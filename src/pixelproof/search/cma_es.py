@@ -50,6 +50,11 @@ class CMAES(EvolutionStrategy[FullState]):
         self._noise = torch.empty(0)
         self._steps = torch.empty(0)
 
+    @property
+    def lane_bytes(self) -> int:
+        """Memory that a lane takes at most, in bytes, about: its matrices, and what decomposes them."""
+        return 8 * 4 * self.dimension**2 + super().lane_bytes
+
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> FullState:
         common = self._common(start.double().cpu())
         n, rows = self.dimension, range(len(start))

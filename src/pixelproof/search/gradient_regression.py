@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.cohort import Cohort
-from pixelproof.search.image_basis import ImageBasis
+from pixelproof.search.image_basis import MOST_FREQUENCIES, ImageBasis
 from pixelproof.search.lane_regression import Posterior
 from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import LaneSearch, LaneState
@@ -88,6 +88,13 @@ class GradientRegression(LaneSearch[Learners]):
         self.shape, self.capacity = shape, capacity
         self._basis: ImageBasis | None = None
         self._candidates: list[Tensor] = []  # of the last ask, (live, count, dimension) of each cohort
+
+    @property
+    def lane_bytes(self) -> int:
+        """Memory that a lane takes at most, in bytes, about: its measurements, and the candidates of a round."""
+        coordinates = math.prod(min(side, MOST_FREQUENCIES) for side in self.shape[:2]) * self.shape[2]
+        kept = self.capacity * (1.5 * coordinates + 2 * self.capacity)
+        return int(4 * (kept + 10 * self.population * self.dimension))
 
     @one_thread()
     def _begin(self, start: Tensor, lower: Tensor, upper: Tensor, images: Tensor | None) -> Learners:

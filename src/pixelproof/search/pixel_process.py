@@ -70,6 +70,12 @@ class PixelProcess(LaneSearch[LaneModels]):
         self._priors: dict[torch.device, PixelPrior] = {}
         self._cohorts = 0
 
+    @property
+    def lane_bytes(self) -> int:
+        """Memory that a lane takes at most, in bytes, about: its map."""
+        height, width, channels = self.shape
+        return 4 * self.capacity * (channels + 1) * height * width
+
     def incumbent(self, lane: int) -> Tensor:
         """The best genome of a lane so far, (dimension,). Raises RuntimeError before one was answered."""
         model = None if self._state is None else self._state.models[lane]

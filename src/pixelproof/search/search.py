@@ -135,6 +135,11 @@ class LaneSearch(ABC, Generic[State]):
         raise RuntimeError(f"{type(self).__name__} takes no limits")
 
     @property
+    def lane_bytes(self) -> int:
+        """Memory that a lane takes at most, in bytes, about."""
+        return 4 * self.dimension * (3 + 2 * self.population)
+
+    @property
     def lanes(self) -> int:
         """Lanes now held; they lie in order of addition."""
         return len(self._generators)

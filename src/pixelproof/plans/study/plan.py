@@ -253,9 +253,9 @@ def _check_shape(spec: AssessSpec, shape: tuple[int, int, int], device: torch.de
         resolve(spec, shape, device.type)
     except InputError as error:
         raise InputError(
-            f"A study seeks minimal thresholds under both norms, which are sought in images of up to {LARGEST_MODELLED} "
-            f"positions and 4 channels, not {shape[0]}×{shape[1]}×{shape[2]}; assess each network and use "
-            "pixelproof compare."
+            "A study seeks minimal thresholds under both norms, which are sought in images of up to "
+            f"{LARGEST_MODELLED} positions and 4 channels, not {shape[0]}×{shape[1]}×{shape[2]}; assess each network "
+            "and use pixelproof compare."
         ) from error
 
 
