@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from pixelproof.results.knowledge import KnowledgeLevel, knowledge_levels, misled
+from pixelproof.results.knowledge import KnowledgeLevel, knowledge_levels, misled, optimality
 from pixelproof.runs.record import Manifest, Record
 
 RecordMaker = Callable[..., Record]
@@ -18,6 +18,7 @@ RecordMaker = Callable[..., Record]
 KINDS: dict[str, tuple[str, str | None, float | None]] = {
     "label-regression(queries=9)": ("labels", "linf", None),
     "apgd(norm=linf,epsilon=3)": ("gradients", "linf", 3),
+    "apgd(norm=linf,epsilon=3,loss=dlr)": ("gradients", "linf", 3),
     "square(norm=linf,epsilon=1)": ("scores", "linf", 1),
     "cw-l2(confidence=0)": ("gradients", None, None),
     "sigma-zero(iterations=9)": ("gradients", "l0", None),
@@ -73,8 +74,16 @@ def test_a_sample_counts_once_every_attack_is_through_with_it(nested: list[Recor
     assert rows["few-pixel", 1, "gradients"] == (1, 1)
 
 
-def level(knowledge: str, broken: set[int], through: int = 8) -> KnowledgeLevel:
-    return KnowledgeLevel("threshold", 1, knowledge, ("a",), frozenset(broken), frozenset(range(through)))  # type: ignore[arg-type]
+def test_an_attack_made_twice_is_through_when_both_are(nested: list[Record], record: RecordMaker):
+    first, second = "apgd(norm=linf,epsilon=3)", "apgd(norm=linf,epsilon=3,loss=dlr)"
+    rows = rows_of([*nested, *(named(record, first, k) for k in range(4)), named(record, second, 2, linf=3, l0=9)])
+    (own,) = (row for row in rows if row.knowledge == "gradients")
+    assert own.methods == ("apgd",)
+    assert own.through == own.broken == frozenset({2})
+
+
+def level(knowledge: str, broken: set[int], through: int = 8, threshold: int = 1) -> KnowledgeLevel:
+    return KnowledgeLevel("threshold", threshold, knowledge, ("a",), frozenset(broken), frozenset(range(through)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -93,3 +102,33 @@ def test_more_knowledge_that_breaks_less_was_misled(less: set[int], more: set[in
 
 def test_only_samples_that_both_are_through_with_are_compared():
     assert misled([level("scores", {0, 7}), level("gradients", {0}, through=4)]) == []
+
+
+def test_optimality_is_a_share_of_the_area_above_the_best_curve():
+    """Scores break samples at 1, 3, 3, gradients the same at 3, 1, 5 and one more at 5: by distances, as AttackBench
+    counts them, the best known ones are 1, 1, 3, 5."""
+    rows = [
+        level("scores", {0}, threshold=1),
+        level("scores", {1, 2}, threshold=3),  # what was broken at 1 counts on
+        level("scores", {1, 2}, threshold=5),
+        level("gradients", {1}, threshold=1),
+        level("gradients", {0, 1}, threshold=3),
+        level("gradients", {0, 1, 2, 3}, threshold=5),
+    ]
+    # Curves through (0, 0), by trapezoids: scores 1, 3, 3; gradients 1, 2, 4; together 2, 3, 4.
+    scores, gradients, best = 0.5 + 4 + 6, 0.5 + 3 + 6, 1 + 5 + 7
+    assert optimality(rows) == {
+        ("threshold", "scores"): pytest.approx(scores / best),
+        ("threshold", "gradients"): pytest.approx(gradients / best),
+    }
+
+
+def test_optimality_is_of_samples_and_levels_that_all_have():
+    rows = [
+        level("scores", {0, 1}, threshold=1),
+        level("scores", {0, 1, 2}, threshold=3),
+        level("gradients", {0}, threshold=1, through=1),
+    ]
+    assert optimality(rows) == {("threshold", "scores"): 1, ("threshold", "gradients"): 1}
+    assert optimality([level("scores", set()), level("gradients", set())]) == {}
+    assert optimality([]) == {}

@@ -74,6 +74,14 @@ def test_the_document_holds_them(result: pp.Result):
     ]
 
 
+def test_the_page_and_the_document_say_how_far_each_is_from_the_best(result: pp.Result):
+    rows = json.loads(json.dumps(document(result.run)))["knowledge"]
+    reached = {row["knowledge"]: row["optimality"] for row in rows}
+    assert set(reached) == set(KINDS)
+    assert 0 <= reached["gradients"] < reached["scores"] <= 1
+    assert "Of the best known" in assess_page(result.run).html()
+
+
 def test_labels_alone_need_no_searches_and_no_scores():
     network = lenet()
 

@@ -10,13 +10,13 @@ from pixelproof.results.attempts import WORST, AttemptRow
 from pixelproof.results.confusion import class_changes
 from pixelproof.results.duality import duality_rows
 from pixelproof.results.intervals import Rate
-from pixelproof.results.knowledge import KnowledgeLevel, misled
+from pixelproof.results.knowledge import Knowledge, KnowledgeLevel, misled, optimality
 from pixelproof.results.levels import LevelRow
 from pixelproof.results.minimal import MinimalThresholds
 from pixelproof.results.status import of_level
 from pixelproof.results.verdict import verdict
 from pixelproof.results.view import View
-from pixelproof.runs.record import Finding
+from pixelproof.runs.record import Constraint, Finding
 from pixelproof.wording import allowance, attack_name, count, listed, plural
 
 _SUCCESS, _ROBUST = "Attack success rate", "Robust accuracy"
@@ -120,23 +120,26 @@ def attempt_table(view: View) -> Table:
 def knowledge_table(view: View) -> Table:
     """A row for each constraint and kind of knowledge, a column for each level; no rows where one kind was tried."""
     thresholds = sorted({row.threshold for row in view.knowledge})
-    cells = defaultdict[tuple[str, str], dict[int, KnowledgeLevel]](dict)
+    cells = defaultdict[tuple[Constraint, Knowledge], dict[int, KnowledgeLevel]](dict)
     for row in view.knowledge:
         cells[row.constraint, row.knowledge][row.threshold] = row
-    rows = []
+    rows, reached = [], optimality(view.knowledge)
     for (constraint, knowledge), levels in cells.items():
         methods = dict.fromkeys(method for level in levels.values() for method in level.methods)
         shares = (levels[th].rate if th in levels else None for th in thresholds)
-        rows.append((constraint, _SEES[knowledge], *shares, ", ".join(methods)))
+        rows.append((constraint, _SEES[knowledge], *shares, reached.get((constraint, knowledge)), ", ".join(methods)))
     columns = (
         Column("Attack", "attack"),
         Column("Attacker sees"),
         *(Column(f"th {th}", "ratio", "Images broken", f"th_{th}") for th in thresholds),
+        Column("Of the best known", "share", key="optimality"),
         Column("By"),
     )
     notes = (
         "Labels: the class alone; scores: those of all classes; gradients: the model itself. Who sees more can do what "
         "those do who see less.",
+        "Of the best known: the area above the curve of images left against th, as a share of that of all attackers "
+        "together (optimality, after Cinà et al., AttackBench, 2024).",
         *_surrogate_notes(view),
         *(_misled_note(*each) for each in misled(view.knowledge)),
     )

@@ -11,12 +11,13 @@ from pixelproof.results.failure import plain
 from pixelproof.results.gate.measure import Measure
 from pixelproof.results.gate.read import measures
 from pixelproof.results.intervals import Rate
-from pixelproof.results.knowledge import KnowledgeLevel
+from pixelproof.results.knowledge import Knowledge, KnowledgeLevel, optimality
 from pixelproof.results.scoreboard import Row, rate_row
 from pixelproof.results.status import LevelStatus
 from pixelproof.results.study.fast import FastRow, fast_rows_of
 from pixelproof.results.verdict import sentence, verdict
 from pixelproof.results.view import read
+from pixelproof.runs.record import Constraint
 from pixelproof.runs.store import RunStore
 
 
@@ -40,7 +41,8 @@ def document(run: RunStore) -> dict[str, Any]:
         view = read(run)
         attacks = [rate_row(each.key, "% broken", each.fooled) for each in view.attempts]
         shares = {"failure_probabilities": list(map(plain, view.shares))} if view.shares else {}
-        knowledge = {"knowledge": list(map(_seen, view.knowledge))} if view.knowledge else {}
+        reached = optimality(view.knowledge)
+        knowledge = {"knowledge": [_seen(row, reached) for row in view.knowledge]} if view.knowledge else {}
         return {**what, "levels": list(map(_level, view.statuses)), **knowledge, **shares, "rows": attacks}
     return {**what, "rows": list(_ROWS[manifest.job](run)) if manifest.status == "finished" else []}
 
@@ -83,7 +85,7 @@ def _level(level: LevelStatus) -> dict[str, Any]:
     }
 
 
-def _seen(row: KnowledgeLevel) -> dict[str, Any]:
+def _seen(row: KnowledgeLevel, reached: Mapping[tuple[Constraint, Knowledge], float]) -> dict[str, Any]:
     """One level by what the attacker sees of the model."""
     return {
         "constraint": row.constraint,
@@ -93,6 +95,7 @@ def _seen(row: KnowledgeLevel) -> dict[str, Any]:
         "images": row.rate.total,
         "broken": row.rate.successes,
         "success_rate": _share(row.rate),
+        "optimality": reached.get((row.constraint, row.knowledge)),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, get_args
 
 from pixelproof.results.intervals import Rate
@@ -92,6 +93,41 @@ def misled(rows: Iterable[KnowledgeLevel]) -> list[tuple[KnowledgeLevel, Knowled
     return found
 
 
+def optimality(rows: Iterable[KnowledgeLevel]) -> dict[tuple[Constraint, Knowledge], float]:
+    """How much of what all together broke each kind of knowledge broke alone, over the curve of levels, in [0, 1].
+
+    It is the area above a kind's curve of robust accuracy against the threshold over the area above the curve of the
+    best known, which breaks a sample as soon as any does: 1 is the best known itself. After A. E. Cinà et al.,
+    AttackBench, arXiv 2404.19460, whose curves go on to the largest distance found, where these end at the largest
+    level. Of samples and levels that all kinds of the constraint are through with; none where nothing was broken.
+    """
+    found: dict[tuple[Constraint, Knowledge], float] = {}
+    by_constraint = defaultdict[Constraint, list[KnowledgeLevel]](list)
+    for row in rows:
+        by_constraint[row.constraint].append(row)
+    for constraint, own in by_constraint.items():
+        kinds = [kind for kind in KNOWLEDGE if any(row.knowledge == kind for row in own)]
+        at = {(row.knowledge, row.threshold): row for row in own}
+        levels = sorted({row.threshold for row in own})
+        levels = [th for th in levels if all((kind, th) in at for kind in kinds)]
+        through = frozenset.intersection(*(row.through for row in own))
+        broken = {kind: [at[kind, th].broken & through for th in levels] for kind in kinds}
+        best = [frozenset[int]().union(*sets) for sets in zip(*broken.values(), strict=True)]
+        if whole := _area(levels, best):
+            found |= {(constraint, kind): _area(levels, sets) / whole for kind, sets in broken.items()}
+    return found
+
+
+def _area(levels: Sequence[int], broken: Iterable[frozenset[int]]) -> float:
+    """Under the curve of samples broken at a level or below, from none at 0, by trapezoids."""
+    counts = [0, *map(len, accumulate(broken, lambda before, now: before | now))]
+    return sum((high + low) / 2 * step for low, high, step in zip(counts, counts[1:], _steps(levels), strict=False))
+
+
+def _steps(levels: Sequence[int]) -> list[int]:
+    return [high - low for low, high in zip([0, *levels], levels, strict=False)]
+
+
 def _made(manifest: Manifest) -> dict[str, _Made]:
     """What each attack by name is made for, where that has levels."""
     constraints = {NORM_OF[each]: each for each in LEVELLED}
@@ -115,16 +151,18 @@ def _row(
     """The level of ``constraint`` and ``threshold`` with that ``knowledge``."""
     fitting = {spec for spec, kind in made.items() if kind.fits(knowledge, constraint, threshold)}
     through = defaultdict[str, set[int]](set)
-    broken = set[int]()
+    broken, methods = set[int](), dict[str, None]()
     for record in searched if knowledge == "scores" else ():
         if (record.constraint, record.level) == (constraint, threshold):
-            through[record.method].add(record.sample)
+            through[record.spec].add(record.sample)
+            methods[record.method] = None
             broken |= {record.sample} if record.success else set()
     for record in named:
         if record.spec in fitting:
-            through[record.method].add(record.sample)
+            through[record.spec].add(record.sample)
+            methods[record.method] = None
         kind = made.get(record.spec)
         if kind is not None and kind.knowledge == knowledge and record.distance(constraint) <= threshold:
             broken.add(record.sample)
     everywhere = frozenset[int].intersection(*map(frozenset, through.values())) if through else frozenset[int]()
-    return KnowledgeLevel(constraint, threshold, knowledge, tuple(through), frozenset(broken), everywhere)
+    return KnowledgeLevel(constraint, threshold, knowledge, tuple(methods), frozenset(broken), everywhere)
