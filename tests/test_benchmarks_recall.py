@@ -66,6 +66,7 @@ def test_what_nothing_breaks_is_asked_everything_once(tmp_path: Path) -> None:
 
 
 def test_rows_count_what_auto_finds_of_what_is_breakable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIXELPROOF_CHECKPOINT", raising=False)  # the second network is not at hand
     monkeypatch.setitem(networks.NETWORKS, "planted", lambda: Planted((255, 0, 255), 30))
     monkeypatch.setattr(recall, "correct", lambda *_: pictures(2))
     monkeypatch.setattr(recall, "TARGETS", {300: 95.0})
