@@ -38,7 +38,7 @@ WITH_A_SURROGATE = 60
 #: Points that it must add on images from 5,000 on.
 ADDED = 5
 #: Images that attacks by gradients get, and the networks, the main one first.
-IMAGES, SECOND = 50, "resnet18"
+IMAGES, SECOND = 50, "preact-resnet20"
 
 
 def parts(options: Options) -> Parts:
