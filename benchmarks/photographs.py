@@ -10,6 +10,7 @@ from benchmarks.limited import run_peer
 from benchmarks.options import Options, Parts, Row
 from benchmarks.ours import assess
 from benchmarks.pictures import Pictures, photographs
+from pixelproof.jobs.assess_spec import SPARSE_RS_PIXELS
 
 BUDGET, LEAD = 1_000, 1.5
 #: Networks, each with the side of its images.
@@ -37,6 +38,8 @@ def _part(options: Options, name: str, attack: str, threshold: int) -> list[Row]
     auto = assess(network, network, pictures, attack, threshold, "auto", BUDGET, seed=options.seed)
     rows = []
     for rival in RIVALS[attack]:
+        if rival == "sparse-rs" and threshold > SPARSE_RS_PIXELS:
+            continue
         success, mean = _rival(rival, options, name, network, pictures, attack, threshold)
         about = {
             "network": name,
