@@ -9,6 +9,7 @@ from benchmarks.judged import at_least
 from benchmarks.limited import run_peer
 from benchmarks.options import Options, Parts, Row
 from benchmarks.ours import assess
+from benchmarks.peers import PEERS
 from benchmarks.pictures import Pictures, photographs
 from pixelproof.jobs.assess_spec import SPARSE_RS_PIXELS
 
@@ -59,8 +60,8 @@ def _rival(
     rival: str, options: Options, name: str, network: nn.Module, pictures: Pictures, attack: str, threshold: int
 ) -> tuple[float, float]:
     """Per cent fooled and mean queries, a failure counted as the budget, of a peer or of a search of ours."""
-    if rival != "pyautoattack-square":
-        own = assess(network, network, pictures, attack, threshold, rival, BUDGET, seed=options.seed)
-        return own.success, own.mean_full
-    found = run_peer(rival, name, pictures, threshold, options.limit, options.threads)
-    return 100 * sum(found.fooled) / len(pictures), found.queries / len(pictures)
+    if rival in PEERS:
+        found = run_peer(rival, name, pictures, threshold, options.limit, options.threads)
+        return 100 * sum(found.fooled) / len(pictures), found.queries / len(pictures)
+    own = assess(network, network, pictures, attack, threshold, rival, BUDGET, seed=options.seed)
+    return own.success, own.mean_full

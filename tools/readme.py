@@ -188,8 +188,8 @@ def targets() -> str:
 def _compared() -> Rows:
     """What results/bench.json has of the strength of searches at 1,000 queries, ours and the peers'."""
     rows = [row for row in measured()["rows"] if row["part"].startswith(("strength/", "peers/", KNOWLEDGE))]
-    rows = [row for row in rows if row.get("network") == NETWORK]
-    return [row for row in rows if "attacked" in row and row.get("budget", 1_000) == 1_000]
+    rows = [row for row in rows if row.get("network") == NETWORK and row.get("budget", 1_000) == 1_000]
+    return [row for row in rows if "attacked" in row]
 
 
 def _bench_table(rows: Rows, title: str) -> list[str]:

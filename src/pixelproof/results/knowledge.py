@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from operator import or_
 from typing import Literal, get_args
 
 from pixelproof.results.intervals import Rate
@@ -120,12 +121,8 @@ def optimality(rows: Iterable[KnowledgeLevel]) -> dict[tuple[Constraint, Knowled
 
 def _area(levels: Sequence[int], broken: Iterable[frozenset[int]]) -> float:
     """Under the curve of samples broken at a level or below, from none at 0, by trapezoids."""
-    counts = [0, *map(len, accumulate(broken, lambda before, now: before | now))]
-    return sum((high + low) / 2 * step for low, high, step in zip(counts, counts[1:], _steps(levels), strict=False))
-
-
-def _steps(levels: Sequence[int]) -> list[int]:
-    return [high - low for low, high in zip([0, *levels], levels, strict=False)]
+    curve = [(0, 0), *zip(levels, map(len, accumulate(broken, or_)), strict=True)]
+    return sum((low + high) / 2 * (to - since) for (since, low), (to, high) in pairwise(curve))
 
 
 def _made(manifest: Manifest) -> dict[str, _Made]:
@@ -151,18 +148,17 @@ def _row(
     """The level of ``constraint`` and ``threshold`` with that ``knowledge``."""
     fitting = {spec for spec, kind in made.items() if kind.fits(knowledge, constraint, threshold)}
     through = defaultdict[str, set[int]](set)
-    broken, methods = set[int](), dict[str, None]()
+    broken = set[int]()
     for record in searched if knowledge == "scores" else ():
         if (record.constraint, record.level) == (constraint, threshold):
             through[record.spec].add(record.sample)
-            methods[record.method] = None
             broken |= {record.sample} if record.success else set()
     for record in named:
         if record.spec in fitting:
             through[record.spec].add(record.sample)
-            methods[record.method] = None
         kind = made.get(record.spec)
         if kind is not None and kind.knowledge == knowledge and record.distance(constraint) <= threshold:
             broken.add(record.sample)
     everywhere = frozenset[int].intersection(*map(frozenset, through.values())) if through else frozenset[int]()
-    return KnowledgeLevel(constraint, threshold, knowledge, tuple(methods), frozenset(broken), everywhere)
+    methods = tuple(dict.fromkeys(Record.parts(spec)[0] for spec in through))
+    return KnowledgeLevel(constraint, threshold, knowledge, methods, frozenset(broken), everywhere)

@@ -27,6 +27,11 @@ def current(rounds: Tensor, numbers: Tensor) -> Tensor:
     return numbers[torch.arange(len(rounds), device=rounds.device), rounds % AHEAD]
 
 
+def ordinals(rounds: Tensor, population: int) -> Tensor:
+    """How many candidates a lane had before each of this round's, (lanes, population) int64."""
+    return rounds[:, None] * population + torch.arange(population, device=rounds.device)
+
+
 def whole(uniform: Tensor, count: Tensor | int) -> Tensor:
     """Uniform whole numbers in [0, count), int64, of uniform numbers in [0, 1); count broadcasts."""
     return (uniform * count).long().clamp_(max=count - 1)  # a product may round up to count itself

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.cohort import Cohort
-from pixelproof.search.image_basis import MOST_FREQUENCIES, ImageBasis
+from pixelproof.search.image_basis import ImageBasis, bands_of
 from pixelproof.search.lane_regression import Posterior
 from pixelproof.search.one_thread import one_thread
 from pixelproof.search.search import LaneSearch, LaneState
@@ -92,8 +92,7 @@ class GradientRegression(LaneSearch[Learners]):
     @property
     def lane_bytes(self) -> int:
         """Memory that a lane takes at most, in bytes, about: its measurements, and the candidates of a round."""
-        coordinates = math.prod(min(side, MOST_FREQUENCIES) for side in self.shape[:2]) * self.shape[2]
-        kept = self.capacity * (1.5 * coordinates + 2 * self.capacity)
+        kept = self.capacity * (1.5 * math.prod(bands_of(self.shape)) + 2 * self.capacity)
         return int(4 * (kept + 10 * self.population * self.dimension))
 
     @one_thread()

@@ -11,6 +11,12 @@ MOST_FREQUENCIES = 32
 WINDOW = 13 / 32
 
 
+def bands_of(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Colours, and frequencies down and across, by which changes of images of ``shape`` (H, W, C) are described."""
+    height, width, channels = shape
+    return channels, min(height, MOST_FREQUENCIES), min(width, MOST_FREQUENCIES)
+
+
 class ImageBasis:
     """u = DCT(colour(window · d)) for changes d of images H×W×C, and its transpose.
 
@@ -21,7 +27,7 @@ class ImageBasis:
     def __init__(self, shape: tuple[int, int, int], device: torch.device) -> None:
         height, width, channels = shape
         self.shape = shape
-        self.bands = (channels, min(height, MOST_FREQUENCIES), min(width, MOST_FREQUENCIES))
+        self.bands = bands_of(shape)
         self.size = math.prod(self.bands)
         self.window = _window(height, width).to(device)  # H×W×1, mean square 1
         down, across = _bell(height), _bell(width)

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from pixelproof.search.search import LaneSearch, LaneState
+from pixelproof.search.search import LaneSearch, LaneState, best_of_round
 
 
 @dataclass
@@ -34,10 +34,8 @@ class PixelRandomSearch(LaneSearch[State]):
         self._candidates = torch.empty(0)
 
     def _learn(self, state: State, fitness: Tensor, margins: Tensor | None) -> None:
-        best = fitness.argmin(1)
-        told, lane = fitness.gather(1, best[:, None]).squeeze(1).double(), torch.arange(self.lanes, device=self._device)
-        better = told < state.fitness
-        state.fitness = torch.where(better, told, state.fitness)
+        best, better, state.fitness = best_of_round(fitness, state.fitness)
+        lane = torch.arange(self.lanes, device=self._device)
         state.genome = torch.where(better[:, None, None], self._candidates[lane, best], state.genome)
         state.rounds += 1
         self._candidates = torch.empty(0)

@@ -36,6 +36,15 @@ def ordered_sum(values: Tensor, dim: int) -> Tensor:
     return total.select(dim, 0)
 
 
+def best_of_round(fitness: Tensor, incumbent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of fitness (lanes, population) and that of the incumbents, (lanes,) float64: the best candidate (lanes,) int64,
+    whether it is better (lanes,) bool, and the fitness of whichever is."""
+    best = fitness.argmin(1)
+    told = fitness.gather(1, best[:, None]).squeeze(1).double()
+    better = told < incumbent
+    return best, better, torch.where(better, told, incumbent)
+
+
 def require_finite(what: str, *values: Tensor) -> None:
     """Raise ValueError, beginning with ``what``, where one of ``values``, all of one shape, is infinite or NaN."""
     usable = torch.stack([each.isfinite() for each in values]).all(0)

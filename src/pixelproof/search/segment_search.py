@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
+from pixelproof.search.drawn_ahead import AHEAD, current, ordinals, refill, whole
 from pixelproof.search.pixel_random import PixelRandomSearch, PixelState
 
 STARTS = 36  # candidates made from nothing, before the first change
@@ -70,7 +70,7 @@ class SegmentSearch(PixelRandomSearch[Segments]):
         refill(state.rounds, self._generators, state.uniform, state.normal)
         uniform = current(state.rounds, state.uniform).view(self.lanes, self.population, -1)
         normal = current(state.rounds, state.normal).view(self.lanes, self.population, 3)
-        number = state.rounds[:, None] * self.population + torch.arange(self.population, device=self._device)
+        number = ordinals(state.rounds, self.population)
         early = (number < STARTS) | (state.rounds == 0)[:, None]
         made = self._changed(state, number, uniform, normal)
         if bool(early.any()):

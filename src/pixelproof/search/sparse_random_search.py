@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
+from pixelproof.search.drawn_ahead import AHEAD, current, ordinals, refill, whole
 from pixelproof.search.pixel_random import PixelRandomSearch, PixelState
 from pixelproof.search.search import require_finite
 
@@ -164,7 +164,7 @@ class SparseRandomSearch(PixelRandomSearch[Pixels]):
         if self.warm:
             made[:, 0] = torch.where((state.rounds == 0)[:, None, None], state.genome, made[:, 0])
             return
-        number = state.rounds[:, None] * self.population + torch.arange(self.population, device=self._device)
+        number = ordinals(state.rounds, self.population)
         early = (number < BLOBS) | (state.rounds == 0)[:, None]
         if not bool(early.any()):
             return

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pixelproof.search.drawn_ahead import AHEAD, current, refill
-from pixelproof.search.search import LaneSearch, LaneState, require_finite
+from pixelproof.search.search import LaneSearch, LaneState, best_of_round, require_finite
 from pixelproof.search.squares import HORIZON, Schedule, corners
 
 
@@ -128,10 +128,7 @@ class SquareSearch(LaneSearch[Vertices]):
         return torch.where(high ^ same, upper, lower)
 
     def _learn(self, state: Vertices, fitness: Tensor, margins: Tensor | None) -> None:
-        best = fitness.argmin(1)
-        told = fitness.gather(1, best[:, None]).squeeze(1).double()
-        better = told < state.fitness
-        state.fitness = torch.where(better, told, state.fitness)
+        best, better, state.fitness = best_of_round(fitness, state.fitness)
         lane = torch.arange(self.lanes, device=self._device)
         places, values = self._places[lane, best], self._values[lane, best]
         now = state.incumbent.gather(1, places)

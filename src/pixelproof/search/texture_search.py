@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pixelproof.search.drawn_ahead import AHEAD, current, refill, whole
-from pixelproof.search.search import LaneSearch, LaneState, require_finite
+from pixelproof.search.drawn_ahead import AHEAD, current, ordinals, refill, whole
+from pixelproof.search.search import LaneSearch, LaneState, best_of_round, require_finite
 
 BROAD, NEAR = 40, 24  # candidates that are one wave: drawn from nothing, then near the best of these
 BEST = 3  # waves that those are near
@@ -82,34 +82,29 @@ class TextureSearch(LaneSearch[Textures]):
         refill(state.rounds, self._generators, state.uniform, state.normal)
         uniform = current(state.rounds, state.uniform).view(self.lanes, self.population, -1)
         normal = current(state.rounds, state.normal).view(self.lanes, self.population, -1)
-        number = self._number(state)
+        number = ordinals(state.rounds, self.population)
         self._waves = self._chosen(state, number, uniform, normal)
         high = self._shown(self._waves)
         inside = self._window(number, uniform[..., 12:14], normal[..., 3:])
         self._high = torch.where(inside, high, state.high[:, None])
         return torch.where(self._high.flatten(2), state.upper[:, None], state.lower[:, None])
 
-    def _number(self, state: Textures) -> Tensor:
-        """(lanes, population) int64: candidates before each."""
-        return state.rounds[:, None] * self.population + torch.arange(self.population, device=self._device)
-
     def _chosen(self, state: Textures, number: Tensor, uniform: Tensor, normal: Tensor) -> Tensor:
         """The waves of this round, (lanes, population, 3 + C)."""
         channels = self.shape[2]
         own, others = uniform[..., UNIFORM : UNIFORM + channels], uniform[..., UNIFORM + channels :]
-        broad, whole_image = (number < BROAD)[..., None], (number < BROAD + NEAR)[..., None]
-        kind = uniform[..., 0, None]
-        new = _drawn(uniform[..., 1:5], own, flat=~whole_image[..., 0])
-        last = whole(uniform[..., 6], MEMORY).where(uniform[..., 5] >= LAST, 0)
-        recalled = whole(uniform[..., 6], MEMORY).where((kind >= CHANGED)[..., 0], last)
-        recalled = torch.where(whole_image[..., 0], whole(uniform[..., 6], BEST), recalled)
+        whole_image, kind = number < BROAD + NEAR, uniform[..., 0]
+        new = _drawn(uniform[..., 1:5], own, flat=~whole_image)
+        recalled = whole(uniform[..., 6], MEMORY).where((kind >= CHANGED) | (uniform[..., 5] >= LAST), 0)
+        recalled = torch.where(whole_image, whole(uniform[..., 6], BEST), recalled)
         old = state.memory.gather(1, recalled[..., None].expand(-1, -1, 3 + channels))
         changed = _changed(old, uniform[..., 7:9], normal)
+        kind = kind[..., None]
         made = torch.where(kind < CHANGED, changed, torch.where(kind < CHANGED + RECALLED, old, new))
         phase = torch.where(uniform[..., 9] < REPHASED, 2 * math.pi * uniform[..., 10], made[..., 2])
         signs = torch.where(uniform[..., 11, None] < RECOLOURED, _signs(others), made[..., 3:])
         made = torch.cat([made[..., :2], phase[..., None], signs], -1)
-        return torch.where(broad, new, torch.where(whole_image, changed, made))
+        return torch.where((number < BROAD)[..., None], new, torch.where(whole_image[..., None], changed, made))
 
     def _shown(self, waves: Tensor) -> Tensor:
         """Where waves (lanes, population, 3 + C) are high, (lanes, population, H, W, C) bool."""
@@ -132,14 +127,11 @@ class TextureSearch(LaneSearch[Textures]):
         return (axes[0][..., None] & axes[1][..., None, :])[..., None]
 
     def _learn(self, state: Textures, fitness: Tensor, margins: Tensor | None) -> None:
-        fitness = fitness.double()
-        told, best = fitness.min(1)
-        better = told < state.fitness
+        best, better, state.fitness = best_of_round(fitness, state.fitness)
         lane = torch.arange(self.lanes, device=self._device)
         state.high = torch.where(better[:, None, None, None], self._high[lane, best], state.high)
-        state.fitness = torch.where(better, told, state.fitness)
-        whole_image = self._number(state) < BROAD + NEAR
-        self._remember(state, fitness.masked_fill(~whole_image, torch.inf))
+        whole_image = ordinals(state.rounds, self.population) < BROAD + NEAR
+        self._remember(state, fitness.double().masked_fill(~whole_image, torch.inf))
         helped = better & ~whole_image[lane, best]
         recent = torch.cat([self._waves[lane, best][:, None], state.memory[:, :-1]], 1)
         state.memory = torch.where(helped[:, None, None], recent, state.memory)
