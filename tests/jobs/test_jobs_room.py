@@ -43,6 +43,12 @@ def test_what_does_not_fit_is_refused_in_one_sentence(monkeypatch, search, attac
     assert "\n" not in str(caught.value)
 
 
+def test_where_the_system_does_not_tell_its_memory_nothing_is_refused(monkeypatch):
+    monkeypatch.delattr("os.sysconf")
+    searches = resolve(make_spec(model="m", data="d", attacks=["threshold"]), (20_000, 20_000, 3), "cpu").searches
+    room.check_room(searches, (20_000, 20_000, 3), CPU)
+
+
 def test_a_run_says_so_before_its_model_is_asked(monkeypatch):
     monkeypatch.setattr(room, "_memory", lambda device: 10_000)
 

@@ -1,6 +1,7 @@
 """Whether the searches of a job fit into the memory of its device."""
 
 import os
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -32,4 +33,6 @@ def _memory(device: torch.device) -> int:
     """Bytes of memory of ``device``, used or not."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
+    if not hasattr(os, "sysconf"):  # Windows, whose memory Python does not tell: nothing is refused
+        return sys.maxsize
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
